@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+# One helper makes every component from the names of its files:
+#
+#   component([PROGRAM name] [DEPENDS base wire/ring ...] [LIBRARIES OpenSSL::Crypto ...])
+#
+#   *.cc         a static library named after the folder (wire/ring -> wire_ring)
+#   main.cc      the program PROGRAM, linked with that library
+#   *_test.cc    one GoogleTest program; every case is a test of its own
+#   *_fuzz.cc    one libFuzzer program each (preset fuzz)
+#   *_bench.cc   one program each, built with the rest, run by `./dev bench`
+#
+# A folder's first path element is its trust level. A level sees only the levels listed for it below: others are
+# neither linkable (checked here) nor includable (the include root of a level has links to those folders alone).
+find_package(GTest REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Threads REQUIRED)
+
+set(casemate_levels_base base)
+set(casemate_levels_wire base wire)
+set(casemate_levels_trusted base wire trusted)
+set(casemate_levels_isolated base wire isolated)
+set(casemate_levels_outside base wire outside)
+set(casemate_levels_tests base wire trusted isolated outside tests)
+
+foreach(level base wire trusted isolated outside tests)
+  set(root ${CMAKE_BINARY_DIR}/include/${level})
+  file(MAKE_DIRECTORY ${root})
+  foreach(seen ${casemate_levels_${level}})
+    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${seen} ${root}/${seen} SYMBOLIC)
+  endforeach()
+endforeach()
+
+function(component)
+  cmake_parse_arguments(C "" "PROGRAM" "DEPENDS;LIBRARIES" ${ARGN})
+  file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REPLACE "/" "_" name ${path})
+  string(REGEX MATCH "^[^/]+" level ${path})
+
+  set(links "")
+  foreach(depend ${C_DEPENDS})
+    string(REGEX MATCH "^[^/]+" depend_level ${depend})
+    if(NOT depend_level IN_LIST casemate_levels_${level})
+      message(FATAL_ERROR "${path} depends on ${depend}, but ${level}/ may depend only on "
+        "${casemate_levels_${level}}: move the shared part down, or talk over wire/.")
+    endif()
+    string(REPLACE "/" "_" depend ${depend})
+    list(APPEND links ${depend})
+  endforeach()
+
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
+  file(GLOB fuzzers CONFIGURE_DEPENDS *_fuzz.cc)
+  file(GLOB benches CONFIGURE_DEPENDS *_bench.cc)
+  file(GLOB mains CONFIGURE_DEPENDS main.cc)
+  list(REMOVE_ITEM sources ${tests} ${fuzzers} ${benches} ${mains} "")
+
+  set(options "")
+  if(level MATCHES "^(base|wire|trusted)$")
+    set(options ${CASEMATE_NO_EXCEPTIONS})
+  endif()
+  set(include_root ${CMAKE_BINARY_DIR}/include/${level})
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_compile_options(${name} PRIVATE ${options})
+    set(scope PUBLIC)
+  else()
+    add_library(${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_link_libraries(${name} ${scope} ${links} ${C_LIBRARIES} Threads::Threads)
+
+  macro(casemate_program target)
+    add_executable(${target} ${ARGN})
+    target_link_libraries(${target} PRIVATE ${name})
+    target_include_directories(${target} PRIVATE ${include_root})
+  endmacro()
+  if(sources)
+    target_include_directories(${name} PRIVATE ${include_root})
+  endif()
+  if(mains AND NOT CASEMATE_FUZZ)
+    casemate_program(${C_PROGRAM} ${mains})
+    target_compile_options(${C_PROGRAM} PRIVATE ${options})
+    set_target_properties(${C_PROGRAM} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  endif()
+  if(tests AND NOT CASEMATE_FUZZ)
+    casemate_program(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE GTest::gtest_main)
+    casemate_discover(${name}_test)
+  endif()
+  if(NOT CASEMATE_SANITIZE)
+    foreach(bench ${benches})
+      get_filename_component(stem ${bench} NAME_WE)
+      casemate_program(${name}_${stem} ${bench})
+      set_target_properties(${name}_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+    endforeach()
+  endif()
+  if(CASEMATE_FUZZ)
+    foreach(fuzzer ${fuzzers})
+      get_filename_component(stem ${fuzzer} NAME_WE)
+      casemate_program(${name}_${stem} ${fuzzer})
+      target_link_options(${name}_${stem} PRIVATE -fsanitize=fuzzer)
+      set_target_properties(${name}_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    endforeach()
+  endif()
+endfunction()
+
+include(GoogleTest)
+# Every GoogleTest case becomes a ctest test named COMPONENT.Suite.case, so a filter works on all of them.
+function(casemate_discover target)
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${target}." PROPERTIES
+    TIMEOUT 120 ENVIRONMENT "CASEMATE_SOURCE=${PROJECT_SOURCE_DIR};CASEMATE_BUILD=${CMAKE_BINARY_DIR}")
+endfunction()

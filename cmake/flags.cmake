@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# Flags of the whole tree: warnings are errors, and what hardens a program is on in every build.
+set(CASEMATE_SANITIZE "" CACHE STRING "sanitizers, as in -fsanitize=")
+option(CASEMATE_FUZZ "build the libFuzzer targets" OFF)
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+set(CMAKE_CXX_EXTENSIONS ON) # statement expressions, for TRY
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wundef
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Werror -fno-strict-aliasing
+  -fstack-protector-strong -fcf-protection=full -ftrivial-auto-var-init=zero -g1)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wno-gnu-statement-expression -Wno-c99-designator -Wno-gnu-zero-variadic-macro-arguments)
+else()
+  # statement expressions are TRY's; __extension__ marks them. g++ 14 sees phantom bounds in std::string.
+  add_compile_options(-Wno-pedantic -Wno-stringop-overflow -Wno-array-bounds -Wno-maybe-uninitialized
+    -Wno-missing-field-initializers)
+endif()
+add_link_options(-Wl,--as-needed,-z,relro,-z,now,-z,noexecstack)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_compile_definitions(_FORTIFY_SOURCE=3 _GLIBCXX_ASSERTIONS)
+endif()
+
+if(CASEMATE_SANITIZE)
+  add_compile_options(-fsanitize=${CASEMATE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${CASEMATE_SANITIZE})
+endif()
+if(CASEMATE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# Levels that handle other people's failures may not throw across their own code.
+set(CASEMATE_NO_EXCEPTIONS -fno-exceptions -fno-rtti -fno-asynchronous-unwind-tables)

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles system-call policies to BPF at build time, so that no jailed program carries a compiler:
+//
+//   seccomp_compiler POLICY... > filters.inc
+//
+// A policy is a text file. Each line allows one system call and says why:
+//
+//   NAME                     # reason
+//   NAME argN == VALUE       # reason
+//   NAME argN & MASK == V    # reason
+//   deny NAME ERRNO          # reason: answered with an error instead of death, for calls that
+//   libraries only probe include OTHER            # everything in OTHER.policy
+//
+// What is not named kills the process, and so does another architecture's call (int 0x80, x32).
+#include <seccomp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <format>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path& file, int line, const std::string& why) {
+  std::cerr << std::format("{}:{}: {}\n", file.string(), line, why);
+  std::exit(1);
+}
+
+const std::map<std::string, int> kErrors = {
+    {"ENOSYS", ENOSYS}, {"EPERM", EPERM}, {"ENOENT", ENOENT}, {"EINVAL", EINVAL}};
+
+struct Place {
+  fs::path file;
+  int line = 0;
+};
+
+uint64_t number(const Place& at, const std::string& text) {
+  char* end = nullptr;
+  const uint64_t value = std::strtoull(text.c_str(), &end, 0);
+  if (text.empty() || *end != '\0')
+    refuse(at.file, at.line, std::format("'{}' is no number", text));
+  return value;
+}
+
+int call_number(const Place& at, const std::string& name) {
+  const int call = seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86_64, name.c_str());
+  if (call < 0) refuse(at.file, at.line, std::format("there is no system call '{}'", name));
+  return call;
+}
+
+void add(scmp_filter_ctx filter, const Place& at, uint32_t action,
+         const std::vector<std::string>& words) {
+  const int call = call_number(at, words[0]);
+  int failed = 0;
+  if (words.size() == 1) {
+    failed = seccomp_rule_add_exact(filter, action, call, 0);
+  } else {
+    const bool masked = words.size() == 6 && words[2] == "&" && words[4] == "==";
+    if ((!masked && !(words.size() == 4 && words[2] == "==")) || !words[1].starts_with("arg")) {
+      refuse(at.file, at.line, "write NAME, NAME argN == VALUE or NAME argN & MASK == VALUE");
+    }
+    const auto arg = static_cast<unsigned>(number(at, words[1].substr(3)));
+    const scmp_arg_cmp compare =
+        masked ? scmp_arg_cmp{arg, SCMP_CMP_MASKED_EQ, number(at, words[3]), number(at, words[5])}
+               : scmp_arg_cmp{arg, SCMP_CMP_EQ, number(at, words[3]), 0};
+    failed = seccomp_rule_add_exact_array(filter, action, call, 1, &compare);
+  }
+  if (failed != 0)
+    refuse(at.file, at.line, std::format("libseccomp refuses the rule ({})", failed));
+}
+
+void read_policy(scmp_filter_ctx filter, const fs::path& file, std::set<fs::path>& seen) {
+  if (!seen.insert(file).second) return;
+  std::ifstream in(file);
+  if (!in) refuse(file, 0, "cannot be read");
+  std::string text;
+  for (int line = 1; std::getline(in, text); ++line) {
+    const size_t hash = text.find('#');
+    std::istringstream stream(text.substr(0, hash));
+    std::vector<std::string> words;
+    for (std::string word; stream >> word;) words.push_back(word);
+    if (words.empty()) continue;
+    if (hash == std::string::npos || text.find_first_not_of(" #", hash) == std::string::npos) {
+      refuse(file, line, "every rule says why, behind a '#'");
+    }
+    const Place at{file, line};
+    if (words[0] == "include" && words.size() == 2) {
+      read_policy(filter, file.parent_path() / (words[1] + ".policy"), seen);
+    } else if (words[0] == "deny" && words.size() == 3 && kErrors.contains(words[2])) {
+      add(filter, at, SCMP_ACT_ERRNO(static_cast<uint32_t>(kErrors.at(words[2]))), {words[1]});
+    } else {
+      add(filter, at, SCMP_ACT_ALLOW, words);
+    }
+  }
+}
+
+void emit(const fs::path& file) {
+  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+  if (seccomp_arch_exist(filter, SCMP_ARCH_X86_64) != 0)
+    refuse(file, 0, "this compiler runs on x86-64 only");
+  seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  std::set<fs::path> seen;
+  read_policy(filter, file, seen);
+  std::FILE* scratch = std::tmpfile();
+  if (seccomp_export_bpf(filter, fileno(scratch)) != 0)
+    refuse(file, 0, "libseccomp cannot export the filter");
+  std::rewind(scratch);
+  std::string name = file.stem().string();
+  name[0] = static_cast<char>(std::toupper(name[0]));
+  std::cout << std::format("inline constexpr sock_filter k{}[] = {{\n", name);
+  struct Instruction {
+    uint16_t code;
+    uint8_t jt, jf;
+    uint32_t k;
+  } instruction{};
+  while (std::fread(&instruction, sizeof instruction, 1, scratch) == 1) {
+    std::cout << std::format("  {{{:#x}, {}, {}, {:#x}}},\n", instruction.code, instruction.jt,
+                             instruction.jf, instruction.k);
+  }
+  std::cout << "};\n";
+  std::fclose(scratch);
+  seccomp_release(filter);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) emit(argv[i]);
+  return argc > 1 ? 0 : 2;
+}
