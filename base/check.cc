@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/check.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <format>
+
+namespace casemate {
+
+void check_failed(const char* file, int line, const char* condition, const char* why) {
+  const std::string text = std::format("{}:{}: bug: {}: {}\n", file, line, condition, why);
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+  std::abort();
+}
+
+}  // namespace casemate

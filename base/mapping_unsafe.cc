@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// SAFETY: mmap hands out memory without a type. Every range is made here, owned by exactly one
+// Mapping, and unmapped by its destructor; nothing else in the tree calls mmap except the ring's
+// fault handler.
+#include <sys/mman.h>
+
+#include <utility>
+
+#include "base/mapping.h"
+
+namespace casemate {
+
+Result<Mapping> Mapping::shared(int fd, size_t size, bool writable) {
+  void* data = ::mmap(nullptr, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) return errno_error("mapping shared memory");
+  return Mapping(static_cast<uint8_t*>(data), size);
+}
+
+Result<Mapping> Mapping::anonymous(size_t size) {
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) return errno_error("mapping private memory");
+  return Mapping(static_cast<uint8_t*>(data), size);
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  if (this != &other) {
+    Mapping dying(std::move(*this));
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+  }
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+}  // namespace casemate
