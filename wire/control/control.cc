@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/control/control.h"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <format>
+
+namespace casemate::control {
+namespace {
+
+// Which of the five descriptors of a stream are attached, as bits in `flags`: requests, replies,
+// bulk in, bulk out, bell.
+constexpr uint32_t kAllFds = 0x1F;
+
+bool sound(const Message& m) {
+  return m.type >= static_cast<uint32_t>(Type::kManifest) &&
+         m.type <= static_cast<uint32_t>(Type::kStop) && m.name.canonical() &&
+         m.reason.canonical() && m.quote_size <= m.quote.size() && m.claims_size <= m.claims.size();
+}
+
+}  // namespace
+
+Message make(Type type, EnclaveId enclave) {
+  Message message;
+  message.type = static_cast<uint32_t>(type);
+  message.enclave = enclave.number;
+  return message;
+}
+
+Result<Received> Socket::receive(int timeout_ms) const {
+  while (true) {
+    std::optional<Received> received = TRY(poll());
+    if (received) {
+      if (!sound(received->message)) return Error{Code::kInvalid, "a control message is malformed"};
+      return std::move(*received);
+    }
+    pollfd waiting{fd_.number(), POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, timeout_ms);
+    if (ready == 0) return Error{Code::kTimedOut, "no control message in time"};
+    if (ready < 0 && errno != EINTR) return errno_error("waiting for a control message");
+  }
+}
+
+StreamMessage connect_message(const srpc::StreamEnd& end, Role role, EnclaveId enclave) {
+  StreamMessage result{make(Type::kConnect, enclave), {}};
+  result.message.stream = end.id.number;
+  result.message.epoch = end.epoch.number;
+  result.message.role = static_cast<uint32_t>(role);
+  result.message.slots = end.slots;
+  result.message.bulk_in_bytes = end.bulk_in_bytes;
+  result.message.bulk_out_bytes = end.bulk_out_bytes;
+  uint32_t bit = 1;
+  for (const Fd* fd : {&end.requests, &end.replies, &end.bulk_in, &end.bulk_out, &end.bell}) {
+    if (fd->valid()) {
+      result.message.flags |= bit;
+      result.fds.push_back(fd->number());
+    }
+    bit <<= 1;
+  }
+  return result;
+}
+
+Result<srpc::StreamEnd> stream_end_of(Received& received) {
+  const Message& m = received.message;
+  const auto attached = static_cast<size_t>(__builtin_popcount(m.flags & kAllFds));
+  const bool complete = (m.flags & 3) == 3 && (m.bulk_in_bytes == 0 || (m.flags & 4) != 0) &&
+                        (m.bulk_out_bytes == 0 || (m.flags & 8) != 0);
+  if ((m.flags & ~kAllFds) != 0 || attached != received.fds.size() || !complete) {
+    return Error{Code::kInvalid, std::format("stream {} came without its descriptors", m.stream)};
+  }
+  srpc::StreamEnd end;
+  end.id = {m.stream};
+  end.epoch = {m.epoch};
+  end.slots = m.slots;
+  end.bulk_in_bytes = m.bulk_in_bytes;
+  end.bulk_out_bytes = m.bulk_out_bytes;
+  size_t next = 0;
+  uint32_t bit = 1;
+  for (Fd* fd : {&end.requests, &end.replies, &end.bulk_in, &end.bulk_out, &end.bell}) {
+    if ((m.flags & bit) != 0) *fd = std::move(received.fds[next++]);
+    bit <<= 1;
+  }
+  return end;
+}
+
+}  // namespace casemate::control

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/evidence/evidence.h"
+
+#include <algorithm>
+
+namespace casemate {
+namespace {
+
+// CBOR major types (RFC 8949, section 3.1).
+enum Major : uint8_t {
+  kByteString = 2,
+  kTextString = 3,
+  kArray = 4,
+  kMap = 5,
+  kTag = 6,
+  kUnsigned = 0
+};
+
+class CborWriter final {
+ public:
+  CborWriter& head(Major major, uint64_t value) {
+    const auto type = static_cast<uint8_t>(major << 5);
+    if (value < 24) {
+      out_.push_back(static_cast<uint8_t>(type | value));
+    } else if (value <= 0xFF) {
+      append(static_cast<uint8_t>(type | 24), value, 1);
+    } else if (value <= 0xFFFF) {
+      append(static_cast<uint8_t>(type | 25), value, 2);
+    } else {
+      append(static_cast<uint8_t>(type | 26), value, 4);
+    }
+    return *this;
+  }
+  CborWriter& text(std::string_view text) {
+    return head(kTextString, text.size()).raw(bytes_of(text));
+  }
+  CborWriter& bytes(Bytes bytes) { return head(kByteString, bytes.size()).raw(bytes); }
+  std::vector<uint8_t> take() { return std::move(out_); }
+
+ private:
+  void append(uint8_t first, uint64_t value, int size) {
+    out_.push_back(first);
+    for (int i = size - 1; i >= 0; --i) out_.push_back(static_cast<uint8_t>(value >> (8 * i)));
+  }
+  CborWriter& raw(Bytes bytes) {
+    out_.insert(out_.end(), bytes.begin(), bytes.end());
+    return *this;
+  }
+  std::vector<uint8_t> out_;
+};
+
+template <size_t N>
+bool zero(const ByteArray<N>& bytes) {
+  return std::ranges::all_of(bytes, [](uint8_t b) { return b == 0; });
+}
+
+}  // namespace
+
+Status check_form(const SoftwareQuote& quote) {
+  if (quote.magic != SoftwareQuote::kMagic)
+    return Error{Code::kInvalid, "the quote does not start with the software root's magic"};
+  if (quote.version != SoftwareQuote::kVersion)
+    return Error{Code::kUnsupported, "the quote has a version that this build does not know"};
+  if (quote.root_key_size > quote.root_key.size())
+    return Error{Code::kInvalid, "the quote's root key is longer than its field"};
+  if (!zero(quote.reserved))
+    return Error{Code::kInvalid, "the quote's reserved bytes are not zero"};
+  return {};
+}
+
+Status check_form(const EnclaveToken& token) {
+  if (token.magic != EnclaveToken::kMagic)
+    return Error{Code::kInvalid, "the token does not start with the monitor's magic"};
+  if (token.version != EnclaveToken::kVersion)
+    return Error{Code::kUnsupported, "the token has a version that this build does not know"};
+  if (!zero(token.reserved))
+    return Error{Code::kInvalid, "the token's reserved bytes are not zero"};
+  if (!token.name.canonical() || !token.device.canonical())
+    return Error{Code::kInvalid, "a text field of the token does not end"};
+  return {};
+}
+
+std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, Bytes monitor_key_der) {
+  // 1 is SHA-256 in the IANA registry of named information hash algorithms.
+  const auto hash = CborWriter().head(kArray, 2).head(kUnsigned, 1).bytes(tls_key_hash).take();
+  return CborWriter()
+      .head(kMap, 2)
+      .text("pubkey-hash")
+      .bytes(hash)
+      .text("casemate-monitor-key")
+      .bytes(monitor_key_der)
+      .take();
+}
+
+ByteArray<64> report_data_of(Bytes claims) {
+  ByteArray<64> data{};
+  std::ranges::copy(sha256(claims), data.begin());
+  return data;
+}
+
+std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
+                                     std::span<const EnclaveToken> tokens) {
+  CborWriter writer;
+  writer.head(kTag, kEvidenceTag)
+      .head(kArray, 3)
+      .bytes(quote)
+      .bytes(claims)
+      .head(kArray, tokens.size());
+  for (const EnclaveToken& token : tokens) writer.bytes(bytes_of(token));
+  return writer.take();
+}
+
+}  // namespace casemate

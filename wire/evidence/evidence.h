@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Evidence: what the monitor says about an enclave, and what the root of trust says about the
+// monitor.
+//
+//   root of trust --quote--> claims {TLS key, monitor key} --monitor key--> token {measurements,
+//   device, key}
+//
+// The quote is the root's own format (for the software root: SoftwareQuote). Its report data commit
+// to the claims, as in interoperable RA-TLS: report_data[0:32] = SHA-256(claims). The claims name
+// the TLS key of the certificate that carries them and the monitor's signing key; each token is
+// signed by the latter. So one quote, made once, serves every client and every later token
+// (Temper's report reuse), and a fresh nonce costs one signature.
+//
+//   certificate extension 2.23.133.5.4.9 = CBOR tag 1129532721 ("CSM1") [quote, claims, [token,
+//   ...]] claims = CBOR {"pubkey-hash": bytes of CBOR [1, SHA-256 of the TLS key's SPKI],
+//   "casemate-monitor-key": SPKI}
+//
+// All structures are flat, little-endian and without padding, so that signing and checking need no
+// parser.
+//
+//   Owns     values.
+//   Threads  pure functions.
+//   Trust    everything here may be forged until outside/verify has followed the chain.
+//   Fails    encoders cannot fail; check_* return kInvalid and the first thing that is wrong.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/ids.h"
+#include "base/limits.h"
+
+namespace casemate {
+
+inline constexpr uint32_t kEvidenceTag = 0x43534D31;           // "CSM1"
+inline constexpr const char* kEvidenceOid = "2.23.133.5.4.9";  // tcg-dice-TaggedEvidence
+inline constexpr const char* kNonceHeader = "casemate-nonce";  // hexadecimal, 32 bytes
+using Nonce = ByteArray<32>;
+
+enum class EnclaveKind : uint32_t { kGateway = 1, kModel = 2 };
+
+// The development root's quote. Laid out like hardware's: report data, measurement of what was
+// booted (here: the monitor's program and libraries), a security version, a debug flag, a signature
+// by the root's key over all bytes before it. 512 bytes.
+struct SoftwareQuote {
+  static constexpr uint64_t kMagic = 0x544F5551574D5343;  // "CSMWQUOT"
+  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kDebug = 1;
+
+  uint64_t magic = kMagic;
+  uint32_t version = kVersion;
+  uint32_t flags = 0;
+  uint32_t security_version = 0;
+  uint32_t root_key_size = 0;
+  int64_t issued_unix = 0;
+  ByteArray<64> report_data{};
+  Sha384Digest platform_measurement{};
+  ByteArray<128> root_key{};  // SPKI DER, root_key_size bytes
+  ByteArray<144> reserved{};
+  Signature signature{};
+
+  [[nodiscard]] Bytes signed_bytes() const {
+    return bytes_of(*this).first(sizeof(*this) - sizeof(signature));
+  }
+};
+static_assert(sizeof(SoftwareQuote) == 512);
+
+// What the monitor says about one enclave. 768 bytes.
+struct EnclaveToken {
+  static constexpr uint64_t kMagic = 0x4E454B4F544D5343;  // "CSMTOKEN"
+  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kDebug = 1;
+
+  uint64_t magic = kMagic;
+  uint32_t version = kVersion;
+  uint32_t flags = 0;
+  uint32_t enclave = 0;  // EnclaveId
+  uint32_t epoch = 0;    // of its partition
+  uint32_t kind = 0;     // EnclaveKind
+  uint32_t model_version = 0;
+  int64_t issued_unix = 0;
+  Nonce nonce{};                        // zero in cached evidence
+  Sha384Digest program_measurement{};   // program and libraries
+  Sha384Digest manifest_measurement{};  // limits, calls, device, peers
+  Sha384Digest model_measurement{};     // model files; zero for a gateway
+  Sha384Digest device_measurement{};    // driver and device description
+  Sha384Digest key_hash{};              // SHA-384 of the enclave's SPKI; zero if it has no key
+  Sha384Digest peers_measurement{};     // over the measurements of the enclaves that it streams to
+  Text<64> name;                        // "gateway", or the model's name
+  Text<32> device;                      // "cpu:0"
+  ByteArray<216> reserved{};
+  Signature signature{};
+
+  [[nodiscard]] Bytes signed_bytes() const {
+    return bytes_of(*this).first(sizeof(*this) - sizeof(signature));
+  }
+};
+static_assert(sizeof(EnclaveToken) == 768);
+
+// Magic, version, reserved bytes and text fields are as this build writes them.
+Status check_form(const SoftwareQuote& quote);
+Status check_form(const EnclaveToken& token);
+
+// The claims that a quote's report data commit to, deterministically encoded (RFC 8949,
+// section 4.2).
+std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, Bytes monitor_key_der);
+// SHA-256(claims) and 32 zero bytes.
+ByteArray<64> report_data_of(Bytes claims);
+// The tagged item that goes into the certificate extension and the evidence endpoint.
+std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
+                                     std::span<const EnclaveToken> tokens);
+
+}  // namespace casemate

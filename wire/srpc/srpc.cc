@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/srpc/srpc.h"
+
+#include <unistd.h>
+
+#include <format>
+
+#include "base/check.h"
+
+namespace casemate::srpc {
+namespace {
+
+constexpr uint32_t kRecordBytes = 256;
+// Looking at the clock costs more than looking at the ring.
+constexpr int kSpinsPerClock = 64;
+
+Status check_shape(const StreamEnd& end) {
+  if (end.slots == 0 || end.slots > limits::kStreamSlots) {
+    return Error{Code::kInvalid, std::format("a stream has 1 to {} slots, not {}",
+                                             limits::kStreamSlots, end.slots)};
+  }
+  return {};
+}
+
+Result<GuardedMapping> map_bulk(const Fd& fd, uint64_t size, bool writable) {
+  if (size == 0) return GuardedMapping();
+  return GuardedMapping::make(fd.number(), size, writable);
+}
+
+// Waits until `ring` moves on from `seen` or the deadline passes: spins, then naps with the
+// sleeping flag up.
+template <class Sleeper>
+bool wait_for_change(const ring::ConsumerEnd& ring, Sleeper& own, uint64_t seen,
+                     const Waiting& waiting, Instant deadline) {
+  Instant now = system_clock().now();
+  const Instant spin_until = std::min(deadline, now + waiting.spin);
+  while (now < spin_until) {
+    for (int i = 0; i < kSpinsPerClock; ++i) {
+      if (!ring.unchanged(seen)) return true;
+      __builtin_ia32_pause();
+    }
+    now = system_clock().now();
+  }
+  own.announce_sleep(true);
+  bool changed = !ring.index().equals(seen);
+  while (!changed && now < deadline && !ring.failed()) {
+    ring.sleep(seen, std::min<Duration>(waiting.nap, deadline - now));
+    changed = !ring.unchanged(seen);
+    now = system_clock().now();
+  }
+  own.announce_sleep(false);
+  return changed;
+}
+
+}  // namespace
+
+Result<Caller> Caller::make(StreamEnd end, Waiting waiting) {
+  TRY(check_shape(end));
+  Caller caller;
+  const ring::Geometry geometry{end.slots, kRecordBytes};
+  caller.requests_ = TRY(ring::ProducerEnd::make(end.requests.number(), geometry));
+  caller.replies_ = TRY(ring::ConsumerEnd::make(end.replies.number(), geometry));
+  caller.bulk_in_ = TRY(map_bulk(end.bulk_in, end.bulk_in_bytes, true));
+  caller.bulk_out_ = TRY(map_bulk(end.bulk_out, end.bulk_out_bytes, false));
+  caller.end_ = std::move(end);
+  caller.waiting_ = waiting;
+  return caller;
+}
+
+Status Caller::fail(std::string_view why) {
+  failed_ = true;
+  return Error{Code::kPartitionFailed, std::format("stream {}: {}", end_.id.number, why)};
+}
+
+bool Caller::failed() const {
+  return failed_ || requests_.failed() || replies_.failed() || bulk_in_.failed() ||
+         bulk_out_.failed();
+}
+
+uint32_t Caller::free_slots() const {
+  return end_.slots - static_cast<uint32_t>(requested_ - taken_);
+}
+
+Result<uint64_t> Caller::submit(uint32_t call, Bytes args, bool posted) {
+  CHECK(args.size() <= kPayloadBytes, "larger arguments travel in bulk");
+  if (failed()) return fail("the other side is gone").error();
+  if (free_slots() == 0) {
+    return Error{Code::kUnavailable,
+                 std::format("stream {}: all {} slots are in flight", end_.id.number, end_.slots)};
+  }
+  Request request;
+  request.sequence = requested_;
+  request.epoch = end_.epoch.number;
+  request.call = call;
+  request.length = static_cast<uint32_t>(args.size());
+  std::ranges::copy(args, request.payload.begin());
+  requests_.write(requested_,
+                  bytes_of(request).first(sizeof(Request) - kPayloadBytes + args.size()));
+  const uint64_t bit = uint64_t{1} << (requested_ % limits::kStreamSlots);
+  posted_ = posted ? posted_ | bit : posted_ & ~bit;
+  requests_.publish(++requested_);
+  if (replies_.peer_sleeps()) requests_.wake();
+  return request.sequence;
+}
+
+Result<uint64_t> Caller::call(uint32_t call, Bytes args) { return submit(call, args, false); }
+
+Status Caller::post(uint32_t call, Bytes args) {
+  if (free_slots() == 0) {
+    // Posted calls hold their slots only until they complete: make room by taking what is done.
+    TRY(refresh());
+    while (taken_ < completed_ && TRY(take())) {
+      return fail("a posted call met a reply that somebody has yet to take");
+    }
+  }
+  TRY(submit(call, args, true));
+  return {};
+}
+
+Status Caller::refresh() {
+  const auto index =
+      replies_.index().check([&](uint64_t v) { return v >= completed_ && v <= requested_; });
+  if (failed()) return fail("the other side is gone");
+  if (!index) return fail("the other side's completed index is impossible");
+  completed_ = *index;
+  return {};
+}
+
+// The next reply that somebody waits for, passing over those of posted calls.
+Result<std::optional<Reply>> Caller::take() {
+  while (taken_ < completed_) {
+    Reply reply;
+    replies_.read(taken_, mutable_bytes_of(reply));
+    if (failed()) return fail("the other side is gone").error();
+    if (reply.sequence != taken_ || reply.epoch != end_.epoch.number ||
+        reply.length > kPayloadBytes) {
+      return fail("a reply is out of sequence, of another epoch or too long").error();
+    }
+    const bool posted = (posted_ >> (taken_ % limits::kStreamSlots) & 1) != 0;
+    ++taken_;
+    if (!posted) return std::optional(reply);
+    if (posted_error_ == Code::kOk) posted_error_ = code_from(reply.code);
+  }
+  return std::optional<Reply>();
+}
+
+Result<std::optional<Reply>> Caller::poll() {
+  TRY(refresh());
+  return take();
+}
+
+bool Caller::wait_for_progress(Instant deadline) {
+  return wait_for_change(replies_, requests_, completed_, waiting_, deadline);
+}
+
+Result<Reply> Caller::next(Duration timeout) {
+  const Instant deadline = system_clock().now() + timeout;
+  while (true) {
+    const std::optional<Reply> reply = TRY(poll());
+    if (reply) return *reply;
+    if (taken_ == requested_)
+      return Error{Code::kInvalid, "no call is in flight whose reply could come"};
+    if (!wait_for_progress(deadline) && !failed()) {
+      return Error{Code::kTimedOut, std::format("stream {}: no reply in time", end_.id.number)};
+    }
+  }
+}
+
+Status Caller::sync(Duration timeout) {
+  const Instant deadline = system_clock().now() + timeout;
+  TRY(refresh());
+  while (completed_ < requested_) {
+    if (!wait_for_progress(deadline) && !failed()) {
+      return Error{Code::kTimedOut,
+                   std::format("stream {}: calls did not complete in time", end_.id.number)};
+    }
+    TRY(refresh());
+  }
+  if (TRY(take())) return fail("sync() met a reply that somebody has yet to take");
+  const Code code = std::exchange(posted_error_, Code::kOk);
+  if (code != Code::kOk)
+    return Error{code, std::format("stream {}: a posted call failed", end_.id.number)};
+  return {};
+}
+
+bool Caller::arm() {
+  requests_.announce_sleep(true);
+  return replies_.index().equals(completed_) && !failed();
+}
+
+void Caller::disarm() { requests_.announce_sleep(false); }
+
+Result<Callee> Callee::make(StreamEnd end, Waiting waiting) {
+  TRY(check_shape(end));
+  Callee callee;
+  const ring::Geometry geometry{end.slots, kRecordBytes};
+  callee.requests_ = TRY(ring::ConsumerEnd::make(end.requests.number(), geometry));
+  callee.replies_ = TRY(ring::ProducerEnd::make(end.replies.number(), geometry));
+  callee.bulk_in_ = TRY(map_bulk(end.bulk_in, end.bulk_in_bytes, false));
+  callee.bulk_out_ = TRY(map_bulk(end.bulk_out, end.bulk_out_bytes, true));
+  callee.end_ = std::move(end);
+  callee.waiting_ = waiting;
+  return callee;
+}
+
+Status Callee::fail(std::string_view why) {
+  failed_ = true;
+  return Error{Code::kPartitionFailed, std::format("stream {}: {}", end_.id.number, why)};
+}
+
+bool Callee::failed() const {
+  return failed_ || requests_.failed() || replies_.failed() || bulk_in_.failed() ||
+         bulk_out_.failed();
+}
+
+Status Callee::refresh() {
+  const auto index = requests_.index().check(
+      [&](uint64_t v) { return v >= requested_ && v - completed_ <= end_.slots; });
+  if (failed()) return fail("the other side is gone");
+  if (!index) return fail("the other side's requested index is impossible");
+  requested_ = *index;
+  return {};
+}
+
+Result<Request> Callee::next(Duration timeout) {
+  TRY(refresh());
+  if (taken_ == requested_) {
+    const Instant deadline = system_clock().now() + timeout;
+    if (!wait_for_change(requests_, replies_, requested_, waiting_, deadline) && !failed()) {
+      return Error{Code::kTimedOut, std::format("stream {}: no call in time", end_.id.number)};
+    }
+    TRY(refresh());
+  }
+  Request request;
+  requests_.read(taken_, mutable_bytes_of(request));
+  if (failed()) return fail("the other side is gone").error();
+  if (request.sequence != taken_ || request.epoch != end_.epoch.number ||
+      request.length > kPayloadBytes) {
+    return fail("a request is out of sequence, of another epoch or malformed").error();
+  }
+  ++taken_;
+  return request;
+}
+
+Status Callee::reply(Code code, Bytes value) {
+  CHECK(value.size() <= kPayloadBytes, "larger values travel in bulk");
+  CHECK(completed_ < taken_, "only a call that was taken can be answered");
+  Reply reply;
+  reply.sequence = completed_;
+  reply.epoch = end_.epoch.number;
+  reply.code = static_cast<uint32_t>(code);
+  reply.length = static_cast<uint32_t>(value.size());
+  std::ranges::copy(value, reply.payload.begin());
+  replies_.write(completed_, bytes_of(reply).first(sizeof(Reply) - kPayloadBytes + value.size()));
+  replies_.publish(++completed_);
+  if (requests_.peer_sleeps()) {
+    if (end_.bell.valid()) {
+      const uint64_t one = 1;
+      [[maybe_unused]] const auto written = ::write(end_.bell.number(), &one, sizeof one);
+    } else {
+      replies_.wake();
+    }
+  }
+  if (failed()) return fail("the other side is gone");
+  return {};
+}
+
+}  // namespace casemate::srpc

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// sRPC: calls from one enclave to another on a stream. Calls are written in order and run in order;
+// the caller goes on at once and waits only where it needs a value (Cronus, MICRO 2022). Requests
+// and replies are two rings (wire/ring); bulk tensors lie in two further grants, one per direction,
+// which the reading side cannot write.
+//
+//     caller --requests--> callee      requested = index of the request ring
+//     caller <--replies--- callee      completed = index of the reply ring;  completed <= requested
+//     <= completed+slots caller --bulk in---> callee      both ends agree on offsets by call
+//     arguments, checked by the callee caller <--bulk out-- callee
+//
+// A posted call has no reply that anybody takes; if it fails, its code sticks and the next sync()
+// returns it.
+//
+//   Owns     descriptors and mappings of its end.
+//   Threads  one thread per end.
+//   Trust    the peer may write anything at any time into what it owns. Sequence, epoch, index and
+//   length are
+//            checked on private copies; the first lie closes the stream.
+//   Fails    kPartitionFailed, for ever after, once the peer died or lied; kUnavailable when all
+//   slots are in
+//            flight; kTimedOut when the time is over (the stream stays sound).
+
+#include <array>
+#include <optional>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/limits.h"
+#include "wire/ring/ring.h"
+
+namespace casemate::srpc {
+
+inline constexpr size_t kPayloadBytes = 232;
+
+// Both records are 256 bytes: four cache lines, one of them header.
+struct Request {
+  uint64_t sequence = 0;
+  uint32_t epoch = 0;
+  uint32_t call = 0;
+  uint32_t length = 0;
+  uint32_t reserved = 0;
+  ByteArray<kPayloadBytes> payload{};
+  [[nodiscard]] Bytes args() const { return Bytes(payload).first(length); }
+};
+struct Reply {
+  uint64_t sequence = 0;
+  uint32_t epoch = 0;
+  uint32_t code = 0;
+  uint32_t length = 0;
+  uint32_t reserved = 0;
+  ByteArray<kPayloadBytes> payload{};
+  [[nodiscard]] Bytes value() const { return Bytes(payload).first(length); }
+};
+static_assert(sizeof(Request) == 256 && sizeof(Reply) == 256);
+
+// One end of a stream as the monitor hands it out.
+struct StreamEnd {
+  StreamId id;
+  Epoch epoch;
+  uint32_t slots = 0;  // a power of two, at most limits::kStreamSlots
+  uint64_t bulk_in_bytes = 0;
+  uint64_t bulk_out_bytes = 0;
+  Fd requests;
+  Fd replies;
+  Fd bulk_in;   // not valid when bulk_in_bytes is 0
+  Fd bulk_out;  // not valid when bulk_out_bytes is 0
+  Fd bell;  // an eventfd that wakes the caller's event loop; not valid when the caller sleeps on
+            // the futex
+};
+
+// How an end waits: first spins for `spin`, then sleeps. No wait is longer than `nap` without
+// looking whether the memory is still there, so that a peer that meddles with a wake-up costs
+// latency and nothing else.
+struct Waiting {
+  Duration spin = std::chrono::microseconds(50);
+  Duration nap = std::chrono::milliseconds(50);
+};
+
+class Caller final {
+ public:
+  static Result<Caller> make(StreamEnd end, Waiting waiting = {});
+
+  // Starts a call and returns its sequence number. Requires: args.size() <= kPayloadBytes.
+  Result<uint64_t> call(uint32_t call, Bytes args);
+  // Starts a call whose reply nobody takes.
+  Status post(uint32_t call, Bytes args);
+  // The next reply in order, when it comes within `timeout`. Its code may be an error of the call
+  // itself.
+  Result<Reply> next(Duration timeout);
+  // The next reply in order if it is there already.
+  Result<std::optional<Reply>> poll();
+  // Waits until everything is completed; returns the first error of a posted call since the last
+  // sync.
+  Status sync(Duration timeout);
+  // Asks for the bell at the next reply. False if a reply is there already: poll again first.
+  bool arm();
+  void disarm();
+
+  [[nodiscard]] uint32_t free_slots() const;
+  [[nodiscard]] uint64_t in_flight() const { return requested_ - taken_; }
+  [[nodiscard]] MutableBytes bulk_in() const { return bulk_in_.bytes(); }
+  [[nodiscard]] Bytes bulk_out() const { return bulk_out_.bytes(); }
+  [[nodiscard]] int bell() const { return end_.bell.number(); }
+  [[nodiscard]] Epoch epoch() const { return end_.epoch; }
+  [[nodiscard]] bool failed() const;
+
+ private:
+  Result<uint64_t> submit(uint32_t call, Bytes args, bool posted);
+  Status refresh();
+  Result<std::optional<Reply>> take();
+  bool wait_for_progress(Instant deadline);
+  Status fail(std::string_view why);
+
+  StreamEnd end_;
+  Waiting waiting_;
+  ring::ProducerEnd requests_;
+  ring::ConsumerEnd replies_;
+  GuardedMapping bulk_in_;
+  GuardedMapping bulk_out_;
+  uint64_t requested_ = 0;
+  uint64_t completed_ = 0;  // as last seen and checked
+  uint64_t taken_ = 0;
+  uint64_t posted_ = 0;  // bit (sequence mod 64): nobody takes this reply
+  Code posted_error_ = Code::kOk;
+  bool failed_ = false;
+};
+
+class Callee final {
+ public:
+  static Result<Callee> make(StreamEnd end, Waiting waiting = {});
+
+  // The next call in order, when it comes within `timeout`: a private, checked copy.
+  Result<Request> next(Duration timeout);
+  // Completes the oldest call taken and not yet answered. Requires: value.size() <= kPayloadBytes.
+  Status reply(Code code, Bytes value = {});
+  // Count up during long work, so that it is not taken for a hang.
+  [[nodiscard]] std::atomic<uint64_t>& progress() { return replies_.progress(); }
+
+  [[nodiscard]] Bytes bulk_in() const { return bulk_in_.bytes(); }
+  [[nodiscard]] MutableBytes bulk_out() const { return bulk_out_.bytes(); }
+  [[nodiscard]] Epoch epoch() const { return end_.epoch; }
+  [[nodiscard]] bool failed() const;
+
+ private:
+  Status refresh();
+  Status fail(std::string_view why);
+
+  StreamEnd end_;
+  Waiting waiting_;
+  ring::ConsumerEnd requests_;
+  ring::ProducerEnd replies_;
+  GuardedMapping bulk_in_;
+  GuardedMapping bulk_out_;
+  uint64_t requested_ = 0;  // as last seen and checked
+  uint64_t taken_ = 0;
+  uint64_t completed_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace casemate::srpc
