@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// RootOfTrust: what evidence is rooted in. It signs 64 bytes of report data together with what it
+// knows about the platform, in a format of its own. Hardware roots are slow, so the monitor asks
+// once per key and keeps the answer.
+//
+//   Owns     whatever reaches the root: a key file, a device.
+//   Threads  one.
+//   Trust    whoever can call quote() can have any key vouched for: only the monitor holds one.
+//   Fails    make returns why this machine has no such root; quote() returns kPlatform.
+
+#include <memory>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/result.h"
+#include "trusted/allow/allow.h"
+
+namespace casemate::attest {
+
+enum class RootKind : uint32_t { kSoftware = 1 };
+
+class RootOfTrust {
+ public:
+  virtual ~RootOfTrust() = default;
+  virtual Result<std::vector<uint8_t>> quote(const allow::Vouch&,
+                                             const ByteArray<64>& report_data) = 0;
+};
+
+// The development root: a P-384 key in `state_folder`, made at first use, readable by its owner
+// only. Its quotes have the shape of hardware's, and whoever reads the file can forge them: a
+// verifier refuses it unless told otherwise.
+Result<std::unique_ptr<RootOfTrust>> open_software_root(const std::string& state_folder,
+                                                        const Sha384Digest& platform_measurement,
+                                                        bool debug);
+
+}  // namespace casemate::attest

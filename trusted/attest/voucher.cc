@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trusted/attest/voucher.h"
+
+#include "base/clock.h"
+
+namespace casemate::attest {
+
+Result<Voucher> Voucher::make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root) {
+  SigningKey key = TRY(SigningKey::generate());
+  return Voucher(vouch, std::move(root), std::move(key));
+}
+
+Result<Voucher::Evidence> Voucher::vouch_for_key(const Sha256Digest& tls_key_hash) {
+  Evidence evidence;
+  evidence.claims = encode_claims(tls_key_hash, key_.public_der());
+  evidence.quote = TRY(root_->quote(vouch_, report_data_of(evidence.claims)));
+  return evidence;
+}
+
+Result<EnclaveToken> Voucher::token(const Measured& measured, Epoch epoch,
+                                    const Sha384Digest& key_hash, const Nonce& nonce) const {
+  EnclaveToken token;
+  token.flags = measured.debug ? EnclaveToken::kDebug : 0;
+  token.enclave = measured.enclave.number;
+  token.epoch = epoch.number;
+  token.kind = static_cast<uint32_t>(measured.kind);
+  token.model_version = measured.model_version;
+  token.issued_unix = system_clock().unix_seconds();
+  token.nonce = nonce;
+  token.program_measurement = measured.program;
+  token.manifest_measurement = measured.manifest;
+  token.model_measurement = measured.model;
+  token.device_measurement = measured.device;
+  token.key_hash = key_hash;
+  token.peers_measurement = measured.peers;
+  token.name = Text<64>::from(measured.name);
+  token.device = Text<32>::from(measured.device_name);
+  token.signature = TRY(key_.sign(token.signed_bytes()));
+  return token;
+}
+
+}  // namespace casemate::attest

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// SAFETY: clone without CLONE_VM is fork: the child has its own copy of everything and, because the
+// monitor has one thread, nothing is locked. It runs the steps below and ends in execve or _exit;
+// it never returns.
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <format>
+
+#include "trusted/jail/spawn.h"
+
+namespace casemate::jail {
+namespace {
+
+constexpr unsigned long kNamespaces =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+
+// What a child says when a step fails: the step's name and errno. Nothing means that execve
+// succeeded.
+struct Failure {
+  char step[64] = {};
+  int error = 0;
+};
+
+[[noreturn]] void give_up(int report, const char* step) {
+  Failure failure;
+  failure.error = errno;
+  std::strncpy(failure.step, step, sizeof failure.step - 1);
+  [[maybe_unused]] const auto written = ::write(report, &failure, sizeof failure);
+  ::_exit(127);
+}
+
+// A detached, read-only copy of the mount of the root folder. Made by the monitor, which can walk
+// to it; the child, under another user id, cannot.
+Result<Fd> detach_root(const std::string& root) {
+  Fd tree(static_cast<int>(
+      ::syscall(SYS_open_tree, AT_FDCWD, root.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  if (!tree.valid() || ::syscall(SYS_mount_setattr, tree.number(), "", AT_EMPTY_PATH, &attributes,
+                                 sizeof attributes) != 0) {
+    return errno_error("detaching a root");
+  }
+  return tree;
+}
+
+void enter_root(int tree, int report) {
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    give_up(report, "making mounts private");
+  if (::syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    give_up(report, "mounting the root");
+  if (::fchdir(tree) != 0) give_up(report, "entering the root");
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) give_up(report, "pivoting into the root");
+  if (::umount2(".", MNT_DETACH) != 0) give_up(report, "leaving the old root");
+  if (::chdir("/") != 0) give_up(report, "entering the new root");
+}
+
+// Id 0 of a partition's namespace is the partition's own id outside.
+void become_user(int report) {
+  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0)
+    give_up(report, "becoming the partition's user");
+}
+
+bool write_file(const std::string& path, const std::string& text) {
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return fd.valid() &&
+         ::write(fd.number(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+// An enclave maps the one id that it has in its partition to 0, by itself: its parent namespace is
+// not the monitor's, so the monitor may not. The files belong to their process only while it is
+// dumpable; nobody else with this id lives.
+void map_own_user(uid_t user, int report) {
+  const std::string map = std::format("0 {} 1", user);
+  ::prctl(PR_SET_DUMPABLE, 1);
+  const bool mapped = write_file("/proc/self/setgroups", "deny") &&
+                      write_file("/proc/self/uid_map", map) &&
+                      write_file("/proc/self/gid_map", map);
+  ::prctl(PR_SET_DUMPABLE, 0);
+  if (!mapped) give_up(report, "mapping the enclave's user");
+}
+
+// Moves descriptors to 3, 4, ...; the report pipe goes above them and closes itself on execve.
+int place_fds(const Spec& spec, int report) {
+  const int top = 3 + static_cast<int>(spec.fds.size());
+  const int high = ::fcntl(report, F_DUPFD_CLOEXEC, 200);
+  if (high < 0) give_up(report, "moving descriptors");
+  // Two passes through a high range, so that no source is overwritten before it is moved.
+  std::vector<int> moved;
+  for (const auto& [from, to] : spec.fds) {
+    moved.push_back(::fcntl(from, F_DUPFD, 100));
+    if (moved.back() < 0) give_up(high, "moving descriptors");
+  }
+  const int error_output = spec.error_output >= 0 ? ::fcntl(spec.error_output, F_DUPFD, 100) : -1;
+  for (size_t i = 0; i < moved.size(); ++i) {
+    if (::dup2(moved[i], spec.fds[i].second) < 0) give_up(high, "placing descriptors");
+  }
+  ::close(0);
+  ::close(1);
+  if (error_output >= 0) {
+    ::dup2(error_output, 2);
+  } else {
+    ::close(2);
+  }
+  ::close_range(static_cast<unsigned>(top), static_cast<unsigned>(high) - 1, 0);
+  ::close_range(static_cast<unsigned>(high) + 1, ~0u, 0);
+  return high;
+}
+
+void drop_everything(const Spec& spec, int report) {
+  if (!lockdown::forbid_new_privileges()) give_up(report, "forbidding new privileges");
+  if (!lockdown::limit_resources(spec.limits)) give_up(report, "setting resource limits");
+  if (!lockdown::restrict_files("/")) give_up(report, "applying landlock rules");
+  if (!lockdown::drop_capabilities()) give_up(report, "dropping capabilities");
+  if (!lockdown::apply(lockdown::Filter::kStart)) give_up(report, "installing the first filter");
+}
+
+[[noreturn]] void run_child(const Spec& spec, int tree, int go, int report) {
+  for (const int entrance : spec.entrances) {
+    if (::write(entrance, "0", 1) != 1) give_up(report, "entering the cgroup");
+  }
+  if (::unshare(CLONE_NEWCGROUP) != 0) give_up(report, "making a cgroup namespace");
+  char mapped = 0;
+  if (::read(go, &mapped, 1) != 1) ::_exit(127);  // the monitor gave up or died
+  if (::sethostname(spec.name.c_str(), spec.name.size()) != 0)
+    give_up(report, "setting the host name");
+  if (spec.partition != nullptr) map_own_user(spec.user, report);
+  enter_root(tree, report);
+  if (spec.partition == nullptr) become_user(report);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of user clears it, so only now
+  const int high = place_fds(spec, report);
+  ::setsid();
+  drop_everything(spec, high);
+  std::vector<char*> environment;
+  for (const std::string& entry : spec.environment)
+    environment.push_back(const_cast<char*>(entry.c_str()));
+  environment.push_back(nullptr);
+  char* const arguments[] = {const_cast<char*>(spec.name.c_str()), nullptr};
+  ::execve(spec.program.c_str(), arguments, environment.data());
+  give_up(high, "executing the program");
+}
+
+// Maps ids 0.. of the child's user namespace to `first`.. of the namespace that this process is in.
+Status map_user(pid_t child, uid_t first, uint32_t count) {
+  const std::string folder = std::format("/proc/{}/", child);
+  const std::string map = std::format("0 {} {}", first, count);
+  // Without CAP_SETGID the kernel wants setgroups switched off first; it does no harm with it.
+  write_file(folder + "setgroups", "deny");
+  if (!write_file(folder + "uid_map", map) || !write_file(folder + "gid_map", map)) {
+    return errno_error("mapping the child's user");
+  }
+  return {};
+}
+
+struct Pipe {
+  Fd read, write;
+  static Result<Pipe> make() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return errno_error("making a pipe");
+    return Pipe{Fd(ends[0]), Fd(ends[1])};
+  }
+};
+
+// A descriptor passed over a socket pair.
+void send_fd(int socket, int fd) {
+  alignas(cmsghdr) char buffer[CMSG_SPACE(sizeof fd)] = {};
+  char byte = 0;
+  iovec vector{&byte, 1};
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  header.msg_control = buffer;
+  header.msg_controllen = sizeof buffer;
+  cmsghdr* c = CMSG_FIRSTHDR(&header);
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  ::sendmsg(socket, &header, MSG_NOSIGNAL);
+}
+
+Fd receive_fd(int socket) {
+  alignas(cmsghdr) char buffer[CMSG_SPACE(sizeof(int))] = {};
+  char byte = 0;
+  iovec vector{&byte, 1};
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  header.msg_control = buffer;
+  header.msg_controllen = sizeof buffer;
+  const cmsghdr* c =
+      ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC) == 1 ? CMSG_FIRSTHDR(&header) : nullptr;
+  int fd = -1;
+  if (c != nullptr && c->cmsg_type == SCM_RIGHTS) std::memcpy(&fd, CMSG_DATA(c), sizeof fd);
+  return Fd(fd);
+}
+
+// The id, in our PID namespace, of the process behind a pidfd.
+pid_t pid_of(const Fd& pidfd) {
+  const Fd info(
+      ::open(std::format("/proc/self/fdinfo/{}", pidfd.number()).c_str(), O_RDONLY | O_CLOEXEC));
+  char text[512] = {};
+  if (!info.valid() || ::read(info.number(), text, sizeof text - 1) <= 0) return -1;
+  const char* line = std::strstr(text, "Pid:");
+  return line != nullptr ? static_cast<pid_t>(std::strtol(line + 4, nullptr, 10)) : -1;
+}
+
+pid_t clone_here(unsigned long flags, int* pidfd) {
+  return static_cast<pid_t>(::syscall(SYS_clone, flags | SIGCHLD, nullptr, pidfd, nullptr, 0));
+}
+
+struct Cloned {
+  pid_t pid = -1;  // 0 in the child
+  Fd pidfd;
+};
+
+// Clones into namespaces inside a partition's. Only a process that is in there can make them, so a
+// middleman steps in, takes the enclave's user id, clones for us (CLONE_PARENT: the child is ours,
+// not his), hands out the pidfd and ends.
+[[noreturn]] void end_middleman(int socket, int pidfd) {
+  if (pidfd >= 0) send_fd(socket, pidfd);
+  ::_exit(0);
+}
+
+Result<Cloned> clone_within(const Namespaces& partition, uid_t user) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return errno_error("making a socket");
+  const Fd ours(ends[0]);
+  Fd theirs(ends[1]);
+  const Fd own(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
+  if (!own.valid() || ::setns(partition.pid.number(), CLONE_NEWPID) != 0) {
+    return errno_error("entering a partition's PID namespace");
+  }
+  const pid_t middleman = clone_here(0, nullptr);
+  if (middleman == 0) {
+    int pidfd = -1;
+    if (::setns(partition.user.number(), CLONE_NEWUSER) != 0 ||
+        ::setresgid(user, user, user) != 0 || ::setresuid(user, user, user) != 0) {
+      end_middleman(theirs.number(), -1);
+    }
+    const pid_t child = clone_here(kNamespaces | CLONE_PIDFD | CLONE_PARENT, &pidfd);
+    if (child == 0) return Cloned{0, Fd()};
+    end_middleman(theirs.number(), child > 0 ? pidfd : -1);
+  }
+  const int error = errno;
+  if (::setns(own.number(), CLONE_NEWPID) != 0)
+    return errno_error("leaving a partition's PID namespace");
+  errno = error;
+  if (middleman < 0) return errno_error("cloning into a partition");
+  theirs.reset();
+  Cloned cloned;
+  cloned.pidfd = receive_fd(ours.number());
+  ::waitpid(middleman, nullptr, __WALL);
+  if (!cloned.pidfd.valid()) {
+    return Error{Code::kPartitionFailed,
+                 "namespaces inside the partition could not be made: it died, or the kernel "
+                 "refuses nesting"};
+  }
+  cloned.pid = pid_of(cloned.pidfd);
+  return cloned;
+}
+
+Result<Cloned> clone_child(const Spec& spec) {
+  if (spec.partition != nullptr) return clone_within(*spec.partition, spec.user);
+  int pidfd = -1;
+  const pid_t pid = clone_here(kNamespaces | CLONE_PIDFD, &pidfd);
+  if (pid < 0) return errno_error("making namespaces");
+  Cloned cloned{pid, pid == 0 ? Fd() : Fd(pidfd)};
+  if (pid > 0) {
+    if (const Status mapped = map_user(pid, spec.user, spec.user_count); !mapped) {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, __WALL);
+      return mapped.error();
+    }
+  }
+  return cloned;
+}
+
+}  // namespace
+
+Result<Child> spawn(const allow::Spawn&, const Spec& spec) {
+  Pipe go = TRY(Pipe::make());
+  Pipe report = TRY(Pipe::make());
+  const Fd tree = TRY(detach_root(spec.root));
+  Cloned cloned = TRY(clone_child(spec));
+  if (cloned.pid == 0) {
+    go.write.reset();
+    run_child(spec, tree.number(), go.read.number(), report.write.number());
+  }
+  report.write.reset();
+  [[maybe_unused]] const auto written = ::write(go.write.number(), "+", 1);
+  Failure failure;
+  const ssize_t got = ::read(report.read.number(), &failure, sizeof failure);
+  if (got == 0) return Child{cloned.pid, std::move(cloned.pidfd)};
+  ::syscall(SYS_pidfd_send_signal, cloned.pidfd.number(), SIGKILL, nullptr, 0);
+  ::waitpid(cloned.pid, nullptr, __WALL);
+  failure.step[sizeof failure.step - 1] = '\0';
+  errno = failure.error;
+  return errno_error(std::format("starting {}: {}", spec.name, failure.step));
+}
+
+Result<Namespaces> namespaces_of(pid_t pid) {
+  const auto open = [&](const char* kind) {
+    return Fd(::open(std::format("/proc/{}/ns/{}", pid, kind).c_str(), O_RDONLY | O_CLOEXEC));
+  };
+  Namespaces namespaces{open("pid"), open("user")};
+  if (!namespaces.pid.valid() || !namespaces.user.valid())
+    return errno_error("opening a partition's namespaces");
+  return namespaces;
+}
+
+bool can_change_user() {
+  // A user namespace of one id, as an ordinary user gets it, has no second id to give away.
+  const Fd fd(::open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC));
+  char text[128] = {};
+  if (!fd.valid() || ::read(fd.number(), text, sizeof text - 1) <= 0) return false;
+  unsigned long inside = 0;
+  unsigned long outside = 0;
+  unsigned long count = 0;
+  return std::sscanf(text, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 &&
+         count > 1u << 30;
+}
+
+}  // namespace casemate::jail

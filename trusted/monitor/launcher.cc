@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trusted/monitor/launcher.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <format>
+
+namespace casemate::monitor {
+namespace {
+
+// Outside ids of partitions: a range that neither people nor services nor customary containers
+// have. A partition's own id comes first, then one for each enclave of the system.
+constexpr uid_t kUserBase = 1'879'048'192;
+constexpr uint32_t kUsersPerPartition = 1 + limits::kEnclaves;
+constexpr uint64_t kMosMemory = 32ull << 20;
+constexpr uint32_t kMosProcesses = 2;
+// Control sockets of all enclaves of a partition, grants in transit, and some room.
+constexpr uint64_t kMosFiles = 1024;
+// A gateway holds one descriptor per connection; a model five per stream.
+constexpr uint64_t kGatewayFiles = 20'000;
+constexpr uint64_t kModelFiles = 256;
+// Keys and TLS buffers: about 40 KiB for each busy connection, and twice that for handshakes in
+// flight.
+constexpr uint64_t kGatewaySecret = 256ull << 20;
+
+std::vector<std::string> environment_of(const SystemDescription& d,
+                                        const EnclaveDescription& enclave) {
+  // Kernel threads spin for microseconds, not for the 0.3 s that libgomp would: neighbours need the
+  // core.
+  std::vector<std::string> environment = {"GOMP_SPINCOUNT=2000", "OMP_DYNAMIC=FALSE", "LC_ALL=C",
+                                          "TZ=UTC0"};
+  if (enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway)) {
+    environment.push_back(std::format("CASEMATE_OPTIONS={}", d.gateway_options.view()));
+  }
+  return environment;
+}
+
+}  // namespace
+
+Launcher::Launcher(const allow::Spawn& power, const MeasuredSystem& system, jail::Cgroups cgroups,
+                   Fd listener)
+    : power_(power),
+      system_(system),
+      cgroups_(std::move(cgroups)),
+      listener_(std::move(listener)),
+      own_users_(jail::can_change_user()) {}
+
+Launcher::~Launcher() {
+  while (!groups_.empty()) groups_.erase(groups_.begin());
+}
+
+Result<std::vector<int>> Launcher::entrances(const std::string& path,
+                                             const jail::GroupLimits& limits, bool leaf) {
+  auto found = groups_.find(path);
+  if (found == groups_.end())
+    found = groups_.emplace(path, TRY(cgroups_.make_group(path, limits, leaf))).first;
+  return found->second.entrances();
+}
+
+Result<Launcher::Started> Launcher::start_partition(size_t index) {
+  const PartitionDescription& partition = system_.description().partitions[index];
+  const std::string group = std::format("p{}", index);
+  TRY(entrances(group,
+                {partition.memory_bytes, partition.processes_max, partition.device.cpu_percent,
+                 partition.device.cpu_mask},
+                false));
+  auto sockets = TRY(control::Socket::pair());
+  const Fd beat(::memfd_create("heartbeat", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
+  // Sealed at its size: the monitor reads it and must never fault.
+  if (!beat.valid() || ::ftruncate(beat.number(), 4096) != 0 ||
+      ::fcntl(beat.number(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    return errno_error("making a heartbeat page");
+  }
+  Started started;
+  started.heartbeat = TRY(Mapping::shared(beat.number(), 4096));
+  jail::Spec spec;
+  spec.program = system_.program_path(partition.program);
+  spec.name = "mos";
+  spec.root = system_.partition_root(index);
+  spec.user = own_users_ ? kUserBase + static_cast<uid_t>(index) * kUsersPerPartition : 0;
+  spec.user_count = own_users_ ? kUsersPerPartition : 1;
+  spec.fds = {{sockets[1].number(), 3}, {beat.number(), 4}};
+  spec.entrances = TRY(entrances(group + "/mos", {kMosMemory, kMosProcesses, 0, 0}, true));
+  spec.limits = {kMosFiles, kMosMemory, 0};
+  started.child = TRY(jail::spawn(power_, spec));
+  started.namespaces = TRY(jail::namespaces_of(started.child.pid));
+  started.socket = control::Socket(std::move(sockets[0]));
+  return started;
+}
+
+Result<Launcher::Template> Launcher::start_template(size_t index,
+                                                    const jail::Namespaces& partition) {
+  const SystemDescription& d = system_.description();
+  const EnclaveDescription& enclave = d.enclaves[index];
+  const bool gateway = enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway);
+  auto sockets = TRY(control::Socket::pair());
+  jail::Spec spec;
+  spec.program = system_.program_path(enclave.program);
+  spec.name = gateway ? "gateway" : "model";
+  spec.root = system_.enclave_root(index);
+  spec.partition = &partition;
+  spec.user = own_users_ ? 1 + static_cast<uid_t>(index) : 0;
+  spec.fds = {{sockets[1].number(), 3}};
+  if (gateway && listener_.valid()) spec.fds.emplace_back(listener_.number(), 4);
+  spec.entrances = TRY(entrances(std::format("p{}/e{}", enclave.partition, index),
+                                 {enclave.memory_bytes, enclave.processes_max, 0, 0}, true));
+  spec.limits = {gateway ? kGatewayFiles : kModelFiles, 0, gateway ? kGatewaySecret : 0};
+  if (!cgroups_.limits_memory()) spec.limits.data_bytes = enclave.memory_bytes;
+  spec.environment = environment_of(d, enclave);
+  if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = STDERR_FILENO;
+  return Template{TRY(jail::spawn(power_, spec)), std::move(sockets[0])};
+}
+
+}  // namespace casemate::monitor

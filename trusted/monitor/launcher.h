@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Launcher: turns entries of the measured system into jailed processes.
+//
+//   Owns     the cgroups of all partitions and enclaves; they are made once and used again after a
+//   restart. Threads  one. Trust    what it starts is measured and may turn hostile at once. Fails
+//   with the step that the kernel refused; nothing is left running.
+
+#include <map>
+#include <string>
+
+#include "base/mapping.h"
+#include "trusted/jail/cgroup.h"
+#include "trusted/jail/spawn.h"
+#include "trusted/monitor/measured_system.h"
+#include "wire/control/control.h"
+
+namespace casemate::monitor {
+
+class Launcher final {
+ public:
+  Launcher(const allow::Spawn& power, const MeasuredSystem& system, jail::Cgroups cgroups,
+           Fd listener);
+  ~Launcher();
+
+  struct Started {
+    jail::Child child;
+    control::Socket socket{Fd()};  // to the mOS
+    Mapping heartbeat;             // counted up by the mOS
+    jail::Namespaces namespaces;
+  };
+  Result<Started> start_partition(size_t index);
+
+  struct Template {
+    jail::Child child;
+    Fd socket;  // for the mOS: its end of the template's control socket
+  };
+  Result<Template> start_template(size_t enclave, const jail::Namespaces& partition);
+
+ private:
+  Result<std::vector<int>> entrances(const std::string& path, const jail::GroupLimits& limits,
+                                     bool leaf);
+
+  allow::Spawn power_;
+  const MeasuredSystem& system_;
+  jail::Cgroups cgroups_;
+  // Sorted so that leaves come before their parents, the order in which they can be removed.
+  std::map<std::string, jail::Group, std::greater<>> groups_;
+  Fd listener_;
+  bool own_users_;
+};
+
+}  // namespace casemate::monitor

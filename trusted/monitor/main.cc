@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// casemate-monitor STATE_FOLDER RUN_FOLDER, with descriptors
+//   3  the system description (sealed memfd)   4  the operator's listening socket   5  the
+//   gateway's listening socket
+// casemate-monitor --walls        prints which walls stand on this machine
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <format>
+
+#include "base/lockdown/lockdown.h"
+#include "base/log.h"
+#include "base/mapping.h"
+#include "trusted/monitor/monitor.h"
+
+namespace {
+
+using namespace casemate;
+
+constexpr size_t kSecretHeap = 4 << 20;
+
+int fail(const Error& error) {
+  log("{}", error.text);
+  return error.code == Code::kPlatform ? 3 : 1;
+}
+
+Result<std::unique_ptr<SystemDescription>> read_description(int fd) {
+  // Its writer must not be able to change it while it is read.
+  const int seals = ::fcntl(fd, F_GET_SEALS);
+  if (seals < 0 || (seals & F_SEAL_WRITE) == 0) {
+    return Error{
+        Code::kInvalid,
+        "descriptor 3 is no sealed system description; start the monitor with casemate serve"};
+  }
+  auto description = std::make_unique<SystemDescription>();
+  if (::pread(fd, description.get(), sizeof *description, 0) !=
+      static_cast<ssize_t>(sizeof *description)) {
+    return Error{Code::kInvalid, "the system description is cut short"};
+  }
+  return description;
+}
+
+// Children may have as many files and as much locked memory as their limits say; only root can make
+// room for that.
+void raise_limits() {
+  for (const auto resource : {RLIMIT_NOFILE, RLIMIT_MEMLOCK}) {
+    rlimit limit{};
+    ::getrlimit(resource, &limit);
+    const rlimit wanted{limit.rlim_cur, resource == RLIMIT_NOFILE ? 1u << 20 : RLIM_INFINITY};
+    if (limit.rlim_max < wanted.rlim_max) ::setrlimit(resource, &wanted);
+  }
+}
+
+// A mount namespace of our own, and a user namespace around it where we are not root.
+Status stand_apart() {
+  const uid_t user = ::geteuid();
+  const gid_t group = ::getegid();
+  if (::unshare(CLONE_NEWNS) != 0) {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+      return errno_error("making a mount namespace (run as root, or allow user namespaces)");
+    }
+    const auto write = [](const char* path, const std::string& text) {
+      const Fd fd(::open(path, O_WRONLY | O_CLOEXEC));
+      return fd.valid() &&
+             ::write(fd.number(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    };
+    if (!write("/proc/self/setgroups", "deny") ||
+        !write("/proc/self/uid_map", std::format("0 {} 1", user)) ||
+        !write("/proc/self/gid_map", std::format("0 {} 1", group))) {
+      return errno_error("mapping our user");
+    }
+  }
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return errno_error("making mounts private");
+  return {};
+}
+
+Result<Fd> take_stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  Fd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) return errno_error("taking signals");
+  return fd;
+}
+
+Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
+  // What a machine's boot chain measures in hardware: our own program. Libraries of the system's
+  // programs are in their own measurements; the monitor's are those of the platform that it runs
+  // on.
+  return TRY(store.add("/proc/self/exe")).digest;
+}
+
+Status run(const std::string& state_folder, const std::string& run_folder) {
+  raise_limits();
+  const Fd stop = TRY(take_stop_signals());
+  auto description = TRY(read_description(3));
+  TRY(stand_apart());
+  const allow::Powers powers = allow::assume_all_powers();
+  auto store = TRY(jail::ImageStore::make(powers.spawn, run_folder));
+  const Sha384Digest platform = TRY(measure_platform(store));
+  bool debug = false;
+  for (uint32_t e = 0; e < std::min<uint32_t>(description->enclave_count, limits::kEnclaves); ++e) {
+    debug |= (description->enclaves[e].flags & EnclaveDescription::kDebug) != 0;
+  }
+  auto root = TRY(attest::open_software_root(state_folder, platform, debug));
+  auto voucher = TRY(attest::Voucher::make(powers.vouch, std::move(root)));
+  auto system =
+      TRY(monitor::MeasuredSystem::make(powers.spawn, std::move(description), std::move(store)));
+  auto cgroups = jail::Cgroups::open(powers.spawn, std::format("casemate-{}", ::getpid()));
+  log("{}", cgroups.summary());
+  Fd listener;
+  if (::fcntl(5, F_GETFD) >= 0) listener = Fd(5);
+  auto setup = std::make_unique<monitor::Monitor::Setup>(
+      monitor::Monitor::Setup{std::move(system), std::move(cgroups), std::move(voucher),
+                              std::move(listener), Fd(4), stop.number()});
+  return monitor::Monitor(powers, std::move(setup), system_clock()).run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  log_as("monitor");
+  if (argc == 2 && std::string_view(argv[1]) == "--walls") {
+    for (const std::string& line : jail::describe_walls(allow::assume_all_powers().spawn))
+      std::puts(line.c_str());
+    return 0;
+  }
+  if (argc != 3) {
+    log("start the system with casemate serve; casemate doctor shows the walls");
+    return 2;
+  }
+  if (use_secret_heap(kSecretHeap).size == 0)
+    log("this kernel has no memfd_secret: the monitor's key lies in ordinary memory");
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (int fd = 3; fd <= 5; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (const Status closed = lockdown::close_from(6); !closed) return fail(closed.error());
+  if (const Status guarded = lockdown::make_undumpable(); !guarded) return fail(guarded.error());
+  const Status done = run(argv[1], argv[2]);
+  return done ? 0 : fail(done.error());
+}

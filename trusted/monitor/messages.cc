@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// What partitions say to the monitor. Each message names an enclave; it must be one of the sender's
+// own.
+#include <format>
+
+#include "base/log.h"
+#include "trusted/monitor/monitor.h"
+
+namespace casemate::monitor {
+
+using control::Message;
+using control::Type;
+
+void Monitor::take_messages(size_t p) {
+  // Bounded, so that one talkative partition cannot keep the monitor from the others.
+  for (int i = 0; i < 32 && partitions_[p].process; ++i) {
+    auto received = partitions_[p].process->socket.poll();
+    if (!received)
+      return fail_partition(p, received.error().code == Code::kPartitionFailed
+                                   ? "its runtime died"
+                                   : received.error().text);
+    if (!*received) return;
+    take_message(p, **received);
+  }
+}
+
+std::optional<size_t> Monitor::enclave_of(size_t p, uint32_t id) const {
+  const size_t index = EnclaveId{id}.index();
+  if (index >= enclaves_.size() || description().enclaves[index].partition != p ||
+      setup_->system.measured(index).enclave.number != id) {
+    return std::nullopt;
+  }
+  return index;
+}
+
+void Monitor::take_message(size_t p, const control::Received& received) {
+  const Message& message = received.message;
+  const auto e = enclave_of(p, message.enclave);
+  if (!e || !message.name.canonical() || !message.reason.canonical()) {
+    return fail_partition(p, "its runtime spoke of an enclave that is not its own");
+  }
+  switch (static_cast<Type>(message.type)) {
+    case Type::kReady:
+      return on_ready(*e);
+    case Type::kRefused:
+      return on_refused(*e, message);
+    case Type::kRunning:
+      return on_running(*e);
+    case Type::kDied:
+      return on_died(*e);
+    case Type::kAttest:
+      return on_attest(p, *e, message);
+    default:
+      return fail_partition(p, "its runtime sent a message that only the monitor may send");
+  }
+}
+
+void Monitor::send(size_t e, const Message& message, std::span<const int> fds) {
+  const size_t p = description().enclaves[e].partition;
+  if (!partitions_[p].process) return;
+  if (const Status sent = partitions_[p].process->socket.send(message, fds); !sent)
+    fail_partition(p, sent.error().text);
+}
+
+void Monitor::on_ready(size_t e) {
+  Enclave& enclave = enclaves_[e];
+  if (enclave.life.state() != State::kStarting || enclave.ready) return;
+  enclave.ready = true;
+  fork_instance(e);
+}
+
+void Monitor::on_refused(size_t e, const Message& message) {
+  Enclave& enclave = enclaves_[e];
+  enclave.life.refused();
+  enclave.code = code_from(message.code);
+  enclave.reason = message.reason;
+  // The text came from a file that a stranger may have written; the log strips what is not
+  // printable.
+  log("enclave {}: refused: {}", name(e), enclave.reason.view());
+  revoke_streams(e, enclave.code, enclave.reason.view());
+  note_recovery(description().enclaves[e].partition);
+}
+
+void Monitor::on_running(size_t e) {
+  Enclave& enclave = enclaves_[e];
+  if (enclave.life.state() != State::kStarting || !enclave.ready) return;
+  const Instant now = clock_.now();
+  enclave.life.running(now);
+  enclave.start_us = static_cast<uint64_t>((now - enclave.fork_at).count()) / 1000;
+  enclave.code = Code::kOk;
+  connect_streams(e);
+  note_recovery(description().enclaves[e].partition);
+}
+
+void Monitor::on_died(size_t e) {
+  Enclave& enclave = enclaves_[e];
+  if (!enclave.process) return;
+  if (!enclave.ready) return fail_enclave(e, "died while loading");
+  revoke_streams(e, Code::kPartitionFailed, "it died");
+  const Instant now = clock_.now();
+  enclave.restart_at = enclave.life.failed(now);
+  if (!enclave.restart_at) return fail_enclave(e, "died");
+  log("enclave {}: its instance died; a fresh one comes from the template", name(e));
+}
+
+// An enclave may have itself vouched for, and those that it has streams to: whoever verifies it
+// wants to know them.
+bool Monitor::may_vouch(size_t asker, size_t subject) const {
+  if (asker == subject) return true;
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_.caller(i) == asker && streams_.callee(i) == subject) return true;
+  }
+  return false;
+}
+
+void Monitor::on_attest(size_t p, size_t e, const Message& message) {
+  Message answer = control::make(Type::kAttested, EnclaveId{message.enclave});
+  answer.ticket = message.ticket;
+  const size_t subject = message.stream;  // index of the enclave that is asked about
+  if (subject >= enclaves_.size() || !may_vouch(e, subject)) {
+    answer.code = static_cast<uint32_t>(Code::kDenied);
+    return send(e, answer);
+  }
+  const bool own = subject == e;
+  const auto& epoch = partitions_[description().enclaves[subject].partition].epoch;
+  const auto token =
+      setup_->voucher.token(setup_->system.measured(subject), {epoch},
+                            own ? message.key_sha384 : Sha384Digest{}, message.nonce);
+  if (!token) {
+    answer.code = static_cast<uint32_t>(token.error().code);
+    return send(e, answer);
+  }
+  answer.token = *token;
+  if (own && message.key_sha256 != Sha256Digest{}) {
+    const auto evidence = setup_->voucher.vouch_for_key(message.key_sha256);
+    if (!evidence || evidence->quote.size() > answer.quote.size() ||
+        evidence->claims.size() > answer.claims.size()) {
+      answer.code = static_cast<uint32_t>(Code::kPlatform);
+      return send(e, answer);
+    }
+    answer.quote_size = static_cast<uint32_t>(evidence->quote.size());
+    answer.claims_size = static_cast<uint32_t>(evidence->claims.size());
+    std::ranges::copy(evidence->quote, answer.quote.begin());
+    std::ranges::copy(evidence->claims, answer.claims.begin());
+  }
+  if (partitions_[p].process) send(e, answer);
+}
+
+}  // namespace casemate::monitor

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Monitor: the secure partition manager. It starts every partition and enclave of a measured
+// system, connects their streams, notices when one dies, hangs or is killed, takes its shared
+// memory away at once, and starts it again. It vouches for enclaves and schedules nothing.
+//
+//   Owns     all processes, sockets and shared memory of the system.
+//   Threads  one event loop; nothing here blocks but starting a process, for a few milliseconds.
+//   Trust    every message and index comes from processes that may be hostile; each is checked
+//   against the table. Fails    make() says what could not be set up. run() returns when it was
+//   told to stop.
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "trusted/attest/voucher.h"
+#include "trusted/monitor/launcher.h"
+#include "trusted/monitor/lifecycle.h"
+#include "trusted/monitor/stream_table.h"
+
+namespace casemate::monitor {
+
+class Monitor final {
+ public:
+  struct Setup {
+    MeasuredSystem system;
+    jail::Cgroups cgroups;
+    attest::Voucher voucher;
+    Fd listener;           // of the gateway
+    Fd operators;          // listening SOCK_SEQPACKET
+    int stop_signal = -1;  // a signalfd
+  };
+  Monitor(const allow::Powers& powers, std::unique_ptr<Setup> setup, Clock& clock);
+
+  // Serves until the operator or a signal says stop; then ends everything and returns.
+  Status run();
+
+ private:
+  struct Partition {
+    explicit Partition(RestartPolicy policy) : life(policy) {}
+    Lifecycle life;
+    uint32_t epoch = 0;
+    std::optional<Launcher::Started> process;
+    uint64_t last_beat = 0;
+    Instant beat_at{};
+    std::optional<Instant> restart_at;
+    Instant failed_at{};
+    bool killed_on_request = false;
+    uint32_t failures = 0;
+    uint64_t recovery_us = 0;
+    bool recovering = false;
+  };
+  struct Enclave {
+    explicit Enclave(RestartPolicy policy) : life(policy) {}
+    Lifecycle life;
+    std::optional<jail::Child> process;  // the template
+    bool ready = false;                  // the template has compiled
+    std::optional<Instant> restart_at;
+    Instant fork_at{};
+    uint64_t start_us = 0;
+    Code code = Code::kOk;
+    Text<256> reason;
+  };
+
+  // partitions.cc
+  void start_partition(size_t p);
+  void fail_partition(size_t p, std::string_view why);
+  void end_process(size_t p);
+  void start_enclave(size_t e);
+  void fail_enclave(size_t e, std::string_view why);
+  void fork_instance(size_t e);
+  void note_recovery(size_t p);
+  void start_due(Instant now);
+  void look_for_hangs(Instant now);
+
+  // messages.cc
+  void take_messages(size_t p);
+  void take_message(size_t p, const control::Received& received);
+  void on_ready(size_t e);
+  void on_refused(size_t e, const control::Message& message);
+  void on_running(size_t e);
+  void on_died(size_t e);
+  void on_attest(size_t p, size_t e, const control::Message& message);
+  [[nodiscard]] std::optional<size_t> enclave_of(size_t p, uint32_t id) const;
+  [[nodiscard]] bool may_vouch(size_t asker, size_t subject) const;
+  void send(size_t e, const control::Message& message, std::span<const int> fds = {});
+
+  // streams.cc
+  void connect_streams(size_t e);
+  void revoke_streams(size_t e, Code code, std::string_view reason);
+  void tell_unavailable(size_t stream);
+
+  // operators.cc
+  void serve_operator();
+  Status obey(const operating::Request& request);
+  void fill_status(operating::Reply& reply) const;
+
+  // monitor.cc
+  [[nodiscard]] int milliseconds_to_next(Instant now) const;
+  void wait_for_events();
+  void reap();
+  void shut_down();
+  [[nodiscard]] const SystemDescription& description() const {
+    return setup_->system.description();
+  }
+  [[nodiscard]] std::string name(size_t e) const {
+    return std::string(description().enclaves[e].name.view());
+  }
+
+  allow::Powers powers_;
+  std::unique_ptr<Setup> setup_;
+  Clock& clock_;
+  Launcher launcher_;
+  StreamTable streams_;
+  std::vector<Partition> partitions_;
+  std::vector<Enclave> enclaves_;
+  Instant hang_check_at_{};
+  bool stopping_ = false;
+};
+
+}  // namespace casemate::monitor
