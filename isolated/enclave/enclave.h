@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Enclave: the frame of every enclave program. A template loads and compiles, gives up all it no
+// longer needs, and then makes instances by fork: each in namespaces of its own, without
+// capabilities, behind its final filter, and holding nothing that an earlier instance has seen.
+//
+//        start            fork            run
+//   exec ------> template ----> instance ------> end
+//
+//   Owns     the control socket (descriptor 3).
+//   Threads  start() must leave none behind: a fork copies one thread only.
+//   Trust    the manifest comes from this partition's own mOS. What start() reads may be hostile;
+//   if it takes the
+//            template over, it has the template's files and nothing else.
+//   Fails    a start() that fails is reported with code and reason and ends this enclave, not its
+//   partition.
+
+#include <functional>
+
+#include "base/lockdown/lockdown.h"
+#include "base/result.h"
+#include "wire/control/control.h"
+
+namespace casemate::enclave {
+
+class Program {
+ public:
+  virtual ~Program() = default;
+  // In the template, once: load and compile. Files may be read and code may be generated here and
+  // never again.
+  virtual Status start(const control::Message& manifest) = 0;
+  // In each instance, once: serve until the control socket says stop or closes.
+  virtual Status run(control::Socket control, const control::Message& manifest) = 0;
+};
+
+// The filter of this program's instances, and the lowest descriptor that they do not inherit.
+struct Frame {
+  lockdown::Filter instance = lockdown::Filter::kModel;
+  int inherited_fds = 4;
+};
+
+// Runs a program as a template, then as instances. Returns the process's exit code.
+int run_template(Program& program, const Frame& frame);
+
+}  // namespace casemate::enclave

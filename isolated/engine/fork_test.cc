@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model is loaded in a process that is then forked: the child must run it with threads of its
+// own, without opening a file or making memory executable.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <filesystem>
+
+#include "isolated/engine/onnx/model_builder.h"
+#include "isolated/engine/run_model.h"
+
+namespace casemate::engine {
+namespace {
+
+constexpr size_t kItem = 144;
+
+Model load_small(int threads) {
+  const std::string bytes = small_network().bytes();
+  auto model = Model::load(bytes_of(std::string_view(bytes)), {.threads = threads});
+  CHECK(model.has_value(), "the small network loads");
+  return *std::move(model);
+}
+
+size_t thread_count() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+// From here on this process dies of SIGSYS when it opens a file or asks for executable memory.
+bool forbid_files_and_code() {
+  constexpr uint32_t kArgument2 = offsetof(seccomp_data, args) + 2 * sizeof(uint64_t);
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_open, 8, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 7, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 6, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pkey_mprotect, 0, 2),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kArgument2),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+  };
+  const sock_fprog program{sizeof code / sizeof code[0], code};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+std::vector<float> images(size_t batch) {
+  std::vector<float> values(batch * kItem);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 17) / 17;
+  return values;
+}
+
+TEST(Fork, loading_starts_no_thread) {
+  const size_t before = thread_count();
+  const Model model = load_small(2);
+  EXPECT_EQ(thread_count(), before);
+}
+
+TEST(Fork, a_child_runs_with_two_threads_what_its_parent_loaded) {
+  Model model = load_small(2);
+  ASSERT_TRUE(model.seal());
+  const auto input = images(13);
+  // A second child computes what the first is compared with: this process must not start threads.
+  void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* const expected = static_cast<float*>(memory);
+  const auto run_child = [&](bool first) {
+    return in_child([&] {
+      auto executor = Executor::make(model);
+      if (!executor) return false;
+      const auto result = run(*executor, {{Shape{13, 1, 12, 12}, input}});
+      if (!result || thread_count() != 2) return false;
+      const auto& values = result->front().values;
+      if (first) std::ranges::copy(values, expected);
+      return std::ranges::equal(values, std::span(expected, values.size()));
+    });
+  };
+  EXPECT_EQ(run_child(true), 0);
+  EXPECT_EQ(run_child(false), 0);
+  ::munmap(memory, 4096);
+}
+
+TEST(Fork, a_child_makes_no_memory_executable_and_opens_no_file) {
+  for (const int threads : {1, 2}) {
+    const Model model = load_small(threads);
+    const int status = in_child([&] {
+      if (!forbid_files_and_code()) return false;
+      auto executor = Executor::make(model);
+      if (!executor) return false;
+      for (const int64_t batch : {8, 4, 2, 1, 15}) {
+        if (!run(*executor, {{Shape{batch, 1, 12, 12}, images(static_cast<size_t>(batch))}}))
+          return false;
+      }
+      return true;
+    });
+    EXPECT_EQ(status, 0) << "killed by signal " << WTERMSIG(status);
+  }
+}
+
+TEST(Fork, the_filter_of_these_tests_does_kill) {
+  EXPECT_TRUE(WIFSIGNALED(in_child([] {
+    if (!forbid_files_and_code()) return false;
+    return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+           MAP_FAILED;
+  })));
+  EXPECT_TRUE(
+      WIFSIGNALED(in_child([] { return forbid_files_and_code() && ::open("/dev/null", 0) >= 0; })));
+}
+
+TEST(Fork, weights_cannot_be_written_after_the_model_is_sealed) {
+  Model model = load_small(1);
+  ASSERT_TRUE(model.seal());
+  Executor executor = *Executor::make(model);
+  EXPECT_TRUE(run(executor, {{Shape{1, 1, 12, 12}, images(1)}}));
+}
+
+}  // namespace
+}  // namespace casemate::engine

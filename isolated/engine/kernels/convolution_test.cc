@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "isolated/engine/kernels/node_case.h"
+#include "isolated/engine/kernels/reference.h"
+
+namespace casemate::engine {
+namespace {
+
+struct ConvolutionCase {
+  const char* what;
+  Shape input;
+  Shape weights;
+  Attributes attributes;
+};
+
+const std::vector<ConvolutionCase>& cases() {
+  using Ints = std::vector<int64_t>;
+  static const std::vector<ConvolutionCase> all = {
+      {"one pixel", {1, 1, 1, 1}, {1, 1, 1, 1}, {}},
+      {"3x3, odd everything", {1, 3, 7, 9}, {5, 3, 3, 3}, {{"pads", Ints{1, 1, 1, 1}}}},
+      {"5x5 of one channel", {2, 1, 28, 28}, {8, 1, 5, 5}, {{"pads", Ints{2, 2, 2, 2}}}},
+      {"7x7 stride 2 of a picture",
+       {1, 3, 33, 31},
+       {16, 3, 7, 7},
+       {{"pads", Ints{3, 3, 3, 3}}, {"strides", Ints{2, 2}}}},
+      {"1x1", {3, 17, 5, 6}, {19, 17, 1, 1}, {}},
+      {"1x1 stride 2", {1, 32, 9, 9}, {64, 32, 1, 1}, {{"strides", Ints{2, 2}}}},
+      {"pads that differ on every side", {1, 4, 6, 5}, {6, 4, 3, 2}, {{"pads", Ints{0, 1, 2, 0}}}},
+      {"strides that differ", {1, 4, 12, 11}, {3, 4, 3, 3}, {{"strides", Ints{3, 2}}}},
+      {"dilated",
+       {1, 16, 13, 13},
+       {16, 16, 3, 3},
+       {{"dilations", Ints{2, 3}}, {"pads", Ints{2, 3, 2, 3}}}},
+      {"grouped", {2, 12, 6, 6}, {8, 3, 3, 3}, {{"group", int64_t{4}}, {"pads", Ints{1, 1, 1, 1}}}},
+      {"grouped, full blocks", {1, 32, 6, 6}, {32, 16, 3, 3}, {{"group", int64_t{2}}}},
+      {"depth-wise",
+       {1, 16, 9, 9},
+       {16, 1, 3, 3},
+       {{"group", int64_t{16}}, {"pads", Ints{1, 1, 1, 1}}}},
+      {"depth-wise, odd channels, stride 2",
+       {1, 7, 9, 8},
+       {7, 1, 3, 3},
+       {{"group", int64_t{7}}, {"strides", Ints{2, 2}}}},
+      {"depth-wise times two", {1, 6, 5, 5}, {12, 1, 3, 3}, {{"group", int64_t{6}}}},
+      {"kernel as large as the input", {1, 8, 4, 4}, {10, 8, 4, 4}, {}},
+      {"one dimension", {2, 5, 21}, {7, 5, 4}, {{"pads", Ints{1, 2}}, {"strides", Ints{2}}}},
+      {"three dimensions", {1, 3, 5, 6, 4}, {4, 3, 2, 3, 2}, {{"pads", Ints{1, 0, 1, 0, 1, 0}}}},
+      {"many channels", {1, 64, 8, 8}, {96, 64, 3, 3}, {{"pads", Ints{1, 1, 1, 1}}}},
+  };
+  return all;
+}
+
+NodeCase node_case(const ConvolutionCase& given, Layout preferred) {
+  NodeCase made{.node = {.op = "Conv", .attributes = given.attributes}, .preferred = preferred};
+  const auto kernel = given.weights.dims().subspan(2);
+  made.node.attributes.set("kernel_shape", std::vector<int64_t>(kernel.begin(), kernel.end()));
+  made.inputs = {{noise(given.input, 1)}, {noise(given.weights, 2), true}};
+  made.output = window_output(given.input, given.weights[0], made.node.attributes,
+                              {kernel.begin(), kernel.end()});
+  return made;
+}
+
+constexpr Layout kLayouts[] = {Layout::kRowMajor, Layout::kChannelsLast, Layout::kBlocked8,
+                               Layout::kBlocked16};
+
+TEST(Convolution, agrees_with_its_definition_in_every_layout) {
+  for (const ConvolutionCase& given : cases()) {
+    for (const Layout layout : kLayouts) {
+      SCOPED_TRACE(std::string(given.what) + ", " + std::string(name_of(layout)));
+      const NodeCase made = node_case(given, layout);
+      const auto result = run_case(made);
+      ASSERT_TRUE(result) << result.error().text;
+      EXPECT_TRUE(
+          near(result->output, reference_convolution(made.inputs[0].tensor, made.inputs[1].tensor,
+                                                     nullptr, made.node.attributes, made.output)));
+    }
+  }
+}
+
+TEST(Convolution, never_runs_on_a_reference_kernel_for_common_shapes) {
+  for (const ConvolutionCase& given : cases()) {
+    const auto result = run_case(node_case(given, Layout::kChannelsLast));
+    ASSERT_TRUE(result);
+    EXPECT_FALSE(result->needs.slow) << given.what << ": " << result->needs.implementation;
+  }
+}
+
+TEST(Convolution, adds_bias_residual_and_activation) {
+  for (const ConvolutionCase& given : cases()) {
+    for (const Layout layout : {Layout::kChannelsLast, Layout::kBlocked16}) {
+      for (const bool in_place : {false, true}) {
+        SCOPED_TRACE(std::string(given.what) + ", " + std::string(name_of(layout)) +
+                     (in_place ? ", in place" : ""));
+        NodeCase made = node_case(given, layout);
+        made.inputs.push_back({noise(Shape{given.weights[0]}, 3), true});
+        made.inputs.push_back({noise(made.output, 4)});
+        made.node.post_ops = {{.op = "Add", .operand = 3}, {.op = "Relu"}};
+        made.overwrite_operand = in_place;
+        const auto result = run_case(made);
+        ASSERT_TRUE(result) << result.error().text;
+        EXPECT_EQ(result->needs.overwrites.has_value(), in_place);
+        auto expected =
+            reference_convolution(made.inputs[0].tensor, made.inputs[1].tensor,
+                                  &made.inputs[2].tensor, made.node.attributes, made.output);
+        for (size_t i = 0; i < expected.size(); ++i) {
+          expected[i] = std::max(0.0, expected[i] + made.inputs[3].tensor.values<float>()[i]);
+        }
+        EXPECT_TRUE(near(result->output, expected));
+      }
+    }
+  }
+}
+
+TEST(Convolution, refuses_computed_weights_and_flat_inputs) {
+  NodeCase computed = node_case(cases()[1], Layout::kChannelsLast);
+  computed.inputs[1].constant = false;
+  EXPECT_EQ(run_case(computed).error().code, Code::kUnsupported);
+  NodeCase flat_input{.node = {.op = "Conv"},
+                      .inputs = {{noise({2, 3}, 1)}, {noise({4, 3}, 2), true}},
+                      .output = {2, 4}};
+  const auto refused = run_case(flat_input);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("node 'case' (Conv): input of rank 2"), std::string::npos)
+      << refused.error().text;
+}
+
+}  // namespace
+}  // namespace casemate::engine

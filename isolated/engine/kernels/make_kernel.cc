@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam to oneDNN: the one place where its exceptions are caught while kernels are made.
+#include <array>
+#include <format>
+
+#include "isolated/engine/kernels/dnnl_kernel.h"
+#include "isolated/engine/kernels/threads.h"
+
+namespace casemate::engine {
+namespace {
+
+std::string place_of(const Node& node) { return std::format("node '{}' ({})", node.name, node.op); }
+
+// What `make` makes, its errors and exceptions put into the words of `place`.
+template <class Make>
+KernelResult guarded(const std::string& place, Make make) {
+  try {
+    KernelResult made = make();
+    if (!made) return Error{made.error().code, std::format("{}: {}", place, made.error().text)};
+    return made;
+  } catch (const dnnl::error& error) {
+    return Error{Code::kUnsupported, std::format("{}: oneDNN has no kernel for these shapes ({})",
+                                                 place, error.message)};
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kUnavailable, std::format("{}: out of memory while compiling", place)};
+  }
+}
+
+}  // namespace
+
+const Shape& KernelRequest::input_shape(size_t index) const {
+  return graph.value(node.inputs[index]).shapes[variant];
+}
+const Shape& KernelRequest::output_shape(size_t index) const {
+  return graph.value(node.outputs[index]).shapes[variant];
+}
+ElementType KernelRequest::input_type(size_t index) const {
+  return graph.value(node.inputs[index]).type;
+}
+ElementType KernelRequest::output_type(size_t index) const {
+  return graph.value(node.outputs[index]).type;
+}
+const Tensor* KernelRequest::constant(size_t index) const {
+  return graph.constant(node.input(index));
+}
+
+KernelResult make_kernel(const KernelRequest& request, Device device) {
+  const Node& node = request.node;
+  const ElementType type = node.input(0).present() ? request.input_type(0) : request.output_type();
+  const KernelMaker maker = Registry::instance().find(node.op, type, device);
+  if (maker == nullptr) {
+    const std::string reason = Registry::instance().knows(node.op, device)
+                                   ? std::format("has no kernel for {} tensors", name_of(type))
+                                   : "is not supported";
+    return Error{
+        Code::kUnsupported,
+        std::format("{}: this operator {}: export the model without it", place_of(node), reason)};
+  }
+  return guarded(place_of(node), [&] { return maker(request); });
+}
+
+KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Layout to) {
+  const auto make = [&]() -> KernelResult {
+    const auto source = describe(type, shape, from);
+    const auto target = describe(type, shape, to);
+    const dnnl::reorder::primitive_desc description(cpu_engine(), source, cpu_engine(), target,
+                                                    base_attributes());
+    KernelNeeds needs{.inputs = {from}, .outputs = {to}};
+    return dnnl_kernel<dnnl::reorder>(
+        std::move(needs), description,
+        {DnnlArgument::input(DNNL_ARG_FROM, 0, source), DnnlArgument::output(DNNL_ARG_TO, target)});
+  };
+  return guarded(
+      std::format("reordering {} from {} to {}", shape.text(), name_of(from), name_of(to)), make);
+}
+
+Status finish_kernels() {
+  // oneDNN's sgemm, on which some of its kernels stand, generates its code once per process, when
+  // it is first called. One call with a vector and one with matrices, for each transposition, cover
+  // it.
+  const SingleThread single;
+  std::array<float, 64> a{};
+  std::array<float, 64> b{};
+  std::array<float, 64> c{};
+  for (const char left : {'N', 'T'}) {
+    for (const char right : {'N', 'T'}) {
+      for (const dnnl_dim_t columns : {1, 8}) {
+        const auto status = dnnl_sgemm(left, right, 8, columns, 8, 1.0F, a.data(), 8, b.data(), 8,
+                                       0.0F, c.data(), 8);
+        if (status != dnnl_success) return Error{Code::kPlatform, "oneDNN's matrix product failed"};
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace casemate::engine

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/engine/onnx/scan.h"
+
+#include <algorithm>
+#include <array>
+#include <format>
+#include <vector>
+
+namespace casemate::engine {
+namespace {
+
+// The messages of onnx.proto that contain messages or repeated numbers.
+enum class Kind : uint8_t {
+  kModel,
+  kGraph,
+  kNode,
+  kAttribute,
+  kTensor,
+  kSparse,
+  kValueInfo,
+  kType,
+  kTensorType,
+  kListType,
+  kMapType,
+  kShape,
+  kFunction,
+  kTraining,
+  kLeaf,  // kLeaf: its fields are text and single numbers
+};
+
+struct Field {
+  Kind parent;
+  uint32_t number;
+  Kind child;
+};
+
+// onnx/onnx.proto of ONNX 1.17. What is not listed is text, a number, or unknown.
+constexpr std::array kFields = std::to_array<Field>({
+    {Kind::kModel, 7, Kind::kGraph},         {Kind::kModel, 8, Kind::kLeaf},
+    {Kind::kModel, 14, Kind::kLeaf},         {Kind::kModel, 20, Kind::kTraining},
+    {Kind::kModel, 25, Kind::kFunction},     {Kind::kGraph, 1, Kind::kNode},
+    {Kind::kGraph, 5, Kind::kTensor},        {Kind::kGraph, 11, Kind::kValueInfo},
+    {Kind::kGraph, 12, Kind::kValueInfo},    {Kind::kGraph, 13, Kind::kValueInfo},
+    {Kind::kGraph, 14, Kind::kLeaf},         {Kind::kGraph, 15, Kind::kSparse},
+    {Kind::kGraph, 16, Kind::kLeaf},         {Kind::kNode, 5, Kind::kAttribute},
+    {Kind::kNode, 9, Kind::kLeaf},           {Kind::kAttribute, 5, Kind::kTensor},
+    {Kind::kAttribute, 6, Kind::kGraph},     {Kind::kAttribute, 10, Kind::kTensor},
+    {Kind::kAttribute, 11, Kind::kGraph},    {Kind::kAttribute, 14, Kind::kType},
+    {Kind::kAttribute, 15, Kind::kType},     {Kind::kAttribute, 22, Kind::kSparse},
+    {Kind::kAttribute, 23, Kind::kSparse},   {Kind::kTensor, 3, Kind::kLeaf},
+    {Kind::kTensor, 13, Kind::kLeaf},        {Kind::kTensor, 16, Kind::kLeaf},
+    {Kind::kSparse, 1, Kind::kTensor},       {Kind::kSparse, 2, Kind::kTensor},
+    {Kind::kValueInfo, 2, Kind::kType},      {Kind::kValueInfo, 4, Kind::kLeaf},
+    {Kind::kType, 1, Kind::kTensorType},     {Kind::kType, 4, Kind::kListType},
+    {Kind::kType, 5, Kind::kMapType},        {Kind::kType, 7, Kind::kLeaf},
+    {Kind::kType, 8, Kind::kTensorType},     {Kind::kType, 9, Kind::kListType},
+    {Kind::kTensorType, 2, Kind::kShape},    {Kind::kListType, 1, Kind::kType},
+    {Kind::kMapType, 2, Kind::kType},        {Kind::kShape, 1, Kind::kLeaf},
+    {Kind::kFunction, 7, Kind::kNode},       {Kind::kFunction, 9, Kind::kLeaf},
+    {Kind::kFunction, 11, Kind::kAttribute}, {Kind::kFunction, 12, Kind::kValueInfo},
+    {Kind::kFunction, 14, Kind::kLeaf},      {Kind::kTraining, 1, Kind::kGraph},
+    {Kind::kTraining, 2, Kind::kGraph},      {Kind::kTraining, 3, Kind::kLeaf},
+    {Kind::kTraining, 4, Kind::kLeaf},
+});
+
+// Repeated integers: one byte in the file may become eight in memory, and protobuf doubles its
+// arrays as they grow.
+constexpr uint64_t kIntegerGrowth = 16;
+// A message of onnx.proto, its pointer and its allocation: the largest, AttributeProto, has 328
+// bytes.
+constexpr uint64_t kMessageBytes = 400;
+constexpr uint64_t kTextBytes = 64;
+constexpr uint64_t kNumberBytes = 16;
+
+bool integers(Kind parent, uint32_t field) {
+  if (parent == Kind::kTensor) return field == 1 || field == 5 || field == 7 || field == 11;
+  return (parent == Kind::kAttribute && field == 8) || (parent == Kind::kSparse && field == 3);
+}
+
+const Field* message(Kind parent, uint32_t number) {
+  const auto found = std::ranges::find_if(
+      kFields, [&](const Field& f) { return f.parent == parent && f.number == number; });
+  return found == kFields.end() ? nullptr : &*found;
+}
+
+class Scanner final {
+ public:
+  Scanner(Bytes file, const ScanLimits& limits) : file_(file), limits_(limits) {}
+
+  Status run() {
+    stack_.push_back({Kind::kModel, file_.size()});
+    while (!stack_.empty()) {
+      if (at_ == stack_.back().end) {
+        stack_.pop_back();
+      } else {
+        TRY(field());
+      }
+      if (memory_ > limits_.memory_bytes_max) {
+        return Error{
+            Code::kTooLarge,
+            std::format("reading the model would take more than the {} bytes it is allowed: "
+                        "allow it more memory",
+                        limits_.memory_bytes_max)};
+      }
+    }
+    return {};
+  }
+
+ private:
+  struct Open {
+    Kind kind;
+    size_t end;
+  };
+
+  Error broken(std::string_view what) const {
+    return {Code::kInvalid, std::format("not an ONNX file, or damaged: {} at byte {}", what, at_)};
+  }
+
+  Result<uint64_t> varint() {
+    uint64_t value = 0;
+    for (uint32_t shift = 0; shift < 70; shift += 7) {
+      if (at_ == stack_.back().end) return broken("a number is cut off");
+      const uint8_t byte = file_[at_++];
+      if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return value;
+    }
+    return broken("a number of more than 10 bytes");
+  }
+
+  Status skip(uint64_t length) {
+    if (length > stack_.back().end - at_) return broken("a field is longer than what encloses it");
+    at_ += length;
+    return {};
+  }
+
+  Status field() {
+    const uint64_t tag = TRY(varint());
+    const uint64_t number = tag >> 3;
+    if (number == 0 || number > 0x1FFFFFFF) return broken("an impossible field number");
+    memory_ += kNumberBytes;
+    switch (tag & 7) {
+      case 0:
+        (void)TRY(varint());
+        return {};
+      case 1:
+        return skip(8);
+      case 2:
+        return part(static_cast<uint32_t>(number));
+      case 5:
+        return skip(4);
+      default:
+        return broken("a wire type that ONNX does not use");
+    }
+  }
+
+  // A field with a length: a message, text, or packed numbers.
+  Status part(uint32_t number) {
+    const uint64_t length = TRY(varint());
+    if (length > stack_.back().end - at_) return broken("a field is longer than what encloses it");
+    const Field* found = message(stack_.back().kind, number);
+    if (found == nullptr) {
+      const uint64_t growth = integers(stack_.back().kind, number) ? kIntegerGrowth : 2;
+      memory_ += kTextBytes + length * growth;
+      return skip(length);
+    }
+    memory_ += kMessageBytes;
+    if (stack_.size() >= limits_.depth_max) {
+      return Error{
+          Code::kTooLarge,
+          std::format("subgraphs or types are nested too deep at byte {}: more than {} levels "
+                      "are not supported",
+                      at_, limits_.depth_max)};
+    }
+    stack_.push_back({found->child, at_ + length});
+    return {};
+  }
+
+  Bytes file_;
+  ScanLimits limits_;
+  size_t at_ = 0;
+  uint64_t memory_ = 0;
+  std::vector<Open> stack_;
+};
+
+}  // namespace
+
+Status scan_onnx(Bytes file, const ScanLimits& limits) {
+  // protobuf counts in int.
+  if (file.size() > INT32_MAX) {
+    return Error{Code::kTooLarge,
+                 "the file is larger than 2 GiB: keep its weights as external data"};
+  }
+  if (file.empty()) return Error{Code::kInvalid, "the file is empty"};
+  return Scanner(file, limits).run();
+}
+
+}  // namespace casemate::engine

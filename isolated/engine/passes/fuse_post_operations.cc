@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "isolated/engine/graph/activation.h"
+#include "isolated/engine/passes/passes.h"
+
+namespace casemate::engine {
+namespace {
+
+// Inputs of the operator itself: operands of post-operations come behind them.
+size_t own_inputs(const Node& node) { return node.op == "MatMul" ? 2 : 3; }
+
+bool product(const Node& node) {
+  return node.op == "Conv" || node.op == "Gemm" || node.op == "MatMul";
+}
+
+bool same_shape(const Graph& graph, ValueId a, ValueId b) {
+  return graph.value(a).shapes == graph.value(b).shapes;
+}
+
+// A constant that is added to each row of a matrix product.
+bool row_of(const Graph& graph, ValueId id, const Shape& result) {
+  const Tensor* constant = graph.constant(id);
+  if (constant == nullptr || result.rank() == 0) return false;
+  return constant->shape().rank() >= 1 && constant->shape().rank() <= 2 &&
+         constant->count() == static_cast<uint64_t>(result[result.rank() - 1]) &&
+         constant->shape()[constant->shape().rank() - 1] == result[result.rank() - 1];
+}
+
+// What `reader` adds to the result of `node`, if that can be done while the result is made.
+std::optional<ValueId> addend(const Graph& graph, const Node& node, const Node& reader) {
+  if (reader.op != "Add" || reader.inputs[0] == reader.inputs[1] ||
+      !same_shape(graph, node.output(), reader.output())) {
+    return std::nullopt;
+  }
+  const ValueId other = reader.inputs[reader.inputs[0] == node.output() ? 1 : 0];
+  const Shape& result = graph.value(node.output()).shapes.front();
+  const bool row = node.op != "Conv" && row_of(graph, other, result);
+  if (!same_shape(graph, other, node.output()) && !row) return std::nullopt;
+  return other;
+}
+
+// Takes the reader's work into the node, which moves to the reader's place, where the operands of
+// both exist. False when it cannot be taken.
+bool take(Graph& graph, Node& node, Node& reader) {
+  const bool sums =
+      std::ranges::any_of(node.post_ops, [](const PostOp& post) { return post.op == "Add"; });
+  if (const auto activation = as_post_op(graph, reader)) {
+    node.post_ops.push_back(*activation);
+  } else if (const auto other =
+                 product(node) && !sums ? addend(graph, node, reader) : std::nullopt) {
+    node.inputs.resize(std::max(node.inputs.size(), own_inputs(node)));
+    node.post_ops.push_back({.op = "Add", .operand = static_cast<int>(node.inputs.size())});
+    node.inputs.push_back(*other);
+  } else {
+    return false;
+  }
+  const std::vector<ValueId> outputs = reader.outputs;
+  reader = node;
+  reader.outputs = outputs;
+  return true;
+}
+
+// An Add of two values of one shape has a fast kernel that can go on with an activation.
+bool plain_sum(const Graph& graph, const Node& node) {
+  return node.op == "Add" && same_shape(graph, node.inputs[0], node.inputs[1]) &&
+         graph.constant(node.inputs[0]) == nullptr && graph.constant(node.inputs[1]) == nullptr;
+}
+
+}  // namespace
+
+void fuse_post_operations(Graph& graph) {
+  const Uses uses(graph);
+  std::vector<bool> gone(graph.nodes().size());
+  // Backwards, so that where a sum has a product on both sides, the later one takes it: the other
+  // is then already computed. Sums that no product has taken take their activations afterwards.
+  for (const bool sums : {false, true}) {
+    for (size_t i = graph.nodes().size(); i-- > 0;) {
+      if (gone[i]) continue;
+      size_t at = i;
+      const Node& first = graph.nodes()[i];
+      if (graph.value(first.output()).type != ElementType::kFloat32) continue;
+      if (sums ? !plain_sum(graph, first) : !product(first)) continue;
+      for (;;) {
+        const auto reader = uses.only_reader(graph.nodes()[at].output());
+        if (!reader || gone[*reader] || product(graph.nodes()[*reader])) break;
+        if (!take(graph, graph.nodes()[at], graph.nodes()[*reader])) break;
+        gone[at] = true;
+        at = *reader;
+      }
+    }
+  }
+  size_t index = 0;
+  std::erase_if(graph.nodes(), [&](const Node&) { return gone[index++]; });
+}
+
+}  // namespace casemate::engine

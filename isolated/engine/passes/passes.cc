@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/engine/passes/passes.h"
+
+#include <array>
+#include <format>
+
+namespace casemate::engine {
+
+std::span<const Pass> passes() {
+  // Identities and constants first, for they hide what others look for. Arithmetic is folded into
+  // weights before activations are fused behind it.
+  static constexpr std::array kPasses = std::to_array<Pass>({
+      {"remove identities", remove_identities},
+      {"fold constants", fold_constants},
+      {"turn MatMul into Gemm", turn_matmul_into_gemm},
+      {"fold padding", fold_padding},
+      {"fold batch normalization", fold_batch_normalization},
+      {"fold channel arithmetic", fold_channel_arithmetic},
+      {"absorb flattening", absorb_flattening},
+      {"fuse post-operations", fuse_post_operations},
+  });
+  return kPasses;
+}
+
+Status optimize(Graph& graph) {
+  for (const Pass& pass : passes()) {
+    pass.run(graph);
+    graph.remove_dead();
+    const Status sound = graph.sound();
+    if (!sound) {
+      return Error{sound.error().code,
+                   std::format("after the pass '{}': {}", pass.name, sound.error().text)};
+    }
+  }
+  return {};
+}
+
+}  // namespace casemate::engine

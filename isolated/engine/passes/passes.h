@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Passes: rewrites of a graph that change its speed and nothing else. One file each, in one list,
+// in the order in which they run.
+//
+//   Owns     nothing.
+//   Threads  one; starts none.
+//   Trust    the graph is sound() and comes from a file that may be an attacker's: no pass may
+//   compute
+//            more than kFoldedBytesMax, or rely on what was not checked.
+//   Fails    with kInvalid when a pass left an unsound graph, which is a bug of ours but not worth
+//   a
+//            process.
+
+#include <span>
+#include <string_view>
+
+#include "isolated/engine/graph/graph.h"
+
+namespace casemate::engine {
+
+struct Pass {
+  std::string_view name;
+  void (*run)(Graph& graph);
+};
+
+// All passes, in order.
+std::span<const Pass> passes();
+
+// Runs them all and drops what is dead.
+Status optimize(Graph& graph);
+
+// What constant folding may add to a graph, all results together: 256 MiB. Real models fold shapes
+// and a few weights; a hostile one may ask to expand one number to terabytes.
+inline constexpr uint64_t kFoldedBytesMax = 256ull << 20;
+
+// Identity, and Cast, Reshape, Transpose and Concat that change nothing, are passed by; a Reshape
+// of a Reshape is one.
+void remove_identities(Graph& graph);
+// Nodes that read only constants become constants.
+void fold_constants(Graph& graph);
+// MatMul of a matrix by a constant one, and an Add of a row after it, become Gemm.
+void turn_matmul_into_gemm(Graph& graph);
+// Conv followed by BatchNormalization: the normalization goes into weights and bias.
+void fold_batch_normalization(Graph& graph);
+// Conv followed by Add, Sub, Mul or Div with one constant per channel: ditto.
+void fold_channel_arithmetic(Graph& graph);
+// Pad with zeros before Conv: the convolution pads.
+void fold_padding(Graph& graph);
+// Gemm of a flattened image reads the image itself.
+void absorb_flattening(Graph& graph);
+// Activations, and sums with another value (residuals), are done by the Conv, Gemm, MatMul or Add
+// whose result they work on.
+void fuse_post_operations(Graph& graph);
+
+}  // namespace casemate::engine

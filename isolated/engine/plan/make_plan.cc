@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// From graph to plan: nodes in order, a kernel for each, reordering where two kernels disagree on a
+// layout, memory that dies reused.
+#include <algorithm>
+#include <format>
+#include <map>
+
+#include "isolated/engine/plan/arena.h"
+#include "isolated/engine/plan/plan.h"
+
+namespace casemate::engine {
+namespace {
+
+// Memory that holds one value, or several that are views of the same bytes.
+struct Buffer {
+  Place place;  // kind and index; the offset comes last
+  uint64_t bytes = 0;
+  size_t first = 0;  // steps
+  size_t last = 0;
+  std::vector<ValueId> values;
+};
+
+// Where a value is.
+struct Home {
+  size_t buffer = SIZE_MAX;
+  Layout layout = Layout::kRowMajor;
+};
+
+class Planner final {
+ public:
+  Planner(const Graph& graph, size_t variant, Layout preferred, Packer& packer)
+      : graph_(graph),
+        uses_(graph),
+        variant_(variant),
+        preferred_(preferred),
+        packer_(packer),
+        homes_(graph.value_count()),
+        readers_left_(graph.value_count()) {}
+
+  Result<Plan> make() {
+    for (uint32_t i = 0; i < graph_.value_count(); ++i) {
+      readers_left_[i] = uses_.readers({i}).size();
+    }
+    for (uint32_t i = 0; i < graph_.inputs().size(); ++i) add_input(graph_.inputs()[i], i);
+    for (const Node& node : graph_.nodes()) TRY(add_node(node));
+    for (uint32_t i = 0; i < graph_.outputs().size(); ++i) TRY(add_output(graph_.outputs()[i], i));
+    for (const ValueId id : graph_.inputs())
+      plan_.input_bytes.push_back(TRY(tensor_bytes(type(id), shape(id))));
+    for (const ValueId id : graph_.outputs())
+      plan_.output_bytes.push_back(TRY(tensor_bytes(type(id), shape(id))));
+    place();
+    plan_.batch = graph_.batch_sizes()[variant_];
+    return std::move(plan_);
+  }
+
+ private:
+  const Shape& shape(ValueId id) const { return graph_.value(id).shapes[variant_]; }
+  ElementType type(ValueId id) const { return graph_.value(id).type; }
+
+  size_t add_buffer(ValueId id, uint64_t bytes, Place::Kind kind, uint32_t index = 0) {
+    const size_t now = plan_.steps.size();
+    buffers_.push_back({{kind, index}, bytes, now, now, {id}});
+    return buffers_.size() - 1;
+  }
+
+  void add_input(ValueId id, uint32_t index) {
+    homes_[id.index] = {add_buffer(id, 0, Place::Kind::kInput, index), Layout::kRowMajor};
+  }
+
+  // True when nobody reads the buffer after the node being added, so its memory can be overwritten.
+  // The caller's memory never is.
+  bool dies(size_t buffer) const {
+    return buffers_[buffer].place.kind == Place::Kind::kArena &&
+           std::ranges::all_of(buffers_[buffer].values, [&](ValueId id) {
+             return readers_left_[id.index] == 0 && !uses_.is_output(id);
+           });
+  }
+
+  // True when a node reads this buffer through exactly one of its inputs.
+  bool read_once(const Node& node, size_t buffer) const {
+    return std::ranges::count_if(node.inputs, [&](ValueId id) {
+             return id.present() && homes_[id.index].buffer == buffer;
+           }) == 1;
+  }
+
+  // True when the value ends as an output of the graph, itself or through views: then it is written
+  // to the caller's memory, once and as a whole, and never read back from there.
+  bool leads_out(ValueId id) const {
+    if (uses_.is_output(id)) return true;
+    const auto reader = uses_.only_reader(id);
+    if (!reader || graph_.nodes()[*reader].op != "Reshape") return false;
+    return leads_out(graph_.nodes()[*reader].output());
+  }
+
+  Result<std::unique_ptr<Kernel>> compile(const Node& node) {
+    KernelRequest request{graph_, node, variant_, {}, preferred_, false, packer_};
+    for (const ValueId id : node.inputs) {
+      request.layouts.push_back(id.present() ? homes_[id.index].layout : Layout::kRowMajor);
+    }
+    for (const PostOp& post : node.post_ops) {
+      if (post.operand < 0) continue;
+      const ValueId operand = node.inputs[static_cast<size_t>(post.operand)];
+      const size_t buffer = homes_[operand.index].buffer;
+      request.overwrite_operand = buffer != SIZE_MAX && dies(buffer) && read_once(node, buffer) &&
+                                  !leads_out(node.output());
+    }
+    return make_kernel(request);
+  }
+
+  // The value's buffer in that layout, reordered if it is not; a reordered copy serves later
+  // readers.
+  Result<size_t> in_layout(ValueId id, Layout layout) {
+    const Home home = homes_[id.index];
+    if (same_placement(shape(id), home.layout, layout)) return home.buffer;
+    const auto key = std::pair(id.index, layout);
+    if (const auto found = copies_.find(key); found != copies_.end()) return found->second;
+    auto kernel = TRY(make_reorder(type(id), shape(id), home.layout, layout));
+    const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), layout));
+    const size_t copy = add_buffer(id, bytes, Place::Kind::kArena);
+    add_step(std::format("reorder {}", graph_.value(id).name), std::move(kernel), {home.buffer},
+             {copy});
+    return copies_[key] = copy;
+  }
+
+  Status add_node(const Node& node) {
+    for (const ValueId id : node.inputs) {
+      if (id.present()) --readers_left_[id.index];
+    }
+    auto kernel = TRY(compile(node));
+    const KernelNeeds& needs = kernel->needs();
+    std::vector<size_t> inputs(node.inputs.size(), SIZE_MAX);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (i < needs.inputs.size() && needs.inputs[i]) {
+        inputs[i] = TRY(readable(node.inputs[i], *needs.inputs[i]));
+      }
+    }
+    if (needs.view) {
+      homes_[node.output().index] = {inputs[0], Layout::kRowMajor};
+      buffers_[inputs[0]].values.push_back(node.output());
+      return {};
+    }
+    std::vector<size_t> outputs;
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const ValueId id = node.outputs[i];
+      const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), needs.outputs[i]));
+      outputs.push_back(i == 0 ? first_output(node, needs, inputs, bytes)
+                               : add_buffer(id, bytes, Place::Kind::kArena));
+      homes_[id.index] = {outputs.back(), needs.outputs[i]};
+    }
+    add_step(node.name, std::move(kernel), inputs, outputs);
+    return {};
+  }
+
+  // A constant that a kernel could not pack is written out by a step of its own.
+  Result<size_t> readable(ValueId id, Layout layout) {
+    if (homes_[id.index].buffer == SIZE_MAX) {
+      const Tensor* constant = graph_.constant(id);
+      CHECK(constant != nullptr, "a value is made before it is read");
+      auto writer = TRY(make_constant_writer(*constant, packer_));
+      homes_[id.index] = {add_buffer(id, constant->bytes().size(), Place::Kind::kArena)};
+      add_step(std::format("constant {}", graph_.value(id).name), std::move(writer), {},
+               {homes_[id.index].buffer});
+    }
+    return in_layout(id, layout);
+  }
+
+  // Memory for what a node makes: that of a dying input where the kernel allows it.
+  size_t first_output(const Node& node, const KernelNeeds& needs, const std::vector<size_t>& inputs,
+                      uint64_t bytes) {
+    if (needs.overwrites) {
+      const size_t buffer = inputs[*needs.overwrites];
+      buffers_[buffer].values.push_back(node.output());
+      return buffer;
+    }
+    for (const size_t i : needs.may_overwrite) {
+      const size_t buffer = inputs[i];
+      if (buffer != SIZE_MAX && dies(buffer) && buffers_[buffer].bytes == bytes &&
+          std::ranges::count(inputs, buffer) == 1 && !leads_out(node.output())) {
+        buffers_[buffer].values.push_back(node.output());
+        return buffer;
+      }
+    }
+    return add_buffer(node.output(), bytes, Place::Kind::kArena);
+  }
+
+  void add_step(std::string name, std::unique_ptr<Kernel> kernel, const std::vector<size_t>& inputs,
+                const std::vector<size_t>& outputs) {
+    const size_t now = plan_.steps.size();
+    for (const auto* list : {&inputs, &outputs}) {
+      for (const size_t buffer : *list) {
+        if (buffer != SIZE_MAX) buffers_[buffer].last = now;
+      }
+    }
+    size_t scratch = SIZE_MAX;
+    if (const uint64_t bytes = kernel->needs().scratch_bytes; bytes > 0) {
+      scratch = add_buffer({}, bytes, Place::Kind::kArena);
+    }
+    plan_.steps.push_back({std::move(name), std::move(kernel), {}, {}, {}});
+    operands_.push_back({inputs, outputs, scratch});
+  }
+
+  // The output is written where the caller wants it, by the kernel that makes it if that is
+  // possible.
+  Status add_output(ValueId id, uint32_t index) {
+    const size_t target = add_buffer(id, 0, Place::Kind::kOutput, index);
+    if (const Tensor* constant = graph_.constant(id)) {
+      add_step(std::format("output {}", index), TRY(make_constant_writer(*constant, packer_)), {},
+               {target});
+      return {};
+    }
+    const Home home = homes_[id.index];
+    Buffer& buffer = buffers_[home.buffer];
+    if (same_placement(shape(id), home.layout, Layout::kRowMajor) && written_once(buffer)) {
+      buffer.place = buffers_[target].place;
+      return {};
+    }
+    auto kernel = same_placement(shape(id), home.layout, Layout::kRowMajor)
+                      ? make_copy(type(id), shape(id), Layout::kRowMajor)
+                      : make_reorder(type(id), shape(id), home.layout, Layout::kRowMajor);
+    add_step(std::format("output {}", index), TRY(std::move(kernel)), {home.buffer}, {target});
+    return {};
+  }
+
+  // True when one step writes the buffer and none reads it.
+  bool written_once(const Buffer& buffer) const {
+    return buffer.place.kind == Place::Kind::kArena && buffer.first == buffer.last &&
+           leads_out(buffer.values.front());
+  }
+
+  void place() {
+    std::vector<Block> blocks;
+    std::vector<size_t> owners;
+    for (size_t i = 0; i < buffers_.size(); ++i) {
+      if (buffers_[i].place.kind != Place::Kind::kArena) continue;
+      blocks.push_back({buffers_[i].bytes, buffers_[i].first, buffers_[i].last});
+      owners.push_back(i);
+    }
+    plan_.arena_bytes = place_blocks(blocks);
+    for (size_t i = 0; i < blocks.size(); ++i) buffers_[owners[i]].place.offset = blocks[i].offset;
+    const auto place_of = [&](size_t buffer) {
+      return buffer == SIZE_MAX ? Place{} : buffers_[buffer].place;
+    };
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      for (const size_t buffer : operands_[i].inputs)
+        plan_.steps[i].inputs.push_back(place_of(buffer));
+      for (const size_t buffer : operands_[i].outputs)
+        plan_.steps[i].outputs.push_back(place_of(buffer));
+      plan_.steps[i].scratch = place_of(operands_[i].scratch);
+    }
+  }
+
+  // The buffers of one step; SIZE_MAX where there is none.
+  struct Operands {
+    std::vector<size_t> inputs;
+    std::vector<size_t> outputs;
+    size_t scratch = SIZE_MAX;
+  };
+
+  const Graph& graph_;
+  Uses uses_;
+  size_t variant_;
+  Layout preferred_;
+  Packer& packer_;
+  Plan plan_;
+  std::vector<Buffer> buffers_;
+  std::vector<Home> homes_;           // by value
+  std::vector<size_t> readers_left_;  // by value
+  std::map<std::pair<uint32_t, Layout>, size_t> copies_;
+  std::vector<Operands> operands_;  // by step
+};
+
+}  // namespace
+
+Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer) {
+  return Planner(graph, variant, preferred, packer).make();
+}
+
+}  // namespace casemate::engine

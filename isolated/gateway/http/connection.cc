@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/gateway/http/connection.h"
+
+#include <sys/socket.h>
+
+#include <format>
+#include <utility>
+
+#include "isolated/gateway/http/response_head.h"
+#include "isolated/gateway/protocol/documents.h"
+
+namespace casemate::gateway {
+namespace {
+
+// Encrypted at a time; OpenSSL cuts it into records of 16 KiB.
+constexpr size_t kSendStep = 64 << 10;
+// Up to here an answer is copied behind its head and leaves as one record.
+constexpr size_t kOneRecord = 16 << 10;
+
+constexpr std::string_view kPlainText =
+    "{\"error\":\"this port speaks TLS 1.3; use https://, or the casemate proxy\"}\n";
+
+}  // namespace
+
+Connection::Connection(Server& server, uint32_t place, std::unique_ptr<TlsStream> tls)
+    : server_(server),
+      place_(place),
+      turn_(server.turns_[place]),
+      tls_(std::move(tls)),
+      deadline_(*this) {}
+
+Connection::~Connection() = default;
+
+void Connection::ready(uint32_t events) {
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  if (phase_ == Phase::kHandshake) return server_.queue_handshake(*this);
+  if (tls_->unsent() && tls_->flush() == TlsStream::State::kFailed) phase_ = Phase::kGone;
+  drive();
+}
+
+void Connection::shake_hands() {
+  switch (tls_->handshake()) {
+    case TlsStream::State::kDone:
+      phase_ = Phase::kHead;
+      readable_ = true;
+      return drive();
+    case TlsStream::State::kWaitRead:
+    case TlsStream::State::kWaitWrite:
+      return;
+    default:
+      break;
+  }
+  ++server_.counters_.handshakes_failed;
+  if (!tls_->plain_http()) return server_.remove(*this);
+  const std::string plain = std::format(
+      "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
+      "Connection: close\r\n\r\n{}",
+      kPlainText.size(), kPlainText);
+  ::send(socket(), plain.data(), plain.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::shutdown(socket(), SHUT_WR);
+  phase_ = Phase::kLingering;
+  drive();
+}
+
+void Connection::drive() {
+  driving_ = true;
+  moved_ = 0;
+  Step next = Step::kOn;
+  // The seam: whatever throws below (memory) ends this connection alone.
+  try {
+    while (next == Step::kOn) {
+      if (moved_ >= server_.limits_.turn_bytes) {
+        server_.loop_.again(*this);
+        break;
+      }
+      next = step();
+    }
+    park();
+  } catch (const std::exception&) {
+    next = Step::kGone;
+  }
+  driving_ = false;
+  if (next == Step::kGone) return server_.remove(*this);
+  arm();
+}
+
+Connection::Step Connection::step() {
+  switch (phase_) {
+    case Phase::kHandshake:
+      return Step::kWait;
+    case Phase::kHead:
+      return read_head();
+    case Phase::kBody:
+      return read_body();
+    case Phase::kWaiting:
+      return watch_client();
+    case Phase::kSending:
+      return go_on_sending();
+    case Phase::kLingering:
+      return discard();
+    case Phase::kGone:
+      return Step::kGone;
+  }
+  return Step::kGone;
+}
+
+// Enters the deadline of the phase that we now wait in, unless it is running already.
+void Connection::arm() {
+  Wait wait = Wait::kHandshake;
+  switch (phase_) {
+    case Phase::kHandshake:
+      break;
+    case Phase::kHead:
+      wait = input_.empty() ? Wait::kIdle : Wait::kHead;
+      break;
+    case Phase::kBody:
+      wait = Wait::kBody;
+      break;
+    case Phase::kSending:
+      wait = Wait::kSend;
+      break;
+    case Phase::kLingering:
+      wait = Wait::kLinger;
+      break;
+    case Phase::kWaiting:
+    case Phase::kGone:
+      return deadline_.unlink();
+  }
+  if (deadline_.is_linked() && deadline_.wait == wait) return;
+  window_bytes_ = 0;
+  server_.enter(deadline_, wait);
+}
+
+void Connection::expired() {
+  const Wait wait = deadline_.wait;
+  deadline_.unlink();
+  const HttpLimits& limits = server_.limits_;
+  const bool paced = wait == Wait::kBody || wait == Wait::kSend;
+  const bool in_time = wait == Wait::kSend || server_.loop_.now() - body_began_ < limits.body;
+  if (paced && in_time && window_bytes_ >= limits.rate_bytes) return arm();
+  ++server_.counters_.timed_out;
+  if (wait == Wait::kIdle) return dismiss();
+  if (wait != Wait::kHead && wait != Wait::kBody) return server_.remove(*this);
+  if (wait == Wait::kHead) {
+    refuse_head({.status = 408, .text = "the request head did not arrive in time"});
+    return drive();
+  }
+  refuse({.status = 408,
+          .text = std::format("the body arrived too slowly; {} bytes in {} s are needed",
+                              limits.rate_bytes,
+                              std::chrono::duration<double>(limits.rate_window).count())},
+         true);
+  drive();
+}
+
+void Connection::dismiss() {
+  tls_->close_output();
+  tls_->flush();
+  server_.remove(*this);
+}
+
+Connection::Step Connection::refuse(const Refusal& refusal, bool last) {
+  last_ = last_ || last;
+  ++server_.counters_.refused;
+  const std::string document = error_document(refusal.text);
+  const Bytes body = bytes_of(std::string_view(document));
+  send({.status = refusal.status,
+        .allow = refusal.allow,
+        .retry_after_s = refusal.retry_after_s,
+        .body = {&body, 1}});
+  return Step::kOn;
+}
+
+// What cannot be read as a request says nothing about how it wants its answer.
+Connection::Step Connection::refuse_head(const Refusal& refusal) {
+  head_ = RequestHead();
+  head_only_ = false;
+  return refuse(refusal, true);
+}
+
+void Connection::answer(const Response& response) {
+  send(response);
+  if (driving_) return;  // serve() answered at once; drive() goes on from here
+  if (phase_ != Phase::kHead || readable_ || client_done_ || !input_.empty())
+    server_.loop_.again(*this);
+  arm();
+}
+
+void Connection::abandon() {
+  phase_ = Phase::kGone;
+  if (!driving_) server_.loop_.again(*this);
+}
+
+// Sends what the socket takes, keeps a copy of the rest, and enters the phase that follows.
+void Connection::send(const Response& response) {
+  std::string& text = server_.text_;
+  text.clear();
+  uint64_t size = 0;
+  for (const Bytes piece : response.body) size += piece.size();
+  append_response_head(text, response, size, server_.date(), last_, head_.old_version);
+  body_ = Body();
+  chunks_.reset();
+  inflater_.reset();
+  verdict_.reset();
+  phase_ = Phase::kSending;
+  std::span<const Bytes> pieces = response.body;
+  if (head_only_) pieces = {};
+  // The first record holds the head and as much of the body as fits.
+  Bytes first;
+  if (!pieces.empty() && text.size() < kOneRecord) {
+    while (!pieces.empty() && text.size() + pieces.front().size() <= kOneRecord) {
+      text += text_of(pieces.front());
+      pieces = pieces.subspan(1);
+    }
+    if (!pieces.empty()) {
+      first = pieces.front().subspan(kOneRecord - text.size());
+      text += text_of(pieces.front().first(kOneRecord - text.size()));
+      pieces = pieces.subspan(1);
+    }
+  }
+  if (tls_->write(bytes_of(std::string_view(text))) != TlsStream::State::kDone) {
+    phase_ = Phase::kGone;
+    return;
+  }
+  bool taken = send_piece(first);
+  for (const Bytes piece : pieces) taken = send_piece(piece) && taken;
+  if (phase_ != Phase::kSending) return;
+  const TlsStream::State flushed = tls_->flush();
+  if (flushed == TlsStream::State::kFailed) {
+    phase_ = Phase::kGone;
+  } else if (flushed == TlsStream::State::kDone && taken && !last_) {
+    finish();
+  }
+}
+
+// False when some of `piece` had to be kept.
+bool Connection::send_piece(Bytes piece) {
+  while (!piece.empty() && rest_.empty() && phase_ == Phase::kSending) {
+    const size_t size = std::min(piece.size(), kSendStep);
+    if (tls_->write(piece.first(size)) != TlsStream::State::kDone) {
+      phase_ = Phase::kGone;
+      return false;
+    }
+    piece = piece.subspan(size);
+    const TlsStream::State flushed = tls_->flush();
+    if (flushed == TlsStream::State::kFailed) phase_ = Phase::kGone;
+    if (flushed == TlsStream::State::kWaitWrite) break;
+  }
+  if (piece.empty() || phase_ != Phase::kSending) return piece.empty();
+  if (!rest_share_.take(server_.budget_, piece.size())) {
+    phase_ = Phase::kGone;
+    return false;
+  }
+  rest_.insert(rest_.end(), piece.begin(), piece.end());
+  return false;
+}
+
+Connection::Step Connection::go_on_sending() {
+  const TlsStream::State flushed = tls_->flush();
+  if (flushed == TlsStream::State::kWaitWrite) return Step::kWait;
+  if (flushed == TlsStream::State::kFailed) return Step::kGone;
+  if (rest_at_ < rest_.size()) {
+    const size_t size = std::min(rest_.size() - rest_at_, kSendStep);
+    if (tls_->write(Bytes(rest_).subspan(rest_at_, size)) != TlsStream::State::kDone)
+      return Step::kGone;
+    rest_at_ += size;
+    window_bytes_ += size;
+    moved_ += size;
+    return Step::kOn;
+  }
+  if (!last_) {
+    finish();
+    return Step::kOn;
+  }
+  if (!said_goodbye_) {
+    said_goodbye_ = true;
+    tls_->close_output();
+    return Step::kOn;
+  }
+  // With what the client still sends unread, closing would reset the connection and could take our
+  // answer from it: so we listen a little longer.
+  ::shutdown(socket(), SHUT_WR);
+  phase_ = Phase::kLingering;
+  return Step::kOn;
+}
+
+// The answer is out and another request may follow.
+void Connection::finish() {
+  if (!rest_.empty()) {
+    std::vector<uint8_t>().swap(rest_);
+    rest_at_ = 0;
+    rest_share_ = Share();
+  }
+  phase_ = Phase::kHead;
+}
+
+Connection::Step Connection::discard() {
+  const ssize_t got = ::recv(socket(), server_.plain_.data(), server_.plain_.size(), MSG_DONTWAIT);
+  if (got > 0) {
+    moved_ += static_cast<uint64_t>(got);
+    return Step::kOn;
+  }
+  return got < 0 && (errno == EAGAIN || errno == EINTR) ? Step::kWait : Step::kGone;
+}
+
+}  // namespace casemate::gateway

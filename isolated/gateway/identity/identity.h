@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Identity: the gateway's self-signed certificate, which carries the evidence about its own key
+// (RA-TLS). A client that verifies the evidence needs no certificate authority; one that does not
+// sees a certificate that nobody vouches for, as it should.
+//
+//   Owns     nothing but the certificate that is returned.
+//   Threads  pure function of its arguments.
+//   Trust    names come from the configuration, evidence from the monitor.
+//   Fails    kInvalid for a name that is neither DNS name nor IP address, or too much evidence;
+//            kPlatform when libcrypto fails.
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/result.h"
+
+namespace casemate::gateway {
+
+// The X.509 certificate (RFC 5280), DER: version 3, P-384 with SHA-384, a random serial, subject
+// and issuer CN=casemate gateway, `names` as subject alternative names, valid from five minutes ago
+// for 90 days, and `evidence` as the value of the non-critical extension 2.23.133.5.4.9. Without
+// evidence there is no such extension.
+Result<std::vector<uint8_t>> make_certificate(const SigningKey& key,
+                                              std::span<const std::string> names, Bytes evidence,
+                                              const Clock& clock, Random& random);
+
+}  // namespace casemate::gateway

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// RunningGateway: a whole gateway on a loopback port, with a model "double" of fake channels.
+//
+//   Owns     everything, the thread included.
+//   Threads  the constructor's thread is the client's; reach into the gateway through run().
+//   Trust    none needed.
+//   Fails    by stopping the test.
+
+#include <memory>
+#include <string>
+
+#include "base/check.h"
+#include "isolated/gateway/loopback/fake_model.h"
+#include "isolated/gateway/loopback/loop_thread.h"
+#include "isolated/gateway/loopback/loopback.h"
+#include "isolated/gateway/serving/serving.h"
+
+namespace casemate::gateway {
+
+// Answers with the nonce and the name that it was asked for.
+class FakeAttestor final : public Attestor {
+ public:
+  void evidence(const std::optional<Nonce>& nonce, std::string_view model, std::string_view,
+                Done done) override {
+    std::vector<uint8_t> bytes(model.begin(), model.end());
+    if (nonce) bytes.insert(bytes.end(), nonce->begin(), nonce->end());
+    done(std::move(bytes));
+  }
+};
+
+class RunningGateway final {
+ public:
+  static constexpr int64_t kWidth = 4;
+  struct Options {
+    HttpLimits http{};
+    ServingOptions serving{};
+    uint32_t batch_max = 8;
+    int64_t width = kWidth;
+    bool attach = true;
+    FakeChannel::Behaviour channel{};
+  };
+  RunningGateway() : RunningGateway(Options{}) {}
+  explicit RunningGateway(const Options& options)
+      : options_(options), serving_(thread_.loop(), attestor_, options.serving) {
+    auto listener = listen_on_loopback();
+    auto identity = loopback_identity();
+    CHECK(listener && identity, "loopback works");
+    port_ = listener->port;
+    auto server = Server::make(thread_.loop(), std::move(listener->socket), *std::move(identity),
+                               serving_, options.http);
+    CHECK(server.has_value(), "a server starts");
+    server_ = *std::move(server);
+    serving_.open(*server_);
+    model_ = *serving_.models().add("double", 1);
+    if (options.attach) attach();
+    thread_.start();
+  }
+  ~RunningGateway() { thread_.join(); }
+
+  // Attaches another channel; the gateway owns it.
+  FakeChannel* attach() {
+    auto channel = std::make_unique<FakeChannel>(options_.channel);
+    channel_ = channel.get();
+    thread_.run([&] {
+      const auto attached = model_->attach(
+          std::move(channel), doubling_description(options_.width, options_.batch_max));
+      CHECK(attached.has_value(), "the description is sound");
+    });
+    return channel_;
+  }
+  void run(const std::function<void()>& action) { thread_.run(action); }
+  [[nodiscard]] uint16_t port() const { return port_; }
+  [[nodiscard]] Model& model() { return *model_; }
+  [[nodiscard]] Serving& serving() { return serving_; }
+  [[nodiscard]] Server& server() { return *server_; }
+  // The channel attached last; gone once it has failed.
+  [[nodiscard]] FakeChannel& channel() { return *channel_; }
+
+ private:
+  Options options_;
+  LoopThread thread_;
+  FakeAttestor attestor_;
+  Serving serving_;
+  std::unique_ptr<Server> server_;
+  Model* model_ = nullptr;
+  FakeChannel* channel_ = nullptr;
+  uint16_t port_ = 0;
+};
+
+}  // namespace casemate::gateway

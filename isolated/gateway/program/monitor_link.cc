@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/gateway/program/monitor_link.h"
+
+#include <format>
+
+#include "base/log.h"
+
+namespace casemate::gateway {
+namespace {
+
+// The monitor signs in about a millisecond; it may be starting partitions meanwhile.
+constexpr int kVouchPatienceMs = 30'000;
+// A ticket names a request and, in its low bits, which of its tokens.
+constexpr uint64_t kTokensPerRequest = 2;
+
+}  // namespace
+
+using control::Message;
+using control::Received;
+using control::Type;
+
+MonitorLink::MonitorLink(Loop& loop, control::Socket socket, const Message& manifest)
+    : loop_(loop), socket_(std::move(socket)), self_{manifest.enclave} {}
+
+MonitorLink::~MonitorLink() {
+  for (auto& [stream, newcomer] : newcomers_) loop_.forget(newcomer->channel->bell(), *newcomer);
+  if (models_ != nullptr) loop_.forget(socket_.fd(), *this);
+}
+
+Status MonitorLink::ask(uint64_t ticket, uint32_t subject, const Nonce& nonce, bool quote) {
+  Message message = control::make(Type::kAttest, self_);
+  message.ticket = ticket;
+  message.stream = subject;
+  message.nonce = nonce;
+  if (subject == self_.index()) message.key_sha384 = key_sha384_;
+  if (quote) message.key_sha256 = key_sha256_;
+  return socket_.send(message);
+}
+
+Result<std::vector<uint8_t>> MonitorLink::vouch_for(const SigningKey& key) {
+  key_sha256_ = sha256(key.public_der());
+  key_sha384_ = sha384(key.public_der());
+  TRY(ask(0, self_.index(), Nonce{}, true));
+  while (true) {
+    auto received = TRY(socket_.receive(kVouchPatienceMs));
+    const Message& m = received.message;
+    if (received.type() != Type::kAttested) {
+      early_.push_back(std::move(received));
+      continue;
+    }
+    if (m.code != 0 || m.quote_size == 0) {
+      return Error{code_from(m.code), "the monitor does not vouch for the gateway's key"};
+    }
+    quote_.assign(m.quote.begin(), m.quote.begin() + m.quote_size);
+    claims_.assign(m.claims.begin(), m.claims.begin() + m.claims_size);
+    cached_ = encode_evidence(quote_, claims_, std::span(&m.token, 1));
+    return cached_;
+  }
+}
+
+Status MonitorLink::open(ModelTable& models) {
+  models_ = &models;
+  TRY(loop_.watch(socket_.fd(), EPOLLIN | EPOLLRDHUP, *this));
+  for (Received& received : early_) TRY(take(received));
+  early_.clear();
+  return {};
+}
+
+void MonitorLink::ready(uint32_t) {
+  while (true) {
+    auto received = socket_.poll();
+    if (!received) return loop_.stop();  // without its monitor a gateway is nobody
+    if (!*received) return;
+    if (const Status taken = take(**received); !taken) log("{}", taken.error().text);
+  }
+}
+
+Status MonitorLink::take(Received& received) {
+  switch (received.type()) {
+    case Type::kConnect:
+      return connect(received);
+    case Type::kDisconnect:
+      disconnect(received.message);
+      return {};
+    case Type::kAttested:
+      attested(received.message);
+      return {};
+    case Type::kStop:
+      loop_.stop();
+      return {};
+    default:
+      return {};
+  }
+}
+
+Result<Model*> MonitorLink::model_of(const Message& message) {
+  const std::string version = std::to_string(message.model_version);
+  const auto known = models_->find(message.name.view(), version);
+  Model* model = known ? *known : TRY(models_->add(message.name.view(), message.model_version));
+  subjects_[model] = static_cast<uint32_t>(message.ticket);
+  return model;
+}
+
+Status MonitorLink::connect(Received& received) {
+  Model* model = TRY(model_of(received.message));
+  const uint32_t stream = received.message.stream;
+  const uint32_t regions = received.message.regions;
+  auto channel = TRY(StreamChannel::make(TRY(control::stream_end_of(received)), regions));
+  const int bell = channel->bell();
+  auto newcomer = std::make_unique<Newcomer>(*this, stream, *model, std::move(channel));
+  TRY(loop_.watch(bell, EPOLLIN | EPOLLET, *newcomer));
+  newcomers_.insert_or_assign(stream, std::move(newcomer));
+  introduce(stream);  // the answer may have come before the bell was watched
+  return {};
+}
+
+void MonitorLink::introduce(uint32_t stream) {
+  const auto found = newcomers_.find(stream);
+  if (found == newcomers_.end()) return;
+  Newcomer& newcomer = *found->second;
+  auto description = newcomer.channel->take_description();
+  if (description && *description == nullptr) return;
+  loop_.forget(newcomer.channel->bell(), newcomer);
+  const auto self = std::move(found->second);
+  newcomers_.erase(found);
+  if (!description) {
+    // A dead enclave comes back as another stream; one that describes itself wrongly is no use.
+    if (description.error().code != Code::kPartitionFailed)
+      self->model.give_up(description.error().text);
+    return;
+  }
+  const Channel* channel = self->channel.get();
+  if (const Status attached = self->model.attach(std::move(self->channel), **description);
+      !attached) {
+    return self->model.give_up(attached.error().text);
+  }
+  attached_.insert_or_assign(stream, std::pair(&self->model, channel));
+}
+
+void MonitorLink::disconnect(const Message& message) {
+  const auto model = model_of(message);
+  if (!model) return;
+  if (const auto newcomer = newcomers_.find(message.stream); newcomer != newcomers_.end()) {
+    loop_.forget(newcomer->second->channel->bell(), *newcomer->second);
+    newcomers_.erase(newcomer);
+  }
+  if (const auto attached = attached_.find(message.stream); attached != attached_.end()) {
+    attached->second.first->fail(*attached->second.second);
+    attached_.erase(attached);
+  }
+  // kPartitionFailed means that it is on its way back; everything else is final.
+  if (code_from(message.code) != Code::kPartitionFailed)
+    (*model)->give_up(std::string(message.reason.view()));
+}
+
+void MonitorLink::evidence(const std::optional<Nonce>& nonce, std::string_view model,
+                           std::string_view version, Done done) {
+  if (!nonce && model.empty()) return done(cached_);
+  std::vector<uint32_t> subjects = {self_.index()};
+  if (!model.empty()) {
+    const auto found = models_->find(model, version);
+    if (!found) return done(found.error());
+    subjects.push_back(subjects_[*found]);
+  }
+  const uint64_t request = next_ticket_++;
+  const uint64_t first = request * kTokensPerRequest;
+  pending_[request] = {std::move(done), std::vector<EnclaveToken>(subjects.size()), subjects.size(),
+                       Code::kOk};
+  for (size_t i = 0; i < subjects.size(); ++i) {
+    if (const Status asked = ask(first + i, subjects[i], nonce.value_or(Nonce{}), false); !asked) {
+      auto failed = std::move(pending_[request].done);
+      pending_.erase(request);
+      return failed(
+          Error{Code::kUnavailable, "the monitor is busy: ask for evidence again in a second"});
+    }
+  }
+}
+
+void MonitorLink::attested(const Message& message) {
+  const auto found = pending_.find(message.ticket / kTokensPerRequest);
+  const size_t index = message.ticket % kTokensPerRequest;
+  if (found == pending_.end() || index >= found->second.tokens.size()) return;
+  Pending& pending = found->second;
+  if (message.code != 0) pending.code = code_from(message.code);
+  pending.tokens[index] = message.token;
+  if (--pending.missing > 0) return;
+  const Pending complete = std::move(pending);
+  pending_.erase(found);
+  if (complete.code != Code::kOk)
+    return complete.done(Error{complete.code, "the monitor does not vouch for that enclave"});
+  complete.done(encode_evidence(quote_, claims_, complete.tokens));
+}
+
+}  // namespace casemate::gateway

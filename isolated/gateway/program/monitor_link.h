@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// MonitorLink: the gateway's side of its control socket. Streams that the monitor connects become
+// channels of models, streams that it revokes make their models unavailable, and evidence is asked
+// for.
+//
+//   Owns     the control socket and channels whose models have not described themselves yet.
+//   Threads  one, the loop's.
+//   Trust    the monitor is trusted; what comes over streams is not.
+//   Fails    start() when the monitor will not vouch for us; later, the loop stops when the monitor
+//   is gone.
+
+#include <map>
+#include <memory>
+
+#include "isolated/gateway/program/stream_channel.h"
+#include "isolated/gateway/serving/attestor.h"
+#include "isolated/gateway/serving/model_table.h"
+#include "wire/control/control.h"
+
+namespace casemate::gateway {
+
+class MonitorLink final : public Attestor, private Watcher {
+ public:
+  MonitorLink(Loop& loop, control::Socket socket, const control::Message& manifest);
+  ~MonitorLink();
+
+  // Has the monitor vouch for `key`; the evidence that goes into the certificate. Waits for the
+  // answer: nobody is served before.
+  Result<std::vector<uint8_t>> vouch_for(const SigningKey& key);
+  // From now on models come and go in `models`.
+  Status open(ModelTable& models);
+
+  void evidence(const std::optional<Nonce>& nonce, std::string_view model, std::string_view version,
+                Done done) override;
+
+ private:
+  // A stream whose model has been asked to describe itself.
+  struct Newcomer final : Watcher {
+    Newcomer(MonitorLink& l, uint32_t s, Model& m, std::unique_ptr<StreamChannel> c)
+        : link(l), stream(s), model(m), channel(std::move(c)) {}
+    void ready(uint32_t) override { link.introduce(stream); }
+    MonitorLink& link;
+    uint32_t stream;
+    Model& model;
+    std::unique_ptr<StreamChannel> channel;
+  };
+  // An evidence request whose tokens are on their way.
+  struct Pending {
+    Done done;
+    std::vector<EnclaveToken> tokens;
+    size_t missing = 0;
+    Code code = Code::kOk;
+  };
+
+  void ready(uint32_t events) override;
+  Status take(control::Received& received);
+  Status connect(control::Received& received);
+  void introduce(uint32_t stream);
+  void disconnect(const control::Message& message);
+  void attested(const control::Message& message);
+  Result<Model*> model_of(const control::Message& message);
+  Status ask(uint64_t ticket, uint32_t subject, const Nonce& nonce, bool quote);
+
+  Loop& loop_;
+  control::Socket socket_;
+  EnclaveId self_;
+  ModelTable* models_ = nullptr;
+  Sha256Digest key_sha256_{};
+  Sha384Digest key_sha384_{};
+  std::vector<uint8_t> quote_;
+  std::vector<uint8_t> claims_;
+  std::vector<uint8_t> cached_;
+  std::vector<control::Received> early_;  // what came while the first answer was waited for
+  std::map<uint32_t, std::unique_ptr<Newcomer>> newcomers_;
+  std::map<uint32_t, std::pair<Model*, const Channel*>> attached_;  // by stream
+  std::map<const Model*, uint32_t> subjects_;                       // enclave index, for tokens
+  std::map<uint64_t, Pending> pending_;
+  uint64_t next_ticket_ = 1;
+};
+
+}  // namespace casemate::gateway

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/gateway/serving/model.h"
+
+#include <algorithm>
+#include <format>
+#include <ranges>
+#include <utility>
+
+#include "isolated/gateway/protocol/inference_response.h"
+
+namespace casemate::gateway {
+namespace {
+
+uint64_t ns(Duration duration) {
+  return static_cast<uint64_t>(std::max(duration, Duration(0)).count());
+}
+
+bool same_ports(std::span<const PortDescription> a, std::span<const PortDescription> b) {
+  return std::ranges::equal(a, b, [](const PortDescription& x, const PortDescription& y) {
+    return x.name.view() == y.name.view() && x.type == y.type && x.shape() == y.shape();
+  });
+}
+
+// Its inputs were copied when it started, and nobody will run it again.
+void abandon(Inference& inference) {
+  inference.abandoned = true;
+  inference.body = Body();
+  inference.request = InferenceRequest();
+}
+
+// True when a request that fits one fits the other.
+bool same_interface(const ModelDescription& a, const ModelDescription& b) {
+  return a.batch_max == b.batch_max &&
+         same_ports(std::span(a.inputs).first(a.input_count),
+                    std::span(b.inputs).first(b.input_count)) &&
+         same_ports(std::span(a.outputs).first(a.output_count),
+                    std::span(b.outputs).first(b.output_count));
+}
+
+}  // namespace
+
+Model::Model(Loop& loop, Answering& answering, std::string name, uint32_t version)
+    : loop_(loop),
+      answering_(answering),
+      name_(std::move(name)),
+      version_(version),
+      version_text_(std::to_string(version)) {}
+
+Model::~Model() {
+  for (const auto& seat : seats_) loop_.forget(seat->channel->bell(), *seat);
+}
+
+Status Model::attach(std::unique_ptr<Channel> channel, const ModelDescription& description) {
+  if (!description.sound())
+    return Error{Code::kInvalid,
+                 std::format("model {} version {} describes itself wrongly", name_, version_)};
+  if (description_ != nullptr && !same_interface(*description_, description))
+    return Error{Code::kInvalid,
+                 std::format("model {} version {} came back with other inputs or outputs; add it "
+                             "as another version",
+                             name_, version_)};
+  auto seat = std::make_unique<Seat>(*this, std::move(channel));
+  TRY(loop_.watch(seat->channel->bell(), EPOLLIN, *seat));
+  description_ = std::make_unique<ModelDescription>(description);
+  seats_.push_back(std::move(seat));
+  settled_ = true;
+  given_up_ = false;
+  reason_.clear();
+  pump();
+  return {};
+}
+
+void Model::fail(const Channel& channel) {
+  const auto seat =
+      std::ranges::find_if(seats_, [&](const auto& s) { return s->channel.get() == &channel; });
+  if (seat != seats_.end()) fail(**seat);
+}
+
+void Model::give_up(std::string reason) {
+  settled_ = true;
+  given_up_ = true;
+  reason_ = std::move(reason);
+  // First everything leaves, then it is answered: whoever is answered may submit again.
+  std::deque<std::unique_ptr<Inference>> ended;
+  while (!seats_.empty()) {
+    for (auto& inference : seats_.back()->in_flight) ended.push_back(std::move(inference));
+    drop(*seats_.back());
+  }
+  for (auto& inference : queue_) ended.push_back(std::move(inference));
+  queue_.clear();
+  for (auto& inference : ended) {
+    ++statistics_.backend_failed;
+    answer(std::move(inference),
+           Error{Code::kUnavailable, std::format("model '{}' is unavailable: {}", name_, reason_)});
+  }
+}
+
+Status Model::admits() const {
+  if (given_up_ || description_ == nullptr)
+    return Error{Code::kUnavailable, std::format("model '{}' is unavailable: {}", name_, reason_)};
+  if (queue_.size() >= limits::kModelQueue)
+    return Error{Code::kUnavailable,
+                 std::format("{} requests wait for model '{}' already; try again later",
+                             queue_.size(), name_)};
+  return {};
+}
+
+Status Model::submit(std::unique_ptr<Inference> inference) {
+  if (auto admitted = admits(); !admitted) {
+    ++statistics_.rejected;
+    return admitted;
+  }
+  queue_.push_back(std::move(inference));
+  pump();
+  return {};
+}
+
+bool Model::cancel(CallId call) {
+  const auto queued = std::ranges::find_if(queue_, [&](const auto& i) { return i->call == call; });
+  if (queued != queue_.end()) {
+    queue_.erase(queued);
+    ++statistics_.cancelled;
+    return true;
+  }
+  for (const auto& seat : seats_) {
+    for (const auto& inference : seat->in_flight) {
+      if (inference->call != call || inference->abandoned) continue;
+      abandon(*inference);
+      ++statistics_.cancelled;
+      return true;
+    }
+  }
+  return false;
+}
+
+Instant Model::expire(Instant now) {
+  std::deque<std::unique_ptr<Inference>> late;
+  for (auto& inference : queue_) {
+    if (inference->deadline <= now) late.push_back(std::move(inference));
+  }
+  statistics_.rejected += late.size();
+  std::erase(queue_, nullptr);
+  // What is in flight keeps its slot until it completes; its answer is given now, by a copy.
+  for (const auto& seat : seats_) {
+    for (auto& inference : seat->in_flight) {
+      if (inference->abandoned || inference->deadline > now) continue;
+      auto shell = std::make_unique<Inference>();
+      shell->call = inference->call;
+      shell->arrived = inference->arrived;
+      shell->started = inference->started;
+      abandon(*inference);
+      ++statistics_.backend_failed;
+      late.push_back(std::move(shell));
+    }
+  }
+  Instant next = Instant::max();
+  for (const auto& inference : queue_) next = std::min(next, inference->deadline);
+  for (const auto& seat : seats_)
+    for (const auto& inference : seat->in_flight)
+      if (!inference->abandoned) next = std::min(next, inference->deadline);
+  for (auto& inference : late) {
+    const auto waited =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - inference->arrived);
+    answer(std::move(inference),
+           Error{Code::kTimedOut, std::format("model '{}' had no answer within {} ms; the request "
+                                              "timed out",
+                                              name_, waited.count())});
+  }
+  return next;
+}
+
+size_t Model::in_flight() const {
+  size_t count = 0;
+  for (const auto& seat : seats_) count += seat->in_flight.size();
+  return count;
+}
+
+void Model::answer(std::unique_ptr<Inference> inference,
+                   const Result<Answering::Outcome>& outcome) {
+  if (inference->abandoned) return;
+  if (!outcome) statistics_.fail.add(ns(loop_.clock().now() - inference->arrived));
+  answering_.answered(*this, *inference, outcome);
+}
+
+// Starts what can be started. Answers may submit more; they wait for the loop that runs already.
+void Model::pump() {
+  if (std::exchange(pumping_, true)) return;
+  while (!queue_.empty()) {
+    Seat* seat = choose(*queue_.front());
+    if (seat == nullptr || !start(*seat)) break;
+  }
+  pumping_ = false;
+}
+
+// The next seat in turn with a free slot, or nobody: order is kept, so no one overtakes the first.
+Model::Seat* Model::choose(const Inference& next) {
+  const bool suspect = next.failures + 1 >= kFailuresMax;
+  for (size_t i = 0; i < seats_.size(); ++i) {
+    const size_t at = (next_seat_ + i) % seats_.size();
+    Seat& seat = *seats_[at];
+    const bool room = suspect ? seat.in_flight.empty()
+                              : seat.in_flight.size() < seat.channel->slots() && !seat.alone;
+    if (!room) continue;
+    next_seat_ = at + 1;
+    return &seat;
+  }
+  return nullptr;
+}
+
+// Starts the first of the queue on `seat`. False when that must wait.
+bool Model::start(Seat& seat) {
+  std::unique_ptr<Inference> inference = std::move(queue_.front());
+  queue_.pop_front();
+  inference->ticket = next_ticket_++;
+  inference->started = loop_.clock().now();
+  const Status started = seat.channel->start(inference->ticket, inference->request.inputs);
+  inference->input = loop_.clock().now() - inference->started;
+  if (started) {
+    seat.alone = inference->failures + 1 >= kFailuresMax;
+    seat.in_flight.push_back(std::move(inference));
+    return true;
+  }
+  const Code code = started.error().code;
+  const bool later = code == Code::kUnavailable && !seat.in_flight.empty();
+  if (code == Code::kPartitionFailed || seat.channel->failed()) {
+    queue_.push_front(std::move(inference));
+    fail(seat);
+    return true;
+  }
+  if (later) {
+    queue_.push_front(std::move(inference));
+    return false;
+  }
+  ++statistics_.other_failed;
+  answer(std::move(inference), started.error());
+  return true;
+}
+
+void Model::poll(Seat& seat) {
+  // An answer may submit; nothing may start, and so no seat may fall, before the last is given.
+  pumping_ = true;
+  completions_.clear();
+  seat.channel->poll(completions_);
+  bool failed = seat.channel->failed();
+  for (Channel::Completion& completion : completions_) {
+    if (!completion.status && completion.status.error().code == Code::kPartitionFailed) {
+      failed = true;  // it goes the way of all that is in flight
+    } else {
+      complete(seat, completion);
+    }
+  }
+  pumping_ = false;
+  if (failed) return fail(seat);
+  pump();
+}
+
+void Model::complete(Seat& seat, Channel::Completion& completion) {
+  const auto found =
+      std::ranges::find(seat.in_flight, completion.ticket, [](const auto& i) { return i->ticket; });
+  if (found == seat.in_flight.end()) return;
+  std::unique_ptr<Inference> inference = std::move(*found);
+  seat.in_flight.erase(found);
+  seat.alone = false;
+  ++statistics_.execution_count;
+  Status sound = std::move(completion.status);
+  if (sound) sound = check_outputs(*description_, completion.outputs);
+  if (sound) {
+    if (!inference->abandoned) statistics_.inference_count += inference->request.batch;
+    statistics_.queue.add(ns(inference->started - inference->arrived));
+    statistics_.compute_input.add(ns(inference->input));
+    statistics_.compute_infer.add(completion.compute_ns);
+    answer(std::move(inference), Answering::Outcome{completion.outputs, completion.compute_ns});
+  } else {
+    if (!inference->abandoned) ++statistics_.backend_failed;
+    answer(std::move(inference), sound.error());
+  }
+  seat.channel->release(completion.ticket);
+}
+
+void Model::drop(Seat& seat) {
+  loop_.forget(seat.channel->bell(), seat);
+  std::erase_if(seats_, [&](const auto& s) { return s.get() == &seat; });
+}
+
+void Model::fail(Seat& seat) {
+  std::vector<std::unique_ptr<Inference>> returned = std::move(seat.in_flight);
+  drop(seat);
+  ++statistics_.restarts;
+  if (seats_.empty()) reason_ = "restarting";
+  std::vector<std::unique_ptr<Inference>> suspects;
+  for (auto& inference : std::views::reverse(returned)) {
+    if (inference->abandoned) continue;
+    if (++inference->failures >= kFailuresMax) {
+      suspects.push_back(std::move(inference));
+      continue;
+    }
+    ++statistics_.replays;
+    queue_.push_front(std::move(inference));
+  }
+  for (auto& inference : std::views::reverse(suspects)) {
+    ++statistics_.backend_failed;
+    answer(std::move(inference),
+           Error{Code::kPartitionFailed,
+                 std::format("the partition of model '{}' failed {} times while it ran this "
+                             "request; do not send it again",
+                             name_, kFailuresMax)});
+  }
+  pump();
+}
+
+}  // namespace casemate::gateway

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/model/model_program.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <format>
+
+#include "base/log.h"
+#include "base/mapping.h"
+
+namespace casemate::model {
+namespace {
+
+constexpr const char* kFolder = "/model";
+constexpr const char* kFile = "/model/model.onnx";
+// What is left of the enclave's memory for the process itself, its stacks and the streams.
+constexpr uint64_t kOverhead = 48ull << 20;
+
+Result<Mapping> map_file(const char* path) {
+  const Fd fd(::open(path, O_RDONLY | O_CLOEXEC));
+  struct stat facts{};
+  if (!fd.valid() || ::fstat(fd.number(), &facts) != 0) return errno_error(path);
+  if (facts.st_size == 0) return Error{Code::kInvalid, "the model file is empty"};
+  return Mapping::shared(fd.number(), static_cast<size_t>(facts.st_size), false);
+}
+
+// Results go straight into the call's part of the outgoing bulk memory, behind a table that is
+// written last.
+class RegionSink final : public engine::OutputSink {
+ public:
+  RegionSink(MutableBytes region, size_t outputs) : region_(region), views_(outputs) {
+    at_ = infer::first_offset(outputs);
+  }
+
+  Result<MutableBytes> memory(size_t output, ElementType type, const Shape& shape,
+                              uint64_t bytes) override {
+    if (at_ > region_.size() || bytes > region_.size() - at_) {
+      return Error{Code::kTooLarge,
+                   "the results do not fit in the memory that the stream has for one call"};
+    }
+    const MutableBytes place = region_.subspan(at_, bytes);
+    views_[output] = {type, shape, place};
+    at_ = infer::next_offset(at_ + bytes);
+    return place;
+  }
+
+  void finish() { infer::write_table(views_, region_); }
+
+ private:
+  MutableBytes region_;
+  std::vector<TensorView> views_;
+  uint64_t at_ = 0;
+};
+
+// Both regions of a call, checked against the stream's memory.
+Status check_regions(const infer::InferArgs& args, Bytes in, Bytes out) {
+  const auto inside = [](uint64_t offset, uint64_t size, uint64_t total) {
+    return offset <= total && size <= total - offset && offset % infer::kAlignment == 0;
+  };
+  if (inside(args.in_offset, args.in_bytes, in.size()) &&
+      inside(args.out_offset, args.out_bytes, out.size()))
+    return {};
+  return Error{Code::kInvalid, "the call's memory lies outside the stream's"};
+}
+
+}  // namespace
+
+Status ModelProgram::start(const control::Message& manifest) {
+  const Mapping file = TRY(map_file(kFile));
+  engine::LoadOptions options;
+  options.directory = kFolder;
+  options.threads = static_cast<int>(manifest.threads);
+  options.memory_bytes_max = manifest.memory_bytes > 2 * kOverhead
+                                 ? manifest.memory_bytes - kOverhead
+                                 : manifest.memory_bytes / 2;
+  model_.emplace(TRY(engine::Model::load(file.bytes(), options)));
+  return model_->seal();
+}
+
+Status ModelProgram::run(control::Socket control, const control::Message&) {
+  executor_.emplace(TRY(engine::Executor::make(*model_)));
+  std::optional<srpc::Callee> callee;
+  while (true) {
+    if (!callee) {
+      auto received = TRY(control.receive(-1));
+      if (received.type() == control::Type::kStop) return {};
+      if (received.type() != control::Type::kConnect) continue;
+      callee.emplace(TRY(srpc::Callee::make(TRY(control::stream_end_of(received)))));
+    }
+    const auto request = callee->next(std::chrono::seconds(60));
+    if (request) {
+      serve(*callee, *request);
+    } else if (request.error().code == Code::kPartitionFailed) {
+      callee.reset();  // the monitor connects a new stream when there is somebody to call again
+    }
+  }
+}
+
+void ModelProgram::serve(srpc::Callee& callee, const srpc::Request& request) {
+  if (request.length != sizeof(infer::InferArgs))
+    return static_cast<void>(callee.reply(Code::kInvalid));
+  const auto args = load<infer::InferArgs>(request.args());
+  Result<uint64_t> done = Error{Code::kUnsupported, "no such call"};
+  if (const Status sound = check_regions(args, callee.bulk_in(), callee.bulk_out()); !sound) {
+    done = sound.error();
+  } else if (request.call == static_cast<uint32_t>(infer::Call::kDescribe)) {
+    done = describe(callee, args);
+  } else if (request.call == static_cast<uint32_t>(infer::Call::kInfer)) {
+    done = infer(callee, args);
+  }
+  const infer::InferValue value{done.value_or(0)};
+  static_cast<void>(callee.reply(done ? Code::kOk : done.error().code, bytes_of(value)));
+}
+
+Result<uint64_t> ModelProgram::describe(srpc::Callee& callee, const infer::InferArgs& args) const {
+  if (args.out_bytes < sizeof(ModelDescription))
+    return Error{Code::kTooLarge, "the description does not fit"};
+  std::ranges::copy(bytes_of(model_->description()),
+                    callee.bulk_out().subspan(args.out_offset).begin());
+  return uint64_t{0};
+}
+
+Result<uint64_t> ModelProgram::infer(srpc::Callee& callee, const infer::InferArgs& args) {
+  const auto inputs =
+      TRY(infer::read_tensors(callee.bulk_in().subspan(args.in_offset, args.in_bytes)));
+  RegionSink sink(callee.bulk_out().subspan(args.out_offset, args.out_bytes),
+                  model_->description().output_count);
+  const Instant begin = system_clock().now();
+  TRY(executor_->run(inputs, sink, &callee.progress()));
+  sink.finish();
+  return static_cast<uint64_t>((system_clock().now() - begin).count());
+}
+
+}  // namespace casemate::model

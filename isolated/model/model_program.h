@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// ModelProgram: the enclave that serves one model. Its template imports and compiles the model;
+// each instance answers the calls of wire/abi/infer.h on one stream.
+//
+//   Owns     the compiled model; an instance its executor.
+//   Threads  the stream is served by one; kernels run on the model's threads.
+//   Trust    the model file and every request may be hostile. Inputs are used where they lie, in
+//   memory that the
+//            caller may still change: that spoils the caller's own results and nothing else.
+//   Fails    start() with the node and the reason; a call with the code alone.
+
+#include <optional>
+
+#include "isolated/enclave/enclave.h"
+#include "isolated/engine/engine.h"
+#include "wire/abi/infer.h"
+#include "wire/srpc/srpc.h"
+
+namespace casemate::model {
+
+class ModelProgram final : public enclave::Program {
+ public:
+  Status start(const control::Message& manifest) override;
+  Status run(control::Socket control, const control::Message& manifest) override;
+
+ private:
+  void serve(srpc::Callee& callee, const srpc::Request& request);
+  Result<uint64_t> describe(srpc::Callee& callee, const infer::InferArgs& args) const;
+  Result<uint64_t> infer(srpc::Callee& callee, const infer::InferArgs& args);
+
+  std::optional<engine::Model> model_;
+  std::optional<engine::Executor> executor_;
+};
+
+}  // namespace casemate::model

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/mos/mos.h"
+
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include <array>
+
+namespace casemate::mos {
+
+using control::Message;
+using control::Received;
+using control::Type;
+
+namespace {
+
+// Well below the shortest hang_ms that a system may ask for.
+constexpr int kBeatMs = 50;
+
+bool rises(Type type) {
+  return type == Type::kReady || type == Type::kRefused || type == Type::kRunning ||
+         type == Type::kAttest;
+}
+
+}  // namespace
+
+Mos::Mos(control::Socket monitor, Mapping heartbeat)
+    : monitor_(std::move(monitor)),
+      heartbeat_(std::move(heartbeat)),
+      events_(::epoll_create1(EPOLL_CLOEXEC)) {}
+
+Status Mos::watch(int fd) const {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (::epoll_ctl(events_.number(), EPOLL_CTL_ADD, fd, &event) != 0)
+    return errno_error("watching a control socket");
+  return {};
+}
+
+Status Mos::run() {
+  TRY(watch(monitor_.fd()));
+  while (true) {
+    std::array<epoll_event, 16> events{};
+    ::epoll_wait(events_.number(), events.data(), events.size(), kBeatMs);
+    beat();
+    TRY(take_from_monitor());
+    take_from_enclaves();
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  }
+}
+
+Status Mos::take_from_monitor() {
+  while (true) {
+    std::optional<Received> received = TRY(monitor_.poll());
+    if (!received) return {};
+    TRY(obey(*received));
+  }
+}
+
+Status Mos::obey(Received& received) {
+  const uint32_t id = received.message.enclave;
+  switch (received.type()) {
+    case Type::kManifest:
+      return {};
+    case Type::kAdopt:
+      return adopt(received);
+    case Type::kFork:
+      return fork(id);
+    case Type::kStop:
+      return Error{Code::kCancelled, "told to stop"};
+    default:
+      break;
+  }
+  const auto found = enclaves_.find(id);
+  if (found == enclaves_.end() || !found->second.instance)
+    return {};  // it died; the monitor will hear of it
+  std::vector<int> fds;
+  for (const Fd& fd : received.fds) fds.push_back(fd.number());
+  // An instance that does not read has failed; its socket's end tells the monitor.
+  if (!found->second.instance->send(received.message, fds)) {
+    found->second.instance.reset();
+    report_death(id);
+  }
+  return {};
+}
+
+Status Mos::adopt(Received& received) {
+  if (received.fds.size() != 1)
+    return Error{Code::kInvalid, "an adoption came without a control socket"};
+  Enclave enclave;
+  enclave.manifest = received.message;
+  enclave.manifest.type = static_cast<uint32_t>(Type::kManifest);
+  enclave.process.emplace(std::move(received.fds[0]));
+  TRY(watch(enclave.process->fd()));
+  // A template that cannot even be spoken to is dead; the monitor watches its process.
+  static_cast<void>(enclave.process->send(enclave.manifest));
+  enclaves_.insert_or_assign(received.message.enclave, std::move(enclave));
+  return {};
+}
+
+Status Mos::fork(uint32_t id) {
+  const auto found = enclaves_.find(id);
+  if (found == enclaves_.end() || !found->second.process) return {};
+  auto ends = TRY(control::Socket::pair());
+  const int theirs = ends[1].number();
+  if (!found->second.process->send(control::make(Type::kFork, EnclaveId{id}), {&theirs, 1})) {
+    report_death(id);
+    return {};
+  }
+  found->second.instance.emplace(std::move(ends[0]));
+  return watch(found->second.instance->fd());
+}
+
+void Mos::take_from_enclaves() {
+  for (auto& [id, enclave] : enclaves_) {
+    if (enclave.process && !take_from(id, *enclave.process, false)) enclave.process.reset();
+    if (enclave.instance && !take_from(id, *enclave.instance, true)) {
+      enclave.instance.reset();
+      report_death(id);
+    }
+  }
+}
+
+bool Mos::take_from(uint32_t id, const control::Socket& socket, bool instance) {
+  for (int i = 0; i < 16; ++i) {
+    const auto received = socket.poll();
+    if (!received) return false;
+    if (!*received) return true;
+    Message message = (*received)->message;
+    message.enclave = id;
+    const bool fitting =
+        rises((*received)->type()) &&
+        instance == ((*received)->type() == Type::kRunning || (*received)->type() == Type::kAttest);
+    if (!fitting || !monitor_.send(message)) return false;
+  }
+  return true;
+}
+
+void Mos::report_death(uint32_t id) {
+  static_cast<void>(monitor_.send(control::make(Type::kDied, EnclaveId{id})));
+}
+
+}  // namespace casemate::mos
