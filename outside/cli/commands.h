@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The table of all subcommands: name, one line of help. Each is defined in NAME_command.cc.
+//
+//   Owns     nothing.
+//   Threads  one.
+//   Trust    none needed.
+//   Fails    cannot.
+
+#include "outside/cli/command.h"
+
+#define CASEMATE_COMMANDS(COMMAND)                                                \
+  COMMAND(serve, "serve a repository of models from attested partitions")         \
+  COMMAND(status, "what runs here: partitions, enclaves, failures, recovery")     \
+  COMMAND(kill, "end one partition; the monitor starts it again")                 \
+  COMMAND(doctor, "which walls stand on this machine, and which do not")          \
+  COMMAND(infer, "run a model on a server that was verified first")               \
+  COMMAND(attest, "who is there, and can it be trusted: a verdict, with reasons") \
+  COMMAND(verify, "the same off line, for evidence in a file")
+
+namespace casemate::cli {
+
+#define CASEMATE_DECLARE(name, help) Run add_##name(CLI::App& app);
+CASEMATE_COMMANDS(CASEMATE_DECLARE)
+#undef CASEMATE_DECLARE
+
+}  // namespace casemate::cli

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+
+#include <csignal>
+#include <filesystem>
+#include <format>
+
+#include "base/clock.h"
+#include "outside/cli/commands.h"
+#include "outside/cli/status_table.h"
+#include "outside/launch/describe.h"
+#include "outside/launch/programs.h"
+#include "outside/launch/start.h"
+
+namespace casemate::cli {
+namespace {
+
+using operating::State;
+
+struct Flags {
+  std::string config;
+  std::string models;
+  std::string listen;
+  std::string root = "software";
+  bool debug = false;
+};
+
+// A model that takes longer to compile goes on in the background; the table says that it is
+// starting.
+constexpr auto kStartPatience = std::chrono::seconds(60);
+
+Result<launch::SystemFile> settings_of(const Flags& flags) {
+  launch::SystemFile file;
+  if (!flags.config.empty()) file = TRY(launch::SystemFile::load(flags.config));
+  if (!flags.models.empty()) file.repository = flags.models;
+  if (!flags.listen.empty()) file.gateway.listen = flags.listen;
+  if (flags.debug) file.defaults.debug = true;
+  if (flags.root != "software") {
+    return Error{
+        Code::kUnsupported,
+        std::format(
+            "--root {}: this build has no such root of trust; only 'software', for development",
+            flags.root)};
+  }
+  return file;
+}
+
+bool settled(const operating::Reply& status) {
+  for (uint32_t e = 0; e < status.enclave_count; ++e) {
+    const auto state = static_cast<State>(status.enclaves[e].state);
+    if (state == State::kDown || state == State::kStarting || state == State::kBackingOff)
+      return false;
+  }
+  return true;
+}
+
+bool monitor_ended(const launch::RunningSystem& system) {
+  siginfo_t ended{};
+  const auto id = static_cast<id_t>(system.monitor());
+  return ::waitid(P_PID, id, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0;
+}
+
+// Waits for a signal to stop, or for the end of the monitor; true for the latter. Other children's
+// ends are no reason.
+bool wait_for_end(const launch::RunningSystem& system, const sigset_t& signals) {
+  while (true) {
+    siginfo_t signal{};
+    if (::sigwaitinfo(&signals, &signal) < 0) continue;
+    if (signal.si_signo != SIGCHLD) return false;
+    if (monitor_ended(system)) return true;
+  }
+}
+
+// The state once nothing is starting any more, or after kStartPatience. Fails when the monitor has
+// ended.
+Result<std::unique_ptr<operating::Reply>> wait_until_settled(const launch::RunningSystem& system) {
+  const Instant give_up = system_clock().now() + kStartPatience;
+  const timespec pause{0, 10'000'000};
+  while (true) {
+    auto status = launch::ask(system.socket_path(), operating::Command::kStatus);
+    if (status && (settled(**status) || system_clock().now() > give_up)) return status;
+    if (monitor_ended(system)) {
+      return Error{Code::kPlatform,
+                   "the monitor ended while it was starting; its lines above say why"};
+    }
+    ::nanosleep(&pause, nullptr);
+  }
+}
+
+void announce(const launch::RunningSystem& system, const operating::Reply& status,
+              std::ostream& out) {
+  const std::string url = "https://" + system.address();
+  out << std::format("serving on {}\n\n", url);
+  print_status(status, out);
+  out << std::format(
+             "\nroot of trust: software, for development; a client refuses it unless it says "
+             "--allow-software-root\n"
+             "verify:  casemate attest {} --allow-software-root\n"
+             "watch:   casemate status        stop: Ctrl-C\n",
+             url)
+      << std::flush;
+}
+
+int serve(const Flags& flags, Streams streams) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&signals, number);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const auto prepared = [&]() -> Result<launch::RunningSystem> {
+    const launch::SystemFile file = TRY(settings_of(flags));
+    const std::string programs = TRY(launch::program_folder());
+    const auto models = TRY(launch::scan_repository(file.repository));
+    const auto description = TRY(launch::describe(file, models, programs));
+    return launch::RunningSystem::start(*description, file.gateway, programs);
+  };
+  auto system = prepared();
+  if (!system) return fail(system.error(), streams);
+  const auto status = wait_until_settled(*system);
+  if (!status) return fail(status.error(), streams);
+  announce(*system, **status, streams.out);
+  const bool ended = wait_for_end(*system, signals);
+  if (!ended) system->stop();
+  const int code = system->wait();
+  return ended ? code : kDone;
+}
+
+}  // namespace
+
+Run add_serve(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("--config", flags->config,
+                 "a system file (see systems/); without one, every model gets its own partition");
+  app.add_option("--models", flags->models,
+                 "model repository in Triton's layout (default: models)");
+  app.add_option("--listen", flags->listen,
+                 "ADDRESS:PORT (default: 127.0.0.1:8443; port 0 picks one)");
+  app.add_option("--root", flags->root, "root of trust: software");
+  app.add_flag("--debug", flags->debug,
+               "enclaves may write to stderr; every verdict shows it, and refuses it by default");
+  return [flags](Streams streams) { return serve(*flags, streams); };
+}
+
+}  // namespace casemate::cli

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/client/attest.h"
+
+#include <format>
+
+#include "outside/verify/verify.h"
+
+namespace casemate::client {
+
+Result<verify::Verdict> judge_certificate(const Server& server, const verify::Policy& policy) {
+  if (server.certificate().evidence.empty()) {
+    return Error{Code::kDenied,
+                 std::format("the server's certificate carries no evidence (extension {}), so "
+                             "nothing is known about it; is it a Casemate server, reached without "
+                             "a TLS proxy in between?",
+                             kEvidenceOid)};
+  }
+  const verify::Expectation expected{.tls_key = server.certificate().key,
+                                     .now_unix = server.options().clock->unix_seconds()};
+  return verify::verify_evidence(server.certificate().evidence, expected, policy);
+}
+
+Result<verify::Verdict> judge_fresh(Server& server, const verify::Policy& policy,
+                                    const std::string& model, uint32_t gateway_epoch_min) {
+  Nonce nonce;
+  server.options().random->fill(nonce);
+  Request request;
+  request.target = std::format("/v2/casemate/evidence?nonce={}", to_hex(nonce));
+  if (!model.empty()) request.target += "&model=" + percent_encoded(model);
+  request.answer_bytes_max = limits::kEvidenceBytes;
+  const Response response = TRY(server.ask(request));
+  const verify::Expectation expected{.tls_key = server.certificate().key,
+                                     .nonce = nonce,
+                                     .model = model,
+                                     .gateway_epoch_min = gateway_epoch_min,
+                                     .now_unix = server.options().clock->unix_seconds()};
+  return verify::verify_evidence(response.body, expected, policy);
+}
+
+Result<verify::Verdict> attest(std::string_view url, const verify::Policy& policy,
+                               const Options& options, const std::string& model) {
+  Server server = TRY(Server::open(TRY(parse_url(url)), options));
+  verify::Verdict cached = TRY(judge_certificate(server, policy));
+  if (!cached.passed) return cached;
+  return judge_fresh(server, policy, model, cached.tokens.front().epoch);
+}
+
+}  // namespace casemate::client

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A TCP connection to a named host, within a deadline.
+//
+//   Owns     the descriptor that it returns.
+//   Threads  any; name resolution runs on a thread of its own, since libc's cannot be given a
+//            deadline.
+//   Trust    whoever answers may be anybody: nothing is said about that here.
+//   Fails    kUnavailable for a name or a port that nobody answers for, kTimedOut.
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "outside/client/deadline.h"
+#include "outside/client/url.h"
+
+namespace casemate::client {
+
+// Connected, non-blocking, close-on-exec, without Nagle's delay. All addresses of the host are
+// tried in the resolver's order.
+Result<Fd> connect_to(const Url& url, const Deadline& deadline);
+
+// Waits until one of `events` (POLLIN, POLLOUT) holds on `fd`, and returns those that do. Fails
+// with kTimedOut.
+Result<short> wait_for(int fd, short events, const Deadline& deadline);
+
+}  // namespace casemate::client

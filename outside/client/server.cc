@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/client/server.h"
+
+#include <format>
+#include <thread>
+
+#include "outside/client/protocol.h"
+
+namespace casemate::client {
+
+Result<Server> Server::open(const Url& url, const Options& options) {
+  Server server(url, options);
+  server.channel_ = TRY(Channel::open(url, Deadline(*options.clock, options.timeout)));
+  server.certificate_ = server.channel_->certificate();
+  return server;
+}
+
+Status Server::reconnect(const Deadline& deadline) {
+  channel_.reset();
+  Channel fresh = TRY(Channel::open(url_, deadline));
+  if (fresh.certificate().key != certificate_.key) {
+    return Error{Code::kDenied,
+                 std::format("{} now shows another key than the one that was verified, so nothing "
+                             "was sent; it may have been restarted: connect and verify again",
+                             url_.authority())};
+  }
+  channel_ = std::move(fresh);
+  return {};
+}
+
+Result<Response> Server::ask_once(const Request& request, const Deadline& deadline) {
+  if (!channel_ || !channel_->quiet()) TRY(reconnect(deadline));
+  auto response = exchange(*channel_, url_.authority(), request, deadline);
+  if (!response || !response->reusable) channel_.reset();
+  return response;
+}
+
+Result<Response> Server::ask(const Request& request) {
+  const Deadline deadline(*options_.clock, options_.timeout);
+  for (uint32_t tries = 0;; ++tries) {
+    Response response = TRY(ask_once(request, deadline));
+    if (response.status == 200) return response;
+    const bool again = response.status == 503 && response.retry_after_s && tries < options_.retries;
+    if (!again) return read_error(response.status, response.body);
+    const auto pause = std::chrono::seconds(*response.retry_after_s);
+    if (pause >= deadline.left()) return read_error(response.status, response.body);
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+}  // namespace casemate::client

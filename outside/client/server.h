@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Server: one server, known by the key that it proved to hold on the first connection. Later
+// connections must prove the same key; until then nothing is sent over them.
+//
+//   Owns     the connection; opens a new one when the server has closed it between two requests.
+//   Threads  one at a time.
+//   Trust    says that all answers come from the holder of one key, not who that is: see attest.h.
+//   Fails    as Channel and exchange(); kDenied when another key appears.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "outside/client/channel.h"
+#include "outside/client/http.h"
+#include "outside/client/url.h"
+
+namespace casemate::client {
+
+struct Options {
+  // For one operation as a whole: connecting, sending, waiting, retries.
+  Duration timeout = std::chrono::seconds(30);
+  // How often a request is sent again after "503 Service Unavailable" with Retry-After. The server
+  // has then not begun it. 0: the caller decides.
+  uint32_t retries = 0;
+  // Of one inference: the largest tensor and its JSON part.
+  uint64_t answer_bytes_max = limits::kTensorBytes + (1 << 20);
+  const Clock* clock = &system_clock();
+  Random* random = &system_random();
+};
+
+class Server final {
+ public:
+  static Result<Server> open(const Url& url, const Options& options);
+
+  // What the first connection showed: the key that all connections have, and the evidence.
+  [[nodiscard]] const verify::Certificate& certificate() const { return certificate_; }
+  [[nodiscard]] const Options& options() const { return options_; }
+
+  // The answer with status 200, or the server's refusal as an error.
+  Result<Response> ask(const Request& request);
+
+ private:
+  Server(Url url, const Options& options) : url_(std::move(url)), options_(options) {}
+  Status reconnect(const Deadline& deadline);
+  Result<Response> ask_once(const Request& request, const Deadline& deadline);
+
+  Url url_;
+  Options options_;
+  std::optional<Channel> channel_;
+  verify::Certificate certificate_;
+};
+
+}  // namespace casemate::client

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/launch/describe.h"
+
+#include <algorithm>
+#include <bit>
+#include <format>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "outside/launch/programs.h"
+
+namespace casemate::launch {
+namespace {
+
+constexpr uint64_t kMib = 1 << 20;
+// The mOS itself; see trusted/monitor/launcher.cc.
+constexpr uint64_t kMosMib = 64;
+constexpr uint32_t kGatewayProcesses = 16;
+
+class Describer final {
+ public:
+  explicit Describer(const SystemFile& file)
+      : file_(file), d_(std::make_unique<SystemDescription>()) {}
+
+  Status add_programs(const std::string& folder) {
+    mos_ = TRY(add_program("mos", folder + "/casemate-mos"));
+    gateway_ = TRY(add_program("gateway", folder + "/casemate-gateway"));
+    model_ = TRY(add_program("model", folder + "/casemate-model"));
+    return {};
+  }
+
+  Status add_gateway() {
+    const GatewaySettings& g = file_.gateway;
+    PartitionSettings settings = file_.defaults;
+    settings.name = "gateway";
+    settings.memory_mib = g.memory_mib;
+    settings.cores.clear();
+    settings.cpu_percent = 0;
+    const uint32_t partition =
+        TRY(add_partition(settings, DeviceKind::kNone, g.memory_mib, kGatewayProcesses));
+    EnclaveDescription& e = TRY(next_enclave());
+    e.name = Text<limits::kName>::from("gateway");
+    e.partition = partition;
+    e.kind = static_cast<uint32_t>(EnclaveKind::kGateway);
+    e.program = gateway_;
+    e.flags = file_.defaults.debug ? EnclaveDescription::kDebug : 0;
+    e.memory_bytes = g.memory_mib * kMib;
+    e.processes_max = kGatewayProcesses;
+    d_->gateway_options = Text<SystemDescription::kOptions>::from(
+        std::format("connections_max={};request_mib={};idle_timeout_s={}", g.connections_max,
+                    g.request_mib, g.idle_timeout_s));
+    return {};
+  }
+
+  Status add_models(const PartitionSettings& settings, std::span<const ModelFiles> models) {
+    const uint64_t memory = settings.memory_mib * models.size();
+    const uint32_t threads = threads_of(settings);
+    // A template, an instance with its threads and one thread's worth of room, for each model.
+    const uint32_t processes = 2 * (threads + 4);
+    const uint32_t partition = TRY(add_partition(settings, DeviceKind::kCpu, memory,
+                                                 processes * static_cast<uint32_t>(models.size())));
+    for (const ModelFiles& model : models)
+      TRY(add_model(settings, partition, model, threads, processes));
+    return {};
+  }
+
+  std::unique_ptr<SystemDescription> take() { return std::move(d_); }
+
+ private:
+  template <class List, class Count>
+  Result<std::reference_wrapper<typename List::value_type>> next(List& list, Count& count,
+                                                                 std::string_view what) {
+    if (count >= list.size()) {
+      return Error{
+          Code::kTooLarge,
+          std::format("the system needs more than {} {}: serve fewer models, or from two systems",
+                      list.size(), what)};
+    }
+    return std::ref(list[count++]);
+  }
+  Result<std::reference_wrapper<EnclaveDescription>> next_enclave() {
+    return next(d_->enclaves, d_->enclave_count, "enclaves");
+  }
+
+  Status place(ImageDescription& image, const std::string& source, const std::string& target) {
+    if (source.size() >= limits::kPath || target.size() >= limits::kPath) {
+      return Error{Code::kTooLarge, std::format("{}: the path is longer than {} characters", source,
+                                                limits::kPath - 1)};
+    }
+    image.source = Text<limits::kPath>::from(source);
+    image.target = Text<limits::kPath>::from(target);
+    return {};
+  }
+
+  Result<uint32_t> add_program(const std::string& name, const std::string& path) {
+    ProgramDescription& program = TRY(next(d_->programs, d_->program_count, "programs"));
+    program.name = Text<limits::kName>::from(name);
+    program.first_image = d_->image_count;
+    for (const std::string& source : TRY(images_of(path))) {
+      ImageDescription& image = TRY(next(d_->images, d_->image_count, "program files"));
+      TRY(place(image, source, source == path ? "/bin/casemate-" + name : source));
+      ++program.image_count;
+    }
+    return d_->program_count - 1;
+  }
+
+  static uint32_t threads_of(const PartitionSettings& settings) {
+    if (settings.threads != 0) return settings.threads;
+    if (!settings.cores.empty()) return static_cast<uint32_t>(settings.cores.size());
+    return std::max(1u, std::thread::hardware_concurrency());
+  }
+
+  Result<uint32_t> add_partition(const PartitionSettings& s, DeviceKind device, uint64_t memory_mib,
+                                 uint32_t processes) {
+    PartitionDescription& p = TRY(next(d_->partitions, d_->partition_count, "partitions"));
+    p.name = Text<limits::kName>::from(s.name);
+    p.device.kind = static_cast<uint32_t>(device);
+    p.device.cpu_percent = s.cpu_percent;
+    for (const uint32_t core : s.cores) p.device.cpu_mask |= uint64_t{1} << core;
+    p.program = mos_;
+    p.processes_max = processes + 4;
+    p.memory_bytes = (memory_mib + kMosMib) * kMib;
+    p.backoff_ms_first = s.restart.backoff_ms_first;
+    p.backoff_ms_max = s.restart.backoff_ms_max;
+    p.failures_max = s.restart.failures_max;
+    p.stable_ms = s.restart.stable_ms;
+    p.hang_ms = s.restart.hang_ms;
+    return d_->partition_count - 1;
+  }
+
+  Status add_model(const PartitionSettings& s, uint32_t partition, const ModelFiles& model,
+                   uint32_t threads, uint32_t processes) {
+    const uint32_t index = d_->enclave_count;
+    EnclaveDescription& e = TRY(next_enclave());
+    e.name = Text<limits::kName>::from(model.name);
+    e.partition = partition;
+    e.kind = static_cast<uint32_t>(EnclaveKind::kModel);
+    e.program = model_;
+    e.flags = s.debug ? EnclaveDescription::kDebug : 0;
+    e.model_version = model.version;
+    e.threads = threads;
+    e.memory_bytes = s.memory_mib * kMib;
+    e.processes_max = processes;
+    e.first_file = d_->file_count;
+    for (const std::string& name : model.files) {
+      ImageDescription& file = TRY(next(d_->files, d_->file_count, "model files"));
+      TRY(place(file, model.folder + "/" + name, name));
+      ++e.file_count;
+    }
+    StreamDescription& stream = TRY(next(d_->streams, d_->stream_count, "streams"));
+    stream.caller = 0;  // the gateway is the first enclave
+    stream.callee = index;
+    stream.regions = s.calls_in_flight;
+    stream.slots = std::bit_ceil(s.calls_in_flight);
+    stream.bulk_in_bytes = stream.bulk_out_bytes = s.calls_in_flight * s.request_mib * kMib;
+    return {};
+  }
+
+  const SystemFile& file_;
+  std::unique_ptr<SystemDescription> d_;
+  uint32_t mos_ = 0;
+  uint32_t gateway_ = 0;
+  uint32_t model_ = 0;
+};
+
+Result<ModelFiles> find_model(const std::vector<ModelFiles>& models, const std::string& name,
+                              const std::string& partition) {
+  const auto found = std::ranges::find(models, name, &ModelFiles::name);
+  if (found != models.end()) return *found;
+  std::string names;
+  for (const ModelFiles& model : models)
+    names += std::format("{}{}", names.empty() ? "" : ", ", model.name);
+  return Error{
+      Code::kInvalid,
+      std::format(
+          "partition '{}' serves the model '{}', which is not in the repository; it holds {}",
+          partition, name, names)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
+                                                    const std::vector<ModelFiles>& models,
+                                                    const std::string& programs) {
+  Describer describer(file);
+  TRY(describer.add_programs(programs));
+  TRY(describer.add_gateway());
+  std::map<std::string, std::string> placed;
+  for (const PartitionSettings& partition : file.partitions) {
+    std::vector<ModelFiles> served;
+    for (const std::string& name : partition.models) {
+      const auto [earlier, fresh] = placed.emplace(name, partition.name);
+      if (!fresh)
+        return Error{Code::kInvalid,
+                     std::format("the model '{}' is served by both partitions '{}' and '{}'", name,
+                                 earlier->second, partition.name)};
+      served.push_back(TRY(find_model(models, name, partition.name)));
+    }
+    TRY(describer.add_models(partition, served));
+  }
+  for (const ModelFiles& model : models) {
+    if (placed.contains(model.name)) continue;
+    PartitionSettings own = file.defaults;
+    own.name = model.name;
+    TRY(describer.add_models(own, std::span(&model, 1)));
+  }
+  return describer.take();
+}
+
+}  // namespace casemate::launch

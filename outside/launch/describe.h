@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// describe(): a system file, a model repository and the built programs become the flat description
+// that the monitor takes.
+
+#include <memory>
+
+#include "outside/launch/repository.h"
+#include "outside/launch/system_file.h"
+#include "wire/abi/system.h"
+
+namespace casemate::launch {
+
+// Fails with kInvalid when a partition names a model that is not in the repository or two name the
+// same, kTooLarge when a limit of base/limits.h is passed.
+Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
+                                                    const std::vector<ModelFiles>& models,
+                                                    const std::string& programs);
+
+}  // namespace casemate::launch

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/launch/start.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <format>
+#include <memory>
+#include <utility>
+
+namespace casemate::launch {
+namespace {
+
+constexpr int kBacklog = 4096;
+
+Result<Fd> seal_description(const SystemDescription& description) {
+  Fd fd(::memfd_create("system", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
+  if (!fd.valid() ||
+      ::write(fd.number(), &description, sizeof description) !=
+          static_cast<ssize_t>(sizeof description) ||
+      ::fcntl(fd.number(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
+          0) {
+    return errno_error("sealing the system description");
+  }
+  return fd;
+}
+
+Result<Fd> listen_for_operator(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return Error{
+        Code::kInvalid,
+        std::format("{}: the path is too long for a socket; set CASEMATE_RUN to a shorter folder",
+                    path)};
+  path.copy(address.sun_path, path.size());
+  Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid() ||
+      ::bind(fd.number(), static_cast<const sockaddr*>(static_cast<const void*>(&address)),
+             sizeof address) != 0 ||
+      ::listen(fd.number(), 16) != 0) {
+    return errno_error(std::format("listening on {}", path));
+  }
+  return fd;
+}
+
+struct AddressList {
+  addrinfo* first = nullptr;
+  ~AddressList() {
+    if (first != nullptr) ::freeaddrinfo(first);
+  }
+};
+
+Result<Fd> listen_for_clients(const std::string& where) {
+  const size_t colon = where.rfind(':');
+  std::string host = where.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  AddressList list;
+  const int failed =
+      ::getaddrinfo(host.c_str(), where.substr(colon + 1).c_str(), &hints, &list.first);
+  if (colon == std::string::npos || failed != 0) {
+    return Error{
+        Code::kInvalid,
+        std::format(
+            "'{}' is no address to listen on; write ADDRESS:PORT, for example 127.0.0.1:8443",
+            where)};
+  }
+  Fd fd(::socket(list.first->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  if (!fd.valid() || ::setsockopt(fd.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::bind(fd.number(), list.first->ai_addr, list.first->ai_addrlen) != 0 ||
+      ::listen(fd.number(), kBacklog) != 0) {
+    return errno_error(std::format("listening on {}", where));
+  }
+  return fd;
+}
+
+Result<std::string> address_of(const Fd& fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* address = static_cast<sockaddr*>(static_cast<void*>(&storage));
+  char host[64] = {};
+  char port[16] = {};
+  if (::getsockname(fd.number(), address, &size) != 0 ||
+      ::getnameinfo(address, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return errno_error("asking for the listening address");
+  }
+  const bool six = storage.ss_family == AF_INET6;
+  return std::format("{}{}{}:{}", six ? "[" : "", host, six ? "]" : "", port);
+}
+
+[[noreturn]] void become_monitor(const std::string& program, const std::string& state,
+                                 const std::string& run, const Fd& description, const Fd& operators,
+                                 const Fd& listener) {
+  // Away from 3..5 first, so that no source is overwritten.
+  const int from[] = {::fcntl(description.number(), F_DUPFD, 50),
+                      ::fcntl(operators.number(), F_DUPFD, 50),
+                      ::fcntl(listener.number(), F_DUPFD, 50)};
+  for (int i = 0; i < 3; ++i) ::dup2(from[i], 3 + i);
+  ::close_range(6, ~0u, 0);
+  // A terminal's Ctrl-C goes to the command, which asks the monitor to stop; not to both at once.
+  ::setpgid(0, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  ::execl(program.c_str(), "casemate-monitor", state.c_str(), run.c_str(), nullptr);
+  ::_exit(127);
+}
+
+}  // namespace
+
+Result<std::string> state_folder() {
+  const char* chosen = std::getenv("CASEMATE_STATE");
+  const char* home = std::getenv("HOME");
+  const std::string folder =
+      chosen != nullptr ? chosen
+                        : std::format("{}/.local/state/casemate", home != nullptr ? home : "/root");
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    return Error{Code::kPlatform, std::format("{}: {}; set CASEMATE_STATE to a folder of yours",
+                                              folder, error.message())};
+  ::chmod(folder.c_str(), 0700);
+  return folder;
+}
+
+Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
+                                           const GatewaySettings& gateway,
+                                           const std::string& programs) {
+  const std::string state = TRY(state_folder());
+  RunningSystem system;
+  system.run_ = std::format("{}/{}", TRY(run_folder()), ::getpid());
+  system.socket_ = system.run_ + "/operator";
+  const std::string images = system.run_ + "/images";
+  std::error_code error;
+  std::filesystem::remove_all(system.run_, error);  // of an earlier process with our id
+  if (::mkdir(system.run_.c_str(), 0700) != 0 || ::mkdir(images.c_str(), 0700) != 0)
+    return errno_error(std::format("making {}", system.run_));
+  const Fd sealed = TRY(seal_description(description));
+  const Fd operators = TRY(listen_for_operator(system.socket_));
+  const Fd listener = TRY(listen_for_clients(gateway.listen));
+  system.address_ = TRY(address_of(listener));
+  const std::string program = programs + "/casemate-monitor";
+  system.monitor_ = ::fork();
+  if (system.monitor_ < 0) return errno_error("starting the monitor");
+  if (system.monitor_ == 0) become_monitor(program, state, images, sealed, operators, listener);
+  return system;
+}
+
+RunningSystem::RunningSystem(RunningSystem&& other) noexcept
+    : monitor_(std::exchange(other.monitor_, -1)),
+      run_(std::exchange(other.run_, {})),
+      socket_(std::move(other.socket_)),
+      address_(std::move(other.address_)) {}
+
+void RunningSystem::stop() const {
+  if (monitor_ > 0) ::kill(monitor_, SIGTERM);
+}
+
+int RunningSystem::wait() {
+  int status = 0;
+  while (monitor_ > 0 && ::waitpid(monitor_, &status, 0) < 0 && errno == EINTR) {
+  }
+  monitor_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+}
+
+RunningSystem::~RunningSystem() {
+  if (monitor_ > 0) {
+    stop();
+    wait();
+  }
+  std::error_code error;
+  if (!run_.empty()) std::filesystem::remove_all(run_, error);
+}
+
+}  // namespace casemate::launch

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// RunningSystem: a monitor that this process has started, and the way to talk to it.
+//
+//   Owns     the monitor's process and the run folder; both end with it.
+//   Threads  one.
+//   Trust    the monitor is trusted with everything; this process with nothing but starting it.
+//   Fails    with what could not be made; then nothing is left behind.
+
+#include <string>
+
+#include "base/fd.h"
+#include "outside/launch/operator.h"
+#include "outside/launch/system_file.h"
+#include "wire/abi/system.h"
+
+namespace casemate::launch {
+
+struct Folders {
+  std::string state;  // survives: the development root's key
+  std::string run;    // of this run: the operator's socket
+};
+
+// $CASEMATE_STATE or a folder in the user's state folder; created for its owner only.
+Result<std::string> state_folder();
+
+class RunningSystem final {
+ public:
+  static Result<RunningSystem> start(const SystemDescription& description,
+                                     const GatewaySettings& gateway, const std::string& programs);
+  RunningSystem(RunningSystem&&) noexcept;
+  RunningSystem& operator=(RunningSystem&&) = delete;
+  // Asks the monitor to stop and waits for it.
+  ~RunningSystem();
+
+  // The operator's socket, which `casemate status` and `casemate kill` find by itself.
+  [[nodiscard]] const std::string& socket_path() const { return socket_; }
+  // Where the gateway listens, with the port that was given for port 0.
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] pid_t monitor() const { return monitor_; }
+  // Waits until it ends; its exit code.
+  int wait();
+  void stop() const;
+
+ private:
+  RunningSystem() = default;
+  pid_t monitor_ = -1;
+  std::string run_;
+  std::string socket_;
+  std::string address_;
+};
+
+}  // namespace casemate::launch

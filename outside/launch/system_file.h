@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// SystemFile: a whole system as text (systems/*.toml): which partitions there are, on which device,
+// with which models and limits. Every key that is not known is refused by name; every value has a
+// default that serves a laptop.
+//
+//   Owns     values.
+//   Threads  values.
+//   Trust    the operator's own text. Nothing in it is trusted by a client: it is measured.
+//   Fails    kInvalid with file, line and key, what was found and what is expected.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace casemate::launch {
+
+struct Restart {
+  uint32_t backoff_ms_first = 100;
+  uint32_t backoff_ms_max = 10'000;
+  uint32_t failures_max = 8;
+  uint32_t stable_ms = 2'000;
+  uint32_t hang_ms = 5'000;
+};
+
+struct GatewaySettings {
+  std::string listen = "127.0.0.1:8443";
+  uint32_t memory_mib = 1024;
+  uint32_t connections_max = 16'384;
+  uint32_t request_mib = 64;  // the largest request body
+  uint32_t idle_timeout_s = 120;
+};
+
+struct PartitionSettings {
+  std::string name;
+  std::string device = "cpu:0";
+  std::vector<std::string> models;  // empty in the defaults
+  std::vector<uint32_t> cores;      // empty: all
+  uint32_t cpu_percent = 0;         // 0: no quota
+  uint32_t memory_mib = 2048;       // of each model in it
+  uint32_t threads = 0;             // of each model; 0: one per core
+  uint32_t request_mib = 16;        // of bulk memory for one call, in each direction
+  uint32_t calls_in_flight = 8;     // per model
+  Restart restart;
+  bool debug = false;
+};
+
+struct SystemFile {
+  std::string repository = "models";
+  GatewaySettings gateway;
+  PartitionSettings
+      defaults;  // for models that no partition names: each gets a partition of its own
+  std::vector<PartitionSettings> partitions;
+
+  static Result<SystemFile> parse(const std::string& text, const std::string& source);
+  static Result<SystemFile> load(const std::string& path);
+};
+
+}  // namespace casemate::launch

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/verify/certificate.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <format>
+#include <memory>
+
+#include "base/limits.h"
+#include "wire/evidence/evidence.h"
+
+namespace casemate::verify {
+namespace {
+
+template <auto kFree>
+struct Free {
+  template <class T>
+  void operator()(T* object) const {
+    kFree(object);
+  }
+};
+using X509Owner = std::unique_ptr<X509, Free<X509_free>>;
+using KeyOwner = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using BioOwner = std::unique_ptr<BIO, Free<BIO_free>>;
+using ObjectOwner = std::unique_ptr<ASN1_OBJECT, Free<ASN1_OBJECT_free>>;
+
+// Far above a certificate that holds limits::kEvidenceBytes.
+constexpr size_t kCertificateBytes = 64 << 10;
+
+Error refuse(std::string_view text) {
+  ERR_clear_error();
+  return {Code::kInvalid, std::string(text)};
+}
+
+Result<Certificate> read(X509* certificate) {
+  Certificate result;
+  EVP_PKEY* key = X509_get0_pubkey(certificate);
+  const int size = key == nullptr ? -1 : i2d_PUBKEY(key, nullptr);
+  if (size <= 0) return refuse("the certificate holds no public key that this build can read");
+  result.key.resize(static_cast<size_t>(size));
+  uint8_t* out = result.key.data();
+  i2d_PUBKEY(key, &out);
+
+  const ObjectOwner oid(OBJ_txt2obj(kEvidenceOid, 1));
+  const int at = X509_get_ext_by_OBJ(certificate, oid.get(), -1);
+  if (at < 0) return result;
+  if (X509_get_ext_by_OBJ(certificate, oid.get(), at) >= 0)
+    return refuse("the certificate carries the evidence extension twice");
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
+  const auto length = static_cast<size_t>(ASN1_STRING_length(value));
+  if (length > limits::kEvidenceBytes) {
+    return Error{Code::kTooLarge, std::format("the certificate carries {} bytes of evidence, over "
+                                              "the limit of {}",
+                                              length, limits::kEvidenceBytes)};
+  }
+  const uint8_t* data = ASN1_STRING_get0_data(value);
+  result.evidence.assign(data, data + length);
+  return result;
+}
+
+}  // namespace
+
+Result<Certificate> read_certificate(Bytes der) {
+  if (der.size() > kCertificateBytes) return refuse("the certificate is larger than 64 KiB");
+  const uint8_t* at = der.data();
+  const X509Owner certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  if (!certificate || at != der.data() + der.size())
+    return refuse("this is no X.509 certificate in DER form");
+  return read(certificate.get());
+}
+
+Result<Certificate> read_certificate_pem(std::string_view pem) {
+  if (pem.size() > 2 * kCertificateBytes) return refuse("the PEM file is larger than 128 KiB");
+  const BioOwner bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const X509Owner certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  if (!certificate) return refuse("this is no X.509 certificate in PEM form");
+  return read(certificate.get());
+}
+
+Status check_p384_key(Bytes der) {
+  const uint8_t* at = der.data();
+  const KeyOwner key(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size())));
+  std::array<char, 32> group{};
+  size_t length = 0;
+  if (!key || at != der.data() + der.size() || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_EC ||
+      EVP_PKEY_get_group_name(key.get(), group.data(), group.size(), &length) != 1 ||
+      std::string_view(group.data(), length) != "secp384r1") {
+    return refuse("the key is not a P-384 key in SubjectPublicKeyInfo form");
+  }
+  return {};
+}
+
+}  // namespace casemate::verify

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Decoding of evidence: from the bytes of a certificate extension or an evidence endpoint to quote,
+// claims and tokens. Nothing is believed here; verify.h does that.
+//
+//   Owns     Evidence borrows quote and claims from the bytes it was decoded from; Claims borrows
+//            the monitor key likewise.
+//   Threads  pure functions.
+//   Trust    the bytes may be hostile: at most limits::kEvidenceBytes, one spelling, nothing
+//   behind. Fails    kInvalid with the field and the offset; kTooLarge beyond the limit.
+
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/result.h"
+#include "wire/evidence/evidence.h"
+
+namespace casemate::verify {
+
+// The parts of the item described in wire/evidence/evidence.h.
+struct Evidence {
+  Bytes quote;
+  Bytes claims;
+  std::vector<EnclaveToken> tokens;
+};
+
+// What the quote's report data commit to.
+struct Claims {
+  Sha256Digest tls_key_hash{};
+  Bytes monitor_key;  // SPKI DER, as sent
+};
+
+Result<Evidence> decode_evidence(Bytes bytes);
+
+// Exactly the two known claims, each once, encoded as encode_claims() does.
+Result<Claims> decode_claims(Bytes bytes);
+
+}  // namespace casemate::verify

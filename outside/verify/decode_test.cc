@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/verify/decode.h"
+
+#include <gtest/gtest.h>
+
+#include "outside/verify/cbor.h"
+#include "outside/verify/testing/signer.h"
+
+namespace casemate::verify {
+namespace {
+
+using testing::Signer;
+using Buffer = std::vector<uint8_t>;
+
+Buffer good_evidence() {
+  Signer signer;
+  signer.add_model("digits");
+  signer.sign();
+  return signer.evidence();
+}
+
+Buffer operator+(Buffer left, const Buffer& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+std::string refusal(const auto& result) { return result ? "accepted" : result.error().text; }
+
+TEST(Decode, evidence_comes_back_as_it_was_encoded) {
+  Signer signer;
+  signer.add_model("digits");
+  signer.sign();
+  const Buffer bytes = signer.evidence();
+  const auto evidence = decode_evidence(bytes);
+  ASSERT_TRUE(evidence) << evidence.error().text;
+  EXPECT_EQ(to_hex(evidence->quote), to_hex(bytes_of(signer.quote)));
+  EXPECT_EQ(to_hex(evidence->claims), to_hex(signer.claims));
+  ASSERT_EQ(evidence->tokens.size(), 2u);
+  EXPECT_EQ(evidence->tokens[1].name.view(), "digits");
+  EXPECT_EQ(encode_evidence(evidence->quote, evidence->claims, evidence->tokens), bytes);
+}
+
+TEST(Decode, evidence_cut_at_any_byte_is_refused) {
+  const Buffer bytes = good_evidence();
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(decode_evidence(Bytes(bytes).first(size))) << size;
+}
+
+TEST(Decode, trailing_bytes_are_refused) {
+  EXPECT_NE(refusal(decode_evidence(good_evidence() + Buffer{0})).find("1 bytes follow"),
+            std::string::npos);
+}
+
+TEST(Decode, evidence_over_the_limit_is_refused_unread) {
+  const auto evidence = decode_evidence(Buffer(limits::kEvidenceBytes + 1));
+  ASSERT_FALSE(evidence);
+  EXPECT_EQ(evidence.error().code, Code::kTooLarge);
+}
+
+TEST(Decode, an_inner_length_beyond_the_outer_one_is_refused) {
+  // Tag, array of 3, then a quote that says it has 4 GiB.
+  const Buffer head = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x83};
+  EXPECT_NE(refusal(decode_evidence(head + Buffer{0x5A, 0xFF, 0xFF, 0xFF, 0xFF})).find("only 0"),
+            std::string::npos);
+  const Buffer huge = {0x5B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+  EXPECT_NE(refusal(decode_evidence(head + huge)).find("only 0"), std::string::npos);
+}
+
+TEST(Decode, more_tokens_than_bytes_are_refused_before_memory_is_taken) {
+  const Buffer many = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x83, 0x40,
+                       0x40, 0x9A, 0xFF, 0xFF, 0xFF, 0xFF};
+  EXPECT_NE(refusal(decode_evidence(many)).find("more than fit"), std::string::npos);
+}
+
+TEST(Decode, another_tag_or_shape_is_refused) {
+  Buffer bytes = good_evidence();
+  bytes[4] ^= 1;
+  EXPECT_NE(refusal(decode_evidence(bytes)).find("tag"), std::string::npos);
+  bytes = good_evidence();
+  bytes[5] = 0x84;
+  EXPECT_NE(refusal(decode_evidence(bytes)).find("[quote, claims, tokens]"), std::string::npos);
+  bytes[5] = 0xA3;
+  EXPECT_NE(refusal(decode_evidence(bytes)).find("is a map"), std::string::npos);
+}
+
+TEST(Decode, a_token_of_another_size_is_refused) {
+  const Buffer bytes = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x83, 0x40, 0x40, 0x81, 0x41, 0x00};
+  EXPECT_FALSE(decode_evidence(bytes));
+  Buffer padded = bytes + Buffer(sizeof(EnclaveToken));
+  EXPECT_NE(refusal(decode_evidence(padded)).find("token 0 has 1 bytes"), std::string::npos);
+}
+
+TEST(Decode, only_the_shortest_spelling_of_a_length_is_taken) {
+  const Buffer head = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x83};
+  const Buffer rest = {0x40, 0x80};  // empty claims, no tokens
+  EXPECT_TRUE(decode_evidence(head + Buffer{0x40} + rest));
+  for (const Buffer& empty : {Buffer{0x58, 0x00}, Buffer{0x59, 0x00, 0x00},
+                              Buffer{0x5A, 0, 0, 0, 0}, Buffer{0x5B, 0, 0, 0, 0, 0, 0, 0, 0}}) {
+    EXPECT_NE(refusal(decode_evidence(head + empty + rest)).find("shortest"), std::string::npos);
+  }
+  for (const uint8_t reserved : Buffer{0x5C, 0x5D, 0x5E, 0x5F}) {
+    EXPECT_NE(refusal(decode_evidence(head + Buffer{reserved, 0xFF} + rest)).find("indefinite"),
+              std::string::npos);
+  }
+}
+
+TEST(Decode, every_head_size_is_read_and_its_least_value_kept) {
+  const auto read = [](const Buffer& bytes) -> uint64_t {
+    const auto value = CborReader(bytes).head(CborType::kUnsigned, "n");
+    return value ? *value : 0;
+  };
+  EXPECT_EQ(read({0x17}), 23u);
+  EXPECT_EQ(read({0x18, 24}), 24u);
+  EXPECT_EQ(read({0x19, 1, 0}), 256u);
+  EXPECT_EQ(read({0x1A, 0, 1, 0, 0}), 65536u);
+  EXPECT_EQ(read({0x1B, 0, 0, 0, 1, 0, 0, 0, 0}), uint64_t{1} << 32);
+}
+
+const Buffer kHash = Buffer{0x58, 0x24, 0x82, 0x01, 0x58, 0x20} + Buffer(32, 7);
+const Buffer kHashName =
+    Buffer{0x6B} + Buffer{'p', 'u', 'b', 'k', 'e', 'y', '-', 'h', 'a', 's', 'h'};
+const Buffer kKeyName = [] {
+  const std::string_view name = "casemate-monitor-key";
+  return Buffer{0x74} + Buffer(name.begin(), name.end());
+}();
+const Buffer kKey = {0x43, 1, 2, 3};
+
+TEST(Claims, the_two_known_claims_are_read) {
+  const Buffer bytes = Buffer{0xA2} + kHashName + kHash + kKeyName + kKey;
+  const auto claims = decode_claims(bytes);
+  ASSERT_TRUE(claims) << claims.error().text;
+  EXPECT_EQ(claims->tls_key_hash[31], 7);
+  EXPECT_EQ(to_hex(claims->monitor_key), "010203");
+}
+
+TEST(Claims, claims_cut_at_any_byte_are_refused) {
+  const Buffer bytes = Buffer{0xA2} + kHashName + kHash + kKeyName + kKey;
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(decode_claims(Bytes(bytes).first(size))) << size;
+}
+
+TEST(Claims, a_claim_that_is_twice_there_unknown_or_missing_is_named) {
+  const Buffer twice = Buffer{0xA3} + kHashName + kHash + kHashName + kHash + kKeyName + kKey;
+  EXPECT_EQ(refusal(decode_claims(twice)), "claim \"pubkey-hash\" is there twice");
+  const Buffer keys = Buffer{0xA3} + kHashName + kHash + kKeyName + kKey + kKeyName + kKey;
+  EXPECT_EQ(refusal(decode_claims(keys)), "claim \"casemate-monitor-key\" is there twice");
+  const Buffer nonce =
+      Buffer{0xA3, 0x65, 'n', 'o', 'n', 'c', 'e', 0x40} + kHashName + kHash + kKeyName + kKey;
+  EXPECT_EQ(refusal(decode_claims(nonce)), "claim \"nonce\" is not known to this build");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA1} + kHashName + kHash)),
+            "claim \"casemate-monitor-key\" is missing");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA1} + kKeyName + kKey)),
+            "claim \"pubkey-hash\" is missing");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA0})), "claim \"pubkey-hash\" is missing");
+}
+
+TEST(Claims, another_order_is_refused) {
+  const Buffer bytes = Buffer{0xA2} + kKeyName + kKey + kHashName + kHash;
+  EXPECT_NE(refusal(decode_claims(bytes)).find("order"), std::string::npos);
+}
+
+TEST(Claims, another_hash_algorithm_or_length_is_refused) {
+  const auto with = [](const Buffer& hash) {
+    return refusal(decode_claims(Buffer{0xA2} + kHashName + hash + kKeyName + kKey));
+  };
+  EXPECT_NE(with(Buffer{0x58, 0x24, 0x82, 0x07, 0x58, 0x20} + Buffer(32)).find("algorithm 7"),
+            std::string::npos);
+  EXPECT_NE(with(Buffer{0x58, 0x23, 0x82, 0x01, 0x58, 0x1F} + Buffer(31)).find("31 bytes"),
+            std::string::npos);
+  EXPECT_NE(with(Buffer{0x58, 0x25, 0x82, 0x01, 0x58, 0x20} + Buffer(33)).find("1 bytes follow"),
+            std::string::npos);
+  EXPECT_NE(with(Buffer{0x43, 0x83, 0x01, 0x40}).find("[algorithm, hash]"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace casemate::verify

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/verify/policy.h"
+
+#include <algorithm>
+#include <format>
+#include <utility>
+
+#include "base/log.h"
+#include "outside/verify/strict_json.h"
+
+namespace casemate::verify {
+namespace {
+
+using Json = nlohmann::json;
+
+// A century: beyond it, subtracting an age from a time could overflow for no use.
+constexpr int64_t kAgeLimit = 100ll * 366 * 24 * 3600;
+
+Result<Sha384Digest> parse_digest(const Json& value, const std::string& where) {
+  if (value.is_string()) {
+    const auto bytes = from_hex(value.get_ref<const std::string&>());
+    if (bytes && bytes->size() == sizeof(Sha384Digest)) return load<Sha384Digest>(*bytes);
+  }
+  return Error{
+      Code::kInvalid,
+      std::format("{} should hold SHA-384 values: strings of 96 hexadecimal digits", where)};
+}
+
+Result<Accepted> parse_accepted(JsonObject& object, std::string_view key) {
+  Accepted accepted;
+  const Json* list = object.take(key);
+  if (list == nullptr) return accepted;
+  const std::string where = std::format("{}: \"{}\"", object.where(), key);
+  if (!list->is_array())
+    return Error{Code::kInvalid, std::format("{} should be a list [...]", where)};
+  for (const Json& value : *list) accepted.push_back(TRY(parse_digest(value, where)));
+  return accepted;
+}
+
+Result<EnclavePolicy> parse_enclave(const Json& value, const std::string& where, bool model) {
+  JsonObject object = TRY(JsonObject::of(value, where));
+  EnclavePolicy policy;
+  if (model) policy.model = TRY(parse_accepted(object, "model"));
+  policy.program = TRY(parse_accepted(object, "program"));
+  policy.manifest = TRY(parse_accepted(object, "manifest"));
+  policy.device = TRY(parse_accepted(object, "device"));
+  policy.peers = TRY(parse_accepted(object, "peers"));
+  TRY(object.finish());
+  return policy;
+}
+
+Status parse_models(const Json& models, const std::string& where, Policy& policy) {
+  if (!models.is_object())
+    return Error{Code::kInvalid, std::format("{} should be an object {{...}}", where)};
+  for (const auto& [name, value] : models.items()) {
+    const std::string inner = std::format("{} \"{}\"", where, printable(name, 64));
+    policy.models.emplace(name, TRY(parse_enclave(value, inner, true)));
+  }
+  return {};
+}
+
+Json accepted_json(const Accepted& accepted) {
+  Json list = Json::array();
+  for (const Sha384Digest& digest : accepted) list.push_back(to_hex(digest));
+  return list;
+}
+
+nlohmann::ordered_json enclave_json(const EnclavePolicy& policy, bool model) {
+  nlohmann::ordered_json object;
+  if (model) object["model"] = accepted_json(policy.model);
+  object["program"] = accepted_json(policy.program);
+  object["manifest"] = accepted_json(policy.manifest);
+  object["device"] = accepted_json(policy.device);
+  object["peers"] = accepted_json(policy.peers);
+  return object;
+}
+
+}  // namespace
+
+Result<Policy> parse_policy(std::string_view text, std::string_view what) {
+  const std::string where = std::format("policy {}", what);
+  const Json root = TRY(parse_json(text, where));
+  JsonObject object = TRY(JsonObject::of(root, where));
+  Policy policy;
+  policy.allow_software_root = TRY(object.boolean("allow_software_root", false));
+  policy.software_roots = TRY(parse_accepted(object, "software_roots"));
+  policy.platform = TRY(parse_accepted(object, "platform"));
+  policy.security_version_min =
+      static_cast<uint32_t>(TRY(object.number("security_version_min", 0, 0, UINT32_MAX)));
+  if (const Json* gateway = object.take("gateway"); gateway != nullptr)
+    policy.gateway = TRY(parse_enclave(*gateway, where + ": \"gateway\"", false));
+  if (const Json* models = object.take("models"); models != nullptr)
+    TRY(parse_models(*models, where + ": \"models\"", policy));
+  policy.max_age_seconds =
+      TRY(object.number("max_age_seconds", Policy::kMaxAgeSeconds, 1, kAgeLimit));
+  policy.insecure_allow_debug = TRY(object.boolean("insecure_allow_debug", false));
+  TRY(object.finish());
+  return policy;
+}
+
+std::string policy_text(const Policy& policy) {
+  nlohmann::ordered_json object;
+  object["allow_software_root"] = policy.allow_software_root;
+  object["software_roots"] = accepted_json(policy.software_roots);
+  object["platform"] = accepted_json(policy.platform);
+  object["security_version_min"] = policy.security_version_min;
+  object["gateway"] = enclave_json(policy.gateway, false);
+  object["models"] = nlohmann::ordered_json::object();
+  for (const auto& [name, model] : policy.models)
+    object["models"][name] = enclave_json(model, true);
+  object["max_age_seconds"] = policy.max_age_seconds;
+  object["insecure_allow_debug"] = policy.insecure_allow_debug;
+  return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace casemate::verify

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/verify/testing/signer.h"
+
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/check.h"
+
+namespace casemate::verify::testing {
+namespace {
+
+SigningKey new_key() {
+  auto key = SigningKey::generate();
+  CHECK(key, "tests need a working libcrypto");
+  return *std::move(key);
+}
+
+Signature signed_with(const SigningKey& key, Bytes message) {
+  const auto signature = key.sign(message);
+  CHECK(signature, "tests need a working libcrypto");
+  return *signature;
+}
+
+EnclaveToken new_token(EnclaveKind kind, uint32_t partition, std::string_view name) {
+  EnclaveToken token;
+  token.enclave = EnclaveId::of(PartitionId{static_cast<uint8_t>(partition)}, 1).number;
+  token.epoch = 1;
+  token.kind = static_cast<uint32_t>(kind);
+  token.issued_unix = kNow;
+  const std::string text(name);
+  token.program_measurement = digest_of(text + " program");
+  token.manifest_measurement = digest_of(text + " manifest");
+  token.device_measurement = digest_of(text + " device");
+  token.peers_measurement = digest_of(text + " peers");
+  token.name = Text<64>::from(name);
+  token.device = Text<32>::from("cpu:0");
+  return token;
+}
+
+void check(int done) { CHECK(done == 1, "making a test certificate cannot fail"); }
+
+void add_evidence(X509* certificate, Bytes evidence) {
+  const std::unique_ptr<ASN1_OBJECT, decltype(&ASN1_OBJECT_free)> oid(OBJ_txt2obj(kEvidenceOid, 1),
+                                                                      ASN1_OBJECT_free);
+  const std::unique_ptr<ASN1_OCTET_STRING, decltype(&ASN1_OCTET_STRING_free)> value(
+      ASN1_OCTET_STRING_new(), ASN1_OCTET_STRING_free);
+  check(ASN1_OCTET_STRING_set(value.get(), evidence.data(), static_cast<int>(evidence.size())));
+  const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
+      X509_EXTENSION_create_by_OBJ(nullptr, oid.get(), 0, value.get()), X509_EXTENSION_free);
+  check(X509_add_ext(certificate, extension.get(), -1));
+}
+
+}  // namespace
+
+Sha384Digest digest_of(std::string_view text) { return sha384(bytes_of(text)); }
+
+Signer::Signer() : root(new_key()), monitor(new_key()), tls(new_key()) {
+  quote.issued_unix = kNow;
+  quote.platform_measurement = digest_of("platform");
+  quote.security_version = 3;
+  quote.root_key_size = static_cast<uint32_t>(root.public_der().size());
+  std::ranges::copy(root.public_der(), quote.root_key.begin());
+  tokens.push_back(new_token(EnclaveKind::kGateway, 1, "gateway"));
+  tokens[0].key_hash = sha384(tls.public_der());
+}
+
+EnclaveToken& Signer::add_model(std::string_view name) {
+  const auto partition = static_cast<uint32_t>(tokens.size() + 1);
+  tokens.push_back(new_token(EnclaveKind::kModel, partition, name));
+  tokens.back().model_version = 1;
+  tokens.back().model_measurement = digest_of(std::string(name) + " model");
+  return tokens.back();
+}
+
+void Signer::set_nonce(const Nonce& nonce) {
+  for (EnclaveToken& token : tokens) token.nonce = nonce;
+}
+
+void Signer::make_claims() {
+  claims = encode_claims(sha256(tls.public_der()), monitor.public_der());
+  quote.report_data = report_data_of(claims);
+}
+
+void Signer::sign_quote() { quote.signature = signed_with(root, quote.signed_bytes()); }
+
+void Signer::sign_tokens() {
+  for (EnclaveToken& token : tokens) token.signature = signed_with(monitor, token.signed_bytes());
+}
+
+void Signer::sign() {
+  make_claims();
+  sign_quote();
+  sign_tokens();
+}
+
+std::vector<uint8_t> Signer::evidence() const {
+  return encode_evidence(bytes_of(quote), claims, tokens);
+}
+
+std::vector<uint8_t> make_certificate(const SigningKey& key, Bytes evidence, int copies) {
+  const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
+  check(X509_set_version(certificate.get(), X509_VERSION_3));
+  check(ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1));
+  check(ASN1_TIME_set_string_X509(X509_getm_notBefore(certificate.get()), "19700101000000Z"));
+  check(ASN1_TIME_set_string_X509(X509_getm_notAfter(certificate.get()), "99991231235959Z"));
+  X509_NAME* name = X509_get_subject_name(certificate.get());
+  check(X509_NAME_add_entry_by_txt(
+      name, "CN", MBSTRING_ASC,
+      static_cast<const unsigned char*>(static_cast<const void*>("casemate test")), -1, -1, 0));
+  check(X509_set_issuer_name(certificate.get(), name));
+  check(X509_set_pubkey(certificate.get(), key.native()));
+  for (int i = 0; i < copies; ++i) add_evidence(certificate.get(), evidence);
+  CHECK(X509_sign(certificate.get(), key.native(), EVP_sha384()) > 0, "signing cannot fail");
+  std::vector<uint8_t> der(static_cast<size_t>(i2d_X509(certificate.get(), nullptr)));
+  uint8_t* at = der.data();
+  i2d_X509(certificate.get(), &at);
+  return der;
+}
+
+}  // namespace casemate::verify::testing

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The written forms of a verdict: a line, a page, JSON.
+#include <algorithm>
+#include <chrono>
+#include <format>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "outside/verify/verdict.h"
+
+namespace casemate::verify {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// 9999-12-31T23:59:59Z: what lies beyond is a number, not a date.
+constexpr int64_t kDateLimit = 253'402'300'799;
+
+std::string date_of(int64_t unix_seconds) {
+  if (unix_seconds < 0 || unix_seconds > kDateLimit) return std::format("{} s", unix_seconds);
+  return std::format("{:%FT%TZ}", std::chrono::sys_seconds(std::chrono::seconds(unix_seconds)));
+}
+
+std::string_view outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kPassed:
+      return "passed";
+    case Outcome::kFailed:
+      return "failed";
+    case Outcome::kNotRun:
+      break;
+  }
+  return "not run";
+}
+
+std::string short_hex(Bytes digest) { return to_hex(digest.first(6)) + ".."; }
+
+bool gateway(const EnclaveToken& token) {
+  return token.kind == static_cast<uint32_t>(EnclaveKind::kGateway);
+}
+
+std::string name_of(const EnclaveToken& token) {
+  return gateway(token) ? "gateway" : std::format("model {}", printable(token.name.view(), 64));
+}
+
+std::string failure_text(const Check& check) {
+  const std::string subject = check.subject.empty() ? "" : std::format(" of {}", check.subject);
+  return std::format("{}{}: expected {}, found {}", check.code, subject, check.expected,
+                     check.actual);
+}
+
+Json enclave_json(const EnclaveToken& token) {
+  return {{"kind", gateway(token) ? "gateway" : "model"},
+          {"name", printable(token.name.view(), 64)},
+          {"device", printable(token.device.view(), 32)},
+          {"enclave", token.enclave},
+          {"epoch", token.epoch},
+          {"model_version", token.model_version},
+          {"debug", (token.flags & EnclaveToken::kDebug) != 0},
+          {"issued", date_of(token.issued_unix)},
+          {"program", to_hex(token.program_measurement)},
+          {"manifest", to_hex(token.manifest_measurement)},
+          {"model", to_hex(token.model_measurement)},
+          {"device_measurement", to_hex(token.device_measurement)},
+          {"peers", to_hex(token.peers_measurement)},
+          {"key", to_hex(token.key_hash)}};
+}
+
+Json check_json(const Check& check) {
+  Json json = {{"code", check.code},
+               {"subject", check.subject},
+               {"title", title_of(check.code)},
+               {"outcome", outcome_name(check.outcome)}};
+  if (check.outcome == Outcome::kFailed) {
+    json["expected"] = check.expected;
+    json["actual"] = check.actual;
+  }
+  return json;
+}
+
+// draft-ietf-rats-ear: affirming, warning, contraindicated.
+int ear_status(const Verdict& verdict) {
+  if (!verdict.passed) return 96;
+  return verdict.development_root || !verdict.weakened.empty() ? 32 : 2;
+}
+
+std::string measurements_text(const Verdict& verdict) {
+  std::string text = verdict.passed ? "" : "  what follows is claimed and not proved:\n";
+  text += std::format("  root      {} {}\n  platform  {} (quoted {})\n", verdict.root,
+                      to_hex(verdict.root_key_hash), to_hex(verdict.platform),
+                      date_of(verdict.quote_issued_unix));
+  for (const EnclaveToken& token : verdict.tokens) {
+    text += std::format("  {} on {}, enclave {:#x}, epoch {}\n", name_of(token),
+                        printable(token.device.view(), 32), token.enclave, token.epoch);
+    text += std::format("    program   {}\n    manifest  {}\n", to_hex(token.program_measurement),
+                        to_hex(token.manifest_measurement));
+    if (!gateway(token)) text += std::format("    model     {}\n", to_hex(token.model_measurement));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string line_of(const Verdict& verdict) {
+  if (const Check* failure = verdict.first_failure(); failure != nullptr)
+    return std::format("refused: {}; {}", failure_text(*failure), verdict.next());
+  std::string text = std::format("{}: root {} {}, platform {}", verdict.status(), verdict.root,
+                                 short_hex(verdict.root_key_hash), short_hex(verdict.platform));
+  for (const EnclaveToken& token : verdict.tokens) {
+    text += std::format(
+        ", {} {}", name_of(token),
+        short_hex(gateway(token) ? token.program_measurement : token.model_measurement));
+  }
+  return text;
+}
+
+std::string text_of(const Verdict& verdict) {
+  std::string text;
+  if (verdict.development_root) {
+    text +=
+        "DEVELOPMENT ROOT: this evidence is made in software and proves nothing against whoever "
+        "runs the machine\n";
+  }
+  text += line_of(verdict) + "\n";
+  for (const std::string& weak : verdict.weakened) text += std::format("  {}\n", weak);
+  if (!verdict.root.empty()) text += measurements_text(verdict);
+  text += std::format("  evidence  SHA-256 {}, judged at {}\n", to_hex(verdict.evidence_hash),
+                      date_of(verdict.time_used_unix));
+  for (const Check& check : verdict.checks) {
+    text += std::format("  {:<8}{:<24}{:<16}{}\n", outcome_name(check.outcome), check.code,
+                        check.subject, title_of(check.code));
+  }
+  return text + std::format("next: {}\n", verdict.next());
+}
+
+std::string json_of(const Verdict& verdict) {
+  Json json;
+  json["status"] = verdict.status();
+  json["ear.status"] = ear_status(verdict);
+  json["development_root"] = verdict.development_root;
+  json["root"] = {{"kind", verdict.root}, {"key", to_hex(verdict.root_key_hash)}};
+  json["platform"] = to_hex(verdict.platform);
+  json["security_version"] = verdict.security_version;
+  json["quote_issued"] = date_of(verdict.quote_issued_unix);
+  json["enclaves"] = Json::array();
+  for (const EnclaveToken& token : verdict.tokens) json["enclaves"].push_back(enclave_json(token));
+  json["evidence_sha256"] = to_hex(verdict.evidence_hash);
+  json["time_used"] = date_of(verdict.time_used_unix);
+  const Check* failure = verdict.first_failure();
+  json["first_failure"] = failure == nullptr ? Json(nullptr) : check_json(*failure);
+  json["checks"] = Json::array();
+  for (const Check& check : verdict.checks) json["checks"].push_back(check_json(check));
+  json["weakened"] = verdict.weakened;
+  json["next"] = verdict.next();
+  return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace casemate::verify
