@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks for descriptors that somebody left open.
+#include <fcntl.h>
+
+#include "tests/fixture/sin.h"
+
+namespace casemate::fixture {
+namespace {
+
+std::string commit() {
+  const Stream& s = stream();
+  for (int fd = 0; fd < 1024; ++fd) {
+    if (fd == 3 || fd == s.requests || fd == s.replies || fd == s.bulk_in) continue;
+    if (fd == s.bulk_out || fd == s.bell) continue;
+    if (::fcntl(fd, F_GETFD) >= 0) return "descriptor " + std::to_string(fd) + " is open";
+  }
+  return "";
+}
+
+const Register sin("find_descriptors", End::kRefused, commit);
+
+}  // namespace
+}  // namespace casemate::fixture

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// casemate-load URL MODEL FILE.npy RATE SECONDS [CONNECTIONS]: calls a model at a steady rate and
+// prints what came of it. Exits 1 when a call failed or an answer was wrong.
+#include <cstdio>
+#include <cstdlib>
+#include <format>
+#include <iostream>
+
+#include "outside/client/file.h"
+#include "outside/client/npy.h"
+#include "tests/perf/load/load.h"
+
+int main(int argc, char** argv) {
+  using namespace casemate;
+  if (argc < 6) {
+    std::cerr << "usage: casemate-load URL MODEL INPUT=FILE.npy RATE SECONDS [CONNECTIONS]\n";
+    return 2;
+  }
+  const std::string input(argv[3]);
+  const size_t equals = input.find('=');
+  const auto file = client::read_file(input.substr(equals + 1), limits::kTensorBytes);
+  auto tensor = file ? client::read_npy(*file) : Result<client::Tensor>(file.error());
+  if (!tensor) {
+    std::cerr << tensor.error().text << "\n";
+    return 1;
+  }
+  tensor->name = input.substr(0, equals);
+  perf::LoadPlan plan{argv[1],
+                      argv[2],
+                      {*tensor},
+                      std::atof(argv[4]),
+                      std::atof(argv[5]),
+                      argc > 6 ? std::atoi(argv[6]) : 2};
+  const auto report = perf::run(plan);
+  if (!report) {
+    std::cerr << report.error().text << "\n";
+    return 1;
+  }
+  std::cout << std::format(
+      "{} answered, {} failed, {} wrong; latency ms p50 {:.2f} p99 {:.2f} max {:.2f}\n",
+      report->answered, report->failed, report->wrong, report->percentile(0.5),
+      report->percentile(0.99), report->percentile(1));
+  if (report->failed > 0) std::cout << "first failure: " << report->first_failure << "\n";
+  return report->failed + report->wrong > 0 ? 1 : 0;
+}

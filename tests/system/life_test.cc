@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of partitions, with a real monitor and real jails.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+#include "tests/system/small_system.h"
+
+namespace casemate::tests {
+namespace {
+
+using fixture::Call;
+using operating::State;
+
+TEST(Life, a_jailed_enclave_answers_through_a_stream) {
+  SmallSystem system({{"one", "p1"}});
+  EXPECT_TRUE(system.answers("one"));
+}
+
+TEST(Life, a_killed_partition_comes_back_and_its_neighbour_notices_nothing) {
+  SmallSystem system({{"one", "p1"}, {"two", "p2"}});
+  ASSERT_TRUE(system.answers("one") && system.answers("two"));
+  ASSERT_EQ(system.ask("two", Call::kKeep, "kept").code, 0u);
+  ::kill(system.partition("p1").pid, SIGKILL);
+  ASSERT_TRUE(system.started("p1", 2));
+  EXPECT_TRUE(system.answers("one"));
+  EXPECT_EQ(system.text(system.ask("two", Call::kRecall)), "kept") << "the same instance as before";
+  EXPECT_EQ(system.partition("p2").epoch, 1u);
+}
+
+TEST(Life, an_operator_may_kill_a_partition_and_nothing_else) {
+  SmallSystem system({{"one", "p1"}});
+  ASSERT_TRUE(system.answers("one"));
+  EXPECT_EQ(system.kill("p9").error().code, Code::kNotFound);
+  ASSERT_TRUE(system.kill("p1"));
+  EXPECT_TRUE(system.started("p1", 2) && system.answers("one"));
+  EXPECT_EQ(system.partition("p1").failures, 0u) << "what was asked for is no failure";
+}
+
+TEST(Life, a_crashed_instance_is_replaced_from_its_template_without_its_memory) {
+  SmallSystem system({{"one", "p1"}, {"two", "p1"}});
+  ASSERT_TRUE(system.answers("one") && system.answers("two"));
+  ASSERT_EQ(system.ask("one", Call::kKeep, "secret of an earlier request").code, 0u);
+  ASSERT_EQ(system.ask("two", Call::kKeep, "kept").code, 0u);
+  EXPECT_EQ(code_from(system.ask("one", Call::kDie).code), Code::kPartitionFailed);
+  ASSERT_TRUE(system.answers("one"));
+  EXPECT_EQ(system.text(system.ask("one", Call::kRecall)), "")
+      << "a fresh instance has seen nothing";
+  EXPECT_EQ(system.text(system.ask("two", Call::kRecall)), "kept") << "even in the same partition";
+  EXPECT_EQ(system.partition("p1").epoch, 1u);
+}
+
+TEST(Life, an_instance_that_makes_no_progress_is_taken_for_hung) {
+  SmallSystem system({{"one", "p1"}, {"two", "p2"}});
+  ASSERT_TRUE(system.answers("one") && system.answers("two"));
+  EXPECT_EQ(code_from(system.ask("one", Call::kHang, "", 10'000).code), Code::kPartitionFailed);
+  EXPECT_TRUE(system.started("p1", 2) && system.answers("one"));
+  EXPECT_EQ(system.partition("p2").epoch, 1u);
+}
+
+TEST(Life, a_stopped_runtime_is_taken_for_hung) {
+  SmallSystem system({{"one", "p1"}});
+  ASSERT_TRUE(system.answers("one"));
+  ::kill(system.partition("p1").pid, SIGSTOP);
+  EXPECT_TRUE(system.started("p1", 2, 10'000) && system.answers("one"));
+}
+
+TEST(Life, a_refused_model_says_why_and_harms_nobody) {
+  SmallSystem system({{"one", "p1", "refuse"}, {"two", "p1"}});
+  ASSERT_TRUE(system.answers("two"));
+  const auto one = system.enclave("one");
+  EXPECT_EQ(one.state, static_cast<uint32_t>(State::kRefused));
+  EXPECT_EQ(one.reason.view(), "node 'conv1': refused on purpose");
+}
+
+TEST(Life, a_model_that_crashes_while_loading_is_given_up_after_a_few_tries) {
+  SmallSystem system({{"one", "p1", "crash"}, {"two", "p1"}});
+  ASSERT_TRUE(system.answers("two"));
+  for (int i = 0; i < 500 && system.enclave("one").state != static_cast<uint32_t>(State::kGivenUp);
+       ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(system.enclave("one").state, static_cast<uint32_t>(State::kGivenUp));
+  EXPECT_TRUE(system.answers("two")) << "in the same partition";
+  EXPECT_EQ(system.partition("p1").epoch, 1u);
+}
+
+}  // namespace
+}  // namespace casemate::tests

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/system/small_system.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <format>
+#include <fstream>
+#include <thread>
+
+#include "outside/launch/programs.h"
+
+namespace casemate::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string build_folder() {
+  const char* build = std::getenv("CASEMATE_BUILD");
+  if (build != nullptr) return build;
+  // Run by hand: build/<preset>/tests/<folder>/<program>.
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path().parent_path().string();
+}
+
+uint32_t add_program(SystemDescription& d, const std::string& name, const std::string& path) {
+  const auto images = launch::images_of(path);
+  EXPECT_TRUE(images) << (images ? "" : images.error().text);
+  ProgramDescription& program = d.programs[d.program_count];
+  program.name = Text<64>::from(name);
+  program.first_image = d.image_count;
+  for (const std::string& image : *images) {
+    ImageDescription& out = d.images[d.image_count++];
+    out.source = Text<256>::from(image);
+    out.target = Text<256>::from(image == path ? "/bin/" + name : image);
+    ++program.image_count;
+  }
+  return d.program_count++;
+}
+
+uint32_t add_partition(SystemDescription& d, const std::string& name, DeviceKind device) {
+  for (uint32_t i = 0; i < d.partition_count; ++i) {
+    if (d.partitions[i].name.view() == name) return i;
+  }
+  PartitionDescription& p = d.partitions[d.partition_count];
+  p.name = Text<64>::from(name);
+  p.device.kind = static_cast<uint32_t>(device);
+  p.memory_bytes = 512u << 20;
+  p.processes_max = 64;
+  p.backoff_ms_first = 20;
+  p.backoff_ms_max = 100;
+  p.failures_max = 5;
+  p.stable_ms = 500;
+  p.hang_ms = 600;
+  return d.partition_count++;
+}
+
+uint32_t add_enclave(SystemDescription& d, const std::string& name, uint32_t partition,
+                     EnclaveKind kind, uint32_t program) {
+  EnclaveDescription& e = d.enclaves[d.enclave_count];
+  e.name = Text<64>::from(name);
+  e.partition = partition;
+  e.kind = static_cast<uint32_t>(kind);
+  e.program = program;
+  e.model_version = 1;
+  e.memory_bytes = 128u << 20;
+  e.processes_max = 8;
+  return d.enclave_count++;
+}
+
+Fd listen_at(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  EXPECT_EQ(
+      ::bind(fd.number(), static_cast<sockaddr*>(static_cast<void*>(&address)), sizeof address), 0)
+      << path;
+  EXPECT_EQ(::listen(fd.number(), 16), 0);
+  return fd;
+}
+
+}  // namespace
+
+SmallSystem::SmallSystem(const std::vector<ModelSpec>& models, void (*adjust)(SystemDescription&)) {
+  std::string scratch = "/tmp/casemate-test-XXXXXX";
+  EXPECT_NE(::mkdtemp(scratch.data()), nullptr);
+  folder_ = scratch;
+  for (const char* part : {"state", "images", "models"}) fs::create_directory(folder_ + "/" + part);
+  fs::permissions(folder_ + "/state", fs::perms::owner_all);
+  auto d = std::make_unique<SystemDescription>();
+  const std::string bin = build_folder() + "/bin";
+  const uint32_t mos = add_program(*d, "mos", bin + "/casemate-mos");
+  const uint32_t fixture = add_program(*d, "fixture", bin + "/casemate-fixture");
+  add_partition(*d, "driver", DeviceKind::kNone);
+  d->partitions[0].program = mos;
+  add_enclave(*d, "driver", 0, EnclaveKind::kGateway, fixture);
+  for (const ModelSpec& model : models) {
+    const uint32_t partition = add_partition(*d, model.partition, DeviceKind::kCpu);
+    d->partitions[partition].program = mos;
+    const uint32_t enclave = add_enclave(*d, model.name, partition, EnclaveKind::kModel, fixture);
+    const std::string file = folder_ + "/models/" + model.name;
+    std::ofstream(file) << model.behaviour;
+    d->enclaves[enclave].first_file = d->file_count;
+    d->enclaves[enclave].file_count = 1;
+    d->files[d->file_count].source = Text<256>::from(file);
+    d->files[d->file_count++].target = Text<256>::from("model.onnx");
+    d->streams[d->stream_count++] = {0, enclave, 8, 8, 1 << 20, 1 << 20};
+  }
+  if (adjust != nullptr) adjust(*d);
+  start(*d);
+}
+
+void SmallSystem::start(const SystemDescription& description) {
+  socket_ = folder_ + "/operator";
+  driver_ = folder_ + "/driver";
+  const Fd operators = listen_at(socket_);
+  const Fd drivers = listen_at(driver_);
+  const Fd sealed(::memfd_create("system", MFD_ALLOW_SEALING | MFD_CLOEXEC));
+  ASSERT_EQ(::write(sealed.number(), &description, sizeof description),
+            static_cast<ssize_t>(sizeof description));
+  ASSERT_EQ(::fcntl(sealed.number(), F_ADD_SEALS, F_SEAL_WRITE), 0);
+  monitor_ = ::fork();
+  if (monitor_ == 0) {
+    const int from[] = {::fcntl(sealed.number(), F_DUPFD, 50),
+                        ::fcntl(operators.number(), F_DUPFD, 50),
+                        ::fcntl(drivers.number(), F_DUPFD, 50)};
+    for (int i = 0; i < 3; ++i) ::dup2(from[i], 3 + i);
+    const std::string program = build_folder() + "/bin/casemate-monitor";
+    ::execl(program.c_str(), "casemate-monitor", (folder_ + "/state").c_str(),
+            (folder_ + "/images").c_str(), nullptr);
+    ::_exit(127);
+  }
+  connect();
+}
+
+void SmallSystem::connect() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  driver_.copy(address.sun_path, sizeof address.sun_path - 1);
+  client_ = Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(::connect(client_.number(), static_cast<sockaddr*>(static_cast<void*>(&address)),
+                      sizeof address),
+            0);
+}
+
+SmallSystem::~SmallSystem() {
+  if (monitor_ > 0) {
+    ::kill(monitor_, SIGTERM);
+    ::waitpid(monitor_, nullptr, 0);
+  }
+  std::error_code error;
+  fs::remove_all(folder_, error);
+}
+
+fixture::Answer SmallSystem::ask(const std::string& model, fixture::Call call,
+                                 const std::string& argument, int timeout_ms) {
+  fixture::Question question;
+  question.model = Text<64>::from(model);
+  question.call = static_cast<uint32_t>(call);
+  question.length = static_cast<uint32_t>(argument.size());
+  question.timeout_ms = static_cast<uint32_t>(timeout_ms);
+  argument.copy(static_cast<char*>(static_cast<void*>(question.payload.data())),
+                question.payload.size());
+  fixture::Answer answer;
+  answer.code = static_cast<uint32_t>(Code::kPlatform);
+  if (::send(client_.number(), &question, sizeof question, MSG_NOSIGNAL) != sizeof question)
+    return answer;
+  pollfd waiting{client_.number(), POLLIN, 0};
+  if (::poll(&waiting, 1, timeout_ms + 10'000) != 1) return answer;
+  if (::recv(client_.number(), &answer, sizeof answer, 0) != sizeof answer)
+    answer.code = static_cast<uint32_t>(Code::kPlatform);
+  return answer;
+}
+
+bool SmallSystem::answers(const std::string& model, int within_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
+  while (std::chrono::steady_clock::now() < deadline) {
+    const auto answer = ask(model, fixture::Call::kEcho, "hello", 1000);
+    if (answer.code == 0 && text(answer) == "hello") return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return false;
+}
+
+bool SmallSystem::started(const std::string& name, uint32_t epoch, int within_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
+  while (std::chrono::steady_clock::now() < deadline) {
+    const auto reply = status();
+    bool all = true;
+    for (uint32_t i = 0; i < reply.enclave_count; ++i) {
+      const auto& partition = reply.partitions[reply.enclaves[i].partition];
+      if (partition.name.view() != name) continue;
+      all &= partition.epoch >= epoch &&
+             reply.enclaves[i].state == static_cast<uint32_t>(operating::State::kRunning);
+    }
+    if (all) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return false;
+}
+
+operating::Reply SmallSystem::status() {
+  const auto reply = launch::ask(socket_, operating::Command::kStatus);
+  EXPECT_TRUE(reply) << reply.error().text;
+  return reply ? **reply : operating::Reply{};
+}
+
+Status SmallSystem::kill(const std::string& partition) {
+  TRY(launch::ask(socket_, operating::Command::kKill, partition));
+  return {};
+}
+
+const operating::PartitionStatus SmallSystem::partition(const std::string& name) {
+  const auto reply = status();
+  for (uint32_t i = 0; i < reply.partition_count; ++i) {
+    if (reply.partitions[i].name.view() == name) return reply.partitions[i];
+  }
+  return {};
+}
+
+const operating::EnclaveStatus SmallSystem::enclave(const std::string& name) {
+  const auto reply = status();
+  for (uint32_t i = 0; i < reply.enclave_count; ++i) {
+    if (reply.enclaves[i].name.view() == name) return reply.enclaves[i];
+  }
+  return {};
+}
+
+}  // namespace casemate::tests

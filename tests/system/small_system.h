@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// SmallSystem: a real monitor with real jails around the fixture's enclaves, for one test.
+//
+//   Owns     the monitor's process, a scratch folder, a socket to the driver.
+//   Threads  one.
+//   Trust    everything in it may be told to be hostile.
+//   Fails    make() fails the test with what went wrong.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/fd.h"
+#include "outside/launch/operator.h"
+#include "tests/fixture/fixture.h"
+#include "wire/abi/system.h"
+
+namespace casemate::tests {
+
+struct ModelSpec {
+  std::string name;
+  std::string partition;
+  std::string behaviour = "fine";  // contents of its model file
+};
+
+class SmallSystem final {
+ public:
+  // One driver and these models; `adjust` may change the description before it is started.
+  explicit SmallSystem(const std::vector<ModelSpec>& models,
+                       void (*adjust)(SystemDescription&) = nullptr);
+  ~SmallSystem();
+
+  // Calls a model through the driver.
+  fixture::Answer ask(const std::string& model, fixture::Call call,
+                      const std::string& argument = "", int timeout_ms = 5000);
+  std::string text(const fixture::Answer& answer) {
+    return std::string(text_of(Bytes(answer.payload).first(answer.length)));
+  }
+  // Asks until the model answers or time is over.
+  bool answers(const std::string& model, int within_ms = 5000);
+  // Waits until the partition has been started `epoch` times and all its enclaves run.
+  bool started(const std::string& partition, uint32_t epoch, int within_ms = 5000);
+  operating::Reply status();
+  Status kill(const std::string& partition);
+  const operating::PartitionStatus partition(const std::string& name);
+  const operating::EnclaveStatus enclave(const std::string& name);
+  [[nodiscard]] const std::string& folder() const { return folder_; }
+  [[nodiscard]] pid_t monitor() const { return monitor_; }
+
+ private:
+  void start(const SystemDescription& description);
+  void connect();
+  std::string folder_;
+  std::string socket_;
+  std::string driver_;
+  Fd client_;
+  pid_t monitor_ = -1;
+};
+
+}  // namespace casemate::tests
