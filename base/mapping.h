@@ -5,8 +5,7 @@
 //   Owns     the address range, not the descriptor behind it.
 //   Threads  as a span: the memory itself may be shared, see wire/ring.
 //   Trust    shared memory may be written, or shrunk away, by whoever else has the descriptor:
-//   SIGBUS follows,
-//            which wire/ring turns into kPartitionFailed.
+//            SIGBUS follows, which wire/ring turns into kPartitionFailed.
 //   Fails    make returns kPlatform.
 
 #include <cstddef>

@@ -10,10 +10,9 @@
 //   Owns     the control socket (descriptor 3).
 //   Threads  start() must leave none behind: a fork copies one thread only.
 //   Trust    the manifest comes from this partition's own mOS. What start() reads may be hostile;
-//   if it takes the
-//            template over, it has the template's files and nothing else.
+//            if it takes the template over, it has the template's files and nothing else.
 //   Fails    a start() that fails is reported with code and reason and ends this enclave, not its
-//   partition.
+//            partition.
 
 #include <functional>
 

@@ -13,8 +13,7 @@
 //            them.
 //   Trust    none in model files and inputs: both may be an attacker's. Weights are read-only.
 //   Fails    load(): kInvalid, kUnsupported, kTooLarge with node and reason. run(): kInvalid with
-//   what
-//            was expected.
+//            what was expected.
 
 #include <atomic>
 #include <memory>

@@ -8,7 +8,8 @@
 //   Owns     the control sockets of its enclaves.
 //   Threads  one event loop.
 //   Trust    its enclaves may be hostile: whatever they say is stamped with their own id before it
-//   goes up. Fails    run() returns when the monitor is gone or says stop.
+//            goes up.
+//   Fails    run() returns when the monitor is gone or says stop.
 
 #include <map>
 #include <optional>

@@ -6,7 +6,7 @@
 //   Threads  values.
 //   Trust    none is needed: whatever is named here is copied and measured by the monitor.
 //   Fails    kNotFound for a program that was not built, kPlatform when the loader cannot list its
-//   libraries.
+//            libraries.
 
 #include <string>
 #include <vector>

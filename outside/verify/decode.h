@@ -7,7 +7,8 @@
 //            the monitor key likewise.
 //   Threads  pure functions.
 //   Trust    the bytes may be hostile: at most limits::kEvidenceBytes, one spelling, nothing
-//   behind. Fails    kInvalid with the field and the offset; kTooLarge beyond the limit.
+//            behind.
+//   Fails    kInvalid with the field and the offset; kTooLarge beyond the limit.
 
 #include <vector>
 

@@ -6,7 +6,8 @@
 //   Owns     the monitor's key; made at start, in no file, gone with the process.
 //   Threads  one.
 //   Trust    fills in what the monitor knows itself; of what an enclave says, only its key hash and
-//   a nonce go in. Fails    kPlatform from the root or libcrypto.
+//            a nonce go in.
+//   Fails    kPlatform from the root or libcrypto.
 
 #include <memory>
 

@@ -6,10 +6,11 @@
 //   demands
 //
 //   Owns     the folders of its groups; they are removed when it goes, once their processes are
-//   gone. Threads  one. Trust    limits are enforced by the kernel; a group's members cannot reach
-//   these files. Fails    open() never: where cgroups cannot be written it has no controllers and
-//   says so. make_group() returns
-//            kPlatform when a limit that should stand is refused.
+//            gone.
+//   Threads  one.
+//   Trust    limits are enforced by the kernel; a group's members cannot reach these files.
+//   Fails    open() never: where cgroups cannot be written it has no controllers and says so.
+//            make_group() returns kPlatform when a limit that should stand is refused.
 
 #include <string>
 #include <vector>

@@ -7,7 +7,8 @@
 //   Owns     counters.
 //   Threads  a value.
 //   Trust    failures may be provoked by a hostile model or client; the back-off bounds what that
-//   costs. Fails    nothing can.
+//            costs.
+//   Fails    nothing can.
 
 #include <optional>
 

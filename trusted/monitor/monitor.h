@@ -7,8 +7,8 @@
 //   Owns     all processes, sockets and shared memory of the system.
 //   Threads  one event loop; nothing here blocks but starting a process, for a few milliseconds.
 //   Trust    every message and index comes from processes that may be hostile; each is checked
-//   against the table. Fails    make() says what could not be set up. run() returns when it was
-//   told to stop.
+//            against the table.
+//   Fails    make() says what could not be set up. run() returns when it was told to stop.
 
 #include <memory>
 #include <optional>

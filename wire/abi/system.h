@@ -7,8 +7,7 @@
 //
 //   Owns     values only; paths name files that the monitor copies, measures and never opens again.
 //   Trust    written outside, hence untrusted: check_description() before use. Whatever it asks for
-//   is measured, so a
-//            verifier sees what was started.
+//            is measured, so a verifier sees what was started.
 
 #include <array>
 #include <cstdint>

@@ -13,10 +13,10 @@
 //   Owns     descriptors that came with a received message.
 //   Threads  one thread per socket.
 //   Trust    the sender may be hostile: receive() checks sizes and enums; meaning is checked by the
-//   receiver. Fails    kPartitionFailed when the other side is gone, kInvalid for a malformed
-//   message, kUnavailable when the
-//            socket is full (a peer that does not read; the caller decides whether that is a
-//            failure).
+//            receiver.
+//   Fails    kPartitionFailed when the other side is gone, kInvalid for a malformed message,
+//            kUnavailable when the socket is full (a peer that does not read; the caller decides
+//            whether that is a failure).
 
 #include <array>
 #include <optional>

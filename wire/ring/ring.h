@@ -4,11 +4,9 @@
 // a memfd of its own. The producer's descriptor is read-write, the consumer's read-only, so "single
 // writer" is kept by the kernel.
 //
-//      0  index      how many records were published; also the futex word that the consumer sleeps
-//      on
+//      0  index      how many records were published; also the consumer's futex word
 //     64  sleeping   1 while the producer (who is the consumer of the other ring) sleeps
-//    128  progress   bumped by the producer while it works, so that a hang can be told from long
-//    work
+//    128  progress   bumped by the producer while it works: tells long work from a hang
 //   4096  records    record_count * record_bytes
 //
 // To revoke a stream the monitor writes kPoison as both indices, wakes both sleepers and shrinks
@@ -18,8 +16,9 @@
 //   Owns     its mapping.
 //   Threads  one thread per end.
 //   Trust    a ConsumerEnd reads what a peer writes: indices come as Untrusted, records as private
-//   copies. Fails    nothing throws or blocks beyond the given time; failed() tells that the memory
-//   is gone.
+//            copies.
+//   Fails    nothing throws or blocks beyond the given time; failed() tells that the memory is
+//            gone.
 
 #include <cstdint>
 

@@ -6,9 +6,9 @@
 // which the reading side cannot write.
 //
 //     caller --requests--> callee      requested = index of the request ring
-//     caller <--replies--- callee      completed = index of the reply ring;  completed <= requested
-//     <= completed+slots caller --bulk in---> callee      both ends agree on offsets by call
-//     arguments, checked by the callee caller <--bulk out-- callee
+//     caller <--replies--- callee      completed = index of the reply ring
+//     caller ---bulk in--> callee      completed <= requested <= completed + slots
+//     caller <--bulk out-- callee      offsets are agreed by call arguments; the callee checks them
 //
 // A posted call has no reply that anybody takes; if it fails, its code sticks and the next sync()
 // returns it.
@@ -16,11 +16,9 @@
 //   Owns     descriptors and mappings of its end.
 //   Threads  one thread per end.
 //   Trust    the peer may write anything at any time into what it owns. Sequence, epoch, index and
-//   length are
-//            checked on private copies; the first lie closes the stream.
+//            length are checked on private copies; the first lie closes the stream.
 //   Fails    kPartitionFailed, for ever after, once the peer died or lied; kUnavailable when all
-//   slots are in
-//            flight; kTimedOut when the time is over (the stream stays sound).
+//            slots are in flight; kTimedOut when the time is over (the stream stays sound).
 
 #include <array>
 #include <optional>

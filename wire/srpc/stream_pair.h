@@ -8,7 +8,7 @@
 //   Threads  none of its own.
 //   Trust    the ends may go to hostile processes; the shape is not in the shared memory.
 //   Fails    make returns kPlatform when the kernel refuses a memfd, kInvalid for an impossible
-//   shape.
+//            shape.
 
 #include "base/fd.h"
 #include "wire/srpc/srpc.h"

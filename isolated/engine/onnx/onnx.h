@@ -12,8 +12,7 @@
 //   Threads  one; starts none.
 //   Trust    none in the file. External data is read only from below `directory`.
 //   Fails    kInvalid for a wrong file, kUnsupported for a right one beyond this build, kTooLarge
-//   over
-//            a limit. Exceptions of protobuf and onnx end here.
+//            over a limit. Exceptions of protobuf and onnx end here.
 
 #include <string>
 #include <utility>

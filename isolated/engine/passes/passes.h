@@ -6,11 +6,9 @@
 //   Owns     nothing.
 //   Threads  one; starts none.
 //   Trust    the graph is sound() and comes from a file that may be an attacker's: no pass may
-//   compute
-//            more than kFoldedBytesMax, or rely on what was not checked.
+//            compute more than kFoldedBytesMax, or rely on what was not checked.
 //   Fails    with kInvalid when a pass left an unsound graph, which is a bug of ours but not worth
-//   a
-//            process.
+//            a process.
 
 #include <span>
 #include <string_view>

@@ -13,8 +13,8 @@
 //   Owns     TlsContext the SSL_CTX; TlsStream its SSL and its socket.
 //   Threads  one.
 //   Trust    the peer may send anything: OpenSSL parses it, and what it makes OpenSSL send is
-//   bounded. Fails    make() with kPlatform; streams with State::kFailed, after which only
-//   destruction is
+//            bounded.
+//   Fails    make() with kPlatform; streams with State::kFailed, after which only destruction is
 //            allowed, and flush() once, for the alert.
 
 #include <memory>

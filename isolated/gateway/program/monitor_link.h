@@ -8,7 +8,7 @@
 //   Threads  one, the loop's.
 //   Trust    the monitor is trusted; what comes over streams is not.
 //   Fails    start() when the monitor will not vouch for us; later, the loop stops when the monitor
-//   is gone.
+//            is gone.
 
 #include <map>
 #include <memory>

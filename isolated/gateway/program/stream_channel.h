@@ -6,7 +6,8 @@
 //   Owns     the caller's end of the stream.
 //   Threads  one, the gateway's loop.
 //   Trust    the enclave may answer anything: shapes and places of outputs are checked on a private
-//   copy of their table. Fails    as Channel says.
+//            copy of their table.
+//   Fails    as Channel says.
 
 #include <deque>
 #include <memory>

@@ -6,8 +6,8 @@
 //   Owns     the JSON text and tensors that were made here (classification).
 //   Threads  pure functions; reuse one InferenceResponse to reuse its memory.
 //   Trust    outputs come from a model's enclave, which may lie: check_outputs() holds them against
-//            the description. Their bytes may change while they are read; only the client who
-//            asked sees them.
+//            the description. Their bytes may change while they are read; only the client who asked
+//            sees them.
 //   Fails    kPartitionFailed for outputs that the description does not allow, kInvalid for a
 //            number that JSON cannot express, kTooLarge for too much JSON.
 
