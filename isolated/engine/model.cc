@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Model: from an ONNX file to sealed weights and compiled plans.
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <format>
 #include <ranges>
 
@@ -107,22 +105,12 @@ uint32_t batch_max(const Graph& graph) {
 
 }  // namespace
 
-static double T0 = 0;
-static void T(const char* w) {
-  double t =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
-          .count();
-  if (T0 > 0) std::fprintf(stderr, "%-12s %.2f\n", w, t - T0);
-  T0 = t;
-}
 Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
   TRY(check_options(options));
-  T("");
   Imported imported =
       TRY(import_onnx(onnx_file, {.directory = options.directory,
                                   .memory_bytes_max = options.memory_bytes_max,
                                   .batch_sizes = import_sizes(options.batch_sizes)}));
-  T("import");
   Graph& graph = imported.graph;
   Model model;
   model.threads_ = options.threads;
@@ -137,9 +125,7 @@ Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
                      description.outputs, "output"));
   describe_metadata(std::move(imported.metadata), description);
   if (model.independent_) description.batch_max = batch_max(graph);
-  T("describe");
   TRY(optimize(graph));
-  T("optimize");
 
   model.weights_ = TRY(tensors::WeightStore::make(options.memory_bytes_max));
   Packer packer(model.weights_);
@@ -150,9 +136,7 @@ Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
     const bool wanted = !varying || batch == 1 || std::ranges::contains(options.batch_sizes, batch);
     if (wanted) model.plans_.push_back(TRY(make_plan(graph, variant, preferred, packer)));
   }
-  T("plans");
   TRY(finish_kernels());
-  T("finish");
   const MemoryUse use = model.memory();
   if (use.arena_bytes + use.weight_bytes > options.memory_bytes_max) {
     return Error{

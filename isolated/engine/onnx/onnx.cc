@@ -5,8 +5,6 @@
 #include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 
 #include "isolated/engine/onnx/admit.h"
 #include "isolated/engine/onnx/lower.h"
@@ -14,14 +12,6 @@
 
 namespace casemate::engine {
 namespace {
-static double T0 = 0;
-static void T(const char* w) {
-  double t =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
-          .count();
-  if (T0 > 0) std::fprintf(stderr, "   %-12s %.2f\n", w, t - T0);
-  T0 = t;
-}
 
 Status parse(Bytes file, onnx::ModelProto& model) {
   // protobuf would write what it thinks of the file to stderr.
@@ -35,25 +25,18 @@ Status parse(Bytes file, onnx::ModelProto& model) {
 
 Result<Imported> import_checked(Bytes file, const ImportOptions& options) {
   TRY(scan_onnx(file, {.memory_bytes_max = options.memory_bytes_max}));
-  T("");
-  TRY(scan_onnx(file, {.memory_bytes_max = options.memory_bytes_max}));
-  T("scan");
   onnx::ModelProto model;
   TRY(parse(file, model));
-  T("parse");
   const ExternalData external = TRY(ExternalData::make(options.directory));
   Budget budget{options.memory_bytes_max};
   const int opset = TRY(admit(model, external, budget));
-  T("admit");
   std::vector<std::pair<std::string, std::string>> metadata;
   for (const auto& entry : model.metadata_props())
     metadata.emplace_back(entry.key(), entry.value());
   Inferred inferred =
       TRY(infer_shapes(model, opset, options.batch_sizes, options.memory_bytes_max));
-  T("infer");
   const bool batched = inferred.batched;
   Graph graph = TRY(Lowering(std::move(inferred), opset).lower(*model.mutable_graph()));
-  T("lower");
   graph.remove_dead();
   TRY(graph.sound());
   return Imported{std::move(graph), batched, std::move(metadata)};
