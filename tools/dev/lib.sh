@@ -15,5 +15,5 @@ build() {
     cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
   fi
   if [ -t 1 ]; then ninja -C "build/$preset" "$@"
-  else ninja -C "build/$preset" "$@" >"$log" 2>&1 || { grep -v '^\[' "$log" | tail -n 60 >&2; return 1; }; fi
+  else ninja -C "build/$preset" "$@" >"$log" 2>&1 || { grep -av '^\[' "$log" | tail -n 60 >&2; return 1; }; fi
 }
