@@ -86,7 +86,9 @@ Status ModelProgram::run(control::Socket control, const control::Message&) {
       auto received = TRY(control.receive(-1));
       if (received.type() == control::Type::kStop) return {};
       if (received.type() != control::Type::kConnect) continue;
-      callee.emplace(TRY(srpc::Callee::make(TRY(control::stream_end_of(received)))));
+      // With worker threads the core of one of them means little.
+      callee.emplace(TRY(srpc::Callee::make(TRY(control::stream_end_of(received)),
+                                            {.meet = model_->threads() == 1})));
     }
     const auto request = callee->next(std::chrono::seconds(60));
     if (request) {

@@ -48,6 +48,29 @@ uint32_t add_program(SystemDescription& d, const std::string& name, const std::s
   return d.program_count++;
 }
 
+// Programs by name, each described once.
+class Programs final {
+ public:
+  explicit Programs(SystemDescription& description) : description_(description) {}
+  uint32_t index(const std::string& program) {
+    const auto found = known_.find(program);
+    if (found != known_.end()) return found->second;
+    const std::string name = program.substr(std::string_view("casemate-").size());
+    return known_[program] = add_program(description_, name, build_folder() + "/bin/" + program);
+  }
+
+ private:
+  SystemDescription& description_;
+  std::map<std::string, uint32_t> known_;
+};
+
+void add_file(SystemDescription& d, uint32_t enclave, const std::string& path) {
+  d.enclaves[enclave].first_file = d.file_count;
+  d.enclaves[enclave].file_count = 1;
+  d.files[d.file_count].source = Text<256>::from(path);
+  d.files[d.file_count++].target = Text<256>::from("model.onnx");
+}
+
 uint32_t add_partition(SystemDescription& d, const std::string& name, DeviceKind device) {
   for (uint32_t i = 0; i < d.partition_count; ++i) {
     if (d.partitions[i].name.view() == name) return i;
@@ -92,32 +115,31 @@ Fd listen_at(const std::string& path) {
 
 }  // namespace
 
-SmallSystem::SmallSystem(const std::vector<ModelSpec>& models, void (*adjust)(SystemDescription&)) {
+SmallSystem::SmallSystem(const std::vector<ModelSpec>& models, const Adjust& adjust,
+                         const DriverSpec& driver) {
   std::string scratch = "/tmp/casemate-test-XXXXXX";
   EXPECT_NE(::mkdtemp(scratch.data()), nullptr);
   folder_ = scratch;
   for (const char* part : {"state", "images", "models"}) fs::create_directory(folder_ + "/" + part);
   fs::permissions(folder_ + "/state", fs::perms::owner_all);
   auto d = std::make_unique<SystemDescription>();
-  const std::string bin = build_folder() + "/bin";
-  const uint32_t mos = add_program(*d, "mos", bin + "/casemate-mos");
-  const uint32_t fixture = add_program(*d, "fixture", bin + "/casemate-fixture");
+  Programs programs(*d);
   add_partition(*d, "driver", DeviceKind::kNone);
-  d->partitions[0].program = mos;
-  add_enclave(*d, "driver", 0, EnclaveKind::kGateway, fixture);
+  d->partitions[0].program = programs.index("casemate-mos");
+  add_enclave(*d, "driver", 0, EnclaveKind::kGateway, programs.index(driver.program));
+  if (!driver.onnx.empty()) add_file(*d, 0, driver.onnx);
   for (const ModelSpec& model : models) {
     const uint32_t partition = add_partition(*d, model.partition, DeviceKind::kCpu);
-    d->partitions[partition].program = mos;
-    const uint32_t enclave = add_enclave(*d, model.name, partition, EnclaveKind::kModel, fixture);
-    const std::string file = folder_ + "/models/" + model.name;
-    std::ofstream(file) << model.behaviour;
-    d->enclaves[enclave].first_file = d->file_count;
-    d->enclaves[enclave].file_count = 1;
-    d->files[d->file_count].source = Text<256>::from(file);
-    d->files[d->file_count++].target = Text<256>::from("model.onnx");
+    d->partitions[partition].program = programs.index("casemate-mos");
+    const std::string program = model.onnx.empty() ? "casemate-fixture" : "casemate-model";
+    const uint32_t enclave =
+        add_enclave(*d, model.name, partition, EnclaveKind::kModel, programs.index(program));
+    const std::string behaviour = folder_ + "/models/" + model.name;
+    std::ofstream(behaviour) << model.behaviour;
+    add_file(*d, enclave, model.onnx.empty() ? behaviour : model.onnx);
     d->streams[d->stream_count++] = {0, enclave, 8, 8, 1 << 20, 1 << 20};
   }
-  if (adjust != nullptr) adjust(*d);
+  if (adjust) adjust(*d);
   start(*d);
 }
 
@@ -172,15 +194,22 @@ fixture::Answer SmallSystem::ask(const std::string& model, fixture::Call call,
   question.timeout_ms = static_cast<uint32_t>(timeout_ms);
   argument.copy(static_cast<char*>(static_cast<void*>(question.payload.data())),
                 question.payload.size());
-  fixture::Answer answer;
-  answer.code = static_cast<uint32_t>(Code::kPlatform);
-  if (::send(client_.number(), &question, sizeof question, MSG_NOSIGNAL) != sizeof question)
-    return answer;
+  auto answer = exchange<fixture::Answer>(question, timeout_ms + 10'000);
+  if (!answer) {
+    answer.emplace();
+    answer->code = static_cast<uint32_t>(Code::kPlatform);
+  }
+  return *answer;
+}
+
+bool SmallSystem::exchange(Bytes question, MutableBytes answer, int timeout_ms) {
+  if (::send(client_.number(), question.data(), question.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(question.size()))
+    return false;
   pollfd waiting{client_.number(), POLLIN, 0};
-  if (::poll(&waiting, 1, timeout_ms + 10'000) != 1) return answer;
-  if (::recv(client_.number(), &answer, sizeof answer, 0) != sizeof answer)
-    answer.code = static_cast<uint32_t>(Code::kPlatform);
-  return answer;
+  return ::poll(&waiting, 1, timeout_ms) == 1 &&
+         ::recv(client_.number(), answer.data(), answer.size(), 0) ==
+             static_cast<ssize_t>(answer.size());
 }
 
 bool SmallSystem::answers(const std::string& model, int within_ms) {

@@ -7,8 +7,10 @@
 //   Trust    everything in it may be told to be hostile.
 //   Fails    make() fails the test with what went wrong.
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/fd.h"
@@ -21,19 +23,34 @@ namespace casemate::tests {
 struct ModelSpec {
   std::string name;
   std::string partition;
-  std::string behaviour = "fine";  // contents of its model file
+  std::string behaviour = "fine";  // contents of the fixture's model file
+  std::string onnx;                // a path: a real model in place of the fixture
+};
+
+// What calls the models: the fixture, or another program that takes questions at its listener.
+struct DriverSpec {
+  std::string program = "casemate-fixture";
+  std::string onnx;  // a path: becomes its model file
 };
 
 class SmallSystem final {
  public:
   // One driver and these models; `adjust` may change the description before it is started.
-  explicit SmallSystem(const std::vector<ModelSpec>& models,
-                       void (*adjust)(SystemDescription&) = nullptr);
+  using Adjust = std::function<void(SystemDescription&)>;
+  explicit SmallSystem(const std::vector<ModelSpec>& models, const Adjust& adjust = {},
+                       const DriverSpec& driver = {});
   ~SmallSystem();
 
   // Calls a model through the driver.
   fixture::Answer ask(const std::string& model, fixture::Call call,
                       const std::string& argument = "", int timeout_ms = 5000);
+  // Sends the driver a question and waits for its answer.
+  template <class Answer, class Question>
+  std::optional<Answer> exchange(const Question& question, int timeout_ms) {
+    Answer answer;
+    if (!exchange(bytes_of(question), mutable_bytes_of(answer), timeout_ms)) return std::nullopt;
+    return answer;
+  }
   std::string text(const fixture::Answer& answer) {
     return std::string(text_of(Bytes(answer.payload).first(answer.length)));
   }
@@ -51,6 +68,7 @@ class SmallSystem final {
  private:
   void start(const SystemDescription& description);
   void connect();
+  bool exchange(Bytes question, MutableBytes answer, int timeout_ms);
   std::string folder_;
   std::string socket_;
   std::string driver_;

@@ -41,8 +41,8 @@ enum class Type : uint32_t {
   kRunning = 6,   // instance up: may be connected
   kDied = 7,      // mOS up: this enclave is gone
   kConnect = 8,   // down: a stream for this enclave; five descriptors
-  kDisconnect =
-      10,  // down: that stream's other side is gone; code and reason when it will not come back
+  // down: that stream's other side is gone; code and reason when it will not come back
+  kDisconnect = 9,
   kAttest = 10,    // up: vouch for this key, or for a peer, with this nonce
   kAttested = 11,  // down: the answer
   kStop = 12,      // down: end now

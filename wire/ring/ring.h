@@ -7,6 +7,7 @@
 //      0  index      how many records were published; also the consumer's futex word
 //     64  sleeping   1 while the producer (who is the consumer of the other ring) sleeps
 //    128  progress   bumped by the producer while it works: tells long work from a hang
+//    192  core       1 + the core that the producer runs on; 0 when it does not say
 //   4096  records    record_count * record_bytes
 //
 // To revoke a stream the monitor writes kPoison as both indices, wakes both sleepers and shrinks
@@ -48,6 +49,8 @@ class ProducerEnd final {
   void publish(uint64_t index);
   void wake();
   void announce_sleep(bool sleeping);
+  // Says which core this side runs on, for a peer that would rather sleep there; -1: none.
+  void announce_core(int core);
   // Count up while working: it lies in the shared memory, where the monitor looks.
   [[nodiscard]] std::atomic<uint64_t>& progress();
   [[nodiscard]] bool failed() const { return memory_.failed(); }
@@ -69,6 +72,8 @@ class ConsumerEnd final {
   // Sleeps while the index is `seen`, at most `timeout`.
   void sleep(uint64_t seen, Duration timeout) const;
   [[nodiscard]] bool peer_sleeps() const;
+  // The core that the peer says it runs on; negative when it does not say.
+  [[nodiscard]] Untrusted<int> peer_core() const;
   [[nodiscard]] uint64_t progress() const;
   [[nodiscard]] bool failed() const { return memory_.failed(); }
 

@@ -23,6 +23,7 @@ namespace {
 constexpr size_t kIndex = 0;
 constexpr size_t kSleeping = 64;
 constexpr size_t kProgress = 128;
+constexpr size_t kCore = 192;
 
 template <class T>
 std::atomic_ref<T> at(uint8_t* memory, size_t offset) {
@@ -76,6 +77,11 @@ void ProducerEnd::announce_sleep(bool sleeping) {
   at<uint32_t>(memory_.data(), kSleeping).store(sleeping ? 1 : 0, std::memory_order_seq_cst);
 }
 
+void ProducerEnd::announce_core(int core) {
+  at<uint32_t>(memory_.data(), kCore)
+      .store(static_cast<uint32_t>(core + 1), std::memory_order_relaxed);
+}
+
 std::atomic<uint64_t>& ProducerEnd::progress() {
   static_assert(sizeof(std::atomic<uint64_t>) == 8 && std::atomic<uint64_t>::is_always_lock_free);
   return *reinterpret_cast<std::atomic<uint64_t>*>(memory_.data() + kProgress);
@@ -110,6 +116,11 @@ void ConsumerEnd::sleep(uint64_t seen, Duration timeout) const {
 
 bool ConsumerEnd::peer_sleeps() const {
   return at<uint32_t>(memory_.data(), kSleeping).load(std::memory_order_seq_cst) != 0;
+}
+
+Untrusted<int> ConsumerEnd::peer_core() const {
+  return Untrusted(
+      static_cast<int>(at<uint32_t>(memory_.data(), kCore).load(std::memory_order_relaxed)) - 1);
 }
 
 uint64_t ConsumerEnd::progress() const {

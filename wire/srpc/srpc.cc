@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/srpc/srpc.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <format>
@@ -27,24 +28,26 @@ Result<GuardedMapping> map_bulk(const Fd& fd, uint64_t size, bool writable) {
   return GuardedMapping::make(fd.number(), size, writable);
 }
 
-// Waits until `ring` moves on from `seen` or the deadline passes: spins, then naps with the
-// sleeping flag up.
-template <class Sleeper>
-bool wait_for_change(const ring::ConsumerEnd& ring, Sleeper& own, uint64_t seen,
-                     const Waiting& waiting, Instant deadline) {
-  Instant now = system_clock().now();
-  const Instant spin_until = std::min(deadline, now + waiting.spin);
-  while (now < spin_until) {
+// Spins until `ring` moves on from `seen`; false when it has not by `deadline`.
+bool spin_for_change(const ring::ConsumerEnd& ring, uint64_t seen, Instant deadline) {
+  while (system_clock().now() < deadline) {
     for (int i = 0; i < kSpinsPerClock; ++i) {
       if (!ring.unchanged(seen)) return true;
       __builtin_ia32_pause();
     }
-    now = system_clock().now();
   }
+  return false;
+}
+
+// Naps with the sleeping flag up until `ring` moves on from `seen`; false when it has not by
+// `deadline`.
+bool sleep_for_change(const ring::ConsumerEnd& ring, ring::ProducerEnd& own, uint64_t seen,
+                      Duration nap, Instant deadline) {
+  Instant now = system_clock().now();
   own.announce_sleep(true);
   bool changed = !ring.index().equals(seen);
   while (!changed && now < deadline && !ring.failed()) {
-    ring.sleep(seen, std::min<Duration>(waiting.nap, deadline - now));
+    ring.sleep(seen, std::min<Duration>(nap, deadline - now));
     changed = !ring.unchanged(seen);
     now = system_clock().now();
   }
@@ -96,6 +99,7 @@ Result<uint64_t> Caller::submit(uint32_t call, Bytes args, bool posted) {
   std::ranges::copy(args, request.payload.begin());
   requests_.write(requested_,
                   bytes_of(request).first(sizeof(Request) - kPayloadBytes + args.size()));
+  announce_core();
   const uint64_t bit = uint64_t{1} << (requested_ % limits::kStreamSlots);
   posted_ = posted ? posted_ | bit : posted_ & ~bit;
   requests_.publish(++requested_);
@@ -149,8 +153,17 @@ Result<std::optional<Reply>> Caller::poll() {
   return take();
 }
 
+// Only a caller that does not spin says where it runs: nobody can work on a core that spins.
+void Caller::announce_core() {
+  if (!end_.bell.valid() && waiting_.spin.count() > 0) return;
+  const int core = ::sched_getcpu();
+  if (core != core_) requests_.announce_core(core_ = core);
+}
+
 bool Caller::wait_for_progress(Instant deadline) {
-  return wait_for_change(replies_, requests_, completed_, waiting_, deadline);
+  const Instant spin_until = std::min(deadline, system_clock().now() + waiting_.spin);
+  return spin_for_change(replies_, completed_, spin_until) ||
+         sleep_for_change(replies_, requests_, completed_, waiting_.nap, deadline);
 }
 
 Result<Reply> Caller::next(Duration timeout) {
@@ -200,6 +213,7 @@ Result<Callee> Callee::make(StreamEnd end, Waiting waiting) {
   callee.bulk_out_ = TRY(map_bulk(end.bulk_out, end.bulk_out_bytes, true));
   callee.end_ = std::move(end);
   callee.waiting_ = waiting;
+  if (waiting.meet) callee.meeting_ = Meeting::of_this_thread();
   return callee;
 }
 
@@ -222,11 +236,19 @@ Status Callee::refresh() {
   return {};
 }
 
+bool Callee::wait_for_call(Instant deadline) {
+  const Instant now = system_clock().now();
+  if (!meeting_.met() &&
+      spin_for_change(requests_, requested_, std::min(deadline, now + waiting_.spin)))
+    return true;
+  if (waiting_.meet) meeting_.before_sleep(requests_.peer_core(), now);
+  return sleep_for_change(requests_, replies_, requested_, waiting_.nap, deadline);
+}
+
 Result<Request> Callee::next(Duration timeout) {
   TRY(refresh());
   if (taken_ == requested_) {
-    const Instant deadline = system_clock().now() + timeout;
-    if (!wait_for_change(requests_, replies_, requested_, waiting_, deadline) && !failed()) {
+    if (!wait_for_call(system_clock().now() + timeout) && !failed()) {
       return Error{Code::kTimedOut, std::format("stream {}: no call in time", end_.id.number)};
     }
     TRY(refresh());
@@ -239,12 +261,14 @@ Result<Request> Callee::next(Duration timeout) {
     return fail("a request is out of sequence, of another epoch or malformed").error();
   }
   ++taken_;
+  if (waiting_.meet) meeting_.begin(requested_ - taken_, system_clock().now());
   return request;
 }
 
 Status Callee::reply(Code code, Bytes value) {
   CHECK(value.size() <= kPayloadBytes, "larger values travel in bulk");
   CHECK(completed_ < taken_, "only a call that was taken can be answered");
+  if (waiting_.meet) meeting_.end(system_clock().now());
   Reply reply;
   reply.sequence = completed_;
   reply.epoch = end_.epoch.number;

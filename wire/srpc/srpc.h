@@ -27,6 +27,7 @@
 #include "base/ids.h"
 #include "base/limits.h"
 #include "wire/ring/ring.h"
+#include "wire/srpc/meeting.h"
 
 namespace casemate::srpc {
 
@@ -74,6 +75,8 @@ struct StreamEnd {
 struct Waiting {
   Duration spin = std::chrono::microseconds(50);
   Duration nap = std::chrono::milliseconds(50);
+  bool meet =
+      false;  // a callee sleeps on its caller's core while its calls are short; see meeting.h
 };
 
 class Caller final {
@@ -106,6 +109,7 @@ class Caller final {
 
  private:
   Result<uint64_t> submit(uint32_t call, Bytes args, bool posted);
+  void announce_core();
   Status refresh();
   Result<std::optional<Reply>> take();
   bool wait_for_progress(Instant deadline);
@@ -113,6 +117,7 @@ class Caller final {
 
   StreamEnd end_;
   Waiting waiting_;
+  int core_ = -1;  // as announced
   ring::ProducerEnd requests_;
   ring::ConsumerEnd replies_;
   GuardedMapping bulk_in_;
@@ -143,10 +148,12 @@ class Callee final {
 
  private:
   Status refresh();
+  bool wait_for_call(Instant deadline);
   Status fail(std::string_view why);
 
   StreamEnd end_;
   Waiting waiting_;
+  Meeting meeting_;
   ring::ConsumerEnd requests_;
   ring::ProducerEnd replies_;
   GuardedMapping bulk_in_;

@@ -38,7 +38,7 @@ class Caller final {
     report_.failed += failed_;
     report_.wrong += wrong_;
     if (report_.first_failure.empty()) report_.first_failure = first_failure_;
-    report_.milliseconds.insert(report_.milliseconds.end(), times_.begin(), times_.end());
+    report_.calls.insert(report_.calls.end(), calls_.begin(), calls_.end());
   }
 
  private:
@@ -55,7 +55,9 @@ class Caller final {
       return a.data == b.data;
     };
     if (!std::ranges::equal(*outputs, expected_, same)) ++wrong_;
-    times_.push_back(static_cast<double>((system_clock().now() - begin).count()) / 1e6);
+    const auto seconds = [](Duration d) { return static_cast<double>(d.count()) / 1e9; };
+    calls_.push_back(
+        {seconds(begin.time_since_epoch()), seconds(system_clock().now() - begin) * 1e3});
   }
 
   const LoadPlan& plan_;
@@ -67,15 +69,15 @@ class Caller final {
   uint64_t failed_ = 0;
   uint64_t wrong_ = 0;
   std::string first_failure_;
-  std::vector<double> times_;
+  std::vector<TimedCall> calls_;
 };
 
 }  // namespace
 
 double LoadReport::percentile(double share) const {
-  if (milliseconds.empty()) return 0;
-  const auto index = static_cast<size_t>(share * static_cast<double>(milliseconds.size()));
-  return milliseconds[std::min(index, milliseconds.size() - 1)];
+  if (calls.empty()) return 0;
+  const auto index = static_cast<size_t>(share * static_cast<double>(calls.size()));
+  return calls[std::min(index, calls.size() - 1)].milliseconds;
 }
 
 Result<LoadReport> run(const LoadPlan& plan) {
@@ -90,7 +92,7 @@ Result<LoadReport> run(const LoadPlan& plan) {
   for (int i = 0; i < plan.connections; ++i)
     threads.emplace_back([&callers, i] { callers[static_cast<size_t>(i)].run(i); });
   for (std::thread& thread : threads) thread.join();
-  std::ranges::sort(report.milliseconds);
+  std::ranges::sort(report.calls, {}, &TimedCall::milliseconds);
   return report;
 }
 

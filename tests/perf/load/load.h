@@ -24,11 +24,16 @@ struct LoadPlan {
   int connections = 2;
 };
 
+struct TimedCall {
+  double begin_s = 0;  // of the monotonic clock
+  double milliseconds = 0;
+};
+
 struct LoadReport {
   uint64_t answered = 0;
   uint64_t failed = 0;
-  uint64_t wrong = 0;                // answers that differ from the first one
-  std::vector<double> milliseconds;  // of every answered call, sorted
+  uint64_t wrong = 0;            // answers that differ from the first one
+  std::vector<TimedCall> calls;  // answered ones, the shortest first
   std::string first_failure;
   [[nodiscard]] double percentile(double share) const;
 };

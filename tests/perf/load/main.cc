@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// casemate-load URL MODEL FILE.npy RATE SECONDS [CONNECTIONS]: calls a model at a steady rate and
-// prints what came of it. Exits 1 when a call failed or an answer was wrong.
+// casemate-load [--json] URL MODEL INPUT=FILE.npy RATE SECONDS [CONNECTIONS]: calls a model at a
+// steady rate and prints what came of it; as JSON with every call's beginning (seconds of the
+// monotonic clock) and length (milliseconds). Exits 1 when a call failed or an answer was wrong.
 #include <cstdio>
 #include <cstdlib>
 #include <format>
@@ -10,10 +11,40 @@
 #include "outside/client/npy.h"
 #include "tests/perf/load/load.h"
 
+namespace {
+
+using namespace casemate;
+
+void print_json(const perf::LoadReport& report) {
+  std::cout << std::format("{{\"answered\": {}, \"failed\": {}, \"wrong\": {}, \"calls\": [",
+                           report.answered, report.failed, report.wrong);
+  const char* separator = "";
+  for (const perf::TimedCall& call : report.calls) {
+    std::cout << std::format("{}[{:.6f}, {:.4f}]", separator, call.begin_s, call.milliseconds);
+    separator = ", ";
+  }
+  std::cout << "]}\n";
+}
+
+void print_text(const perf::LoadReport& report) {
+  std::cout << std::format(
+      "{} answered, {} failed, {} wrong; latency ms p50 {:.2f} p99 {:.2f} max {:.2f}\n",
+      report.answered, report.failed, report.wrong, report.percentile(0.5), report.percentile(0.99),
+      report.percentile(1));
+  if (report.failed > 0) std::cout << "first failure: " << report.first_failure << "\n";
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  using namespace casemate;
+  const bool json = argc > 1 && std::string_view(argv[1]) == "--json";
+  if (json) {
+    ++argv;
+    --argc;
+  }
   if (argc < 6) {
-    std::cerr << "usage: casemate-load URL MODEL INPUT=FILE.npy RATE SECONDS [CONNECTIONS]\n";
+    std::cerr
+        << "usage: casemate-load [--json] URL MODEL INPUT=FILE.npy RATE SECONDS [CONNECTIONS]\n";
     return 2;
   }
   const std::string input(argv[3]);
@@ -36,10 +67,6 @@ int main(int argc, char** argv) {
     std::cerr << report.error().text << "\n";
     return 1;
   }
-  std::cout << std::format(
-      "{} answered, {} failed, {} wrong; latency ms p50 {:.2f} p99 {:.2f} max {:.2f}\n",
-      report->answered, report->failed, report->wrong, report->percentile(0.5),
-      report->percentile(0.99), report->percentile(1));
-  if (report->failed > 0) std::cout << "first failure: " << report->first_failure << "\n";
+  json ? print_json(*report) : print_text(*report);
   return report->failed + report->wrong > 0 ? 1 : 0;
 }

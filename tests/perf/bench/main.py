@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs benchmarks by name, all if none is named:  main.py [--rounds N] [NAME ...]"""
+
+import argparse
+import importlib
+import pathlib
+import platform
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from measure import Unmeasured  # noqa: E402
+
+NAMES = ("answers", "calls", "partitioned", "start", "recovery")
+
+
+def machine():
+    text = pathlib.Path("/proc/cpuinfo").read_text()
+    model = next((line.split(":")[1].strip() for line in text.splitlines()
+                  if line.startswith("model name")), "unknown processor")
+    return f"{text.count('processor	:')} cores of {model}, Linux {platform.release()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench", description="Measures Casemate with its peers beside it.")
+    parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME",
+                        help=f"one of {', '.join(NAMES)}")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    print(f"# {machine()}")
+    failed = 0
+    for name in options.names or NAMES:
+        try:
+            importlib.import_module(name).main(options.rounds)
+        except Unmeasured as why:
+            print(f"\n## {name}: not measured: {why}")
+            failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fresh enclave with its jail from a template, against sandboxes that start /bin/true."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+from measure import PEERS, SOURCE, Server, Spread, Table, Unmeasured, met, run_one
+
+INSTANCES = 20  # a round
+CONFIG = """
+repository = "{models}"
+[gateway]
+listen = "127.0.0.1:0"
+[[partition]]
+name = "digits"
+models = ["digits"]
+[partition.restart]
+stable_ms = 1
+backoff_ms_first = 1
+backoff_ms_max = 1
+failures_max = 1000000
+"""
+
+
+def instance_of(server):
+    """The process that serves the model: the template's child, which is a child of the monitor."""
+    parents, programs = {}, {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            name, rest = (entry / "stat").read_text().rsplit(")", 1)
+        except OSError:
+            continue
+        parents[int(entry.name)] = int(rest.split()[1])
+        programs[int(entry.name)] = name.split("(", 1)[1]
+    monitor = next(pid for pid, parent in parents.items() if parent == server.process.pid
+                   ) if "monitor" not in programs.get(server.process.pid, "") else server.process.pid
+    for pid, parent in parents.items():
+        if programs[pid] == "model" and parents.get(parent) == monitor:
+            return pid
+    return None
+
+
+def ours(server, count):
+    times = []
+    while len(times) < count:
+        before = server.enclave("digits")
+        pid = instance_of(server)
+        if pid is None:
+            time.sleep(0.01)
+            continue
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            after = server.enclave("digits")
+            if after["state"] == "running" and instance_of(server) not in (None, pid):
+                break
+            time.sleep(0.005)
+        else:
+            raise Unmeasured(f"no fresh instance came: {before} then {after}")
+        times.append(server.enclave("digits")["start_us"] / 1e3)
+        time.sleep(0.02)
+    return sorted(times)[count // 2]
+
+
+def crun_bundle(folder):
+    bundle = pathlib.Path(folder) / "bundle"
+    (bundle / "rootfs").mkdir(parents=True)
+    subprocess.run(["crun", "spec"], cwd=bundle, check=True, capture_output=True)
+    config = json.loads((bundle / "config.json").read_text())
+    config["process"].update(args=["/usr/bin/true"], terminal=False)
+    config["root"] = {"path": "/", "readonly": True}
+    config["linux"].pop("resources", None)
+    config["mounts"] = [m for m in config["mounts"] if m["type"] != "cgroup"]
+    (bundle / "config.json").write_text(json.dumps(config))
+    return bundle
+
+
+def main(rounds):
+    table = Table(f"A fresh, jailed process, {rounds} rounds of {INSTANCES}, in turns",
+                  ("what", "ms", "against bwrap", "bar"))
+    bwrap = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr",
+             "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/lib", "/lib", "--proc", "/proc",
+             "--dev", "/dev", "/usr/bin/true"]
+    results = {"ours": [], "bwrap": [], "crun": []}
+    with tempfile.TemporaryDirectory(prefix="casemate-bench-") as folder:
+        bundle = crun_bundle(folder)
+        crun = ["crun", "--root", f"{folder}/crun", "--cgroup-manager=disabled", "run", "--bundle",
+                str(bundle), "casemate-bench"]
+        with Server(CONFIG.format(models=SOURCE / "models")) as server:
+            for _ in range(rounds):
+                results["ours"].append(ours(server, INSTANCES))
+                for name, command in (("bwrap", bwrap), ("crun", crun)):
+                    try:
+                        found = run_one(PEERS / "spawn_peer", INSTANCES, *command)
+                        results[name].append(found["median_ms"])
+                    except Unmeasured as why:
+                        print(f"{name}: {why}")
+    spread = {name: Spread(values) for name, values in results.items() if values}
+    base = spread["bwrap"].median if "bwrap" in spread else float("nan")
+    for name, text in (("ours", "an enclave from its template, with model and jail, until it serves"),
+                       ("bwrap", "bwrap --unshare-all /bin/true"), ("crun", "crun run /bin/true")):
+        if name in spread:
+            bar = f"{met(spread[name].median <= 2)} (2 ms)" if name == "ours" else ""
+            table.add(text, spread[name].text(2), f"{spread[name].median / base:.2f}", bar)
+    table.show()

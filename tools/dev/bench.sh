@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Measures, with the peers beside us; see tests/perf/bench.
+. "$(dirname "$0")/lib.sh"
+build release
+if [ ! -f build/peers/build.ninja ]; then
+  cmake -S tests/perf/peers -B build/peers -G Ninja -DCMAKE_BUILD_TYPE=Release >build/peers.log 2>&1 ||
+    { cat build/peers.log >&2; exit 3; }
+fi
+ninja -C build/peers >build/peers.log 2>&1 || { tail -n 40 build/peers.log >&2; exit 3; }
+exec python3 tests/perf/bench/main.py "$@"

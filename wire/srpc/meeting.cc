@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/srpc/meeting.h"
+
+namespace casemate::srpc {
+namespace {
+
+// A call this long gains little from a quick wake-up, and its caller wants its core back meanwhile.
+constexpr Duration kShort = std::chrono::microseconds(200);
+// So many calls in a row that were there before the last one ended: the caller has work for two.
+constexpr uint32_t kQueuedMax = 4;
+// After parting, before the next attempt: moving costs about as much as a slow wake-up.
+constexpr Duration kApart = std::chrono::milliseconds(10);
+
+}  // namespace
+
+Meeting Meeting::of_this_thread() {
+  // Asked once: a thread that is held on a core when its stream fails still knows where it may run.
+  static thread_local const cpu_set_t allowed = [] {
+    cpu_set_t set;
+    if (::sched_getaffinity(0, sizeof set, &set) != 0) CPU_ZERO(&set);
+    return set;
+  }();
+  Meeting meeting;
+  meeting.allowed_ = allowed;
+  return meeting;
+}
+
+void Meeting::before_sleep(Untrusted<int> peer_core, Instant now) {
+  const auto core = peer_core.check([&](int v) {
+    return v >= 0 && v < CPU_SETSIZE && CPU_ISSET(static_cast<size_t>(v), &allowed_);
+  });
+  if (!core || *core == core_ || now < not_before_ || mean_ > kShort) return;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<size_t>(*core), &one);
+  if (::sched_setaffinity(0, sizeof one, &one) == 0) core_ = *core;
+}
+
+void Meeting::begin(uint64_t waiting, Instant now) {
+  begun_ = now;
+  queued_ = waiting > 0 ? queued_ + 1 : 0;
+  if (met() && queued_ >= kQueuedMax) part(now);
+}
+
+void Meeting::end(Instant now) {
+  mean_ += (now - begun_ - mean_) / 8;
+  if (met() && mean_ > kShort) part(now);
+}
+
+void Meeting::part(Instant now) {
+  ::sched_setaffinity(0, sizeof allowed_, &allowed_);
+  core_ = -1;
+  queued_ = 0;
+  not_before_ = now + kApart;
+}
+
+}  // namespace casemate::srpc

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/srpc/meeting.h"
+
+#include <gtest/gtest.h>
+
+namespace casemate::srpc {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// Cores that this thread may run on, in order.
+std::vector<int> cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  EXPECT_EQ(::sched_getaffinity(0, sizeof set, &set), 0);
+  std::vector<int> list;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(static_cast<size_t>(i), &set)) list.push_back(i);
+  }
+  return list;
+}
+
+class MeetingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ::sched_getaffinity(0, sizeof before_, &before_);
+    all_ = cores();
+  }
+  void TearDown() override { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+  void call(Duration length, uint64_t waiting = 0) {
+    meeting_.begin(waiting, now_);
+    meeting_.end(now_ += length);
+  }
+  void sleep_near(int core) { meeting_.before_sleep(Untrusted(core), now_); }
+
+  Instant now_{};
+  std::vector<int> all_;
+  Meeting meeting_ = Meeting::of_this_thread();
+
+ private:
+  cpu_set_t before_{};
+};
+
+TEST_F(MeetingTest, a_callee_of_short_calls_sleeps_on_its_callers_core) {
+  for (const int core : {all_.back(), all_.front()}) {
+    call(microseconds(10));
+    sleep_near(core);
+    EXPECT_TRUE(meeting_.met());
+    EXPECT_EQ(cores(), std::vector{core});
+  }
+}
+
+TEST_F(MeetingTest, one_of_long_calls_stays_away) {
+  for (int i = 0; i < 20; ++i) call(milliseconds(2));
+  sleep_near(all_.front());
+  EXPECT_FALSE(meeting_.met());
+  EXPECT_EQ(cores(), all_);
+}
+
+TEST_F(MeetingTest, calls_that_become_long_part_them) {
+  sleep_near(all_.front());
+  ASSERT_TRUE(meeting_.met());
+  for (int i = 0; i < 20; ++i) call(milliseconds(2));
+  EXPECT_FALSE(meeting_.met());
+  EXPECT_EQ(cores(), all_);
+}
+
+TEST_F(MeetingTest, calls_that_queue_up_part_them_for_a_while) {
+  sleep_near(all_.front());
+  for (int i = 0; i < 3; ++i) call(microseconds(10), 2);
+  EXPECT_TRUE(meeting_.met());
+  call(microseconds(10), 1);
+  EXPECT_FALSE(meeting_.met());
+  EXPECT_EQ(cores(), all_);
+  sleep_near(all_.front());
+  EXPECT_FALSE(meeting_.met()) << "not again at once";
+  now_ += milliseconds(11);
+  sleep_near(all_.front());
+  EXPECT_TRUE(meeting_.met());
+}
+
+TEST_F(MeetingTest, a_second_one_on_the_same_thread_is_not_held_by_the_first) {
+  sleep_near(all_.front());
+  ASSERT_TRUE(meeting_.met());
+  meeting_ = Meeting::of_this_thread();
+  sleep_near(all_.back());
+  EXPECT_EQ(cores(), std::vector{all_.back()});
+}
+
+TEST_F(MeetingTest, lies_about_the_core_change_nothing) {
+  for (const int lie : {-1, -2, CPU_SETSIZE, CPU_SETSIZE - 1, 1 << 30, -(1 << 30)}) {
+    sleep_near(lie);
+    EXPECT_FALSE(meeting_.met()) << lie;
+  }
+  EXPECT_EQ(cores(), all_);
+}
+
+}  // namespace
+}  // namespace casemate::srpc
