@@ -29,8 +29,11 @@ namespace fs = std::filesystem;
 std::string build_folder() {
   const char* build = std::getenv("CASEMATE_BUILD");
   if (build != nullptr) return build;
-  // Run by hand: build/<preset>/tests/<folder>/<program>.
-  return fs::read_symlink("/proc/self/exe").parent_path().parent_path().parent_path().string();
+  // Run by hand: the first folder above the program that has the monitor.
+  fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  while (folder.has_relative_path() && !fs::exists(folder / "bin/casemate-monitor"))
+    folder = folder.parent_path();
+  return folder.string();
 }
 
 uint32_t add_program(SystemDescription& d, const std::string& name, const std::string& path) {

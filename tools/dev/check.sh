@@ -51,7 +51,9 @@ heading ThreadSanitizer
 tsan_targets=(base_test wire_srpc_test isolated_gateway_serving_test outside_client_test)
 if build tsan "${tsan_targets[@]}"; then
   pass "build tsan"
-  count_tests tsan -R '^(wire_srpc_test|isolated_gateway_serving_test|outside_client_test)\.'
+  # Not where memory vanishes: the sanitizer holds its own locks across an access that faults.
+  count_tests tsan -R '^(wire_srpc_test|isolated_gateway_serving_test|outside_client_test)\.' \
+    -E 'revoking_wakes_both_sleepers'
 else fail "build tsan"; fi
 
 heading "fuzzing, $fuzz_seconds s each"

@@ -153,10 +153,10 @@ Result<std::optional<Reply>> Caller::poll() {
   return take();
 }
 
-// Only a caller that does not spin says where it runs: nobody can work on a core that spins.
+// Only a caller that is going to sleep says where it runs: nobody can work on a core that spins.
 void Caller::announce_core() {
-  if (!end_.bell.valid() && waiting_.spin.count() > 0) return;
-  const int core = ::sched_getcpu();
+  const bool sleeps = armed_ || waiting_.spin.count() == 0;
+  const int core = sleeps ? ::sched_getcpu() : -1;
   if (core != core_) requests_.announce_core(core_ = core);
 }
 
@@ -197,11 +197,15 @@ Status Caller::sync(Duration timeout) {
 }
 
 bool Caller::arm() {
+  armed_ = true;
   requests_.announce_sleep(true);
   return replies_.index().equals(completed_) && !failed();
 }
 
-void Caller::disarm() { requests_.announce_sleep(false); }
+void Caller::disarm() {
+  armed_ = false;
+  requests_.announce_sleep(false);
+}
 
 Result<Callee> Callee::make(StreamEnd end, Waiting waiting) {
   TRY(check_shape(end));

@@ -118,6 +118,7 @@ class Caller final {
   StreamEnd end_;
   Waiting waiting_;
   int core_ = -1;  // as announced
+  bool armed_ = false;
   ring::ProducerEnd requests_;
   ring::ConsumerEnd replies_;
   GuardedMapping bulk_in_;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kListener = 4;
 constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto kSpin = std::chrono::milliseconds(1);
 
 double median(std::vector<double>& values) {
   std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
@@ -23,6 +25,14 @@ double median(std::vector<double>& values) {
 }
 
 double nanoseconds(Instant from, Instant to) { return static_cast<double>((to - from).count()); }
+
+// Sleeps until the bell rings.
+void ring(int bell) {
+  pollfd waiting{bell, POLLIN, 0};
+  if (::poll(&waiting, 1, 1000) != 1) return;
+  uint64_t rung = 0;
+  [[maybe_unused]] const auto size = ::read(bell, &rung, sizeof rung);
+}
 
 // Keeps its memory between runs.
 class Kept final : public engine::OutputSink {
@@ -49,13 +59,27 @@ Status Caller::start(const control::Message& manifest) {
   return model_->seal();
 }
 
+// Asleep as an event loop is: the bell is armed before the call. Spinning otherwise, for as long as
+// a short call may take, and asleep after that.
+Result<srpc::Reply> Caller::wait(srpc::Caller& stream) const {
+  const Instant begin = system_clock().now();
+  while (true) {
+    if (const auto reply = TRY(stream.poll())) return *reply;
+    const Duration waited = system_clock().now() - begin;
+    if (waited > kPatience) return Error{Code::kTimedOut, "the model's enclave does not answer"};
+    if (!asleep_ && waited < kSpin) continue;
+    if (stream.arm()) ring(stream.bell());
+    if (!asleep_) stream.disarm();
+  }
+}
+
 // One call as the gateway makes it: the input is copied into the stream's memory, the result is
 // looked at where it lies.
 Result<TensorView> Caller::call(srpc::Caller& stream) {
   const infer::InferArgs args{0, stream.bulk_in().size(), 0, stream.bulk_out().size()};
   TRY(infer::write_tensors({&view_, 1}, stream.bulk_in()));
   TRY(stream.call(static_cast<uint32_t>(infer::Call::kInfer), bytes_of(args)));
-  const srpc::Reply reply = TRY(stream.next(kPatience));
+  const srpc::Reply reply = TRY(wait(stream));
   if (reply.code != 0) return Error{code_from(reply.code), "the model's enclave refused"};
   const auto outputs = TRY(infer::read_tensors(stream.bulk_out()));
   return outputs.front();
@@ -75,12 +99,9 @@ Result<Caller::Turn> Caller::turn(srpc::Caller& stream) {
 }
 
 Result<TurnsAnswer> Caller::measure(const TurnsQuestion& question) {
-  // A caller waits one way for its whole life, and a stream has one caller: the first question
-  // decides for both.
-  if (!stream_) {
-    const Duration spin = question.asleep != 0 ? Duration(0) : std::chrono::milliseconds(1);
-    stream_.emplace(TRY(srpc::Caller::make(std::move(*end_), {.spin = spin})));
-  }
+  if (!stream_) stream_.emplace(TRY(srpc::Caller::make(std::move(*end_))));
+  asleep_ = question.asleep != 0;
+  if (asleep_) static_cast<void>(stream_->arm());
   for (int i = 0; i < 10; ++i) TRY(turn(*stream_));
   std::vector<double> inside;
   std::vector<double> apart;
@@ -113,7 +134,6 @@ Status Caller::run(control::Socket control, const control::Message&) {
     if (received.type() == control::Type::kConnect)
       end_.emplace(TRY(control::stream_end_of(received)));
   }
-  end_->bell.reset();  // waits on the stream itself
   Fd client;
   while (!client.valid()) {
     client = Fd(::accept4(kListener, nullptr, nullptr, 0));

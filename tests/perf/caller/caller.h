@@ -19,7 +19,7 @@ namespace casemate::perf {
 
 struct TurnsQuestion {
   uint32_t runs = 0;    // of each kind
-  uint32_t asleep = 0;  // 1: the caller sleeps at once when it waits, as an event loop does
+  uint32_t asleep = 0;  // 1: the caller waits as an event loop does
 };
 
 struct TurnsAnswer {
@@ -44,11 +44,13 @@ class Caller final : public enclave::Program {
   Result<TurnsAnswer> measure(const TurnsQuestion& question);
   Result<Turn> turn(srpc::Caller& stream);
   Result<TensorView> call(srpc::Caller& stream);
+  Result<srpc::Reply> wait(srpc::Caller& stream) const;
 
   std::optional<engine::Model> model_;
   std::optional<engine::Executor> executor_;
   std::optional<srpc::StreamEnd> end_;  // until the first question
   std::optional<srpc::Caller> stream_;
+  bool asleep_ = false;
   std::vector<float> input_;
   TensorView view_;
   std::vector<float> output_;
