@@ -25,6 +25,8 @@ std::string_view outcome_name(Outcome outcome) {
   switch (outcome) {
     case Outcome::kPassed:
       return "passed";
+    case Outcome::kAllowed:
+      return "allowed";
     case Outcome::kFailed:
       return "failed";
     case Outcome::kNotRun:
@@ -71,7 +73,7 @@ Json check_json(const Check& check) {
                {"subject", check.subject},
                {"title", title_of(check.code)},
                {"outcome", outcome_name(check.outcome)}};
-  if (check.outcome == Outcome::kFailed) {
+  if (check.outcome == Outcome::kFailed || check.outcome == Outcome::kAllowed) {
     json["expected"] = check.expected;
     json["actual"] = check.actual;
   }
@@ -127,8 +129,10 @@ std::string text_of(const Verdict& verdict) {
   text += std::format("  evidence  SHA-256 {}, judged at {}\n", to_hex(verdict.evidence_hash),
                       date_of(verdict.time_used_unix));
   for (const Check& check : verdict.checks) {
-    text += std::format("  {:<8}{:<24}{:<16}{}\n", outcome_name(check.outcome), check.code,
-                        check.subject, title_of(check.code));
+    text += std::format(
+        "  {:<8}{:<24}{:<16}{}{}\n", outcome_name(check.outcome), check.code, check.subject,
+        title_of(check.code),
+        check.outcome == Outcome::kAllowed ? std::format(" [found {}]", check.actual) : "");
   }
   return text + std::format("next: {}\n", verdict.next());
 }

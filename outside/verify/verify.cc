@@ -27,14 +27,15 @@ Finding same(Bytes expected, Bytes actual) {
 }
 
 Finding one_of(const Accepted& accepted, const Sha384Digest& actual) {
-  if (accepted.empty() || std::ranges::contains(accepted, actual)) return {.good = true};
+  if (accepted.empty()) return {.expected = "a pinned value", .actual = "no pin", .allowed = true};
+  if (std::ranges::contains(accepted, actual)) return {.good = true};
   std::string expected = to_hex(accepted.front());
   if (accepted.size() > 1) expected += std::format(" or {} others", accepted.size() - 1);
   return {.good = false, .expected = std::move(expected), .actual = to_hex(actual)};
 }
 
 Finding not_debug(bool debug, const Policy& policy) {
-  return {!debug || policy.insecure_allow_debug, "no debug flag", "the debug flag"};
+  return {!debug, "no debug flag", "the debug flag", policy.insecure_allow_debug};
 }
 
 Finding believable(int64_t issued, int64_t now, int64_t age_max) {
@@ -70,8 +71,9 @@ class Verification final {
     for (size_t i = 0; i < count; ++i) check_token(i);
     judge_platform();
     for (size_t i = 0; i < count; ++i) judge_enclave(i);
-    verdict_.passed = std::ranges::all_of(
-        verdict_.checks, [](const Check& check) { return check.outcome == Outcome::kPassed; });
+    verdict_.passed = std::ranges::all_of(verdict_.checks, [](const Check& check) {
+      return check.outcome == Outcome::kPassed || check.outcome == Outcome::kAllowed;
+    });
     return std::move(verdict_);
   }
 
@@ -135,8 +137,8 @@ void Verification::check_quote() {
                  std::format("a signature by root key {}", to_hex(quote_.root_key_hash)));
   });
   checks_.judge(code::kRootKind, "", [&] {
-    return Finding{!quote_.development || policy_.allow_software_root, "a hardware root",
-                   "a development root, made in software"};
+    return Finding{!quote_.development, "a hardware root", "a development root, made in software",
+                   policy_.allow_software_root};
   });
   checks_.judge(code::kRootKey, "",
                 [&] { return one_of(policy_.software_roots, quote_.root_key_hash); });

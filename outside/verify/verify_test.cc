@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "outside/verify/checks.h"
 #include "outside/verify/pins.h"
 #include "outside/verify/testing/signer.h"
@@ -78,9 +80,26 @@ TEST(Verify, a_policys_no_does_not_hide_the_checks_behind_it) {
   Signer signer;
   signer.sign();
   for (const Check& check : judge(signer, Policy{}).checks) {
-    EXPECT_EQ(check.outcome, check.code == code::kRootKind ? Outcome::kFailed : Outcome::kPassed)
-        << check.code;
+    EXPECT_EQ(check.outcome == Outcome::kFailed, check.code == code::kRootKind) << check.code;
+    EXPECT_NE(check.outcome, Outcome::kNotRun) << check.code;
   }
+}
+
+TEST(Verify, what_the_policy_lets_pass_is_not_called_passed) {
+  Signer signer;
+  signer.sign();
+  const Verdict verdict = judge(signer);
+  ASSERT_TRUE(verdict.passed);
+  std::set<std::string_view> allowed;
+  for (const Check& check : verdict.checks) {
+    if (check.outcome == Outcome::kAllowed) allowed.insert(check.code);
+  }
+  EXPECT_EQ(allowed, (std::set<std::string_view>{code::kRootKind, code::kRootKey, code::kPlatform,
+                                                 code::kProgram, code::kManifest, code::kDevice,
+                                                 code::kPeers}));
+  EXPECT_NE(text_of(verdict).find("allowed root.kind"), std::string::npos);
+  EXPECT_NE(text_of(verdict).find("[found a development root, made in software]"),
+            std::string::npos);
 }
 
 TEST(Verify, what_follows_from_a_broken_link_is_listed_as_not_run) {

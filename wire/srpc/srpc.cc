@@ -117,7 +117,7 @@ Status Caller::post(uint32_t call, Bytes args) {
       return fail("a posted call met a reply that somebody has yet to take");
     }
   }
-  TRY(submit(call, args, true));
+  (void)TRY(submit(call, args, true));
   return {};
 }
 

@@ -39,32 +39,30 @@ def instance_of(server):
             continue
         parents[int(entry.name)] = int(rest.split()[1])
         programs[int(entry.name)] = name.split("(", 1)[1]
-    monitor = next(pid for pid, parent in parents.items() if parent == server.process.pid
-                   ) if "monitor" not in programs.get(server.process.pid, "") else server.process.pid
-    for pid, parent in parents.items():
-        if programs[pid] == "model" and parents.get(parent) == monitor:
+    for pid, template in parents.items():
+        monitor = parents.get(template)
+        if programs[pid] == "casemate-model" and parents.get(monitor) == server.process.pid:
             return pid
     return None
 
 
+def wait_for_another(server, pid):
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        enclave = server.enclave("digits")
+        if enclave["state"] == "running" and instance_of(server) not in (None, pid):
+            return enclave
+        time.sleep(0.005)
+    raise Unmeasured("no fresh instance came within 5 s")
+
+
 def ours(server, count):
+    """Ends instances; the monitor tells how long each fresh one took, from asking its template."""
     times = []
-    while len(times) < count:
-        before = server.enclave("digits")
+    for _ in range(count):
         pid = instance_of(server)
-        if pid is None:
-            time.sleep(0.01)
-            continue
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            after = server.enclave("digits")
-            if after["state"] == "running" and instance_of(server) not in (None, pid):
-                break
-            time.sleep(0.005)
-        else:
-            raise Unmeasured(f"no fresh instance came: {before} then {after}")
-        times.append(server.enclave("digits")["start_us"] / 1e3)
+        times.append(wait_for_another(server, pid)["start_us"] / 1e3)
         time.sleep(0.02)
     return sorted(times)[count // 2]
 
