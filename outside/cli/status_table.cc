@@ -18,6 +18,12 @@ std::string_view state_name(uint32_t state) {
   return state < kStates.size() ? kStates[state] : "unknown";
 }
 
+constexpr std::array<std::string_view, 3> kStandby = {"none", "loading", "ready"};
+
+std::string_view standby_name(uint32_t standby) {
+  return standby < kStandby.size() ? kStandby[standby] : "unknown";
+}
+
 std::string recovery(const operating::PartitionStatus& partition) {
   if (partition.recovery_us == 0) return "-";
   return std::format("{:.1f} ms", static_cast<double>(partition.recovery_us) / 1000);
@@ -26,12 +32,13 @@ std::string recovery(const operating::PartitionStatus& partition) {
 }  // namespace
 
 void print_status(const operating::Reply& status, std::ostream& out) {
-  out << std::format("{:<20} {:<7} {:<12} {:>6} {:>8} {:>12}\n", "PARTITION", "DEVICE", "STATE",
-                     "STARTS", "FAILURES", "RECOVERY");
+  out << std::format("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n", "PARTITION", "DEVICE",
+                     "STATE", "STANDBY", "STARTS", "FAILURES", "RECOVERY");
   for (uint32_t p = 0; p < status.partition_count; ++p) {
     const auto& partition = status.partitions[p];
-    out << std::format("{:<20} {:<7} {:<12} {:>6} {:>8} {:>12}\n", printable(partition.name.view()),
-                       printable(partition.device.view()), state_name(partition.state),
+    out << std::format("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n",
+                       printable(partition.name.view()), printable(partition.device.view()),
+                       state_name(partition.state), standby_name(partition.standby),
                        partition.epoch, partition.failures, recovery(partition));
   }
   out << std::format("\n{:<20} {:<20} {:<12} {:>8} {:>10}\n", "ENCLAVE", "PARTITION", "STATE",
@@ -63,6 +70,7 @@ void print_status_json(const operating::Reply& status, std::ostream& out) {
                                       {"starts", partition.epoch},
                                       {"failures", partition.failures},
                                       {"pid", partition.pid},
+                                      {"standby", standby_name(partition.standby)},
                                       {"recovery_us", partition.recovery_us}});
   }
   for (uint32_t e = 0; e < status.enclave_count; ++e) {

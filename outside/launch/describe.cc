@@ -37,6 +37,7 @@ class Describer final {
     settings.memory_mib = g.memory_mib;
     settings.cores.clear();
     settings.cpu_percent = 0;
+    settings.standby = g.standby;
     const uint32_t partition =
         TRY(add_partition(settings, DeviceKind::kNone, g.memory_mib, kGatewayProcesses));
     EnclaveDescription& e = TRY(next_enclave());
@@ -119,8 +120,11 @@ class Describer final {
     p.device.cpu_percent = s.cpu_percent;
     for (const uint32_t core : s.cores) p.device.cpu_mask |= uint64_t{1} << core;
     p.program = mos_;
-    p.processes_max = processes + 4;
-    p.memory_bytes = (memory_mib + kMosMib) * kMib;
+    // A standby is a second tree of processes under the same limits.
+    const uint32_t trees = s.standby ? 2 : 1;
+    p.standby = s.standby ? 1 : 0;
+    p.processes_max = trees * (processes + 4);
+    p.memory_bytes = trees * (memory_mib + kMosMib) * kMib;
     p.backoff_ms_first = s.restart.backoff_ms_first;
     p.backoff_ms_max = s.restart.backoff_ms_max;
     p.failures_max = s.restart.failures_max;

@@ -162,6 +162,7 @@ Keys partition_keys(PartitionSettings& p, bool defaults) {
                {"threads", number(p.threads, 1, 256)},
                {"request_mib", number(p.request_mib, 1, 256)},
                {"calls_in_flight", number(p.calls_in_flight, 1, 64)},
+               {"standby", flag(p.standby)},
                {"debug", flag(p.debug)},
                {"restart", table(restart_keys(p.restart), "restart")}};
   if (!defaults) {
@@ -179,7 +180,8 @@ Keys gateway_keys(GatewaySettings& g) {
           {"memory_mib", number(g.memory_mib, 64, 1u << 20)},
           {"connections_max", number(g.connections_max, 1, 1'000'000)},
           {"request_mib", number(g.request_mib, 1, 256)},
-          {"idle_timeout_s", number(g.idle_timeout_s, 1, 86'400)}};
+          {"idle_timeout_s", number(g.idle_timeout_s, 1, 86'400)},
+          {"standby", flag(g.standby)}};
 }
 
 Setter partition_list(SystemFile& file) {

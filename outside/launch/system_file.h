@@ -31,6 +31,7 @@ struct GatewaySettings {
   uint32_t connections_max = 16'384;
   uint32_t request_mib = 64;  // the largest request body
   uint32_t idle_timeout_s = 120;
+  bool standby = true;  // keep a second one loaded, to take over when it fails
 };
 
 struct PartitionSettings {
@@ -44,6 +45,7 @@ struct PartitionSettings {
   uint32_t request_mib = 16;        // of bulk memory for one call, in each direction
   uint32_t calls_in_flight = 8;     // per model
   Restart restart;
+  bool standby = true;  // keep its models loaded twice, so that a failure costs milliseconds
   bool debug = false;
 };
 

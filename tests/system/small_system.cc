@@ -88,6 +88,7 @@ uint32_t add_partition(SystemDescription& d, const std::string& name, DeviceKind
   p.failures_max = 5;
   p.stable_ms = 500;
   p.hang_ms = 600;
+  p.standby = 1;
   return d.partition_count++;
 }
 

@@ -11,7 +11,8 @@ namespace casemate::monitor {
 namespace {
 
 // Outside ids of partitions: a range that neither people nor services nor customary containers
-// have. A partition's own id comes first, then one for each enclave of the system.
+// have. A partition's own id comes first, then one for each enclave of the system; its two trees
+// have sets of their own.
 constexpr uid_t kUserBase = 1'879'048'192;
 constexpr uint32_t kUsersPerPartition = 1 + limits::kEnclaves;
 constexpr uint64_t kMosMemory = 32ull << 20;
@@ -59,7 +60,7 @@ Result<std::vector<int>> Launcher::entrances(const std::string& path,
   return found->second.entrances();
 }
 
-Result<Launcher::Started> Launcher::start_partition(size_t index) {
+Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot) {
   const PartitionDescription& partition = system_.description().partitions[index];
   const std::string group = std::format("p{}", index);
   TRY(entrances(group,
@@ -79,10 +80,12 @@ Result<Launcher::Started> Launcher::start_partition(size_t index) {
   spec.program = system_.program_path(partition.program);
   spec.name = "mos";
   spec.root = system_.partition_root(index);
-  spec.user = own_users_ ? kUserBase + static_cast<uid_t>(index) * kUsersPerPartition : 0;
+  spec.user =
+      own_users_ ? kUserBase + (2 * static_cast<uid_t>(index) + slot) * kUsersPerPartition : 0;
   spec.user_count = own_users_ ? kUsersPerPartition : 1;
   spec.fds = {{sockets[1].number(), 3}, {beat.number(), 4}};
-  spec.entrances = TRY(entrances(group + "/mos", {kMosMemory, kMosProcesses, 0, 0}, true));
+  spec.entrances =
+      TRY(entrances(std::format("{}/mos{}", group, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
   spec.limits = {kMosFiles, kMosMemory, 0};
   started.child = TRY(jail::spawn(power_, spec));
   started.namespaces = TRY(jail::namespaces_of(started.child.pid));
@@ -90,7 +93,7 @@ Result<Launcher::Started> Launcher::start_partition(size_t index) {
   return started;
 }
 
-Result<Launcher::Template> Launcher::start_template(size_t index,
+Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
                                                     const jail::Namespaces& partition) {
   const SystemDescription& d = system_.description();
   const EnclaveDescription& enclave = d.enclaves[index];
@@ -104,7 +107,7 @@ Result<Launcher::Template> Launcher::start_template(size_t index,
   spec.user = own_users_ ? 1 + static_cast<uid_t>(index) : 0;
   spec.fds = {{sockets[1].number(), 3}};
   if (gateway && listener_.valid()) spec.fds.emplace_back(listener_.number(), 4);
-  spec.entrances = TRY(entrances(std::format("p{}/e{}", enclave.partition, index),
+  spec.entrances = TRY(entrances(std::format("p{}/e{}s{}", enclave.partition, index, slot),
                                  {enclave.memory_bytes, enclave.processes_max, 0, 0}, true));
   spec.limits = {gateway ? kGatewayFiles : kModelFiles, 0, gateway ? kGatewaySecret : 0};
   if (!cgroups_.limits_memory()) spec.limits.data_bytes = enclave.memory_bytes;

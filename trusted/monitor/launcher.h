@@ -31,13 +31,14 @@ class Launcher final {
     Mapping heartbeat;             // counted up by the mOS
     jail::Namespaces namespaces;
   };
-  Result<Started> start_partition(size_t index);
+  // `slot` 0 or 1: two trees of one partition share its limits, and nothing else.
+  Result<Started> start_partition(size_t index, uint32_t slot);
 
   struct Template {
     jail::Child child;
     Fd socket;  // for the mOS: its end of the template's control socket
   };
-  Result<Template> start_template(size_t enclave, const jail::Namespaces& partition);
+  Result<Template> start_template(size_t enclave, uint32_t slot, const jail::Namespaces& partition);
 
  private:
   Result<std::vector<int>> entrances(const std::string& path, const jail::GroupLimits& limits,

@@ -13,8 +13,8 @@ using control::Type;
 
 void Monitor::take_messages(size_t p) {
   // Bounded, so that one talkative partition cannot keep the monitor from the others.
-  for (int i = 0; i < 32 && partitions_[p].process; ++i) {
-    auto received = partitions_[p].process->socket.poll();
+  for (int i = 0; i < 32 && partitions_[p].active; ++i) {
+    auto received = partitions_[p].active->mos.socket.poll();
     if (!received)
       return fail_partition(p, received.error().code == Code::kPartitionFailed
                                    ? "its runtime died"
@@ -57,15 +57,17 @@ void Monitor::take_message(size_t p, const control::Received& received) {
 
 void Monitor::send(size_t e, const Message& message, std::span<const int> fds) {
   const size_t p = description().enclaves[e].partition;
-  if (!partitions_[p].process) return;
-  if (const Status sent = partitions_[p].process->socket.send(message, fds); !sent)
+  if (!partitions_[p].active) return;
+  if (const Status sent = partitions_[p].active->mos.socket.send(message, fds); !sent)
     fail_partition(p, sent.error().text);
 }
 
 void Monitor::on_ready(size_t e) {
-  Enclave& enclave = enclaves_[e];
-  if (enclave.life.state() != State::kStarting || enclave.ready) return;
-  enclave.ready = true;
+  auto& templates = partitions_[description().enclaves[e].partition].active->templates;
+  const auto found = templates.find(e);
+  if (enclaves_[e].life.state() != State::kStarting || found == templates.end() ||
+      std::exchange(found->second.ready, true))
+    return;
   fork_instance(e);
 }
 
@@ -78,24 +80,24 @@ void Monitor::on_refused(size_t e, const Message& message) {
   // printable.
   log("enclave {}: refused: {}", name(e), enclave.reason.view());
   revoke_streams(e, enclave.code, enclave.reason.view());
-  note_recovery(description().enclaves[e].partition);
+  note_settled(description().enclaves[e].partition);
 }
 
 void Monitor::on_running(size_t e) {
   Enclave& enclave = enclaves_[e];
-  if (enclave.life.state() != State::kStarting || !enclave.ready) return;
+  if (enclave.life.state() != State::kStarting || !ready(e)) return;
   const Instant now = clock_.now();
   enclave.life.running(now);
   enclave.start_us = static_cast<uint64_t>((now - enclave.fork_at).count()) / 1000;
   enclave.code = Code::kOk;
   connect_streams(e);
-  note_recovery(description().enclaves[e].partition);
+  note_settled(description().enclaves[e].partition);
 }
 
 void Monitor::on_died(size_t e) {
   Enclave& enclave = enclaves_[e];
-  if (!enclave.process) return;
-  if (!enclave.ready) return fail_enclave(e, "died while loading");
+  if (enclave.life.state() != State::kStarting && enclave.life.state() != State::kRunning) return;
+  if (!ready(e)) return fail_enclave(e, "died while loading");
   revoke_streams(e, Code::kPartitionFailed, "it died");
   const Instant now = clock_.now();
   enclave.restart_at = enclave.life.failed(now);
@@ -143,7 +145,7 @@ void Monitor::on_attest(size_t p, size_t e, const Message& message) {
     std::ranges::copy(evidence->quote, answer.quote.begin());
     std::ranges::copy(evidence->claims, answer.claims.begin());
   }
-  if (partitions_[p].process) send(e, answer);
+  if (partitions_[p].active) send(e, answer);
 }
 
 }  // namespace casemate::monitor

@@ -2,7 +2,6 @@
 #include "trusted/monitor/monitor.h"
 
 #include <poll.h>
-#include <sys/wait.h>
 
 #include <format>
 
@@ -49,7 +48,7 @@ Status Monitor::run() {
   while (!stopping_) {
     wait_for_events();
     const Instant now = clock_.now();
-    reap();
+    forget_the_dead();
     start_due(now);
     if (now >= hang_check_at_) {
       hang_check_at_ = now + kHangCheck;
@@ -64,57 +63,77 @@ int Monitor::milliseconds_to_next(Instant now) const {
   Instant next = hang_check_at_;
   for (const Partition& p : partitions_) {
     if (p.restart_at) next = std::min(next, *p.restart_at);
+    if (p.prepare_at) next = std::min(next, *p.prepare_at);
   }
   for (const Enclave& e : enclaves_) {
     if (e.restart_at) next = std::min(next, *e.restart_at);
   }
+  // What is due and cannot be done yet, for example while the dead are being buried, is looked at
+  // again in a millisecond.
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
-  return static_cast<int>(std::max<int64_t>(0, left));
+  return static_cast<int>(std::max<int64_t>(1, left));
 }
 
 void Monitor::wait_for_events() {
+  struct Owner {
+    size_t partition;
+    bool standby;
+    std::optional<size_t> enclave;  // its template; none: the mOS
+  };
   std::vector<pollfd> fds = {{setup_->stop_signal, POLLIN, 0},
                              {setup_->operators.number(), POLLIN, 0}};
-  std::vector<std::pair<size_t, bool>> owners;  // partition or enclave, and which of the two
+  std::vector<Owner> owners;
+  const auto watch = [&](const Tree& tree, size_t p, bool standby) {
+    fds.push_back({tree.mos.socket.fd(), POLLIN, 0});
+    owners.push_back({p, standby, std::nullopt});
+    for (const auto& [e, entry] : tree.templates) {
+      fds.push_back({entry.process.pidfd.number(), POLLIN, 0});
+      owners.push_back({p, standby, e});
+    }
+  };
   for (size_t p = 0; p < partitions_.size(); ++p) {
-    if (!partitions_[p].process) continue;
-    fds.push_back({partitions_[p].process->socket.fd(), POLLIN, 0});
-    owners.emplace_back(p, true);
+    if (partitions_[p].active) watch(*partitions_[p].active, p, false);
+    if (partitions_[p].standby) watch(*partitions_[p].standby, p, true);
   }
-  for (size_t e = 0; e < enclaves_.size(); ++e) {
-    if (!enclaves_[e].process) continue;
-    fds.push_back({enclaves_[e].process->pidfd.number(), POLLIN, 0});
-    owners.emplace_back(e, false);
+  for (const Remains& remains : remains_) {
+    for (const jail::Child& child : remains.processes)
+      fds.push_back({child.pidfd.number(), POLLIN, 0});
   }
   if (::poll(fds.data(), fds.size(), milliseconds_to_next(clock_.now())) <= 0) return;
   if (fds[0].revents != 0) stopping_ = true;
-  // Partitions before enclaves: a dead partition's enclaves are its business, not failures of their
-  // own.
   for (size_t i = 0; i < owners.size(); ++i) {
-    const auto [index, is_partition] = owners[i];
-    if (fds[i + 2].revents == 0) continue;
-    if (is_partition) {
-      if (partitions_[index].process) take_messages(index);
-    } else if (enclaves_[index].process &&
-               enclaves_[index].process->pidfd.number() == fds[i + 2].fd) {
-      const size_t p = description().enclaves[index].partition;
-      // Its partition may have died in the same instant; then its socket says so first.
-      if (partitions_[p].process) take_messages(p);
-      if (enclaves_[index].process) fail_enclave(index, "its template died");
-    }
+    if (fds[i + 2].revents != 0) look_at(owners[i].partition, owners[i].standby, owners[i].enclave);
   }
   if (fds[1].revents != 0) serve_operator();
 }
 
-void Monitor::reap() {
-  // What was killed and stuck, and what was handed to us by a dying process in between.
-  while (::waitpid(-1, nullptr, __WALL | WNOHANG) > 0) {
-  }
+// Something happened to a process. What was handled before it in the same round may have replaced
+// it, so everything is looked up again.
+void Monitor::look_at(size_t p, bool standby, std::optional<size_t> e) {
+  Partition& partition = partitions_[p];
+  std::optional<Tree>& tree = standby ? partition.standby : partition.active;
+  if (!tree) return;
+  // A partition that dies takes its templates along: its socket tells, and those are no failures of
+  // their own.
+  standby ? take_standby_messages(p) : take_messages(p);
+  if (!e || !tree) return;
+  const auto found = tree->templates.find(*e);
+  if (found == tree->templates.end()) return;
+  pollfd dead{found->second.process.pidfd.number(), POLLIN, 0};
+  if (::poll(&dead, 1, 0) != 1) return;
+  standby ? drop_standby(p, "a template died") : fail_enclave(*e, "its template died");
 }
 
 void Monitor::shut_down() {
   log("stopping");
-  for (size_t p = 0; p < partitions_.size(); ++p) end_process(p);
+  for (size_t p = 0; p < partitions_.size(); ++p) {
+    end_active(p);
+    if (partitions_[p].standby) bury(p, *std::exchange(partitions_[p].standby, std::nullopt));
+  }
+  while (!remains_.empty()) {
+    ::poll(nullptr, 0, 1);
+    forget_the_dead();
+  }
 }
 
 }  // namespace casemate::monitor

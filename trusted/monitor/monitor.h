@@ -19,6 +19,7 @@
 #include "trusted/monitor/launcher.h"
 #include "trusted/monitor/lifecycle.h"
 #include "trusted/monitor/stream_table.h"
+#include "trusted/monitor/tree.h"
 
 namespace casemate::monitor {
 
@@ -42,12 +43,12 @@ class Monitor final {
     explicit Partition(RestartPolicy policy) : life(policy) {}
     Lifecycle life;
     uint32_t epoch = 0;
-    std::optional<Launcher::Started> process;
-    uint64_t last_beat = 0;
-    Instant beat_at{};
+    std::optional<Tree> active;
+    std::optional<Tree> standby;
+    uint32_t next_slot = 0;
     std::optional<Instant> restart_at;
+    std::optional<Instant> prepare_at;  // when to make a standby
     Instant failed_at{};
-    bool killed_on_request = false;
     uint32_t failures = 0;
     uint64_t recovery_us = 0;
     bool recovering = false;
@@ -55,25 +56,37 @@ class Monitor final {
   struct Enclave {
     explicit Enclave(RestartPolicy policy) : life(policy) {}
     Lifecycle life;
-    std::optional<jail::Child> process;  // the template
-    bool ready = false;                  // the template has compiled
     std::optional<Instant> restart_at;
     Instant fork_at{};
     uint64_t start_us = 0;
     Code code = Code::kOk;
     Text<256> reason;
   };
+  enum class Cause { kFailure, kRequest };
 
   // partitions.cc
   void start_partition(size_t p);
-  void fail_partition(size_t p, std::string_view why);
-  void end_process(size_t p);
+  void fail_partition(size_t p, std::string_view why, Cause cause = Cause::kFailure);
+  void end_active(size_t p);
   void start_enclave(size_t e);
   void fail_enclave(size_t e, std::string_view why);
   void fork_instance(size_t e);
-  void note_recovery(size_t p);
+  void note_settled(size_t p);
   void start_due(Instant now);
   void look_for_hangs(Instant now);
+
+  // trees.cc
+  Result<Tree> make_tree(size_t p);
+  Status add_template(Tree& tree, size_t e);
+  void prepare_standby(size_t p);
+  void drop_standby(size_t p, std::string_view why);
+  void take_standby_messages(size_t p);
+  void bury(size_t p, Tree tree);
+  void forget_the_dead();
+  [[nodiscard]] bool dying(size_t p) const;
+  [[nodiscard]] bool may_prepare() const;
+  [[nodiscard]] bool startable(size_t e) const;
+  [[nodiscard]] bool ready(size_t e) const;
 
   // messages.cc
   void take_messages(size_t p);
@@ -100,7 +113,7 @@ class Monitor final {
   // monitor.cc
   [[nodiscard]] int milliseconds_to_next(Instant now) const;
   void wait_for_events();
-  void reap();
+  void look_at(size_t p, bool standby, std::optional<size_t> e);
   void shut_down();
   [[nodiscard]] const SystemDescription& description() const {
     return setup_->system.description();
@@ -116,6 +129,7 @@ class Monitor final {
   StreamTable streams_;
   std::vector<Partition> partitions_;
   std::vector<Enclave> enclaves_;
+  std::vector<Remains> remains_;
   Instant hang_check_at_{};
   bool stopping_ = false;
 };

@@ -31,8 +31,9 @@ void Monitor::fill_status(Reply& reply) const {
     out.state = static_cast<uint32_t>(partition.life.state());
     out.epoch = partition.epoch;
     out.failures = partition.failures;
-    out.pid = partition.process ? partition.process->child.pid : 0;
+    out.pid = partition.active ? partition.active->mos.child.pid : 0;
     out.recovery_us = partition.recovery_us;
+    if (partition.standby) out.standby = partition.standby->complete() ? 2 : 1;
   }
   reply.enclave_count = static_cast<uint32_t>(enclaves_.size());
   for (size_t e = 0; e < enclaves_.size(); ++e) {
@@ -74,9 +75,8 @@ Status Monitor::obey(const Request& request) {
   }
   for (size_t p = 0; p < partitions_.size(); ++p) {
     if (description().partitions[p].name.view() != request.target.view()) continue;
-    if (!partitions_[p].process) return Error{Code::kUnavailable, "the partition is not running"};
-    partitions_[p].killed_on_request = true;
-    fail_partition(p, "killed on request");
+    if (!partitions_[p].active) return Error{Code::kUnavailable, "the partition is not running"};
+    fail_partition(p, "", Cause::kRequest);
     return {};
   }
   return Error{

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // How partitions and enclaves start, fail and come back.
-#include <poll.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <csignal>
 #include <format>
 
 #include "base/log.h"
@@ -15,83 +10,57 @@ namespace {
 
 uint64_t microseconds(Duration d) { return static_cast<uint64_t>(d.count()) / 1000; }
 
-// What does not die within this time is stuck in the kernel: it is left to reap(), and its
-// successor starts without waiting for it.
-constexpr int kDeathMs = 1000;
-
-void kill(const jail::Child& child) {
-  ::syscall(SYS_pidfd_send_signal, child.pidfd.number(), SIGKILL, nullptr, 0);
-}
-
-void reap(const jail::Child& child) {
-  pollfd dead{child.pidfd.number(), POLLIN, 0};
-  ::poll(&dead, 1, kDeathMs);
-  ::waitpid(child.pid, nullptr, __WALL | WNOHANG);
-}
+// After a start, before the next standby is prepared: whoever waited for the start is served first.
+constexpr Duration kPrepareDelay = std::chrono::milliseconds(20);
 
 }  // namespace
 
+// Makes the standby the active tree; where there is none it is made now, and its templates fork
+// when they have compiled.
 void Monitor::start_partition(size_t p) {
   Partition& partition = partitions_[p];
   const Instant now = clock_.now();
   partition.restart_at.reset();
+  partition.prepare_at.reset();
   partition.life.starting(now);
   ++partition.epoch;
-  auto started = launcher_.start_partition(p);
-  if (!started) return fail_partition(p, started.error().text);
-  partition.process.emplace(std::move(*started));
-  partition.last_beat = 0;
-  partition.beat_at = now;
-  control::Message manifest = control::make(control::Type::kManifest,
-                                            EnclaveId::of({static_cast<uint8_t>(p + 1)}, 0xFFFFFF));
-  manifest.epoch = partition.epoch;
-  manifest.name = description().partitions[p].name;
-  if (const Status sent = partition.process->socket.send(manifest); !sent)
-    return fail_partition(p, sent.error().text);
-  for (size_t e = 0; e < enclaves_.size(); ++e) {
-    if (description().enclaves[e].partition == p && enclaves_[e].life.state() != State::kRefused &&
-        enclaves_[e].life.state() != State::kGivenUp) {
-      start_enclave(e);
-      if (!partition.process) return;  // it failed meanwhile
-    }
+  if (!partition.standby) {
+    auto made = make_tree(p);
+    if (!made) return fail_partition(p, made.error().text);
+    partition.standby.emplace(std::move(*made));
   }
+  partition.active = std::exchange(partition.standby, std::nullopt);
   partition.life.running(now);
+  for (size_t e = 0; e < enclaves_.size(); ++e) {
+    if (description().enclaves[e].partition != p || !startable(e)) continue;
+    enclaves_[e].restart_at.reset();
+    enclaves_[e].life.starting(now);
+    if (ready(e)) fork_instance(e);
+    if (!partition.active) return;  // it failed meanwhile
+  }
 }
 
-void Monitor::end_process(size_t p) {
+void Monitor::end_active(size_t p) {
   Partition& partition = partitions_[p];
   // Proceed before anything else: survivors must find the memory gone, not half-written.
   for (size_t e = 0; e < enclaves_.size(); ++e) {
-    if (description().enclaves[e].partition == p)
-      revoke_streams(e, Code::kPartitionFailed, "its partition failed");
-  }
-  if (partition.process) kill(partition.process->child);
-  for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition != p) continue;
-    if (enclaves_[e].process) monitor::reap(*enclaves_[e].process);
-    enclaves_[e].process.reset();
-    enclaves_[e].ready = false;
+    revoke_streams(e, Code::kPartitionFailed, "its partition failed");
     enclaves_[e].restart_at.reset();
-    if (enclaves_[e].life.state() != State::kRefused &&
-        enclaves_[e].life.state() != State::kGivenUp) {
-      enclaves_[e].life.ended_on_request();
-    }
+    if (startable(e)) enclaves_[e].life.ended_on_request();
   }
-  // The first process of a PID namespace ends last: only when all others in it, which are our
-  // children, were waited for.
-  if (partition.process) monitor::reap(partition.process->child);
-  partition.process.reset();
+  if (!partition.active) return;
+  bury(p, *std::exchange(partition.active, std::nullopt));
 }
 
-void Monitor::fail_partition(size_t p, std::string_view why) {
+void Monitor::fail_partition(size_t p, std::string_view why, Cause cause) {
   Partition& partition = partitions_[p];
   const Instant now = clock_.now();
   if (!partition.recovering) partition.failed_at = now;
   partition.recovering = true;
-  const bool requested = std::exchange(partition.killed_on_request, false);
-  end_process(p);
+  end_active(p);
   const std::string name(description().partitions[p].name.view());
-  if (requested) {
+  if (cause == Cause::kRequest) {
     log("partition {}: ended on request, starting again", name);
     partition.life.ended_on_request();
     partition.restart_at = now;
@@ -117,37 +86,21 @@ void Monitor::fail_partition(size_t p, std::string_view why) {
 }
 
 void Monitor::start_enclave(size_t e) {
-  Enclave& enclave = enclaves_[e];
+  enclaves_[e].restart_at.reset();
+  enclaves_[e].life.starting(clock_.now());
   const size_t p = description().enclaves[e].partition;
-  Partition& partition = partitions_[p];
-  enclave.restart_at.reset();
-  enclave.ready = false;
-  enclave.life.starting(clock_.now());
-  auto started = launcher_.start_template(e, partition.process->namespaces);
-  if (!started) return fail_enclave(e, started.error().text);
-  enclave.process.emplace(std::move(started->child));
-  const EnclaveDescription& d = description().enclaves[e];
-  control::Message adopt = control::make(control::Type::kAdopt, setup_->system.measured(e).enclave);
-  adopt.epoch = partition.epoch;
-  adopt.kind = d.kind;
-  adopt.threads = d.threads;
-  adopt.model_version = d.model_version;
-  adopt.memory_bytes = d.memory_bytes;
-  adopt.name = d.name;
-  const int fd = started->socket.number();
-  if (const Status sent = partition.process->socket.send(adopt, {&fd, 1}); !sent)
-    fail_partition(p, sent.error().text);
+  if (const Status added = add_template(*partitions_[p].active, e); !added)
+    fail_enclave(e, added.error().text);
 }
 
 void Monitor::fail_enclave(size_t e, std::string_view why) {
   Enclave& enclave = enclaves_[e];
+  const size_t p = description().enclaves[e].partition;
   revoke_streams(e, Code::kPartitionFailed, "it failed");
-  if (enclave.process) {
-    kill(*enclave.process);
-    monitor::reap(*enclave.process);
+  if (auto& tree = partitions_[p].active; tree) {
+    tree->kill(e);
+    tree->templates.erase(e);
   }
-  enclave.process.reset();
-  enclave.ready = false;
   const Instant now = clock_.now();
   enclave.restart_at = enclave.life.failed(now);
   if (enclave.restart_at) {
@@ -168,52 +121,58 @@ void Monitor::fork_instance(size_t e) {
   send(e, control::make(control::Type::kFork, setup_->system.measured(e).enclave));
 }
 
-void Monitor::note_recovery(size_t p) {
+// Called when an enclave runs or never will: once that holds for all of them, the partition has
+// recovered, and a standby may be prepared for the next time.
+void Monitor::note_settled(size_t p) {
   Partition& partition = partitions_[p];
-  if (!partition.recovering) return;
   for (size_t e = 0; e < enclaves_.size(); ++e) {
-    const State state = enclaves_[e].life.state();
-    if (description().enclaves[e].partition == p && state != State::kRunning &&
-        state != State::kRefused && state != State::kGivenUp)
+    if (description().enclaves[e].partition == p && startable(e) &&
+        enclaves_[e].life.state() != State::kRunning)
       return;
   }
-  partition.recovering = false;
-  partition.recovery_us = microseconds(clock_.now() - partition.failed_at);
+  const Instant now = clock_.now();
+  if (description().partitions[p].standby != 0 && !partition.standby)
+    partition.prepare_at = now + kPrepareDelay;
+  if (!std::exchange(partition.recovering, false)) return;
+  partition.recovery_us = microseconds(now - partition.failed_at);
   log("partition {}: running again after {:.1f} ms", description().partitions[p].name.view(),
       static_cast<double>(partition.recovery_us) / 1000);
 }
 
 void Monitor::start_due(Instant now) {
   for (size_t p = 0; p < partitions_.size(); ++p) {
-    if (partitions_[p].restart_at && *partitions_[p].restart_at <= now) start_partition(p);
+    // Without a standby the device and the limits of the old tree are needed again.
+    if (partitions_[p].restart_at && *partitions_[p].restart_at <= now &&
+        (partitions_[p].standby || !dying(p)))
+      start_partition(p);
   }
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     Enclave& enclave = enclaves_[e];
     if (!enclave.restart_at || *enclave.restart_at > now ||
-        !partitions_[description().enclaves[e].partition].process)
+        !partitions_[description().enclaves[e].partition].active)
       continue;
     // A living template only has to fork; a dead one has to be started and to compile again.
-    if (enclave.process && enclave.ready) {
+    if (ready(e)) {
       enclave.life.starting(now);
       fork_instance(e);
     } else {
       start_enclave(e);
     }
   }
+  for (size_t p = 0; p < partitions_.size(); ++p) {
+    if (partitions_[p].prepare_at && *partitions_[p].prepare_at <= now && may_prepare())
+      prepare_standby(p);
+  }
 }
 
 void Monitor::look_for_hangs(Instant now) {
   for (size_t p = 0; p < partitions_.size(); ++p) {
     Partition& partition = partitions_[p];
-    if (!partition.process) continue;
-    const uint64_t beat = load<uint64_t>(partition.process->heartbeat.bytes());
-    if (beat != partition.last_beat) {
-      partition.last_beat = beat;
-      partition.beat_at = now;
-    } else if (now - partition.beat_at >=
-               std::chrono::milliseconds(description().partitions[p].hang_ms)) {
+    const auto patience = std::chrono::milliseconds(description().partitions[p].hang_ms);
+    if (partition.active && !partition.active->alive(now, patience))
       fail_partition(p, "its runtime shows no sign of life");
-    }
+    if (partition.standby && !partition.standby->alive(now, patience))
+      drop_standby(p, "its runtime shows no sign of life");
   }
   for (size_t p = 0; p < partitions_.size(); ++p) {
     const auto patience = std::chrono::milliseconds(description().partitions[p].hang_ms);

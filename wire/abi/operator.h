@@ -40,6 +40,8 @@ struct PartitionStatus {
   uint32_t failures = 0;     // ends that nobody asked for
   int32_t pid = 0;           // of its mOS, as the operator sees it
   uint64_t recovery_us = 0;  // from the last failure to running again
+  uint32_t standby = 0;      // 0: none, 1: loading, 2: ready to take over
+  uint32_t reserved = 0;
 };
 
 struct EnclaveStatus {

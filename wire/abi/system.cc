@@ -96,6 +96,7 @@ Status check_partitions(const SystemDescription& d) {
       return wrong("partition", i, "the process limit is below 2, with which nothing starts");
     if (p.failures_max == 0 || p.hang_ms < 100)
       return wrong("partition", i, "failures_max is 0 or hang_ms below 100");
+    if (p.standby > 1) return wrong("partition", i, "standby is neither 0 nor 1");
   }
   return {};
 }

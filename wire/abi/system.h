@@ -55,7 +55,7 @@ struct PartitionDescription {
       0;  // in a row, each within stable_ms of its start; then the monitor gives up
   uint32_t stable_ms = 0;
   uint32_t hang_ms = 0;  // no sign of life for this long is a failure
-  uint32_t reserved = 0;
+  uint32_t standby = 0;  // 1: keep a second tree of processes loaded; memory_bytes is for both
 };
 
 struct EnclaveDescription {

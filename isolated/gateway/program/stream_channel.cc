@@ -38,7 +38,7 @@ Result<std::unique_ptr<StreamChannel>> StreamChannel::make(srpc::StreamEnd end, 
   std::unique_ptr<StreamChannel> channel(new StreamChannel(std::move(caller), regions));
   static_cast<void>(channel->caller_.arm());
   const infer::InferArgs args = channel->args_of(0);
-  TRY(channel->caller_.call(static_cast<uint32_t>(infer::Call::kDescribe), bytes_of(args)));
+  (void)TRY(channel->caller_.call(static_cast<uint32_t>(infer::Call::kDescribe), bytes_of(args)));
   return channel;
 }
 
@@ -70,7 +70,7 @@ Status StreamChannel::start(uint64_t ticket, std::span<const TensorView> inputs)
   const uint32_t region = free_.back();
   const infer::InferArgs args = args_of(region);
   TRY(infer::write_tensors(inputs, caller_.bulk_in().subspan(args.in_offset, args.in_bytes)));
-  TRY(caller_.call(static_cast<uint32_t>(infer::Call::kInfer), bytes_of(args)));
+  (void)TRY(caller_.call(static_cast<uint32_t>(infer::Call::kInfer), bytes_of(args)));
   free_.pop_back();
   in_flight_.push_back({ticket, region});
   return {};

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making trees, keeping one in reserve, and burying those that have failed.
+#include <poll.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "trusted/monitor/monitor.h"
+
+namespace casemate::monitor {
+namespace {
+
+// A standby that failed is no failure of the partition, but it must not become a busy loop either.
+constexpr Duration kPrepareAgain = std::chrono::seconds(5);
+
+}  // namespace
+
+bool Monitor::startable(size_t e) const {
+  const State state = enclaves_[e].life.state();
+  return state != State::kRefused && state != State::kGivenUp;
+}
+
+bool Monitor::ready(size_t e) const {
+  const auto& tree = partitions_[description().enclaves[e].partition].active;
+  return tree && tree->ready(e);
+}
+
+Result<Tree> Monitor::make_tree(size_t p) {
+  Tree tree;
+  tree.slot = std::exchange(partitions_[p].next_slot, 1 - partitions_[p].next_slot);
+  tree.beat_at = clock_.now();
+  tree.mos = TRY(launcher_.start_partition(p, tree.slot));
+  control::Message manifest = control::make(control::Type::kManifest,
+                                            EnclaveId::of({static_cast<uint8_t>(p + 1)}, 0xFFFFFF));
+  manifest.name = description().partitions[p].name;
+  Status made = tree.mos.socket.send(manifest);
+  for (size_t e = 0; made && e < enclaves_.size(); ++e) {
+    if (description().enclaves[e].partition == p && startable(e)) made = add_template(tree, e);
+  }
+  if (made) return tree;
+  bury(p, std::move(tree));
+  return made.error();
+}
+
+Status Monitor::add_template(Tree& tree, size_t e) {
+  auto started = TRY(launcher_.start_template(e, tree.slot, tree.mos.namespaces));
+  tree.templates.insert_or_assign(e, Tree::Template{std::move(started.child)});
+  const EnclaveDescription& d = description().enclaves[e];
+  control::Message adopt = control::make(control::Type::kAdopt, setup_->system.measured(e).enclave);
+  adopt.kind = d.kind;
+  adopt.threads = d.threads;
+  adopt.model_version = d.model_version;
+  adopt.memory_bytes = d.memory_bytes;
+  adopt.name = d.name;
+  const int fd = started.socket.number();
+  return tree.mos.socket.send(adopt, {&fd, 1});
+}
+
+// One standby at a time, and none while anything starts: reserves never compete with what serves.
+bool Monitor::may_prepare() const {
+  for (const Partition& partition : partitions_) {
+    if (partition.restart_at || (partition.standby && !partition.standby->complete())) return false;
+  }
+  return std::ranges::none_of(enclaves_,
+                              [](const Enclave& e) { return e.life.state() == State::kStarting; });
+}
+
+void Monitor::prepare_standby(size_t p) {
+  Partition& partition = partitions_[p];
+  if (dying(p)) return;  // its limits hold two trees
+  partition.prepare_at.reset();
+  auto made = make_tree(p);
+  if (!made) {
+    log("partition {}: no standby: {}", description().partitions[p].name.view(), made.error().text);
+    partition.prepare_at = clock_.now() + kPrepareAgain;
+    return;
+  }
+  partition.standby.emplace(std::move(*made));
+}
+
+void Monitor::drop_standby(size_t p, std::string_view why) {
+  Partition& partition = partitions_[p];
+  log("partition {}: its standby is dropped: {}", description().partitions[p].name.view(), why);
+  bury(p, *std::exchange(partition.standby, std::nullopt));
+  partition.prepare_at = clock_.now() + kPrepareAgain;
+}
+
+// A standby has one thing to say: that a template of its is ready.
+void Monitor::take_standby_messages(size_t p) {
+  Partition& partition = partitions_[p];
+  while (partition.standby) {
+    auto received = partition.standby->mos.socket.poll();
+    if (!received) return drop_standby(p, "its runtime died");
+    if (!*received) return;
+    const auto e = enclave_of(p, (*received)->message.enclave);
+    const auto found =
+        e ? partition.standby->templates.find(*e) : partition.standby->templates.end();
+    if ((*received)->type() != control::Type::kReady ||
+        found == partition.standby->templates.end() || found->second.ready)
+      return drop_standby(p, "it said something that a standby has no reason to say");
+    found->second.ready = true;
+  }
+}
+
+void Monitor::bury(size_t p, Tree tree) {
+  tree.kill();
+  remains_.push_back(remains_of(std::move(tree), p, clock_.now()));
+}
+
+bool Monitor::dying(size_t p) const {
+  return std::ranges::contains(remains_, p, &Remains::partition);
+}
+
+void Monitor::forget_the_dead() {
+  // Also what was handed to us by a dying process in between. The first process of a PID namespace
+  // ends last: only when all others in it, which are our children, were waited for.
+  while (::waitpid(-1, nullptr, __WALL | WNOHANG) > 0) {
+  }
+  const Instant now = clock_.now();
+  std::erase_if(remains_, [&](const Remains& remains) {
+    return now >= remains.forget_at ||
+           std::ranges::all_of(remains.processes, [](const jail::Child& child) {
+             pollfd dead{child.pidfd.number(), POLLIN, 0};
+             return ::poll(&dead, 1, 0) == 1;
+           });
+  });
+}
+
+}  // namespace casemate::monitor
