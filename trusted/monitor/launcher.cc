@@ -2,7 +2,9 @@
 #include "trusted/monitor/launcher.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <format>
@@ -38,6 +40,15 @@ std::vector<std::string> environment_of(const SystemDescription& d,
   return environment;
 }
 
+// Whether this process may raise priorities: tried on itself, since capabilities of a user namespace
+// look the same and do not count here.
+bool may_raise_priorities() {
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  if (::setpriority(PRIO_PROCESS, 0, own - 1) != 0) return false;
+  ::setpriority(PRIO_PROCESS, 0, own);
+  return true;
+}
+
 }  // namespace
 
 Launcher::Launcher(const allow::Spawn& power, const MeasuredSystem& system, jail::Cgroups cgroups,
@@ -46,7 +57,8 @@ Launcher::Launcher(const allow::Spawn& power, const MeasuredSystem& system, jail
       system_(system),
       cgroups_(std::move(cgroups)),
       listener_(std::move(listener)),
-      own_users_(jail::can_change_user()) {}
+      own_users_(jail::can_change_user()),
+      may_prioritize_(may_raise_priorities()) {}
 
 Launcher::~Launcher() {
   while (!groups_.empty()) groups_.erase(groups_.begin());
@@ -58,6 +70,12 @@ Result<std::vector<int>> Launcher::entrances(const std::string& path,
   if (found == groups_.end())
     found = groups_.emplace(path, TRY(cgroups_.make_group(path, limits, leaf))).first;
   return found->second.entrances();
+}
+
+void Launcher::set_background(const jail::Child& child, bool background) const {
+  const sched_param plain{};
+  if (may_prioritize_)
+    ::sched_setscheduler(child.pid, background ? SCHED_IDLE : SCHED_OTHER, &plain);
 }
 
 Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot) {

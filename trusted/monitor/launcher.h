@@ -39,6 +39,9 @@ class Launcher final {
     Fd socket;  // for the mOS: its end of the template's control socket
   };
   Result<Template> start_template(size_t enclave, uint32_t slot, const jail::Namespaces& partition);
+  // Lets a process run only when nobody else wants the processor, or as all others again. Without
+  // the privilege to undo it, it is not done.
+  void set_background(const jail::Child& child, bool background) const;
 
  private:
   Result<std::vector<int>> entrances(const std::string& path, const jail::GroupLimits& limits,
@@ -51,6 +54,7 @@ class Launcher final {
   std::map<std::string, jail::Group, std::greater<>> groups_;
   Fd listener_;
   bool own_users_;
+  bool may_prioritize_;
 };
 
 }  // namespace casemate::monitor

@@ -35,6 +35,9 @@ void Monitor::start_partition(size_t p) {
     if (description().enclaves[e].partition != p || !startable(e)) continue;
     enclaves_[e].restart_at.reset();
     enclaves_[e].life.starting(now);
+    const auto found = partition.active->templates.find(e);
+    if (found != partition.active->templates.end() && !found->second.ready)
+      launcher_.set_background(found->second.process, false);
     if (ready(e)) fork_instance(e);
     if (!partition.active) return;  // it failed meanwhile
   }

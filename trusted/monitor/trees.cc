@@ -75,6 +75,9 @@ void Monitor::prepare_standby(size_t p) {
     return;
   }
   partition.standby.emplace(std::move(*made));
+  // Compiling takes a core for a while; whoever serves meanwhile goes first.
+  for (const auto& [e, entry] : partition.standby->templates)
+    launcher_.set_background(entry.process, true);
 }
 
 void Monitor::drop_standby(size_t p, std::string_view why) {
@@ -98,6 +101,7 @@ void Monitor::take_standby_messages(size_t p) {
         found == partition.standby->templates.end() || found->second.ready)
       return drop_standby(p, "it said something that a standby has no reason to say");
     found->second.ready = true;
+    launcher_.set_background(found->second.process, false);
   }
 }
 
