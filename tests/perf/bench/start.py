@@ -69,13 +69,17 @@ def ours(server, count):
 
 def crun_bundle(folder):
     bundle = pathlib.Path(folder) / "bundle"
-    (bundle / "rootfs").mkdir(parents=True)
+    (bundle / "rootfs/usr").mkdir(parents=True)
+    for name in ("lib", "lib64"):
+        (bundle / "rootfs" / name).symlink_to(f"usr/{name}")
     subprocess.run(["crun", "spec"], cwd=bundle, check=True, capture_output=True)
     config = json.loads((bundle / "config.json").read_text())
     config["process"].update(args=["/usr/bin/true"], terminal=False)
-    config["root"] = {"path": "/", "readonly": True}
+    config["root"] = {"path": "rootfs", "readonly": True}
     config["linux"].pop("resources", None)
     config["mounts"] = [m for m in config["mounts"] if m["type"] != "cgroup"]
+    config["mounts"].insert(0, {"destination": "/usr", "type": "bind", "source": "/usr",
+                                "options": ["rbind", "ro"]})
     (bundle / "config.json").write_text(json.dumps(config))
     return bundle
 
@@ -89,22 +93,22 @@ def main(rounds):
     results = {"ours": [], "bwrap": [], "crun": []}
     with tempfile.TemporaryDirectory(prefix="casemate-bench-") as folder:
         bundle = crun_bundle(folder)
+        # crun knows cgroup v2 alone; what it sees of cgroups is its own affair.
+        alone = "umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec \"$@\""
         crun = ["crun", "--root", f"{folder}/crun", "--cgroup-manager=disabled", "run", "--bundle",
                 str(bundle), "casemate-bench"]
         with Server(CONFIG.format(models=SOURCE / "models")) as server:
             for _ in range(rounds):
                 results["ours"].append(ours(server, INSTANCES))
-                for name, command in (("bwrap", bwrap), ("crun", crun)):
-                    try:
-                        found = run_one(PEERS / "spawn_peer", INSTANCES, *command)
-                        results[name].append(found["median_ms"])
-                    except Unmeasured as why:
-                        print(f"{name}: {why}")
-    spread = {name: Spread(values) for name, values in results.items() if values}
-    base = spread["bwrap"].median if "bwrap" in spread else float("nan")
+                found = run_one(PEERS / "spawn_peer", INSTANCES, *bwrap)
+                results["bwrap"].append(found["median_ms"])
+                found = run_one("unshare", "--mount", "sh", "-c", alone, "sh",
+                                PEERS / "spawn_peer", INSTANCES, *crun)
+                results["crun"].append(found["median_ms"])
+    spread = {name: Spread(values) for name, values in results.items()}
     for name, text in (("ours", "an enclave from its template, with model and jail, until it serves"),
                        ("bwrap", "bwrap --unshare-all /bin/true"), ("crun", "crun run /bin/true")):
-        if name in spread:
-            bar = f"{met(spread[name].median <= 2)} (2 ms)" if name == "ours" else ""
-            table.add(text, spread[name].text(2), f"{spread[name].median / base:.2f}", bar)
+        bar = f"{met(spread[name].median <= 2)} (2 ms)" if name == "ours" else ""
+        table.add(text, spread[name].text(2),
+                  f"{spread[name].median / spread['bwrap'].median:.2f} ×", bar)
     table.show()
