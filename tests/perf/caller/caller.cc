@@ -78,7 +78,7 @@ Result<srpc::Reply> Caller::wait(srpc::Caller& stream) const {
 Result<TensorView> Caller::call(srpc::Caller& stream) {
   const infer::InferArgs args{0, stream.bulk_in().size(), 0, stream.bulk_out().size()};
   TRY(infer::write_tensors({&view_, 1}, stream.bulk_in()));
-  TRY(stream.call(static_cast<uint32_t>(infer::Call::kInfer), bytes_of(args)));
+  (void)TRY(stream.call(static_cast<uint32_t>(infer::Call::kInfer), bytes_of(args)));
   const srpc::Reply reply = TRY(wait(stream));
   if (reply.code != 0) return Error{code_from(reply.code), "the model's enclave refused"};
   const auto outputs = TRY(infer::read_tensors(stream.bulk_out()));
@@ -102,7 +102,7 @@ Result<TurnsAnswer> Caller::measure(const TurnsQuestion& question) {
   if (!stream_) stream_.emplace(TRY(srpc::Caller::make(std::move(*end_))));
   asleep_ = question.asleep != 0;
   if (asleep_) static_cast<void>(stream_->arm());
-  for (int i = 0; i < 10; ++i) TRY(turn(*stream_));
+  for (int i = 0; i < 10; ++i) (void)TRY(turn(*stream_));
   std::vector<double> inside;
   std::vector<double> apart;
   std::vector<double> extra;
