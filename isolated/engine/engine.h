@@ -34,7 +34,9 @@ struct LoadOptions {
   // Batch sizes to compile for where the model's batch varies. Any batch runs as a sequence of
   // these.
   std::vector<int64_t> batch_sizes = {1, 2, 4, 8};
-  int threads = 1;  // kernels are compiled for exactly this many
+  int threads = 1;  // kernels are compiled for this many,
+  // or for fewer, as many as one run has so many operations each for; 0: never for fewer.
+  uint64_t operations_per_thread = 0;
 };
 
 struct MemoryUse {

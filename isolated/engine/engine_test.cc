@@ -119,6 +119,12 @@ TEST(Engine, repeats_itself_bit_for_bit) {
   }
 }
 
+TEST(Engine, takes_no_more_threads_than_have_something_to_do) {
+  EXPECT_EQ(load(small_network(), {.threads = 2}).threads(), 2);
+  EXPECT_EQ(load(small_network(), {.threads = 2, .operations_per_thread = 1}).threads(), 2);
+  EXPECT_EQ(load(small_network(), {.threads = 2, .operations_per_thread = 1 << 30}).threads(), 1);
+}
+
 TEST(Engine, says_what_it_expected_of_an_input) {
   const Model model = load(small_network());
   Executor executor = *Executor::make(model);

@@ -6,6 +6,7 @@
 
 #include "isolated/engine/engine.h"
 #include "isolated/engine/graph/independence.h"
+#include "isolated/engine/graph/work.h"
 #include "isolated/engine/onnx/onnx.h"
 #include "isolated/engine/passes/passes.h"
 
@@ -103,6 +104,12 @@ uint32_t batch_max(const Graph& graph) {
   return static_cast<uint32_t>(most);
 }
 
+int threads_for(const Graph& graph, const LoadOptions& options) {
+  if (options.operations_per_thread == 0) return options.threads;
+  const uint64_t useful = operation_count(graph, 0) / options.operations_per_thread;
+  return static_cast<int>(std::clamp<uint64_t>(useful, 1, static_cast<uint64_t>(options.threads)));
+}
+
 }  // namespace
 
 Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
@@ -113,7 +120,6 @@ Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
                                   .batch_sizes = import_sizes(options.batch_sizes)}));
   Graph& graph = imported.graph;
   Model model;
-  model.threads_ = options.threads;
   const bool varying = imported.batched && graph.variant_count() > 1;
   model.independent_ = varying && graph.batch_sizes().front() == 1 && items_independent(graph);
 
@@ -129,7 +135,8 @@ Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
 
   model.weights_ = TRY(tensors::WeightStore::make(options.memory_bytes_max));
   Packer packer(model.weights_);
-  const CompileThreads threads(options.threads);
+  model.threads_ = threads_for(graph, options);
+  const CompileThreads threads(model.threads_);
   const Layout preferred = preferred_layout(graph);
   for (size_t variant = graph.variant_count(); variant-- > 0;) {
     const int64_t batch = graph.batch_sizes()[variant];
