@@ -224,11 +224,67 @@ class Mutator final {
 
 }  // namespace
 
+namespace {
+
+void add_tensor(onnx::GraphProto& graph, const char* name, std::initializer_list<int64_t> dims) {
+  onnx::TensorProto& tensor = *graph.add_initializer();
+  tensor.set_name(name);
+  tensor.set_data_type(onnx::TensorProto::FLOAT);
+  size_t count = 1;
+  for (const int64_t dim : dims) {
+    tensor.add_dims(dim);
+    count *= static_cast<size_t>(dim);
+  }
+  for (size_t i = 0; i < count; ++i) tensor.add_float_data(0.5F);
+}
+
+void add_node(onnx::GraphProto& graph, const char* op, std::initializer_list<const char*> inputs,
+              const char* output) {
+  onnx::NodeProto& node = *graph.add_node();
+  node.set_op_type(op);
+  for (const char* input : inputs) node.add_input(input);
+  node.add_output(output);
+}
+
+void add_port(onnx::ValueInfoProto& port, const char* name, std::initializer_list<int64_t> dims) {
+  port.set_name(name);
+  auto& type = *port.mutable_type()->mutable_tensor_type();
+  type.set_elem_type(onnx::TensorProto::FLOAT);
+  for (const int64_t dim : dims) {
+    auto& extent = *type.mutable_shape()->add_dim();
+    dim < 0 ? extent.set_dim_param("n") : extent.set_dim_value(dim);
+  }
+}
+
+// Where mutation begins: a small network that loads, as a corpus made of nothing has none.
+onnx::ModelProto small_network() {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(17);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  graph.set_name("small");
+  add_port(*graph.add_input(), "x", {-1, 2, 5, 5});
+  add_port(*graph.add_output(), "y", {-1, 4});
+  add_tensor(graph, "w", {3, 2, 3, 3});
+  for (const char* name : {"scale", "shift", "mean", "variance"}) add_tensor(graph, name, {3});
+  add_tensor(graph, "m", {3, 4});
+  add_node(graph, "Conv", {"x", "w"}, "a");
+  add_node(graph, "BatchNormalization", {"a", "scale", "shift", "mean", "variance"}, "b");
+  add_node(graph, "Relu", {"b"}, "c");
+  add_node(graph, "GlobalAveragePool", {"c"}, "d");
+  add_node(graph, "Flatten", {"d"}, "e");
+  add_node(graph, "MatMul", {"e", "m"}, "y");
+  return model;
+}
+
+}  // namespace
+
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned seed) {
   onnx::ModelProto model;
-  if (seed % 2 == 0 || !model.ParseFromArray(data, static_cast<int>(size)))
-    return LLVMFuzzerMutate(data, size, max_size);
+  if (seed % 2 == 0) return LLVMFuzzerMutate(data, size, max_size);
+  if (!model.ParseFromArray(data, static_cast<int>(size)) || model.graph().node_size() == 0)
+    model = small_network();
   Mutator mutator(model, seed);
   for (unsigned i = 0; i <= seed / 2 % 3; ++i) mutator.mutate();
   const std::string bytes = model.SerializeAsString();
