@@ -9,12 +9,17 @@
 //   NAME argN == VALUE       # reason
 //   NAME argN & MASK == V    # reason
 //   deny NAME ERRNO          # reason: answered with an error instead of death, for calls that
-//   libraries only probe include OTHER            # everything in OTHER.policy
+//                            # libraries only probe
+//   include OTHER            # everything in OTHER.policy
+//   after OTHER              # this filter is stacked on OTHER's
 //
 // What is not named kills the process, and so does another architecture's call (int 0x80, x32).
+// The kernel asks every filter of a stack, so a call that an earlier one does not name is deadly
+// whatever a later one says: that is refused here.
 #include <seccomp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -59,8 +64,19 @@ int call_number(const Place& at, const std::string& name) {
   return call;
 }
 
-void add(scmp_filter_ctx filter, const Place& at, uint32_t action,
-         const std::vector<std::string>& words) {
+struct Rule {
+  Place at;
+  uint32_t action = 0;
+  std::vector<std::string> words;
+};
+
+struct Policy {
+  std::vector<Rule> rules;
+  fs::path after;  // empty: the first of its stack
+};
+
+void add(scmp_filter_ctx filter, const Rule& rule) {
+  const auto& [at, action, words] = rule;
   const int call = call_number(at, words[0]);
   int failed = 0;
   if (words.size() == 1) {
@@ -80,7 +96,7 @@ void add(scmp_filter_ctx filter, const Place& at, uint32_t action,
     refuse(at.file, at.line, std::format("libseccomp refuses the rule ({})", failed));
 }
 
-void read_policy(scmp_filter_ctx filter, const fs::path& file, std::set<fs::path>& seen) {
+void read_policy(Policy& policy, const fs::path& file, std::set<fs::path>& seen) {
   if (!seen.insert(file).second) return;
   std::ifstream in(file);
   if (!in) refuse(file, 0, "cannot be read");
@@ -96,13 +112,41 @@ void read_policy(scmp_filter_ctx filter, const fs::path& file, std::set<fs::path
     }
     const Place at{file, line};
     if (words[0] == "include" && words.size() == 2) {
-      read_policy(filter, file.parent_path() / (words[1] + ".policy"), seen);
+      read_policy(policy, file.parent_path() / (words[1] + ".policy"), seen);
+    } else if (words[0] == "after" && words.size() == 2) {
+      policy.after = file.parent_path() / (words[1] + ".policy");
     } else if (words[0] == "deny" && words.size() == 3 && kErrors.contains(words[2])) {
-      add(filter, at, SCMP_ACT_ERRNO(static_cast<uint32_t>(kErrors.at(words[2]))), {words[1]});
+      policy.rules.push_back(
+          {at, SCMP_ACT_ERRNO(static_cast<uint32_t>(kErrors.at(words[2]))), {words[1]}});
     } else {
-      add(filter, at, SCMP_ACT_ALLOW, words);
+      policy.rules.push_back({at, SCMP_ACT_ALLOW, words});
     }
   }
+}
+
+Policy read_policy(const fs::path& file) {
+  Policy policy;
+  std::set<fs::path> seen;
+  read_policy(policy, file, seen);
+  return policy;
+}
+
+// Every call of `policy` must survive the filters below it, with these arguments or with all.
+void check_stack(const Policy& policy) {
+  if (policy.after.empty()) return;
+  const Policy below = read_policy(policy.after);
+  for (const Rule& rule : policy.rules) {
+    const bool survives = std::ranges::any_of(below.rules, [&](const Rule& other) {
+      return other.words == rule.words ||
+             (other.words.size() == 1 && other.words[0] == rule.words[0]);
+    });
+    if (!survives) {
+      refuse(rule.at.file, rule.at.line,
+             std::format("'{}' is deadly all the same, since {} does not name it: add it there",
+                         rule.words[0], policy.after.filename().string()));
+    }
+  }
+  check_stack(below);
 }
 
 void emit(const fs::path& file) {
@@ -110,8 +154,9 @@ void emit(const fs::path& file) {
   if (seccomp_arch_exist(filter, SCMP_ARCH_X86_64) != 0)
     refuse(file, 0, "this compiler runs on x86-64 only");
   seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-  std::set<fs::path> seen;
-  read_policy(filter, file, seen);
+  const Policy policy = read_policy(file);
+  check_stack(policy);
+  for (const Rule& rule : policy.rules) add(filter, rule);
   std::FILE* scratch = std::tmpfile();
   if (seccomp_export_bpf(filter, fileno(scratch)) != 0)
     refuse(file, 0, "libseccomp cannot export the filter");
