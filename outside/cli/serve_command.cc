@@ -6,6 +6,7 @@
 #include <format>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "outside/cli/commands.h"
 #include "outside/cli/status_table.h"
 #include "outside/launch/describe.h"
@@ -52,6 +53,21 @@ bool settled(const operating::Reply& status) {
       return false;
   }
   return true;
+}
+
+// Without its gateway a system serves nobody.
+Status gateway_runs(const operating::Reply& status) {
+  for (uint32_t e = 0; e < status.enclave_count; ++e) {
+    const operating::EnclaveStatus& enclave = status.enclaves[e];
+    if (enclave.kind != static_cast<uint32_t>(EnclaveKind::kGateway) ||
+        enclave.state == static_cast<uint32_t>(State::kRunning))
+      continue;
+    return Error{Code::kPlatform,
+                 std::format("the gateway does not start ({}); the lines above say why, and "
+                             "'casemate doctor' shows what this machine lacks",
+                             printable(enclave.reason.view()))};
+  }
+  return {};
 }
 
 bool monitor_ended(const launch::RunningSystem& system) {
@@ -117,6 +133,11 @@ int serve(const Flags& flags, Streams streams) {
   if (!system) return fail(system.error(), streams);
   const auto status = wait_until_settled(*system);
   if (!status) return fail(status.error(), streams);
+  if (const Status runs = gateway_runs(**status); !runs) {
+    system->stop();
+    system->wait();
+    return fail(runs.error(), streams);
+  }
   announce(*system, **status, streams.out);
   const bool ended = wait_for_end(*system, signals);
   if (!ended) system->stop();

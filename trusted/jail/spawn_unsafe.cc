@@ -226,12 +226,26 @@ struct Cloned {
   Fd pidfd;
 };
 
-// Clones into namespaces inside a partition's. Only a process that is in there can make them, so a
-// middleman steps in, takes the enclave's user id, clones for us (CLONE_PARENT: the child is ours,
-// not his), hands out the pidfd and ends.
+// Clones into namespaces inside a partition's. Only a process that is in there can make them, and
+// only a child can be born into a PID namespace, so two middlemen step in, one behind the other.
+// The second takes the enclave's user id, clones for us, and hands out the pidfd. CLONE_PARENT
+// makes all of them our children. We stay out: as an ordinary user we could not come back.
 [[noreturn]] void end_middleman(int socket, int pidfd) {
   if (pidfd >= 0) send_fd(socket, pidfd);
   ::_exit(0);
+}
+
+// True in the child; the middlemen do not return.
+bool clone_as_middleman(const Namespaces& partition, uid_t user, int socket) {
+  if (::setns(partition.pid.number(), CLONE_NEWPID) != 0 || clone_here(CLONE_PARENT, nullptr) != 0)
+    end_middleman(socket, -1);
+  if (::setns(partition.user.number(), CLONE_NEWUSER) != 0 || ::setresgid(user, user, user) != 0 ||
+      ::setresuid(user, user, user) != 0)
+    end_middleman(socket, -1);
+  int pidfd = -1;
+  const pid_t child = clone_here(kNamespaces | CLONE_PIDFD | CLONE_PARENT, &pidfd);
+  if (child == 0) return true;
+  end_middleman(socket, child > 0 ? pidfd : -1);
 }
 
 Result<Cloned> clone_within(const Namespaces& partition, uid_t user) {
@@ -240,25 +254,9 @@ Result<Cloned> clone_within(const Namespaces& partition, uid_t user) {
     return errno_error("making a socket");
   const Fd ours(ends[0]);
   Fd theirs(ends[1]);
-  const Fd own(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
-  if (!own.valid() || ::setns(partition.pid.number(), CLONE_NEWPID) != 0) {
-    return errno_error("entering a partition's PID namespace");
-  }
   const pid_t middleman = clone_here(0, nullptr);
-  if (middleman == 0) {
-    int pidfd = -1;
-    if (::setns(partition.user.number(), CLONE_NEWUSER) != 0 ||
-        ::setresgid(user, user, user) != 0 || ::setresuid(user, user, user) != 0) {
-      end_middleman(theirs.number(), -1);
-    }
-    const pid_t child = clone_here(kNamespaces | CLONE_PIDFD | CLONE_PARENT, &pidfd);
-    if (child == 0) return Cloned{0, Fd()};
-    end_middleman(theirs.number(), child > 0 ? pidfd : -1);
-  }
-  const int error = errno;
-  if (::setns(own.number(), CLONE_NEWPID) != 0)
-    return errno_error("leaving a partition's PID namespace");
-  errno = error;
+  if (middleman == 0 && clone_as_middleman(partition, user, theirs.number()))
+    return Cloned{0, Fd()};
   if (middleman < 0) return errno_error("cloning into a partition");
   theirs.reset();
   Cloned cloned;

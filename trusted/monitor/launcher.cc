@@ -40,8 +40,8 @@ std::vector<std::string> environment_of(const SystemDescription& d,
   return environment;
 }
 
-// Whether this process may raise priorities: tried on itself, since capabilities of a user namespace
-// look the same and do not count here.
+// Whether this process may raise priorities: tried on itself, since capabilities of a user
+// namespace look the same and do not count here.
 bool may_raise_priorities() {
   const int own = ::getpriority(PRIO_PROCESS, 0);
   if (::setpriority(PRIO_PROCESS, 0, own - 1) != 0) return false;

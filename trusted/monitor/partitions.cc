@@ -80,11 +80,11 @@ void Monitor::fail_partition(size_t p, std::string_view why, Cause cause) {
       "system",
       name, why);
   for (size_t e = 0; e < enclaves_.size(); ++e) {
-    if (description().enclaves[e].partition == p) {
-      enclaves_[e].code = Code::kUnavailable;
-      enclaves_[e].reason = Text<256>::from("its partition failed too often in a row");
-      revoke_streams(e, Code::kUnavailable, enclaves_[e].reason.view());
-    }
+    if (description().enclaves[e].partition != p || !startable(e)) continue;
+    enclaves_[e].life.given_up();
+    enclaves_[e].code = Code::kUnavailable;
+    enclaves_[e].reason = Text<256>::from("its partition failed too often in a row");
+    revoke_streams(e, Code::kUnavailable, enclaves_[e].reason.view());
   }
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Meeting: where a callee sleeps. To wake a thread on an idle core takes tens of microseconds, most of
-// it in a virtual machine whose idle cores are halted; to wake one on the waker's own core takes two.
-// So a callee whose calls are short sleeps on its caller's core and does not spin there. Calls that
-// are long, or that queue up, are worth a core of their own: then it may run anywhere again.
+// Meeting: where a callee sleeps. To wake a thread on an idle core takes tens of microseconds, most
+// of it in a virtual machine whose idle cores are halted; to wake one on the waker's own core takes
+// two. So a callee whose calls are short sleeps on its caller's core and does not spin there. Calls
+// that are long, or that queue up, are worth a core of their own: then it may run anywhere again.
 //
 //   Owns     the affinity of the thread that made it.
 //   Threads  used by that thread alone, which must not start others: they would inherit the core.
-//   Trust    the caller's core is a hint of a peer: a lie moves the callee between cores that it may
-//            use anyway, and costs time.
+//   Trust    the caller's core is a hint of a peer: a lie moves the callee between cores that it
+//            may use anyway, and costs time.
 //   Fails    never: where the kernel refuses a core the callee stays where it is.
 
 #include <sched.h>

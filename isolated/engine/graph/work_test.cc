@@ -35,7 +35,7 @@ TEST(Work, counts_one_for_every_element_that_anything_else_makes) {
   EXPECT_EQ(operation_count(graph, 0), 10u);
 }
 
-TEST(Work, saturates) {
+TEST(Work, saturates_where_numbers_end) {
   Graph graph;
   const ValueId a = graph.add_input(made("a", {1ll << 30, 1ll << 32}));
   graph.add_node({.op = "MatMul", .inputs = {a, a}}, {made("y", {1ll << 30, 1ll << 32})});
