@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <format>
+#include <fstream>
+#include <iterator>
+#include <set>
 #include <thread>
 
 #include "tests/system/small_system.h"
@@ -27,6 +31,42 @@ TEST(Life, a_killed_partition_comes_back_and_its_neighbour_notices_nothing) {
   EXPECT_TRUE(system.answers("one"));
   EXPECT_EQ(system.text(system.ask("two", Call::kRecall)), "kept") << "the same instance as before";
   EXPECT_EQ(system.partition("p2").epoch, 1u);
+}
+
+std::set<pid_t> children_of(pid_t parent) {
+  std::ifstream file(std::format("/proc/{0}/task/{0}/children", parent));
+  return {std::istream_iterator<pid_t>(file), {}};
+}
+
+bool standby_ready(SmallSystem& system, const std::string& partition) {
+  for (int i = 0; i < 1000; ++i) {
+    if (system.partition(partition).standby == 2) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
+TEST(Life, a_standby_takes_over_without_the_memory_of_the_dead_and_another_is_prepared) {
+  SmallSystem system({{"one", "p1"}});
+  ASSERT_TRUE(system.answers("one") && standby_ready(system, "p1"));
+  for (uint32_t epoch = 2; epoch < 5; ++epoch) {
+    ASSERT_EQ(system.ask("one", Call::kKeep, "secret").code, 0u);
+    const std::set<pid_t> there = children_of(system.monitor());
+    ::kill(system.partition("p1").pid, SIGKILL);
+    ASSERT_TRUE(system.started("p1", epoch));
+    EXPECT_TRUE(there.contains(system.partition("p1").pid)) << "it was loaded beforehand";
+    EXPECT_TRUE(system.answers("one"));
+    EXPECT_EQ(system.text(system.ask("one", Call::kRecall)), "");
+    ASSERT_TRUE(standby_ready(system, "p1"));
+  }
+}
+
+TEST(Life, a_partition_without_a_standby_loads_again) {
+  SmallSystem system({{"one", "p1"}}, [](SystemDescription& d) { d.partitions[1].standby = 0; });
+  ASSERT_TRUE(system.answers("one"));
+  EXPECT_EQ(system.partition("p1").standby, 0u);
+  ::kill(system.partition("p1").pid, SIGKILL);
+  EXPECT_TRUE(system.started("p1", 2) && system.answers("one"));
 }
 
 TEST(Life, an_operator_may_kill_a_partition_and_nothing_else) {
