@@ -23,6 +23,20 @@ inline constexpr uint32_t kFiles = 512;
 inline constexpr size_t kPath = 256;
 inline constexpr size_t kName = 64;
 
+// What a partition may be allowed: beyond these the kernel refuses or a clock overflows.
+// An hour: 20 doublings of it are 3.8e18 ns, below the 9.2e18 that a Duration holds.
+inline constexpr uint32_t kRestartMs = 3'600'000;
+// Below this the hang detector, which looks four times a second, takes a busy core for a hang.
+inline constexpr uint32_t kHangMsMin = 100;
+inline constexpr uint32_t kFailures = 1'000'000;
+// All cores of a cpu_mask, fully.
+inline constexpr uint32_t kCores = 64;
+inline constexpr uint32_t kCpuPercent = kCores * 100;
+// Threads of one enclave: four per core.
+inline constexpr uint32_t kThreads = 4 * kCores;
+// 64 models of 256 threads take 33,280 processes; Linux knows 4,194,304.
+inline constexpr uint32_t kProcesses = 65'536;
+
 // A tensor has at most 8 dimensions: ONNX operators in use have at most 6, NumPy allows 64.
 inline constexpr uint32_t kRank = 8;
 // Inputs or outputs of one model.

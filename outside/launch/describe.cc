@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/launch/describe.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <format>
 #include <map>
-#include <set>
 #include <thread>
 
 #include "outside/launch/programs.h"
@@ -55,6 +56,7 @@ class Describer final {
   }
 
   Status add_models(const PartitionSettings& settings, std::span<const ModelFiles> models) {
+    TRY(check_cores(settings));
     const uint64_t memory = settings.memory_mib * models.size();
     const uint32_t threads = threads_of(settings);
     // A template, an instance with its threads and one thread's worth of room, for each model.
@@ -86,8 +88,9 @@ class Describer final {
 
   Status place(ImageDescription& image, const std::string& source, const std::string& target) {
     if (source.size() >= limits::kPath || target.size() >= limits::kPath) {
-      return Error{Code::kTooLarge, std::format("{}: the path is longer than {} characters", source,
-                                                limits::kPath - 1)};
+      return Error{Code::kTooLarge,
+                   std::format("{}: the path is longer than {} characters; move the file up",
+                               source, limits::kPath - 1)};
     }
     image.source = Text<limits::kPath>::from(source);
     image.target = Text<limits::kPath>::from(target);
@@ -104,6 +107,20 @@ class Describer final {
       ++program.image_count;
     }
     return d_->program_count - 1;
+  }
+
+  // The kernel would refuse the partition's group, again at each of its restarts.
+  static Status check_cores(const PartitionSettings& settings) {
+    const long there = ::sysconf(_SC_NPROCESSORS_CONF);
+    for (const uint32_t core : settings.cores) {
+      if (static_cast<long>(core) < there) continue;
+      return Error{
+          Code::kInvalid,
+          std::format("{}: partition '{}' is to run on core {}, but this machine has cores "
+                      "0 to {}; name cores among these",
+                      settings.place, settings.name, core, there - 1)};
+    }
+    return {};
   }
 
   static uint32_t threads_of(const PartitionSettings& settings) {
@@ -169,17 +186,31 @@ class Describer final {
 };
 
 Result<ModelFiles> find_model(const std::vector<ModelFiles>& models, const std::string& name,
-                              const std::string& partition) {
+                              const PartitionSettings& partition) {
   const auto found = std::ranges::find(models, name, &ModelFiles::name);
   if (found != models.end()) return *found;
   std::string names;
   for (const ModelFiles& model : models)
     names += std::format("{}{}", names.empty() ? "" : ", ", model.name);
-  return Error{
-      Code::kInvalid,
-      std::format(
-          "partition '{}' serves the model '{}', which is not in the repository; it holds {}",
-          partition, name, names)};
+  return Error{Code::kInvalid,
+               std::format("{}: partition '{}' serves the model '{}', which is not in the "
+                           "repository; it holds {}",
+                           partition.place, partition.name, name, names)};
+}
+
+// The settings of the partition that a model gets which no partition of the file serves.
+Result<PartitionSettings> own_partition(const SystemFile& file, const std::string& model) {
+  const auto same = std::ranges::find(file.partitions, model, &PartitionSettings::name);
+  if (same != file.partitions.end()) {
+    return Error{Code::kInvalid,
+                 std::format("{}: partition '{}' has the name of a model that no partition serves, "
+                             "so that model's own is called the same; rename the partition, or let "
+                             "it serve '{}'",
+                             same->place, same->name, model)};
+  }
+  PartitionSettings own = file.defaults;
+  own.name = model;
+  return own;
 }
 
 }  // namespace
@@ -197,16 +228,16 @@ Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
       const auto [earlier, fresh] = placed.emplace(name, partition.name);
       if (!fresh)
         return Error{Code::kInvalid,
-                     std::format("the model '{}' is served by both partitions '{}' and '{}'", name,
-                                 earlier->second, partition.name)};
-      served.push_back(TRY(find_model(models, name, partition.name)));
+                     std::format("{}: partition '{}' serves the model '{}', which partition '{}' "
+                                 "serves already; name it in one of them",
+                                 partition.place, partition.name, name, earlier->second)};
+      served.push_back(TRY(find_model(models, name, partition)));
     }
     TRY(describer.add_models(partition, served));
   }
   for (const ModelFiles& model : models) {
     if (placed.contains(model.name)) continue;
-    PartitionSettings own = file.defaults;
-    own.name = model.name;
+    const PartitionSettings own = TRY(own_partition(file, model.name));
     TRY(describer.add_models(own, std::span(&model, 1)));
   }
   return describer.take();

@@ -11,8 +11,9 @@
 
 namespace casemate::launch {
 
-// Fails with kInvalid when a partition names a model that is not in the repository or two name the
-// same, kTooLarge when a limit of base/limits.h is passed.
+// Fails with kInvalid when a partition names a model that is not in the repository or that another
+// one serves, a core that this machine lacks, or is called like a model's own partition; kTooLarge
+// when a limit of base/limits.h is passed.
 Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
                                                     const std::vector<ModelFiles>& models,
                                                     const std::string& programs);

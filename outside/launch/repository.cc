@@ -5,6 +5,7 @@
 #include <charconv>
 #include <filesystem>
 #include <format>
+#include <optional>
 
 #include "base/limits.h"
 
@@ -25,14 +26,26 @@ uint32_t version_of(const std::string& name) {
   return error == std::errc() && end == name.data() + name.size() ? version : 0;
 }
 
+// "gateway" is the name of the gateway's enclave and partition.
 bool servable_name(const std::string& name) {
-  return name.size() < limits::kName &&
+  return name.size() < limits::kName && name != "gateway" &&
          std::ranges::all_of(
              name,
              [](char c) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       c == '-' || c == '_' || c == '.';
              });
+}
+
+// As the monitor takes them: see plain_name() in wire/abi/system.cc.
+bool plain_file_name(const std::string& name) {
+  return std::ranges::all_of(name, [](char c) { return c > ' ' && c < 127 && c != '\\'; });
+}
+
+Error unreadable(const fs::path& folder, const std::error_code& error) {
+  return {Code::kPlatform, std::format("{}: cannot be read ({}); allow it to this user, or move it "
+                                       "out of the repository",
+                                       folder.string(), error.message())};
 }
 
 Result<std::vector<std::string>> files_of(const fs::path& folder) {
@@ -43,39 +56,66 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
     if (it->symlink_status(error).type() == fs::file_type::regular)
       files.push_back(it->path().filename().string());
   }
-  if (error) return Error{Code::kPlatform, std::format("{}: {}", folder.string(), error.message())};
+  if (error) return unreadable(folder, error);
   if (files.size() > kFilesPerModel) {
-    return Error{Code::kTooLarge, std::format("{}: {} files lie beside the model, at most {} can",
+    return Error{Code::kTooLarge, std::format("{}: holds {} files, of which at most {} can be "
+                                              "served; keep the model and its external data alone",
                                               folder.string(), files.size(), kFilesPerModel)};
   }
   std::ranges::sort(files);
+  const auto odd = std::ranges::find_if_not(files, plain_file_name);
+  if (odd != files.end()) {
+    return Error{Code::kInvalid, std::format("{}: holds '{}', whose name has a space or another "
+                                             "character that is not served; rename or move it",
+                                             folder.string(), *odd)};
+  }
   const auto model = std::ranges::find(files, kModelFile);
   if (model == files.end()) {
-    return Error{Code::kNotFound, std::format("{}: there is no {} here (links are not followed)",
-                                              folder.string(), kModelFile)};
+    return Error{Code::kInvalid,
+                 std::format("{}: holds no file {} (links and folders are not followed); put the "
+                             "model there, or remove the version",
+                             folder.string(), kModelFile)};
   }
   std::rotate(files.begin(), model, model + 1);
   return files;
 }
 
-Result<ModelFiles> model_in(const fs::path& folder) {
-  ModelFiles model;
-  model.name = folder.filename().string();
-  if (!servable_name(model.name)) {
-    return Error{
-        Code::kInvalid,
-        std::format("model folder '{}': names have at most {} letters, digits, '-', '_', '.'",
-                    model.name, limits::kName - 1)};
+// A folder without any version, such as one of pictures, is no model, unless one lies in it at a
+// wrong place.
+Status check_not_misplaced(const fs::path& folder) {
+  std::error_code error;
+  const auto move = [&](const fs::path& found) {
+    return Error{Code::kInvalid, std::format("{}: lies in no version folder; move it to {}",
+                                             found.string(), (folder / "1" / kModelFile).string())};
+  };
+  if (fs::exists(folder / kModelFile, error)) return move(folder / kModelFile);
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code absent;
+    if (fs::exists(it->path() / kModelFile, absent)) return move(it->path() / kModelFile);
   }
+  if (error) return unreadable(folder, error);
+  return {};
+}
+
+// Nothing for a folder that is no model.
+Result<std::optional<ModelFiles>> model_in(const fs::path& folder) {
+  ModelFiles model;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     if (it->is_directory(error))
       model.version = std::max(model.version, version_of(it->path().filename().string()));
   }
+  if (error) return unreadable(folder, error);
   if (model.version == 0) {
-    return Error{Code::kNotFound,
-                 std::format("model '{}': no version folder (1, 2, ...) with a {} is in {}",
-                             model.name, kModelFile, folder.string())};
+    TRY(check_not_misplaced(folder));
+    return std::nullopt;
+  }
+  model.name = folder.filename().string();
+  if (!servable_name(model.name)) {
+    return Error{Code::kInvalid,
+                 std::format("{}: models have names of at most {} letters, digits, '-', '_' and "
+                             "'.', other than 'gateway'; rename the folder",
+                             folder.string(), limits::kName - 1)};
   }
   const fs::path versioned = folder / std::to_string(model.version);
   model.files = TRY(files_of(versioned));
@@ -89,17 +129,19 @@ Result<std::vector<ModelFiles>> scan_repository(const std::string& folder) {
   std::error_code error;
   std::vector<ModelFiles> models;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    // Folders without any version, such as one of pictures, are no models.
     if (!it->is_directory(error) || it->path().filename().string().starts_with('.')) continue;
-    auto model = model_in(it->path());
-    if (!model && model.error().code == Code::kNotFound) continue;
-    models.push_back(TRY(std::move(model)));
+    if (auto model = TRY(model_in(it->path()))) models.push_back(std::move(*model));
   }
-  if (error)
-    return Error{Code::kNotFound, std::format("model repository {}: {}", folder, error.message())};
+  if (error) {
+    return Error{Code::kNotFound,
+                 std::format("model repository {}: {}; --models or the system file's 'repository' "
+                             "names it",
+                             folder, error.message())};
+  }
   if (models.empty()) {
-    return Error{Code::kNotFound, std::format("model repository {}: holds no <model>/<version>/{}",
-                                              folder, kModelFile)};
+    return Error{Code::kNotFound, std::format("model repository {}: holds no model; put one at "
+                                              "{}/NAME/1/{}",
+                                              folder, folder, kModelFile)};
   }
   std::ranges::sort(models, {}, &ModelFiles::name);
   return models;

@@ -18,6 +18,8 @@
 #include <memory>
 #include <utility>
 
+#include "outside/launch/address.h"
+
 namespace casemate::launch {
 namespace {
 
@@ -62,21 +64,17 @@ struct AddressList {
 };
 
 Result<Fd> listen_for_clients(const std::string& where) {
-  const size_t colon = where.rfind(':');
-  std::string host = where.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  const Address address = TRY(Address::parse(where));
   addrinfo hints{};
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
   AddressList list;
-  const int failed =
-      ::getaddrinfo(host.c_str(), where.substr(colon + 1).c_str(), &hints, &list.first);
-  if (colon == std::string::npos || failed != 0) {
-    return Error{
-        Code::kInvalid,
-        std::format(
-            "'{}' is no address to listen on; write ADDRESS:PORT, for example 127.0.0.1:8443",
-            where)};
+  const int failed = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(),
+                                   &hints, &list.first);
+  if (failed != 0) {
+    return Error{Code::kInvalid,
+                 std::format("'{}' is no address to listen on ({}); name one of this machine's",
+                             where, ::gai_strerror(failed))};
   }
   Fd fd(::socket(list.first->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;

@@ -7,7 +7,8 @@
 //   Owns     values.
 //   Threads  values.
 //   Trust    the operator's own text. Nothing in it is trusted by a client: it is measured.
-//   Fails    kInvalid with file, line and key, what was found and what is expected.
+//   Fails    kInvalid with file, line and key, what was found and what is expected; kNotFound for a
+//            file that cannot be read, kTooLarge for one beyond kSystemFileBytes.
 
 #include <cstdint>
 #include <string>
@@ -16,6 +17,9 @@
 #include "base/result.h"
 
 namespace casemate::launch {
+
+// 64 partitions with every key written out are 40 KiB.
+inline constexpr size_t kSystemFileBytes = 1 << 20;
 
 struct Restart {
   uint32_t backoff_ms_first = 100;
@@ -47,13 +51,14 @@ struct PartitionSettings {
   Restart restart;
   bool standby = true;  // keep its models loaded twice, so that a failure costs milliseconds
   bool debug = false;
+  std::string place;  // "file:line" of its table, for refusals by whoever reads it later
 };
 
 struct SystemFile {
   std::string repository = "models";
   GatewaySettings gateway;
-  PartitionSettings
-      defaults;  // for models that no partition names: each gets a partition of its own
+  // For models that no partition names: each gets a partition of its own.
+  PartitionSettings defaults;
   std::vector<PartitionSettings> partitions;
 
   static Result<SystemFile> parse(const std::string& text, const std::string& source);

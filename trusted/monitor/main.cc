@@ -41,10 +41,15 @@ Result<std::unique_ptr<SystemDescription>> read_description(int fd) {
         Code::kInvalid,
         "descriptor 3 is no sealed system description; start the monitor with casemate serve"};
   }
+  struct stat facts{};
   auto description = std::make_unique<SystemDescription>();
-  if (::pread(fd, description.get(), sizeof *description, 0) !=
-      static_cast<ssize_t>(sizeof *description)) {
-    return Error{Code::kInvalid, "the system description is cut short"};
+  if (::fstat(fd, &facts) != 0 || facts.st_size != static_cast<off_t>(sizeof *description) ||
+      ::pread(fd, description.get(), sizeof *description, 0) !=
+          static_cast<ssize_t>(sizeof *description)) {
+    return Error{Code::kInvalid,
+                 std::format("the system description has {} bytes instead of {}: start monitor and "
+                             "command of one build",
+                             facts.st_size, sizeof *description)};
   }
   return description;
 }

@@ -3,9 +3,13 @@
 
 #include <bit>
 #include <format>
+#include <set>
 
 namespace casemate {
 namespace {
+
+// Below this no process starts.
+constexpr uint64_t kMemoryMin = 16 << 20;
 
 Error wrong(std::string_view list, size_t index, std::string_view what) {
   return {Code::kInvalid, std::format("system description, {} {}: {}", list, index, what)};
@@ -34,46 +38,129 @@ bool canonical_path(std::string_view path) {
   return true;
 }
 
+// "is 97, but must be from 1 to 96", behind the name of a field.
+std::string beyond(uint64_t found, uint64_t low, uint64_t high) {
+  return std::format("is {}, but must be from {} to {}", found, low, high);
+}
+
 Status check_counts(const SystemDescription& d) {
   if (d.magic != SystemDescription::kMagic || d.version != SystemDescription::kVersion) {
     return Error{
         Code::kInvalid,
         "the system description has another format: start monitor and command of one build"};
   }
-  if (d.image_count > d.images.size() || d.program_count > d.programs.size() ||
-      d.partition_count > d.partitions.size() || d.enclave_count > d.enclaves.size() ||
-      d.stream_count > d.streams.size() || d.file_count > d.files.size()) {
-    return Error{Code::kTooLarge,
-                 "the system description counts more entries than it has room for"};
+  const struct {
+    std::string_view what;
+    uint32_t count;
+    size_t room;
+  } lists[] = {{"images", d.image_count, d.images.size()},
+               {"programs", d.program_count, d.programs.size()},
+               {"partitions", d.partition_count, d.partitions.size()},
+               {"enclaves", d.enclave_count, d.enclaves.size()},
+               {"streams", d.stream_count, d.streams.size()},
+               {"files", d.file_count, d.files.size()}};
+  for (const auto& list : lists) {
+    if (list.count <= list.room) continue;
+    return Error{Code::kTooLarge, std::format("system description: counts {} {}, but has room for "
+                                              "{}; describe fewer",
+                                              list.count, list.what, list.room)};
   }
-  if (!d.gateway_options.canonical())
-    return Error{Code::kInvalid, "the gateway's options do not end"};
+  if (d.partition_count == 0 || d.enclave_count == 0) {
+    return Error{Code::kInvalid,
+                 "system description: has no partition or no enclave; describe one to start"};
+  }
+  if (d.root > SystemDescription::kRoots) {
+    return Error{Code::kInvalid, std::format("system description: root {} is unknown to this "
+                                             "build; name one up to {}",
+                                             d.root, SystemDescription::kRoots)};
+  }
+  if (!d.gateway_options.canonical()) {
+    return Error{Code::kInvalid,
+                 "system description: the gateway's options do not end; pad them with zeros"};
+  }
   return {};
 }
 
-Status check_programs(const SystemDescription& d) {
+// Every target once: the file system takes the first of two, while a measurement has both.
+bool targets_differ(std::span<const ImageDescription> images) {
+  std::set<std::string_view> targets;
+  return std::ranges::all_of(images, [&](const ImageDescription& image) {
+    return targets.insert(image.target.view()).second;
+  });
+}
+
+Status check_images(const SystemDescription& d) {
   for (uint32_t i = 0; i < d.image_count; ++i) {
     const ImageDescription& image = d.images[i];
     if (!image.source.canonical() || !canonical_path(image.source.view()))
-      return wrong("image", i, "the source is no canonical absolute path");
+      return wrong("image", i, "the source must be a canonical absolute path");
     if (!image.target.canonical() || !canonical_path(image.target.view()))
-      return wrong("image", i, "the target is no canonical absolute path");
-  }
-  for (uint32_t i = 0; i < d.program_count; ++i) {
-    const ProgramDescription& program = d.programs[i];
-    if (!program.name.canonical() || !plain_name(program.name.view()))
-      return wrong("program", i, "the name is empty or has odd characters");
-    if (program.image_count == 0 ||
-        !inside(program.first_image, program.image_count, d.image_count))
-      return wrong("program", i, "its images are not in the list");
+      return wrong("image", i, "the target must be a canonical absolute path");
+    // What lies there is measured as the enclave's model, so no program may bring it along.
+    if (image.target.view() == "/model" || image.target.view().starts_with("/model/"))
+      return wrong("image", i, "the target is in /model, which must be left to model files");
   }
   for (uint32_t i = 0; i < d.file_count; ++i) {
     const ImageDescription& file = d.files[i];
     if (!file.source.canonical() || !canonical_path(file.source.view()))
-      return wrong("file", i, "the source is no canonical absolute path");
+      return wrong("file", i, "the source must be a canonical absolute path");
     if (!file.target.canonical() || !plain_name(file.target.view()))
-      return wrong("file", i, "the target is no plain file name");
+      return wrong("file", i, "the target must be a plain file name");
   }
+  return {};
+}
+
+Status check_programs(const SystemDescription& d) {
+  for (uint32_t i = 0; i < d.program_count; ++i) {
+    const ProgramDescription& program = d.programs[i];
+    if (!program.name.canonical() || !plain_name(program.name.view()))
+      return wrong("program", i, "the name must be 1 to 63 printable characters without a slash");
+    for (uint32_t j = 0; j < i; ++j) {
+      if (d.programs[j].name.view() == program.name.view())
+        return wrong("program", i, "the name must not be another program's");
+    }
+    if (program.image_count == 0 ||
+        !inside(program.first_image, program.image_count, d.image_count))
+      return wrong("program", i, "its images must be at least one of the list");
+    if (!targets_differ(std::span(d.images).subspan(program.first_image, program.image_count)))
+      return wrong("program", i, "two of its images have the same target; each needs its own");
+  }
+  return {};
+}
+
+Status check_device(const DeviceDescription& device, size_t partition) {
+  if (device.kind > static_cast<uint32_t>(DeviceKind::kCpu)) {
+    return wrong("partition", partition,
+                 std::format("device kind {} is unknown to this build; name 0 (none) or 1 (cpu)",
+                             device.kind));
+  }
+  // The index is part of the name that tokens vouch for, and there is but one processor.
+  if (device.index != 0)
+    return wrong("partition", partition,
+                 std::format("device index {} does not exist; name 0", device.index));
+  if (device.cpu_percent > limits::kCpuPercent)
+    return wrong("partition", partition,
+                 "cpu_percent " + beyond(device.cpu_percent, 0, limits::kCpuPercent));
+  if (device.reserved != 0)
+    return wrong("partition", partition, "the device's reserved field must be 0");
+  return {};
+}
+
+Status check_restarts(const PartitionDescription& p, size_t index) {
+  if (p.backoff_ms_max == 0 || p.backoff_ms_max > limits::kRestartMs)
+    return wrong("partition", index,
+                 "backoff_ms_max " + beyond(p.backoff_ms_max, 1, limits::kRestartMs));
+  if (p.backoff_ms_first == 0 || p.backoff_ms_first > p.backoff_ms_max)
+    return wrong("partition", index,
+                 "backoff_ms_first " + beyond(p.backoff_ms_first, 1, p.backoff_ms_max));
+  if (p.failures_max == 0 || p.failures_max > limits::kFailures)
+    return wrong("partition", index,
+                 "failures_max " + beyond(p.failures_max, 1, limits::kFailures));
+  if (p.stable_ms == 0 || p.stable_ms > limits::kRestartMs)
+    return wrong("partition", index, "stable_ms " + beyond(p.stable_ms, 1, limits::kRestartMs));
+  if (p.hang_ms < limits::kHangMsMin || p.hang_ms > limits::kRestartMs)
+    return wrong("partition", index,
+                 "hang_ms " + beyond(p.hang_ms, limits::kHangMsMin, limits::kRestartMs));
   return {};
 }
 
@@ -81,23 +168,47 @@ Status check_partitions(const SystemDescription& d) {
   for (uint32_t i = 0; i < d.partition_count; ++i) {
     const PartitionDescription& p = d.partitions[i];
     if (!p.name.canonical() || !plain_name(p.name.view()))
-      return wrong("partition", i, "the name is empty or has odd characters");
+      return wrong("partition", i, "the name must be 1 to 63 printable characters without a slash");
     for (uint32_t j = 0; j < i; ++j) {
       if (d.partitions[j].name.view() == p.name.view())
-        return wrong("partition", i, "another partition has the same name");
+        return wrong("partition", i, "the name must not be another partition's");
     }
     if (p.program >= d.program_count)
-      return wrong("partition", i, "its mOS is not in the list of programs");
-    if (p.device.kind > static_cast<uint32_t>(DeviceKind::kCpu))
-      return wrong("partition", i, "the device kind is unknown");
-    if (p.memory_bytes < 16u << 20)
-      return wrong("partition", i, "the memory limit is below 16 MiB, with which nothing starts");
-    if (p.processes_max < 2)
-      return wrong("partition", i, "the process limit is below 2, with which nothing starts");
-    if (p.failures_max == 0 || p.hang_ms < 100)
-      return wrong("partition", i, "failures_max is 0 or hang_ms below 100");
-    if (p.standby > 1) return wrong("partition", i, "standby is neither 0 nor 1");
+      return wrong("partition", i, "its mOS must be in the list of programs");
+    TRY(check_device(p.device, i));
+    if (p.memory_bytes < kMemoryMin)
+      return wrong("partition", i, "the memory limit must be at least 16 MiB, or nothing starts");
+    if (p.processes_max < 2 || p.processes_max > limits::kProcesses)
+      return wrong("partition", i,
+                   "processes_max " + beyond(p.processes_max, 2, limits::kProcesses));
+    TRY(check_restarts(p, i));
+    if (p.standby > 1) return wrong("partition", i, "standby must be 0 or 1");
   }
+  return {};
+}
+
+Status check_enclave(const SystemDescription& d, uint32_t i) {
+  const EnclaveDescription& e = d.enclaves[i];
+  if (e.partition >= d.partition_count)
+    return wrong("enclave", i, "its partition must be in the list");
+  if (e.program >= d.program_count) return wrong("enclave", i, "its program must be in the list");
+  if (e.kind != static_cast<uint32_t>(EnclaveKind::kGateway) &&
+      e.kind != static_cast<uint32_t>(EnclaveKind::kModel))
+    return wrong("enclave", i, std::format("kind {} is unknown to this build", e.kind));
+  if ((e.flags & ~EnclaveDescription::kDebug) != 0)
+    return wrong("enclave", i, std::format("flags {:#x} are unknown to this build", e.flags));
+  if (!inside(e.first_file, e.file_count, d.file_count))
+    return wrong("enclave", i, "its files must be in the list");
+  if (!targets_differ(std::span(d.files).subspan(e.first_file, e.file_count)))
+    return wrong("enclave", i, "two of its files have the same target; each needs its own");
+  if (e.threads == 0 || e.threads > limits::kThreads)
+    return wrong("enclave", i, "threads " + beyond(e.threads, 1, limits::kThreads));
+  const uint64_t memory_max = d.partitions[e.partition].memory_bytes;
+  if (e.memory_bytes < kMemoryMin || e.memory_bytes > memory_max)
+    return wrong("enclave", i, "memory_bytes " + beyond(e.memory_bytes, kMemoryMin, memory_max));
+  if (e.processes_max < 2 || e.processes_max > limits::kProcesses)
+    return wrong("enclave", i, "processes_max " + beyond(e.processes_max, 2, limits::kProcesses));
+  if (e.reserved != 0) return wrong("enclave", i, "the reserved field must be 0");
   return {};
 }
 
@@ -105,28 +216,13 @@ Status check_enclaves(const SystemDescription& d) {
   for (uint32_t i = 0; i < d.enclave_count; ++i) {
     const EnclaveDescription& e = d.enclaves[i];
     if (!e.name.canonical() || !plain_name(e.name.view()))
-      return wrong("enclave", i, "the name is empty or has odd characters");
+      return wrong("enclave", i, "the name must be 1 to 63 printable characters without a slash");
     for (uint32_t j = 0; j < i; ++j) {
       if (d.enclaves[j].name.view() == e.name.view() &&
           d.enclaves[j].model_version == e.model_version)
-        return wrong("enclave", i, "another enclave has the same name and version");
+        return wrong("enclave", i, "name and version must not be another enclave's");
     }
-    if (e.partition >= d.partition_count)
-      return wrong("enclave", i, "its partition is not in the list");
-    if (e.program >= d.program_count) return wrong("enclave", i, "its program is not in the list");
-    if (e.kind != static_cast<uint32_t>(EnclaveKind::kGateway) &&
-        e.kind != static_cast<uint32_t>(EnclaveKind::kModel))
-      return wrong("enclave", i, "the kind is unknown");
-    if ((e.flags & ~EnclaveDescription::kDebug) != 0)
-      return wrong("enclave", i, "a flag is unknown");
-    if (!inside(e.first_file, e.file_count, d.file_count))
-      return wrong("enclave", i, "its files are not in the list");
-    if (e.threads == 0 || e.threads > 256)
-      return wrong("enclave", i, "threads are not between 1 and 256");
-    if (e.memory_bytes < 16u << 20 || e.memory_bytes > d.partitions[e.partition].memory_bytes)
-      return wrong("enclave", i, "the memory limit is below 16 MiB or above its partition's");
-    if (e.processes_max < 2)
-      return wrong("enclave", i, "the process limit is below 2, with which nothing starts");
+    TRY(check_enclave(d, i));
   }
   return {};
 }
@@ -135,19 +231,23 @@ Status check_streams(const SystemDescription& d) {
   for (uint32_t i = 0; i < d.stream_count; ++i) {
     const StreamDescription& s = d.streams[i];
     if (s.caller >= d.enclave_count || s.callee >= d.enclave_count || s.caller == s.callee)
-      return wrong("stream", i, "its ends are not two enclaves of the list");
+      return wrong("stream", i, "its ends must be two enclaves of the list");
     if (s.slots == 0 || s.slots > limits::kStreamSlots || !std::has_single_bit(s.slots))
-      return wrong("stream", i, "slots are no power of two up to the limit");
+      return wrong("stream", i,
+                   std::format("slots are {}, but must be a power of two up to {}", s.slots,
+                               limits::kStreamSlots));
     if (s.regions == 0 || s.regions > s.slots)
-      return wrong("stream", i, "regions are not between 1 and the slots");
+      return wrong("stream", i, "regions " + beyond(s.regions, 1, s.slots));
     for (uint32_t j = 0; j < i; ++j) {
       // An enclave runs its calls strictly in order, so it listens to one caller.
       if (d.streams[j].callee == s.callee)
-        return wrong("stream", i, "its callee already has a caller");
+        return wrong("stream", i, "its callee already has a caller, and may have one only");
     }
     constexpr uint64_t kBulkMax = limits::kTensorBytes * limits::kStreamSlots;
-    if (s.bulk_in_bytes > kBulkMax || s.bulk_out_bytes > kBulkMax)
-      return wrong("stream", i, "bulk memory is above the limit");
+    if (s.bulk_in_bytes > kBulkMax)
+      return wrong("stream", i, "bulk_in_bytes " + beyond(s.bulk_in_bytes, 0, kBulkMax));
+    if (s.bulk_out_bytes > kBulkMax)
+      return wrong("stream", i, "bulk_out_bytes " + beyond(s.bulk_out_bytes, 0, kBulkMax));
   }
   return {};
 }
@@ -156,6 +256,7 @@ Status check_streams(const SystemDescription& d) {
 
 Status check_description(const SystemDescription& description) {
   TRY(check_counts(description));
+  TRY(check_images(description));
   TRY(check_programs(description));
   TRY(check_partitions(description));
   TRY(check_enclaves(description));

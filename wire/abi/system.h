@@ -86,6 +86,7 @@ struct StreamDescription {
 struct SystemDescription {
   static constexpr uint64_t kMagic = 0x4D45545359534D43;  // "CMSYSTEM"
   static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kRoots = 1;  // the kinds of root are 1 to this; 0 leaves it open
   static constexpr size_t kOptions = 2048;
 
   uint64_t magic = kMagic;
@@ -109,8 +110,8 @@ struct SystemDescription {
 };
 
 // Refuses, naming the entry and the field, whatever the monitor could trip over: counts, indices,
-// paths that are not canonical, names that are empty or twice, partitions without an mOS, streams
-// to oneself.
+// paths that are not canonical, names that are empty or twice, files that hide one another, limits
+// that the kernel or a clock cannot take, partitions without an mOS, streams to oneself.
 Status check_description(const SystemDescription& description);
 
 }  // namespace casemate

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is wrong only where system file, repository, programs and machine meet.
+#include "outside/launch/describe.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <format>
+
+#include "tests/manifest/scratch.h"
+
+namespace casemate::tests {
+namespace {
+
+using launch::PartitionSettings;
+using launch::SystemFile;
+
+std::vector<std::string> many_names(size_t count) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < count; ++i) names.push_back(std::format("m{}", i));
+  return names;
+}
+
+class Describe : public testing::Test {
+ protected:
+  auto describe(const SystemFile& file, const std::vector<launch::ModelFiles>& models) {
+    return launch::describe(file, models, programs_);
+  }
+  void expect_refused(const SystemFile& file, const std::vector<launch::ModelFiles>& models,
+                      Code code, const std::string& expected) {
+    const auto description = describe(file, models);
+    ASSERT_FALSE(description) << "nothing refuses this system";
+    EXPECT_EQ(description.error().text, expected);
+    EXPECT_EQ(description.error().code, code);
+  }
+
+  Scratch scratch_;
+  const std::string programs_ = scratch_.programs();
+};
+
+TEST_F(Describe, gives_each_model_that_no_partition_names_its_own) {
+  const auto file =
+      SystemFile::parse("[[partition]]\nname = \"p\"\nmodels = [\"a\", \"c\"]\n", "f");
+  ASSERT_TRUE(file) << file.error().text;
+  const auto made = describe(*file, models_named({"a", "b", "c"}));
+  ASSERT_TRUE(made) << made.error().text;
+  const SystemDescription& d = **made;
+  ASSERT_EQ(d.partition_count, 3u);
+  EXPECT_EQ(d.partitions[0].name.view(), "gateway");
+  EXPECT_EQ(d.partitions[1].name.view(), "p");
+  EXPECT_EQ(d.partitions[2].name.view(), "b");
+  EXPECT_EQ(d.enclave_count, 4u);
+  EXPECT_EQ(refusal(check_description(d)), "");
+}
+
+TEST_F(Describe, takes_the_largest_settings_that_a_file_may_have) {
+  const auto file = SystemFile::parse(R"([defaults]
+threads = 256
+memory_mib = 1048576
+request_mib = 256
+calls_in_flight = 64
+cpu_percent = 6400
+restart = { backoff_ms_first = 3600000, backoff_ms_max = 3600000, failures_max = 1000000 }
+[gateway]
+memory_mib = 1048576
+connections_max = 1000000
+[[partition]]
+name = "p"
+models = ["m0"]
+)",
+                                      "f");
+  ASSERT_TRUE(file) << file.error().text;
+  SystemFile crowded = *file;
+  crowded.partitions[0].models = many_names(64);
+  const auto made = describe(crowded, models_named(many_names(64)));
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ(refusal(check_description(**made)), "");
+}
+
+TEST_F(Describe, refuses_more_partitions_than_fit) {
+  expect_refused({}, models_named(many_names(64)), Code::kTooLarge,
+                 "the system needs more than 64 partitions: serve fewer models, or from two "
+                 "systems");
+  EXPECT_EQ(refusal(describe({}, models_named(many_names(63)))), "") << "the gateway has one too";
+}
+
+TEST_F(Describe, refuses_more_enclaves_than_fit) {
+  SystemFile file;
+  const auto names = many_names(128);
+  for (const size_t half : {size_t{0}, size_t{64}}) {
+    PartitionSettings p;
+    p.name = std::format("p{}", half);
+    p.models.assign(names.begin() + static_cast<long>(half),
+                    names.begin() + static_cast<long>(half) + 64);
+    file.partitions.push_back(p);
+  }
+  expect_refused(file, models_named(names), Code::kTooLarge,
+                 "the system needs more than 128 enclaves: serve fewer models, or from two "
+                 "systems");
+}
+
+TEST_F(Describe, refuses_more_model_files_than_fit) {
+  expect_refused({}, models_named(many_names(9), 64), Code::kTooLarge,
+                 "the system needs more than 512 model files: serve fewer models, or from two "
+                 "systems");
+}
+
+TEST_F(Describe, refuses_a_path_that_is_too_long) {
+  auto models = models_named({"m"});
+  models[0].folder = "/" + std::string(243, 'f');
+  EXPECT_EQ(refusal(describe({}, models)), "") << "255 characters fit";
+  models[0].folder += 'f';
+  expect_refused(
+      {}, models, Code::kTooLarge,
+      models[0].folder + "/model.onnx: the path is longer than 255 characters; move the file up");
+}
+
+TEST_F(Describe, refuses_a_core_that_this_machine_lacks) {
+  const long cores = ::sysconf(_SC_NPROCESSORS_CONF);
+  if (cores >= 64) GTEST_SKIP() << "this machine has every core that a file can name";
+  const auto file = SystemFile::parse(std::format("[defaults]\ncores = [0, {}]\n", cores), "f");
+  ASSERT_TRUE(file) << file.error().text;
+  expect_refused(*file, models_named({"m"}), Code::kInvalid,
+                 std::format("f:1: partition 'm' is to run on core {}, but this machine has cores "
+                             "0 to {}; name cores among these",
+                             cores, cores - 1));
+}
+
+TEST_F(Describe, refuses_a_program_that_was_not_built) {
+  std::filesystem::remove(programs_ + "/casemate-gateway");
+  expect_refused({}, models_named({"m"}), Code::kNotFound,
+                 programs_ + "/casemate-gateway: is not there; build it with ./dev build");
+}
+
+TEST_F(Describe, refuses_a_program_that_the_loader_cannot_list) {
+  std::filesystem::remove(programs_ + "/casemate-model");
+  const std::string program = scratch_.write("programs/casemate-model", "no program");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  expect_refused({}, models_named({"m"}), Code::kPlatform,
+                 program + ": its libraries cannot be listed; build it again (./dev build)");
+}
+
+}  // namespace
+}  // namespace casemate::tests
