@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stock Triton clients send (tritonclient.http over geventhttpclient, and its C++ brother), byte
-// for byte where that matters, and what they rely on in the answers.
+// What stock Triton clients send (tritonclient.http over geventhttpclient, and its C++ brother),
+// byte for byte where that matters, and what they rely on in the answers.
 
 #include <gtest/gtest.h>
 
