@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/limits.h"
+#include "outside/launch/model_config.h"
 
 namespace casemate::launch {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kModelFile = "model.onnx";
+constexpr const char* kConfigFile = "config.pbtxt";
 // model.onnx and the files its external data are in.
 constexpr size_t kFilesPerModel = 64;
 
@@ -125,12 +127,27 @@ Result<std::optional<ModelFiles>> model_in(const fs::path& folder) {
 
 }  // namespace
 
-Result<std::vector<ModelFiles>> scan_repository(const std::string& folder) {
+Result<Repository> scan_repository(const std::string& folder) {
   std::error_code error;
-  std::vector<ModelFiles> models;
+  Repository found;
+  auto& models = found.models;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     if (!it->is_directory(error) || it->path().filename().string().starts_with('.')) continue;
-    if (auto model = TRY(model_in(it->path()))) models.push_back(std::move(*model));
+    auto model = TRY(model_in(it->path()));
+    const fs::path config = it->path() / kConfigFile;
+    std::error_code absent;
+    const bool configured = fs::exists(config, absent);
+    if (!model && configured) {
+      found.warnings.push_back(std::format(
+          "{}: configures a model that has no version folder; nothing is served from here",
+          config.string()));
+    }
+    if (!model) continue;
+    if (configured) {
+      const std::string warning = config_warning(config.string());
+      if (!warning.empty()) found.warnings.push_back(warning);
+    }
+    models.push_back(std::move(*model));
   }
   if (error) {
     return Error{Code::kNotFound,
@@ -144,7 +161,8 @@ Result<std::vector<ModelFiles>> scan_repository(const std::string& folder) {
                                               folder, folder, kModelFile)};
   }
   std::ranges::sort(models, {}, &ModelFiles::name);
-  return models;
+  std::ranges::sort(found.warnings);
+  return found;
 }
 
 }  // namespace casemate::launch

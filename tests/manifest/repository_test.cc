@@ -21,11 +21,11 @@ class Repository : public testing::Test {
   Repository() { scratch_.write("right/1/model.onnx", "model"); }
 
   void expect_refused(Code code, const std::string& sentence_expected) const {
-    const auto models = scan_repository(scratch_.folder());
-    ASSERT_FALSE(models) << "nothing refuses this repository";
-    EXPECT_EQ(models.error().text, sentence_expected);
-    EXPECT_EQ(models.error().code, code);
-    EXPECT_TRUE(sentence(models.error().text));
+    const auto found = scan_repository(scratch_.folder());
+    ASSERT_FALSE(found) << "nothing refuses this repository";
+    EXPECT_EQ(found.error().text, sentence_expected);
+    EXPECT_EQ(found.error().code, code);
+    EXPECT_TRUE(sentence(found.error().text));
   }
   [[nodiscard]] std::string at(const std::string& name) const { return scratch_.path(name); }
 
@@ -39,14 +39,14 @@ TEST_F(Repository, serves_the_highest_version_with_the_model_first) {
   scratch_.write("other/010/model.onnx", "not a version");
   scratch_.write("other/v11/model.onnx", "not a version");
   scratch_.write("other/4294967296/model.onnx", "beyond 32 bits");
-  const auto models = scan_repository(scratch_.folder());
-  ASSERT_TRUE(models) << models.error().text;
-  ASSERT_EQ(models->size(), 2u);
-  EXPECT_EQ(models->at(0).name, "other");
-  EXPECT_EQ(models->at(0).version, 10u);
-  EXPECT_EQ(models->at(0).folder, at("other/10"));
-  EXPECT_EQ(models->at(0).files, (std::vector<std::string>{"model.onnx", "a.weights"}));
-  EXPECT_EQ(models->at(1).name, "right");
+  const auto found = scan_repository(scratch_.folder());
+  ASSERT_TRUE(found) << found.error().text;
+  ASSERT_EQ(found->models.size(), 2u);
+  EXPECT_EQ(found->models.at(0).name, "other");
+  EXPECT_EQ(found->models.at(0).version, 10u);
+  EXPECT_EQ(found->models.at(0).folder, at("other/10"));
+  EXPECT_EQ(found->models.at(0).files, (std::vector<std::string>{"model.onnx", "a.weights"}));
+  EXPECT_EQ(found->models.at(1).name, "right");
 }
 
 TEST_F(Repository, passes_over_what_holds_no_model) {
@@ -55,18 +55,18 @@ TEST_F(Repository, passes_over_what_holds_no_model) {
   scratch_.write("scripts/tools/train.py", "script");
   scratch_.write(".git/1/HEAD", "hidden");
   fs::create_symlink("nowhere", at("zzz"));
-  const auto models = scan_repository(scratch_.folder());
-  ASSERT_TRUE(models) << models.error().text;
-  EXPECT_EQ(models->size(), 1u);
+  const auto found = scan_repository(scratch_.folder());
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_EQ(found->models.size(), 1u);
 }
 
 TEST_F(Repository, that_is_not_there_is_refused) {
   const auto models = scan_repository(at("nowhere"));
   ASSERT_FALSE(models);
-  EXPECT_EQ(models.error().text,
+  EXPECT_EQ(found.error().text,
             "model repository " + at("nowhere") +
                 ": No such file or directory; --models or the system file's 'repository' names it");
-  EXPECT_EQ(models.error().code, Code::kNotFound);
+  EXPECT_EQ(found.error().code, Code::kNotFound);
 }
 
 TEST_F(Repository, that_is_a_file_is_refused) {

@@ -26,16 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string build_folder() {
-  const char* build = std::getenv("CASEMATE_BUILD");
-  if (build != nullptr) return build;
-  // Run by hand: the first folder above the program that has the monitor.
-  fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  while (folder.has_relative_path() && !fs::exists(folder / "bin/casemate-monitor"))
-    folder = folder.parent_path();
-  return folder.string();
-}
-
 uint32_t add_program(SystemDescription& d, const std::string& name, const std::string& path) {
   const auto images = launch::images_of(path);
   EXPECT_TRUE(images) << (images ? "" : images.error().text);
@@ -118,6 +108,16 @@ Fd listen_at(const std::string& path) {
 }
 
 }  // namespace
+
+std::string build_folder() {
+  const char* build = std::getenv("CASEMATE_BUILD");
+  if (build != nullptr) return build;
+  // Run by hand: the first folder above the program that has the monitor.
+  fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  while (folder.has_relative_path() && !fs::exists(folder / "bin/casemate-monitor"))
+    folder = folder.parent_path();
+  return folder.string();
+}
 
 SmallSystem::SmallSystem(const std::vector<ModelSpec>& models, const Adjust& adjust,
                          const DriverSpec& driver) {

@@ -20,6 +20,9 @@
 
 namespace casemate::tests {
 
+// Where the programs under test were built.
+std::string build_folder();
+
 struct ModelSpec {
   std::string name;
   std::string partition;

@@ -18,7 +18,7 @@ constexpr uint64_t kReserveMax = 1 << 20;
 
 Result<Elements> Elements::make(ElementType type, uint64_t count_expected) {
   if (type == ElementType::kFloat16 || type == ElementType::kBfloat16) {
-    return Error{Code::kUnsupported,
+    return Error{Code::kInvalid,
                  std::format("{} has no JSON form; send it as binary (parameter binary_data_size)",
                              name_of(type))};
   }

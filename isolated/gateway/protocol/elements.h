@@ -21,7 +21,7 @@ namespace casemate::gateway {
 
 class Elements final {
  public:
-  // Fails with kUnsupported for FP16 and BF16, which have no agreed JSON form.
+  // Fails with kInvalid for FP16 and BF16, which have no agreed JSON form.
   static Result<Elements> make(ElementType type, uint64_t count_expected);
 
   bool put_integer(int64_t value);

@@ -179,18 +179,17 @@ Status Matcher::choose(const PortDescription& port, OutputChoice choice) {
   if (choice.classes != 0) {
     if (type == ElementType::kString || type == ElementType::kBool ||
         type == ElementType::kFloat16 || type == ElementType::kBfloat16)
-      return Error{Code::kUnsupported,
-                   std::format("output '{}': classification needs numbers of 8 to 64 bits, and "
-                               "this output is {}",
-                               port.name.view(), name_of(type))};
+      return invalid(std::format(
+          "output '{}': classification needs numbers of 8 to 64 bits, and this output is {}",
+          port.name.view(), name_of(type)));
     if (port.rank == (model_.batch_max == 0 ? 0 : 1))
       return invalid(std::format("output '{}': classification needs a dimension to choose from",
                                  port.name.view()));
   } else if (!choice.binary && (type == ElementType::kFloat16 || type == ElementType::kBfloat16)) {
-    return Error{Code::kUnsupported,
-                 std::format("output '{}' is {}, which has no JSON form; ask for it with the "
-                             "parameter binary_data",
-                             port.name.view(), name_of(type))};
+    return invalid(
+        std::format("output '{}' is {}, which has no JSON form; ask for it with the parameter "
+                    "binary_data",
+                    port.name.view(), name_of(type)));
   }
   request_.outputs.push_back(choice);
   return {};

@@ -10,7 +10,7 @@
 //   Owns     tensors that came as JSON; tensors that came as binary are views into the body.
 //   Threads  as a value.
 //   Trust    the body and the header are a client's; the description was sound().
-//   Fails    kInvalid, kTooLarge or kUnsupported with a sentence that names the field and what was
+//   Fails    kInvalid or kTooLarge with a sentence that names the field and what was
 //            expected. All of it is the client's own words and the model's public description.
 
 #include <chrono>

@@ -244,9 +244,8 @@ bool Reader::key(std::string& text) {
     return refuse(std::format("the parameter '{}' is reserved; leave it out", printable(text, 64)));
   if (level.field == Field::kSharedMemory)
     return refuse(here() +
-                      ": shared memory is not offered, since a client's memory lies outside "
-                      "the wall; send the tensor in the request",
-                  Code::kUnsupported);
+                  ": shared memory is not offered, since a client's memory lies outside the wall; "
+                  "send the tensor in the request");
   bool duplicate = false;
   if (level.field != Field::kUnknown) {
     const uint32_t bit = 1u << static_cast<uint32_t>(level.field);
@@ -353,13 +352,16 @@ bool Reader::request_parameter(Field field, const Value& value) {
         return refuse("the parameter timeout takes a whole number of microseconds");
       out_.timeout_us = value.natural;
       return true;
+    case Field::kPriority:
+      // There is one queue and it has one level, where Triton too ignores the value.
+      return value.kind == Value::Kind::kNatural ||
+             refuse("the parameter priority takes a whole number, 0 or more");
     case Field::kSequence: {
       const bool none = (value.kind == Value::Kind::kNatural && value.natural == 0) ||
                         (value.kind == Value::Kind::kText && value.text->empty());
       return none || refuse(
                          "the parameter sequence_id is not supported: models here keep no state "
-                         "between requests; leave it out",
-                         Code::kUnsupported);
+                         "between requests; leave it out");
     }
     default:
       return true;

@@ -8,7 +8,7 @@
 //   Trust    the text is a client's: depth, keys, names, ranks and numbers are bounded; duplicate
 //            keys, trailing text, text that is not UTF-8 and numbers beyond double are refused;
 //            unknown keys are skipped, as Triton does.
-//   Fails    kInvalid, kUnsupported or kTooLarge with a sentence that names the field.
+//   Fails    kInvalid or kTooLarge with a sentence that names the field.
 
 #include <cstdint>
 #include <optional>

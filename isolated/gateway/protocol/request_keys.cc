@@ -30,6 +30,7 @@ constexpr std::array kKnownKeys = std::to_array<KnownKey>({
     {Place::kRequest, "parameters", Field::kParameters},
     {Place::kParameters, "binary_data_output", Field::kBinaryOutput},
     {Place::kParameters, "timeout", Field::kTimeout},
+    {Place::kParameters, "priority", Field::kPriority},
     {Place::kParameters, "sequence_id", Field::kSequence},
 });
 

@@ -42,6 +42,7 @@ enum class Field : uint8_t {
   kBinary,
   kBinaryOutput,
   kTimeout,
+  kPriority,
   kClassification,
   kSequence,
   kSharedMemory,
