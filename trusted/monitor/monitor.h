@@ -57,6 +57,7 @@ class Monitor final {
     Lifecycle life;
     std::optional<jail::Child> process;  // the template
     bool ready = false;                  // the template has compiled
+    bool instance_lost = false;          // and counted; the template may die of the same cause
     std::optional<Instant> restart_at;
     Instant fork_at{};
     uint64_t start_us = 0;

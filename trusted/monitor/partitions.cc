@@ -59,13 +59,14 @@ void Monitor::start_partition(size_t p) {
 }
 
 void Monitor::end_process(size_t p) {
-  Partition& partition = partitions_[p];
+  // Taken out first: nobody may be told anything through it any more, or fail it again.
+  const auto process = std::exchange(partitions_[p].process, std::nullopt);
   // Proceed before anything else: survivors must find the memory gone, not half-written.
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition == p)
       revoke_streams(e, Code::kPartitionFailed, "its partition failed");
   }
-  if (partition.process) kill(partition.process->child);
+  if (process) kill(process->child);
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition != p) continue;
     if (enclaves_[e].process) monitor::reap(*enclaves_[e].process);
@@ -79,8 +80,7 @@ void Monitor::end_process(size_t p) {
   }
   // The first process of a PID namespace ends last: only when all others in it, which are our
   // children, were waited for.
-  if (partition.process) monitor::reap(partition.process->child);
-  partition.process.reset();
+  if (process) monitor::reap(process->child);
 }
 
 void Monitor::fail_partition(size_t p, std::string_view why) {
@@ -108,7 +108,8 @@ void Monitor::fail_partition(size_t p, std::string_view why) {
       "system",
       name, why);
   for (size_t e = 0; e < enclaves_.size(); ++e) {
-    if (description().enclaves[e].partition == p) {
+    if (description().enclaves[e].partition == p && enclaves_[e].life.state() != State::kRefused) {
+      enclaves_[e].life.give_up();
       enclaves_[e].code = Code::kUnavailable;
       enclaves_[e].reason = Text<256>::from("its partition failed too often in a row");
       revoke_streams(e, Code::kUnavailable, enclaves_[e].reason.view());
@@ -122,6 +123,7 @@ void Monitor::start_enclave(size_t e) {
   Partition& partition = partitions_[p];
   enclave.restart_at.reset();
   enclave.ready = false;
+  enclave.instance_lost = false;
   enclave.life.starting(clock_.now());
   auto started = launcher_.start_template(e, partition.process->namespaces);
   if (!started) return fail_enclave(e, started.error().text);
@@ -142,6 +144,7 @@ void Monitor::start_enclave(size_t e) {
 void Monitor::fail_enclave(size_t e, std::string_view why) {
   Enclave& enclave = enclaves_[e];
   revoke_streams(e, Code::kPartitionFailed, "it failed");
+  if (!partitions_[description().enclaves[e].partition].process) return;  // found dead by that
   if (enclave.process) {
     kill(*enclave.process);
     monitor::reap(*enclave.process);
@@ -149,7 +152,12 @@ void Monitor::fail_enclave(size_t e, std::string_view why) {
   enclave.process.reset();
   enclave.ready = false;
   const Instant now = clock_.now();
-  enclave.restart_at = enclave.life.failed(now);
+  // A template takes its instance along, whose end was heard of first and has been counted.
+  if (!std::exchange(enclave.instance_lost, false)) {
+    enclave.restart_at = enclave.life.failed(now);
+  } else {
+    enclave.restart_at = std::max(enclave.restart_at.value_or(now), now);
+  }
   if (enclave.restart_at) {
     log("enclave {}: {}; starting again in {} ms", name(e), why,
         microseconds(*enclave.restart_at - now) / 1000);
@@ -203,6 +211,14 @@ void Monitor::start_due(Instant now) {
 }
 
 void Monitor::look_for_hangs(Instant now) {
+  for (size_t e = 0; e < enclaves_.size(); ++e) {
+    const PartitionDescription& partition =
+        description().partitions[description().enclaves[e].partition];
+    if (enclaves_[e].ready && enclaves_[e].life.state() == State::kStarting &&
+        now - enclaves_[e].fork_at >= std::chrono::milliseconds(partition.hang_ms)) {
+      fail_enclave(e, "its template makes no instance");
+    }
+  }
   for (size_t p = 0; p < partitions_.size(); ++p) {
     Partition& partition = partitions_[p];
     if (!partition.process) continue;
