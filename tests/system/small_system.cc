@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,16 +26,6 @@ namespace casemate::tests {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string build_folder() {
-  const char* build = std::getenv("CASEMATE_BUILD");
-  if (build != nullptr) return build;
-  // Run by hand: the first folder above the program that has the monitor.
-  fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  while (folder.has_relative_path() && !fs::exists(folder / "bin/casemate-monitor"))
-    folder = folder.parent_path();
-  return folder.string();
-}
 
 uint32_t add_program(SystemDescription& d, const std::string& name, const std::string& path) {
   const auto images = launch::images_of(path);
@@ -118,6 +109,16 @@ Fd listen_at(const std::string& path) {
 
 }  // namespace
 
+std::string build_folder() {
+  const char* build = std::getenv("CASEMATE_BUILD");
+  if (build != nullptr) return build;
+  // Run by hand: the first folder above the program that has the monitor.
+  fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  while (folder.has_relative_path() && !fs::exists(folder / "bin/casemate-monitor"))
+    folder = folder.parent_path();
+  return folder.string();
+}
+
 SmallSystem::SmallSystem(const std::vector<ModelSpec>& models, const Adjust& adjust,
                          const DriverSpec& driver) {
   std::string scratch = "/tmp/casemate-test-XXXXXX";
@@ -157,6 +158,7 @@ void SmallSystem::start(const SystemDescription& description) {
   ASSERT_EQ(::fcntl(sealed.number(), F_ADD_SEALS, F_SEAL_WRITE), 0);
   monitor_ = ::fork();
   if (monitor_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // a test that is killed leaves nothing running
     const int from[] = {::fcntl(sealed.number(), F_DUPFD, 50),
                         ::fcntl(operators.number(), F_DUPFD, 50),
                         ::fcntl(drivers.number(), F_DUPFD, 50)};
@@ -180,12 +182,19 @@ void SmallSystem::connect() {
 }
 
 SmallSystem::~SmallSystem() {
-  if (monitor_ > 0) {
-    ::kill(monitor_, SIGTERM);
-    ::waitpid(monitor_, nullptr, 0);
-  }
+  stop(SIGTERM);
   std::error_code error;
   fs::remove_all(folder_, error);
+}
+
+int SmallSystem::stop(int signal) {
+  int status = 0;
+  if (monitor_ > 0) {
+    ::kill(monitor_, signal);
+    ::waitpid(monitor_, &status, 0);
+  }
+  monitor_ = -1;
+  return status;
 }
 
 fixture::Answer SmallSystem::ask(const std::string& model, fixture::Call call,
