@@ -18,6 +18,9 @@ namespace {
 
 constexpr int kControl = 3;
 constexpr int kManifestPatienceMs = 10'000;
+// A dying instance closes its socket, which asks for the next one, a moment before it is gone; with
+// much memory or many threads the moment is longer.
+constexpr int kEndMs = 2000;
 // The only flags that the filters let through.
 constexpr unsigned long kInstance = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                                     CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD;
@@ -46,17 +49,25 @@ Status become_instance(const Frame& frame, Fd control) {
   ::_exit(done ? 0 : 3);
 }
 
+// Waits for the end of the instance before, whose successor is asked for.
+bool ended(pid_t instance) {
+  const timespec pause{0, 100'000};
+  for (int i = 0; instance > 0 && ::waitpid(instance, nullptr, WNOHANG) == 0; ++i) {
+    if (i == kEndMs * 10) return false;
+    ::nanosleep(&pause, nullptr);
+  }
+  return true;
+}
+
 // Makes an instance with the control socket that came with the request.
-Status fork_instance(Program& program, const Frame& frame, control::Received& request,
-                     const control::Message& manifest) {
+Result<pid_t> fork_instance(Program& program, const Frame& frame, control::Received& request,
+                            const control::Message& manifest) {
   if (request.fds.size() != 1)
     return Error{Code::kInvalid, "a fork request came without a control socket"};
-  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-  }
   const long child = ::syscall(SYS_clone, kInstance, nullptr, nullptr, nullptr, 0);
   if (child == 0) run_instance(program, frame, std::move(request.fds[0]), manifest);
   if (child < 0) return errno_error("forking an instance");
-  return {};
+  return static_cast<pid_t>(child);
 }
 
 }  // namespace
@@ -78,13 +89,17 @@ int run_template(Program& program, const Frame& frame) {
              !control.send(control::make(control::Type::kReady, EnclaveId{manifest.enclave}))) {
     return 3;
   }
+  pid_t instance = -1;
   while (true) {
     auto received = control.receive(-1);
     if (!received) return received.error().code == Code::kPartitionFailed ? 0 : 3;
     if (received->type() == control::Type::kStop) return 0;
     if (received->type() != control::Type::kFork || !started) continue;
-    if (const Status forked = fork_instance(program, frame, *received, manifest); !forked)
-      log("{}", forked.error().text);
+    // It plays dead: it ends with this process, the first of its PID namespace's parent.
+    if (!ended(instance)) return 3;
+    const auto forked = fork_instance(program, frame, *received, manifest);
+    instance = forked ? *forked : -1;
+    if (!forked) log("{}", forked.error().text);
   }
 }
 

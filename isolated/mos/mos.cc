@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/mos/mos.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
@@ -44,7 +45,10 @@ Status Mos::run() {
     ::epoll_wait(events_.number(), events.data(), events.size(), kBeatMs);
     beat();
     TRY(take_from_monitor());
-    take_from_enclaves();
+    report_deaths();
+    // An enclave that talks without end is heard no faster than the monitor listens, or what the
+    // others have to say would be lost.
+    if (room(kBeatMs)) take_from_enclaves();
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
   }
@@ -124,6 +128,7 @@ void Mos::take_from_enclaves() {
 
 bool Mos::take_from(uint32_t id, const control::Socket& socket, bool instance) {
   for (int i = 0; i < 16; ++i) {
+    if (!room(0)) return true;
     const auto received = socket.poll();
     if (!received) return false;
     if (!*received) return true;
@@ -138,7 +143,21 @@ bool Mos::take_from(uint32_t id, const control::Socket& socket, bool instance) {
 }
 
 void Mos::report_death(uint32_t id) {
-  static_cast<void>(monitor_.send(control::make(Type::kDied, EnclaveId{id})));
+  enclaves_[id].death_to_report = true;
+  report_deaths();
+}
+
+void Mos::report_deaths() {
+  for (auto& [id, enclave] : enclaves_) {
+    if (enclave.death_to_report && room(0) &&
+        monitor_.send(control::make(Type::kDied, EnclaveId{id})))
+      enclave.death_to_report = false;
+  }
+}
+
+bool Mos::room(int patience_ms) const {
+  pollfd monitor{monitor_.fd(), POLLOUT, 0};
+  return ::poll(&monitor, 1, patience_ms) == 1;
 }
 
 }  // namespace casemate::mos

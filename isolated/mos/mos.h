@@ -30,6 +30,7 @@ class Mos final {
   struct Enclave {
     std::optional<control::Socket> process;  // the template
     std::optional<control::Socket> instance;
+    bool death_to_report = false;  // of an instance
     control::Message manifest;
   };
   Status watch(int fd) const;
@@ -40,7 +41,11 @@ class Mos final {
   void take_from_enclaves();
   // False when the socket is to be closed.
   bool take_from(uint32_t id, const control::Socket& socket, bool instance);
+  // The monitor is told as soon as it has room: a death that it does not hear of is never mended.
   void report_death(uint32_t id);
+  void report_deaths();
+  // True when the monitor can take a message, now or within `patience_ms`.
+  [[nodiscard]] bool room(int patience_ms) const;
   void beat();
 
   control::Socket monitor_;

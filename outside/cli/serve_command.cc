@@ -89,8 +89,9 @@ bool wait_for_end(const launch::RunningSystem& system, const sigset_t& signals) 
 }
 
 // The state once nothing is starting any more, or after kStartPatience. Fails when the monitor has
-// ended.
-Result<std::unique_ptr<operating::Reply>> wait_until_settled(const launch::RunningSystem& system) {
+// ended, or when a signal says stop.
+Result<std::unique_ptr<operating::Reply>> wait_until_settled(const launch::RunningSystem& system,
+                                                             const sigset_t& signals) {
   const Instant give_up = system_clock().now() + kStartPatience;
   const timespec pause{0, 10'000'000};
   while (true) {
@@ -100,7 +101,9 @@ Result<std::unique_ptr<operating::Reply>> wait_until_settled(const launch::Runni
       return Error{Code::kPlatform,
                    "the monitor ended while it was starting; its lines above say why"};
     }
-    ::nanosleep(&pause, nullptr);
+    const int signal = ::sigtimedwait(&signals, nullptr, &pause);
+    if (signal > 0 && signal != SIGCHLD)
+      return Error{Code::kCancelled, "stopped while it was starting"};
   }
 }
 
@@ -134,7 +137,7 @@ int serve(const Flags& flags, Streams streams) {
   };
   auto system = prepared();
   if (!system) return fail(system.error(), streams);
-  const auto status = wait_until_settled(*system);
+  const auto status = wait_until_settled(*system, signals);
   if (!status) return fail(status.error(), streams);
   if (const Status runs = gateway_runs(**status); !runs) {
     system->stop();

@@ -141,19 +141,14 @@ Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
                                            const GatewaySettings& gateway,
                                            const std::string& programs) {
   const std::string state = TRY(state_folder());
-  RunningSystem system;
-  system.run_ = std::format("{}/{}", TRY(run_folder()), ::getpid());
-  system.socket_ = system.run_ + "/operator";
-  const std::string images = system.run_ + "/images";
-  std::error_code error;
-  std::filesystem::remove_all(system.run_, error);  // of an earlier process with our id
-  if (::mkdir(system.run_.c_str(), 0700) != 0 || ::mkdir(images.c_str(), 0700) != 0)
-    return errno_error(std::format("making {}", system.run_));
+  RunningSystem system(TRY(RunPlace::make(TRY(run_folder()))));
+  system.socket_ = system.place_.socket();
   const Fd sealed = TRY(seal_description(description));
   const Fd operators = TRY(listen_for_operator(system.socket_));
   const Fd listener = TRY(listen_for_clients(gateway.listen));
   system.address_ = TRY(address_of(listener));
   const std::string program = programs + "/casemate-monitor";
+  const std::string images = system.place_.images();
   system.monitor_ = ::fork();
   if (system.monitor_ < 0) return errno_error("starting the monitor");
   if (system.monitor_ == 0) become_monitor(program, state, images, sealed, operators, listener);
@@ -162,7 +157,7 @@ Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
 
 RunningSystem::RunningSystem(RunningSystem&& other) noexcept
     : monitor_(std::exchange(other.monitor_, -1)),
-      run_(std::exchange(other.run_, {})),
+      place_(std::move(other.place_)),
       socket_(std::move(other.socket_)),
       address_(std::move(other.address_)) {}
 
@@ -183,8 +178,6 @@ RunningSystem::~RunningSystem() {
     stop();
     wait();
   }
-  std::error_code error;
-  if (!run_.empty()) std::filesystem::remove_all(run_, error);
 }
 
 }  // namespace casemate::launch

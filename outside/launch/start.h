@@ -11,17 +11,14 @@
 
 #include "base/fd.h"
 #include "outside/launch/operator.h"
+#include "outside/launch/run_place.h"
 #include "outside/launch/system_file.h"
 #include "wire/abi/system.h"
 
 namespace casemate::launch {
 
-struct Folders {
-  std::string state;  // survives: the development root's key
-  std::string run;    // of this run: the operator's socket
-};
-
-// $CASEMATE_STATE or a folder in the user's state folder; created for its owner only.
+// $CASEMATE_STATE or a folder in the user's state folder, created for its owner only: where the
+// development root's key survives.
 Result<std::string> state_folder();
 
 class RunningSystem final {
@@ -43,9 +40,9 @@ class RunningSystem final {
   void stop() const;
 
  private:
-  RunningSystem() = default;
+  explicit RunningSystem(RunPlace place) : place_(std::move(place)) {}
   pid_t monitor_ = -1;
-  std::string run_;
+  RunPlace place_;
   std::string socket_;
   std::string address_;
 };

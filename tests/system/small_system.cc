@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -158,6 +159,7 @@ void SmallSystem::start(const SystemDescription& description) {
   ASSERT_EQ(::fcntl(sealed.number(), F_ADD_SEALS, F_SEAL_WRITE), 0);
   monitor_ = ::fork();
   if (monitor_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // a test that is killed leaves nothing running
     const int from[] = {::fcntl(sealed.number(), F_DUPFD, 50),
                         ::fcntl(operators.number(), F_DUPFD, 50),
                         ::fcntl(drivers.number(), F_DUPFD, 50)};
@@ -181,12 +183,19 @@ void SmallSystem::connect() {
 }
 
 SmallSystem::~SmallSystem() {
-  if (monitor_ > 0) {
-    ::kill(monitor_, SIGTERM);
-    ::waitpid(monitor_, nullptr, 0);
-  }
+  stop(SIGTERM);
   std::error_code error;
   fs::remove_all(folder_, error);
+}
+
+int SmallSystem::stop(int signal) {
+  int status = 0;
+  if (monitor_ > 0) {
+    ::kill(monitor_, signal);
+    ::waitpid(monitor_, &status, 0);
+  }
+  monitor_ = -1;
+  return status;
 }
 
 fixture::Answer SmallSystem::ask(const std::string& model, fixture::Call call,

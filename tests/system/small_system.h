@@ -36,6 +36,9 @@ struct DriverSpec {
   std::string onnx;  // a path: becomes its model file
 };
 
+// Where the programs are: $CASEMATE_BUILD, or the build that this test belongs to.
+std::string build_folder();
+
 class SmallSystem final {
  public:
   // One driver and these models; `adjust` may change the description before it is started.
@@ -63,14 +66,19 @@ class SmallSystem final {
   bool started(const std::string& partition, uint32_t epoch, int within_ms = 5000);
   operating::Reply status();
   Status kill(const std::string& partition);
+  // Ends the monitor with that signal and waits for it; its status as of waitpid().
+  int stop(int signal);
+  // Connects to the driver again: an instance that ends takes its connection with it.
+  void connect();
   const operating::PartitionStatus partition(const std::string& name);
   const operating::EnclaveStatus enclave(const std::string& name);
   [[nodiscard]] const std::string& folder() const { return folder_; }
+  // The operator's.
+  [[nodiscard]] const std::string& socket() const { return socket_; }
   [[nodiscard]] pid_t monitor() const { return monitor_; }
 
  private:
   void start(const SystemDescription& description);
-  void connect();
   bool exchange(Bytes question, MutableBytes answer, int timeout_ms);
   std::string folder_;
   std::string socket_;

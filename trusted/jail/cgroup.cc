@@ -122,7 +122,8 @@ void remove_tree(const std::string& folder, int depth) {
   ::rmdir(folder.c_str());
 }
 
-// Groups of monitors that were killed before they could tidy up: ours are named after our process.
+// Groups of monitors that were killed before they could tidy up: ours are named after our process,
+// and one that has our number already was left by another process of that number.
 void sweep(const std::string& parent) {
   constexpr std::string_view kPrefix = "casemate-";
   constexpr int kDepth = 3;  // monitor, partition, enclave
@@ -131,7 +132,7 @@ void sweep(const std::string& parent) {
     const std::string_view name(entry->d_name);
     if (!name.starts_with(kPrefix)) continue;
     const auto pid = static_cast<pid_t>(std::atol(entry->d_name + kPrefix.size()));
-    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH)
+    if (pid > 0 && (pid == ::getpid() || (::kill(pid, 0) != 0 && errno == ESRCH)))
       remove_tree(parent + "/" + entry->d_name, kDepth);
   }
 }

@@ -38,7 +38,7 @@ class Lifecycle final {
   // It was ended on request: it restarts at once and nothing is counted.
   void ended_on_request() { state_ = State::kDown; }
   void refused() { state_ = State::kRefused; }
-  void given_up() { state_ = State::kGivenUp; }
+  void give_up() { state_ = State::kGivenUp; }
   void reset() { *this = Lifecycle(policy_); }
 
   [[nodiscard]] State state() const { return state_; }

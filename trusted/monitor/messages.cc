@@ -88,6 +88,7 @@ void Monitor::on_running(size_t e) {
   if (enclave.life.state() != State::kStarting || !ready(e)) return;
   const Instant now = clock_.now();
   enclave.life.running(now);
+  enclave.instance_lost = false;
   enclave.start_us = static_cast<uint64_t>((now - enclave.fork_at).count()) / 1000;
   enclave.code = Code::kOk;
   connect_streams(e);
@@ -96,12 +97,14 @@ void Monitor::on_running(size_t e) {
 
 void Monitor::on_died(size_t e) {
   Enclave& enclave = enclaves_[e];
-  if (enclave.life.state() != State::kStarting && enclave.life.state() != State::kRunning) return;
-  if (!ready(e)) return fail_enclave(e, "died while loading");
+  // An instance of an earlier template may be reported late; this one has none yet.
+  if (!ready(e)) return;
   revoke_streams(e, Code::kPartitionFailed, "it died");
+  if (!ready(e)) return;  // telling the others found its partition dead
   const Instant now = clock_.now();
   enclave.restart_at = enclave.life.failed(now);
   if (!enclave.restart_at) return fail_enclave(e, "died");
+  enclave.instance_lost = true;
   log("enclave {}: its instance died; a fresh one comes from the template", name(e));
 }
 

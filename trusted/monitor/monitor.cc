@@ -60,18 +60,17 @@ Status Monitor::run() {
 }
 
 int Monitor::milliseconds_to_next(Instant now) const {
-  Instant next = hang_check_at_;
+  Instant next = std::max(hang_check_at_, now);
+  // What is due and was not done waits for something else, whose event will wake us.
+  const auto consider = [&](const std::optional<Instant>& at) {
+    if (at && *at > now) next = std::min(next, *at);
+  };
   for (const Partition& p : partitions_) {
-    if (p.restart_at) next = std::min(next, *p.restart_at);
-    if (p.prepare_at) next = std::min(next, *p.prepare_at);
+    consider(p.restart_at);
+    consider(p.prepare_at);
   }
-  for (const Enclave& e : enclaves_) {
-    if (e.restart_at) next = std::min(next, *e.restart_at);
-  }
-  // What is due and cannot be done yet, for example while the dead are being buried, is looked at
-  // again in a millisecond.
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
-  return static_cast<int>(std::max<int64_t>(1, left));
+  for (const Enclave& e : enclaves_) consider(e.restart_at);
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next - now).count());
 }
 
 void Monitor::wait_for_events() {

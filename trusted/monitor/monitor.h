@@ -56,6 +56,7 @@ class Monitor final {
   struct Enclave {
     explicit Enclave(RestartPolicy policy) : life(policy) {}
     Lifecycle life;
+    bool instance_lost = false;  // and counted; the template may die of the same cause
     std::optional<Instant> restart_at;
     Instant fork_at{};
     uint64_t start_us = 0;

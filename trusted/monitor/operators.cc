@@ -96,7 +96,7 @@ void Monitor::serve_operator() {
   Request request;
   pollfd ready{client.number(), POLLIN, 0};
   if (::poll(&ready, 1, kPatienceMs) != 1 ||
-      ::recv(client.number(), &request, sizeof request, MSG_DONTWAIT) !=
+      ::recv(client.number(), &request, sizeof request, MSG_DONTWAIT | MSG_TRUNC) !=
           static_cast<ssize_t>(sizeof request)) {
     return;
   }

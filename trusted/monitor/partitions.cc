@@ -34,6 +34,7 @@ void Monitor::start_partition(size_t p) {
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition != p || !startable(e)) continue;
     enclaves_[e].restart_at.reset();
+    enclaves_[e].instance_lost = false;
     enclaves_[e].life.starting(now);
     const auto found = partition.active->templates.find(e);
     if (found != partition.active->templates.end() && !found->second.ready)
@@ -44,7 +45,8 @@ void Monitor::start_partition(size_t p) {
 }
 
 void Monitor::end_active(size_t p) {
-  Partition& partition = partitions_[p];
+  // Taken out first: nobody may be told anything through it any more, or fail it again.
+  auto tree = std::exchange(partitions_[p].active, std::nullopt);
   // Proceed before anything else: survivors must find the memory gone, not half-written.
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition != p) continue;
@@ -52,8 +54,7 @@ void Monitor::end_active(size_t p) {
     enclaves_[e].restart_at.reset();
     if (startable(e)) enclaves_[e].life.ended_on_request();
   }
-  if (!partition.active) return;
-  bury(p, *std::exchange(partition.active, std::nullopt));
+  if (tree) bury(p, *std::move(tree));
 }
 
 void Monitor::fail_partition(size_t p, std::string_view why, Cause cause) {
@@ -81,7 +82,7 @@ void Monitor::fail_partition(size_t p, std::string_view why, Cause cause) {
       name, why);
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition != p || !startable(e)) continue;
-    enclaves_[e].life.given_up();
+    enclaves_[e].life.give_up();
     enclaves_[e].code = Code::kUnavailable;
     enclaves_[e].reason = Text<256>::from("its partition failed too often in a row");
     revoke_streams(e, Code::kUnavailable, enclaves_[e].reason.view());
@@ -90,6 +91,7 @@ void Monitor::fail_partition(size_t p, std::string_view why, Cause cause) {
 
 void Monitor::start_enclave(size_t e) {
   enclaves_[e].restart_at.reset();
+  enclaves_[e].instance_lost = false;
   enclaves_[e].life.starting(clock_.now());
   const size_t p = description().enclaves[e].partition;
   if (const Status added = add_template(*partitions_[p].active, e); !added)
@@ -100,12 +102,17 @@ void Monitor::fail_enclave(size_t e, std::string_view why) {
   Enclave& enclave = enclaves_[e];
   const size_t p = description().enclaves[e].partition;
   revoke_streams(e, Code::kPartitionFailed, "it failed");
-  if (auto& tree = partitions_[p].active; tree) {
-    tree->kill(e);
-    tree->templates.erase(e);
-  }
+  auto& tree = partitions_[p].active;
+  if (!tree) return;  // found dead by that
+  tree->kill(e);
+  tree->templates.erase(e);
   const Instant now = clock_.now();
-  enclave.restart_at = enclave.life.failed(now);
+  // A template takes its instance along, whose end was heard of first and has been counted.
+  if (!std::exchange(enclave.instance_lost, false)) {
+    enclave.restart_at = enclave.life.failed(now);
+  } else {
+    enclave.restart_at = std::max(enclave.restart_at.value_or(now), now);
+  }
   if (enclave.restart_at) {
     log("enclave {}: {}; starting again in {} ms", name(e), why,
         microseconds(*enclave.restart_at - now) / 1000);
@@ -169,6 +176,13 @@ void Monitor::start_due(Instant now) {
 }
 
 void Monitor::look_for_hangs(Instant now) {
+  for (size_t e = 0; e < enclaves_.size(); ++e) {
+    const PartitionDescription& partition =
+        description().partitions[description().enclaves[e].partition];
+    if (ready(e) && enclaves_[e].life.state() == State::kStarting &&
+        now - enclaves_[e].fork_at >= std::chrono::milliseconds(partition.hang_ms))
+      fail_enclave(e, "its template makes no instance");
+  }
   for (size_t p = 0; p < partitions_.size(); ++p) {
     Partition& partition = partitions_[p];
     const auto patience = std::chrono::milliseconds(description().partitions[p].hang_ms);

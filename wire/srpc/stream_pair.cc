@@ -89,12 +89,18 @@ Result<StreamEnd> StreamPair::callee_end() const {
 void StreamPair::revoke() {
   if (revoked_) return;
   revoked_ = true;
+  // Bulk memory first: who learns from a poisoned ring that the other side has failed must find
+  // nothing of it any more.
+  const auto shrink = [](const Fd& fd) {
+    if (fd.valid()) [[maybe_unused]]
+      const int shrunk = ::ftruncate(fd.number(), 0);
+  };
+  shrink(bulk_in_);
+  shrink(bulk_out_);
   ring::poison(requests_memory_.bytes());
   ring::poison(replies_memory_.bytes());
-  for (const Fd* fd : {&requests_, &replies_, &bulk_in_, &bulk_out_}) {
-    if (fd->valid()) [[maybe_unused]]
-      const int shrunk = ::ftruncate(fd->number(), 0);
-  }
+  shrink(requests_);
+  shrink(replies_);
   if (bell_.valid()) {
     const uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(bell_.number(), &one, sizeof one);
