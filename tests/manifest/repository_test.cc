@@ -63,10 +63,10 @@ TEST_F(Repository, passes_over_what_holds_no_model) {
 TEST_F(Repository, that_is_not_there_is_refused) {
   const auto models = scan_repository(at("nowhere"));
   ASSERT_FALSE(models);
-  EXPECT_EQ(found.error().text,
+  EXPECT_EQ(models.error().text,
             "model repository " + at("nowhere") +
                 ": No such file or directory; --models or the system file's 'repository' names it");
-  EXPECT_EQ(found.error().code, Code::kNotFound);
+  EXPECT_EQ(models.error().code, Code::kNotFound);
 }
 
 TEST_F(Repository, that_is_a_file_is_refused) {

@@ -83,7 +83,7 @@ TEST_P(SystemFileOfOurs, is_accepted_up_to_the_monitors_check) {
   const auto models = launch::scan_repository(kSource + "/" + file->repository);
   ASSERT_TRUE(models) << models.error().text;
   const Scratch scratch;
-  const auto description = launch::describe(*file, *models, scratch.programs());
+  const auto description = launch::describe(*file, models->models, scratch.programs());
   ASSERT_TRUE(description) << description.error().text;
   const Status sound = check_description(**description);
   EXPECT_TRUE(sound) << refusal(sound);
