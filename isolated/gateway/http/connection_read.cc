@@ -116,12 +116,11 @@ Connection::Step Connection::begin_request(RequestHead head, std::string_view bl
   head_only_ = head_.method == Method::kHead;
   body_left_ = head_.content_length.value_or(0);
   const HttpLimits& limits = server_.limits_;
-  std::optional<Refusal> refusal = server_.service_.admit(head_.method, head_.target);
-  bool framed = true;  // we know where the next request starts
-  if (!refusal && head_.method == Method::kPost && !head_.content_length && !head_.chunked) {
-    refusal = {.status = 411, .text = "a POST needs a Content-Length, 0 included"};
-    framed = false;
-  } else if (!refusal && body_left_ > limits.body_bytes) {
+  const bool announced = head_.content_length || head_.chunked;
+  std::optional<Refusal> refusal = server_.service_.admit(head_.method, head_.target, announced);
+  // Behind a refused POST that announces no body there may be one all the same.
+  const bool framed = announced || head_.method != Method::kPost;
+  if (!refusal && body_left_ > limits.body_bytes) {
     refusal = {.status = 413,
                .text = std::format("the body has {} bytes, the limit is {}", body_left_,
                                    limits.body_bytes)};

@@ -74,9 +74,16 @@ TEST(Framing, a_large_body_comes_back_whole) {
   EXPECT_EQ(server.counters().buffered_bytes, 0u);
 }
 
-TEST(Framing, a_post_without_a_length_is_refused) {
+TEST(Framing, a_post_without_a_length_has_no_body) {
   EchoServer server;
-  expect(server, "POST /echo HTTP/1.1\r\nHost: h\r\n\r\n", 411, false);
+  expect(server, "POST /echo HTTP/1.1\r\nHost: h\r\n\r\n", 200, true);
+}
+
+TEST(Framing, a_post_without_a_length_ends_the_connection_when_it_is_refused) {
+  EchoServer server;
+  expect(server, "POST /needy HTTP/1.1\r\nHost: h\r\n\r\n", 411, false);
+  expect(server, "POST /refused HTTP/1.1\r\nHost: h\r\n\r\n", 404, false);
+  expect(server, "GET /refused HTTP/1.1\r\nHost: h\r\n\r\n", 404, true);
 }
 
 TEST(Framing, two_ways_to_say_the_length_are_refused) {

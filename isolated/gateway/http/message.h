@@ -58,8 +58,10 @@ struct Response {
 
 class Service {
  public:
-  // The head is in, the body is not. What is refused here costs no memory.
-  virtual std::optional<Refusal> admit(Method method, std::string_view target) = 0;
+  // The head is in, the body is not; `announced` says whether the head speaks of one. Without that
+  // a request has no body (RFC 9112, section 6.3), which a service may refuse. What is refused here
+  // costs no memory.
+  virtual std::optional<Refusal> admit(Method method, std::string_view target, bool announced) = 0;
   // To be answered exactly once, now or later, by Server::answer(call, ...), unless cancelled()
   // comes first.
   virtual void serve(CallId call, Request request) = 0;

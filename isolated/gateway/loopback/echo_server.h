@@ -3,7 +3,7 @@
 // EchoServer: a Server on a loopback port whose service answers with the body it got.
 //
 //   /echo   the body        /hold   waits for release()        /refused   404 before the body
-//   /big    `big_bytes` of 'z'
+//   /big    `big_bytes` of 'z'                                 /needy     411 without a length
 //
 //   Owns     everything, the thread included.
 //   Threads  the constructor's thread is the client's.
@@ -60,10 +60,11 @@ class EchoServer final : private Service {
     const Bytes body = bytes_of(text);
     server_->answer(call, Response{.content_type = "text/plain", .body = {&body, 1}});
   }
-  std::optional<Refusal> admit(Method method, std::string_view target) override {
+  std::optional<Refusal> admit(Method method, std::string_view target, bool announced) override {
     if (method != Method::kGet && method != Method::kPost)
       return Refusal{.status = 405, .text = "no such method", .allow = "GET, POST"};
     if (target.starts_with("/refused")) return Refusal{.status = 404, .text = "not here"};
+    if (target == "/needy" && !announced) return Refusal{.status = 411, .text = "how long is it?"};
     return std::nullopt;
   }
   void serve(CallId call, Request request) override {

@@ -28,11 +28,14 @@ std::string config_type(ElementType type) {
 }
 
 // In a configuration, dims leave out the batch.
-void write_config_ports(JsonWriter& json, std::span<const PortDescription> ports, bool batched) {
+void write_config_ports(JsonWriter& json, std::span<const PortDescription> ports, bool batched,
+                        bool input) {
   json.open('[');
   for (const PortDescription& port : ports) {
     json.open('{').key("name").text(port.name.view());
-    json.key("data_type").text(config_type(port.element_type())).key("dims").open('[');
+    json.key("data_type").text(config_type(port.element_type()));
+    if (input) json.key("format").text("FORMAT_NONE");
+    json.key("dims").open('[');
     const Shape shape = port.shape();
     for (const int64_t extent : shape.dims().subspan(batched && shape.rank() > 0 ? 1 : 0))
       json.number(extent);
@@ -61,9 +64,16 @@ void write_statistics(JsonWriter& json, const StatisticsEntry& entry) {
   write_timed(json, "cache_hit", {});
   write_timed(json, "cache_miss", {});
   json.close('}');
-  json.key("batch_stats").open('[').close(']');
-  json.key("memory_usage").open('[').close(']');
-  json.close('}');
+  json.key("response_stats").open('{').close('}');  // of models with many answers to a request
+  json.key("batch_stats").open('[');
+  for (const auto& [size, batch] : s.batches) {
+    json.open('{').key("batch_size").number(size);
+    write_timed(json, "compute_input", batch.compute_input);
+    write_timed(json, "compute_infer", batch.compute_infer);
+    write_timed(json, "compute_output", batch.compute_output);
+    json.close('}');
+  }
+  json.close(']').key("memory_usage").open('[').close(']').close('}');
 }
 
 }  // namespace
@@ -106,10 +116,12 @@ std::string config_document(const ModelLabel& model, const ModelDescription& des
   json.open('{').key("name").text(model.name).key("platform").text("onnx_onnxv1");
   json.key("backend").text("casemate").key("max_batch_size").number(description.batch_max);
   json.key("input");
-  write_config_ports(json, std::span(description.inputs).first(description.input_count), batched);
+  write_config_ports(json, std::span(description.inputs).first(description.input_count), batched,
+                     true);
   json.key("output");
-  write_config_ports(json, std::span(description.outputs).first(description.output_count), batched);
-  json.close('}');
+  write_config_ports(json, std::span(description.outputs).first(description.output_count), batched,
+                     false);
+  json.key("default_model_filename").text("model.onnx").close('}');
   return out;
 }
 

@@ -9,6 +9,7 @@
 //   Fails    only read_index_filter(), with kInvalid.
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,10 +32,24 @@ struct Statistics {
       ns += nanoseconds;
     }
   };
+  // Of the executions with one batch size.
+  struct Batch {
+    Timed compute_input, compute_infer, compute_output;
+  };
+  // Clients choose batch sizes; this many are told apart, first come, first served.
+  static constexpr size_t kBatchSizes = 64;
+
+  // nullptr for a size that comes too late to be told apart.
+  Batch* batch(uint64_t size) {
+    if (batches.size() >= kBatchSizes && !batches.contains(size)) return nullptr;
+    return &batches[size];
+  }
+
   uint64_t last_inference_ms = 0;  // since 1970
   uint64_t inference_count = 0;    // a batch of n counts n
   uint64_t execution_count = 0;
   Timed success, fail, queue, compute_input, compute_infer, compute_output;
+  std::map<uint64_t, Batch> batches;
   // Failures by Triton's reasons: REJECTED (queue full or timed out in it), CANCELED (by the
   // client), BACKEND (in the model), OTHER.
   uint64_t rejected = 0, cancelled = 0, backend_failed = 0, other_failed = 0;

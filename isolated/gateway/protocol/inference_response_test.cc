@@ -172,10 +172,12 @@ TEST(Documents, metadata_names_what_a_client_needs) {
             R"("inputs":[{"name":"x\"","datatype":"UINT8","shape":[-1,28,28]}],)"
             R"("outputs":[{"name":"y","datatype":"FP32","shape":[-1,10]}],)"
             R"("properties":{"labels":"0,1"}})");
-  EXPECT_EQ(config_document({"m", "3"}, model),
-            R"({"name":"m","platform":"onnx_onnxv1","backend":"casemate","max_batch_size":8,)"
-            R"("input":[{"name":"x\"","data_type":"TYPE_UINT8","dims":[28,28]}],)"
-            R"("output":[{"name":"y","data_type":"TYPE_FP32","dims":[10]}]})");
+  EXPECT_EQ(
+      config_document({"m", "3"}, model),
+      R"({"name":"m","platform":"onnx_onnxv1","backend":"casemate","max_batch_size":8,)"
+      R"("input":[{"name":"x\"","data_type":"TYPE_UINT8","format":"FORMAT_NONE","dims":[28,28]}],)"
+      R"("output":[{"name":"y","data_type":"TYPE_FP32","dims":[10]}],)"
+      R"("default_model_filename":"model.onnx"})");
 }
 
 TEST(Documents, an_error_is_json_whatever_its_text_holds) {

@@ -269,6 +269,12 @@ void Model::complete(Seat& seat, Channel::Completion& completion) {
     statistics_.queue.add(ns(inference->started - inference->arrived));
     statistics_.compute_input.add(ns(inference->input));
     statistics_.compute_infer.add(completion.compute_ns);
+    Statistics::Batch* batch =
+        inference->abandoned ? nullptr : statistics_.batch(inference->request.batch);
+    if (batch != nullptr) {
+      batch->compute_input.add(ns(inference->input));
+      batch->compute_infer.add(completion.compute_ns);
+    }
     answer(std::move(inference), Answering::Outcome{completion.outputs, completion.compute_ns});
   } else {
     if (!inference->abandoned) ++statistics_.backend_failed;

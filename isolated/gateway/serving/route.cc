@@ -66,6 +66,9 @@ struct Named {
   Method method;
 };
 
+// Any method will do: whichever it is, the answer says why there is nothing.
+Named absent(Endpoint endpoint) { return {"", endpoint, Method::kOther}; }
+
 using enum Endpoint;
 constexpr std::array kModelVerbs = std::to_array<Named>({
     {"infer", kModelInfer, Method::kPost},
@@ -86,6 +89,7 @@ std::optional<Named> match_model(const Segments& s, Route& route) {
     verb = 5;
   }
   if (s.count == verb) return Named{"", kModelMetadata, Method::kGet};
+  if (s.count == verb + 2 && s[verb] == "trace" && s[verb + 1] == "setting") return absent(kTrace);
   if (s.count != verb + 1) return std::nullopt;
   for (const Named& named : kModelVerbs)
     if (named.text == s[verb]) return named;
@@ -101,6 +105,9 @@ std::optional<Named> match(const Segments& s, Route& route) {
   if (s.count == 3 && s[1] == "health" && s[2] == "ready") return Named{"", kReady, Method::kGet};
   if (s.count == 3 && s[1] == "casemate" && s[2] == "evidence")
     return Named{"", kEvidence, Method::kGet};
+  if (s[1] == "systemsharedmemory" || s[1] == "cudasharedmemory") return absent(kSharedMemory);
+  if (s.count == 3 && s[1] == "trace" && s[2] == "setting") return absent(kTrace);
+  if (s.count == 2 && s[1] == "logging") return absent(kLogging);
   if (s[1] != "repository") return std::nullopt;
   if (s.count == 3 && s[2] == "index") return Named{"", kIndex, Method::kPost};
   if (s.count == 5 && s[2] == "models") {
@@ -134,7 +141,7 @@ std::expected<Route, Refusal> route(Method method, std::string_view target) {
   if (!segments) return std::unexpected(segments.error());
   const auto named = match(*segments, route);
   if (!named) return std::unexpected(not_found());
-  if (named->method != method) {
+  if (named->method != Method::kOther && named->method != method) {
     const bool get = named->method == Method::kGet;
     return std::unexpected(Refusal{.status = 405,
                                    .text = get ? "this path takes GET" : "this path takes POST",

@@ -33,6 +33,10 @@ enum class Endpoint : uint8_t {
   kUnload,
   kMetrics,
   kEvidence,
+  // Extensions that stock clients know and that are not offered.
+  kSharedMemory,
+  kTrace,
+  kLogging,
 };
 
 struct Route {

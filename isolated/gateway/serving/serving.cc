@@ -2,6 +2,7 @@
 #include "isolated/gateway/serving/serving.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -16,6 +17,26 @@ constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=ut
 Refusal refusal_of(const Error& error) {
   const uint16_t status = status_of(error.code);
   return {.status = status, .text = error.text, .retry_after_s = status == 503 ? 1u : 0u};
+}
+
+// Why an endpoint that stock clients know does nothing here; nullptr for one that does something.
+const char* why_absent(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::kLoad:
+    case Endpoint::kUnload:
+      return "models are fixed when the gateway starts, since their measurements are part of the "
+             "evidence; change the configuration and start it again";
+    case Endpoint::kSharedMemory:
+      return "shared memory is not offered, since a client's memory lies outside the wall; send "
+             "tensors in the request";
+    case Endpoint::kTrace:
+      return "traces are not offered, since they would carry requests out of the wall; GET "
+             "/v2/models/stats and GET /metrics have times and counts";
+    case Endpoint::kLogging:
+      return "log settings are not offered: nothing that a client sends is logged";
+    default:
+      return nullptr;
+  }
 }
 
 ModelLabel label_of(const Model& model) { return {model.name(), model.version()}; }
@@ -63,15 +84,14 @@ void Serving::send(CallId call, std::string_view body, std::string_view type) {
 
 void Serving::send(CallId call, const Error& error) { server_->answer(call, refusal_of(error)); }
 
-std::optional<Refusal> Serving::admit(Method method, std::string_view target) {
+std::optional<Refusal> Serving::admit(Method method, std::string_view target, bool announced) {
   const auto asked = route(method, target);
   if (!asked) return asked.error();
-  if (asked->endpoint == Endpoint::kLoad || asked->endpoint == Endpoint::kUnload)
-    return Refusal{.status = 501,
-                   .text =
-                       "models are fixed when the gateway starts, since their measurements are "
-                       "part of the evidence; change the configuration and start it again"};
+  if (const char* why = why_absent(asked->endpoint)) return Refusal{.status = 501, .text = why};
   if (asked->endpoint != Endpoint::kModelInfer) return std::nullopt;
+  // An index may be asked for with no body and so no length, as stock clients do; this may not.
+  if (!announced)
+    return Refusal{.status = 411, .text = "an inference needs a Content-Length or chunks"};
   const auto model = models_.find(asked->model, asked->version);
   if (!model) return refusal_of(model.error());
   if (const auto admitted = (*model)->admits(); !admitted) {
@@ -110,8 +130,16 @@ void Serving::serve_model(CallId call, const Route& route, Request request) {
   const auto found = models_.find(route.model, route.version);
   if (!found) return send(call, found.error());
   Model& model = **found;
-  if (route.endpoint == Endpoint::kModelStatistics)
-    return statistics(call, std::span<Model* const>(&*found, 1));
+  if (route.endpoint == Endpoint::kModelStatistics) {
+    // Without a version all of them are meant.
+    const auto all = models_.models();
+    const auto same = [&](const Model* m) {
+      return route.version.empty() ? m->name() == model.name() : m == &model;
+    };
+    std::vector<Model*> asked;
+    std::ranges::copy_if(all, std::back_inserter(asked), same);
+    return statistics(call, asked);
+  }
   if (route.endpoint == Endpoint::kModelReady) {
     if (!model.available()) return send(call, unavailable(model));
     return send(call, "{\"ready\":true}");
@@ -173,7 +201,10 @@ void Serving::answered(Model& model, Inference& inference, const Result<Outcome>
   }
   server_->answer(inference.call, response);
   const Instant ended = loop_.clock().now();
-  statistics.compute_output.add(static_cast<uint64_t>((ended - began).count()));
+  const auto writing = static_cast<uint64_t>((ended - began).count());
+  statistics.compute_output.add(writing);
+  if (Statistics::Batch* batch = statistics.batch(inference.request.batch))
+    batch->compute_output.add(writing);
   statistics.success.add(static_cast<uint64_t>((ended - inference.arrived).count()));
   statistics.last_inference_ms = static_cast<uint64_t>(loop_.clock().unix_seconds()) * 1000;
 }

@@ -43,7 +43,7 @@ class Serving final : public Service, private Answering {
   // A model that fails later makes only itself unready.
   [[nodiscard]] bool ready() const;
 
-  std::optional<Refusal> admit(Method method, std::string_view target) override;
+  std::optional<Refusal> admit(Method method, std::string_view target, bool announced) override;
   void serve(CallId call, Request request) override;
   void cancelled(CallId call) override { models_.cancel(call); }
 
