@@ -6,6 +6,7 @@
 #include <format>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "outside/cli/commands.h"
 #include "outside/cli/status_table.h"
 #include "outside/launch/describe.h"
@@ -28,6 +29,7 @@ struct Flags {
 // A model that takes longer to compile goes on in the background; the table says that it is
 // starting.
 constexpr auto kStartPatience = std::chrono::seconds(60);
+constexpr size_t kWarningMax = 1000;
 
 Result<launch::SystemFile> settings_of(const Flags& flags) {
   launch::SystemFile file;
@@ -109,8 +111,10 @@ int serve(const Flags& flags, Streams streams) {
   const auto prepared = [&]() -> Result<launch::RunningSystem> {
     const launch::SystemFile file = TRY(settings_of(flags));
     const std::string programs = TRY(launch::program_folder());
-    const auto models = TRY(launch::scan_repository(file.repository));
-    const auto description = TRY(launch::describe(file, models, programs));
+    const auto repository = TRY(launch::scan_repository(file.repository));
+    for (const std::string& warning : repository.warnings)
+      streams.err << "casemate: warning: " << printable(warning, kWarningMax) << "\n";
+    const auto description = TRY(launch::describe(file, repository.models, programs));
     return launch::RunningSystem::start(*description, file.gateway, programs);
   };
   auto system = prepared();

@@ -7,6 +7,7 @@
 #include <format>
 
 #include "base/limits.h"
+#include "outside/launch/model_config.h"
 
 namespace casemate::launch {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kModelFile = "model.onnx";
+constexpr const char* kConfigFile = "config.pbtxt";
 // model.onnx and the files its external data are in.
 constexpr size_t kFilesPerModel = 64;
 
@@ -58,6 +60,17 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
   return files;
 }
 
+// 0 when there is none.
+uint32_t highest_version(const fs::path& folder) {
+  std::error_code error;
+  uint32_t version = 0;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->is_directory(error))
+      version = std::max(version, version_of(it->path().filename().string()));
+  }
+  return version;
+}
+
 Result<ModelFiles> model_in(const fs::path& folder) {
   ModelFiles model;
   model.name = folder.filename().string();
@@ -67,11 +80,7 @@ Result<ModelFiles> model_in(const fs::path& folder) {
         std::format("model folder '{}': names have at most {} letters, digits, '-', '_', '.'",
                     model.name, limits::kName - 1)};
   }
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (it->is_directory(error))
-      model.version = std::max(model.version, version_of(it->path().filename().string()));
-  }
+  model.version = highest_version(folder);
   if (model.version == 0) {
     return Error{Code::kNotFound,
                  std::format("model '{}': no version folder (1, 2, ...) with a {} is in {}",
@@ -79,20 +88,32 @@ Result<ModelFiles> model_in(const fs::path& folder) {
   }
   const fs::path versioned = folder / std::to_string(model.version);
   model.files = TRY(files_of(versioned));
+  std::error_code error;
   model.folder = fs::absolute(versioned, error).lexically_normal().string();
   return model;
 }
 
 }  // namespace
 
-Result<std::vector<ModelFiles>> scan_repository(const std::string& folder) {
+Result<Repository> scan_repository(const std::string& folder) {
   std::error_code error;
-  std::vector<ModelFiles> models;
+  Repository found;
+  auto& models = found.models;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    // Folders without any version, such as one of pictures, are no models.
     if (!it->is_directory(error) || it->path().filename().string().starts_with('.')) continue;
+    const fs::path config = it->path() / kConfigFile;
+    const bool configured = fs::exists(config, error);
     auto model = model_in(it->path());
-    if (!model && model.error().code == Code::kNotFound) continue;
+    if (!model && model.error().code == Code::kNotFound) {
+      // A folder with neither version nor configuration, such as one of pictures, is no model.
+      if (configured || highest_version(it->path()) != 0)
+        found.warnings.push_back("not served: " + model.error().text);
+      continue;
+    }
+    if (model && configured) {
+      const std::string warning = config_warning(config.string());
+      if (!warning.empty()) found.warnings.push_back(warning);
+    }
     models.push_back(TRY(std::move(model)));
   }
   if (error)
@@ -102,7 +123,8 @@ Result<std::vector<ModelFiles>> scan_repository(const std::string& folder) {
                                               folder, kModelFile)};
   }
   std::ranges::sort(models, {}, &ModelFiles::name);
-  return models;
+  std::ranges::sort(found.warnings);
+  return found;
 }
 
 }  // namespace casemate::launch

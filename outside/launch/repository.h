@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Repository: a folder of models in Triton's layout:  <repository>/<model>/<version>/model.onnx
-// [external data ...]
+// Repository: a folder of models in Triton's layout:
+//
+//   <repository>/<model>/<version>/model.onnx [external data ...]
+//   <repository>/<model>/config.pbtxt            optional
 //
 // Version folders are decimal numbers without a leading zero; others are passed over, as Triton
-// does. Without a policy the highest version is served.
+// does. Without a policy the highest version is served. What a model takes and gives is said by its
+// ONNX file alone; what a configuration says beside that, and which folders hold no model that can
+// be served, is told in the warnings.
 //
 //   Owns     paths.
 //   Threads  values.
@@ -25,7 +29,11 @@ struct ModelFiles {
   std::vector<std::string> files;  // names in the folder; model.onnx first
 };
 
-// The highest version of every model, sorted by name.
-Result<std::vector<ModelFiles>> scan_repository(const std::string& folder);
+struct Repository {
+  std::vector<ModelFiles> models;     // the highest version of each, sorted by name
+  std::vector<std::string> warnings;  // one line each, for the operator
+};
+
+Result<Repository> scan_repository(const std::string& folder);
 
 }  // namespace casemate::launch
