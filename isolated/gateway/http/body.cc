@@ -7,7 +7,7 @@ namespace casemate::gateway {
 namespace {
 
 // What an announced length is believed at first: every small request is one allocation.
-constexpr uint64_t kFirst = 64 << 10;
+constexpr uint64_t kFirst = Budget::kSmall;
 // Growth by 4 copies a third of the bytes a second time, by 2 all of them.
 constexpr uint64_t kFactor = 4;
 
@@ -17,7 +17,8 @@ bool Body::grow() {
   uint64_t want = std::max(capacity_ * kFactor, kFirst);
   if (expected_ > size_) want = std::min(want, expected_);
   want = std::min(want, limit_);
-  if (budget_ == nullptr || want <= size_ || !share_.take(*budget_, want - capacity_)) return false;
+  if (budget_ == nullptr || want <= size_ || !share_.take(*budget_, want - capacity_, want))
+    return false;
   auto* grown = new (std::nothrow) uint8_t[want];
   if (grown == nullptr) return false;
   std::copy_n(data_.get(), size_, grown);

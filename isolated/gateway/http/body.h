@@ -18,24 +18,31 @@
 
 namespace casemate::gateway {
 
-// Bytes that may be held for all clients together.
+// Bytes that may be held for all clients together. An eighth is kept for what is small, so that a
+// few clients with large bodies that never end do not keep everybody else out.
 class Budget final {
  public:
-  explicit Budget(uint64_t limit) : limit_(limit) {}
+  static constexpr uint64_t kSmall = 64 << 10;
+  explicit Budget(uint64_t limit) : limit_(limit), limit_large_(limit - limit / 8) {}
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 
-  bool take(uint64_t bytes) {
-    if (!admits(bytes)) return false;
+  // `whole` is the size of what they are a part of.
+  bool take(uint64_t bytes, uint64_t whole) {
+    if (!admits(bytes, whole)) return false;
     used_ += bytes;
     return true;
   }
   void give(uint64_t bytes) { used_ -= bytes; }
-  [[nodiscard]] bool admits(uint64_t bytes) const { return bytes <= limit_ - used_; }
+  [[nodiscard]] bool admits(uint64_t bytes, uint64_t whole) const {
+    const uint64_t limit = whole > kSmall ? limit_large_ : limit_;
+    return used_ <= limit && bytes <= limit - used_;
+  }
   [[nodiscard]] uint64_t used() const { return used_; }
 
  private:
   uint64_t limit_;
+  uint64_t limit_large_;
   uint64_t used_ = 0;
 };
 
@@ -52,8 +59,8 @@ class Share final {
     if (budget_ != nullptr) budget_->give(bytes_);
   }
   // Adds to what is held. Requires: always the same budget.
-  bool take(Budget& budget, uint64_t bytes) {
-    if (!budget.take(bytes)) return false;
+  bool take(Budget& budget, uint64_t bytes, uint64_t whole) {
+    if (!budget.take(bytes, whole)) return false;
     budget_ = &budget;
     bytes_ += bytes;
     return true;
@@ -92,7 +99,7 @@ class Body final {
     size_ = capacity_ = 0;
   }
   // Takes from the same budget, for what is derived from this body.
-  bool take_also(uint64_t bytes) { return share_.take(*budget_, bytes); }
+  bool take_also(uint64_t bytes) { return share_.take(*budget_, bytes, bytes); }
   [[nodiscard]] bool full() const { return size_ == limit_; }
 
  private:

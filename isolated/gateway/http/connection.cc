@@ -248,7 +248,7 @@ bool Connection::send_piece(Bytes piece) {
     if (flushed == TlsStream::State::kWaitWrite) break;
   }
   if (piece.empty() || phase_ != Phase::kSending) return piece.empty();
-  if (!rest_share_.take(server_.budget_, piece.size())) {
+  if (!rest_share_.take(server_.budget_, piece.size(), piece.size())) {
     phase_ = Phase::kGone;
     return false;
   }

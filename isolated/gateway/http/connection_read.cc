@@ -124,7 +124,7 @@ Connection::Step Connection::begin_request(RequestHead head, std::string_view bl
     refusal = {.status = 413,
                .text = std::format("the body has {} bytes, the limit is {}", body_left_,
                                    limits.body_bytes)};
-  } else if (!refusal && body_left_ > 0 && !server_.budget_.admits(body_left_)) {
+  } else if (!refusal && body_left_ > 0 && !server_.budget_.admits(body_left_, body_left_)) {
     refusal = full(limits);
   }
   if (refusal) {

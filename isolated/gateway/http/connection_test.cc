@@ -260,6 +260,20 @@ TEST(Many, bodies_are_bounded_together) {
   EXPECT_EQ(second.exchange(post("/echo", std::string(60'000, 'b')))->status, 200);
 }
 
+TEST(Many, large_bodies_that_never_end_leave_room_for_small_requests) {
+  HttpLimits limits;
+  limits.buffered_bytes = 1 << 20;
+  EchoServer server(limits);
+  TlsClient hoarder(server.port());
+  ASSERT_TRUE(hoarder.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n" +
+                           std::string(899'999, 'a')));
+  EXPECT_TRUE(soon([&] { return server.counters().buffered_bytes >= 899'999; }));
+  TlsClient client(server.port());
+  EXPECT_EQ(client.exchange(post("/echo", std::string(100'000, 'b')))->status, 503) << "large";
+  EXPECT_EQ(client.exchange(post("/echo", std::string(60'000, 'b')))->status, 200) << "small";
+  EXPECT_EQ(hoarder.exchange("a")->body.size(), 900'000u);
+}
+
 TEST(Many, announcing_a_large_body_costs_nothing_yet) {
   EchoServer server;
   std::vector<TlsClient> clients;
