@@ -17,6 +17,10 @@ constexpr uint64_t kMib = 1 << 20;
 // The mOS itself; see trusted/monitor/launcher.cc.
 constexpr uint64_t kMosMib = 64;
 constexpr uint32_t kGatewayProcesses = 16;
+// Of a gateway's memory one half is for what clients send and have not fetched, the other for the
+// connections themselves: 64 KiB each are OpenSSL's 28, a head of 16 and an answer's first record.
+constexpr uint32_t kBodiesShare = 2;
+constexpr uint32_t kConnectionsPerMib = 1024 / 2 / 64;
 
 class Describer final {
  public:
@@ -47,9 +51,18 @@ class Describer final {
     e.flags = file_.defaults.debug ? EnclaveDescription::kDebug : 0;
     e.memory_bytes = g.memory_mib * kMib;
     e.processes_max = kGatewayProcesses;
+    const uint32_t buffered_mib = g.memory_mib / kBodiesShare;
+    if (g.request_mib > buffered_mib / 2) {
+      return Error{
+          Code::kInvalid,
+          std::format("gateway.request_mib is {}, but of the gateway's {} MiB one request may have "
+                      "only {}: lower it, or raise gateway.memory_mib",
+                      g.request_mib, g.memory_mib, buffered_mib / 2)};
+    }
     d_->gateway_options = Text<SystemDescription::kOptions>::from(
-        std::format("connections_max={};request_mib={};idle_timeout_s={}", g.connections_max,
-                    g.request_mib, g.idle_timeout_s));
+        std::format("connections_max={};request_mib={};idle_timeout_s={};buffered_mib={}",
+                    std::min(g.connections_max, g.memory_mib * kConnectionsPerMib), g.request_mib,
+                    g.idle_timeout_s, buffered_mib));
     return {};
   }
 
@@ -154,6 +167,9 @@ class Describer final {
     stream.regions = s.calls_in_flight;
     stream.slots = std::bit_ceil(s.calls_in_flight);
     stream.bulk_in_bytes = stream.bulk_out_bytes = s.calls_in_flight * s.request_mib * kMib;
+    // Pages count for whom touches them first, and the gateway writes every request.
+    d_->enclaves[0].memory_bytes += stream.bulk_in_bytes;
+    d_->partitions[0].memory_bytes += stream.bulk_in_bytes;
     return {};
   }
 

@@ -27,9 +27,9 @@ struct Restart {
 
 struct GatewaySettings {
   std::string listen = "127.0.0.1:8443";
-  uint32_t memory_mib = 1024;
-  uint32_t connections_max = 16'384;
-  uint32_t request_mib = 64;  // the largest request body
+  uint32_t memory_mib = 2048;         // half for requests, half for connections
+  uint32_t connections_max = 16'384;  // at most 8 for each MiB of memory
+  uint32_t request_mib = 64;          // the largest request body; at most a quarter of the memory
   uint32_t idle_timeout_s = 120;
 };
 

@@ -40,6 +40,8 @@ struct Mistake {
 // The system, and its well-behaved client from before the first attack until after the last.
 class HostileHttp : public testing::Test {
  protected:
+  explicit HostileHttp(const std::string& system_file = "")
+      : system_(source_folder() + "/models", system_file) {}
   void SetUp() override {
     ASSERT_FALSE(system_.url().empty()) << system_.printed();
     witness_.emplace(system_.url());
@@ -71,7 +73,7 @@ class HostileHttp : public testing::Test {
     EXPECT_TRUE(json["error"].get<std::string>().contains(mistake.part)) << answer->body;
   }
 
-  ServedSystem system_{source_folder() + "/models"};
+  ServedSystem system_;
   std::optional<Witness> witness_;
 };
 
@@ -268,6 +270,33 @@ TEST_F(HostileHttp, hostile_names_are_refused_and_explained) {
       {post("/v2/repository/models/digits/unload", "{}"), 501, "fixed when the gateway starts"},
   };
   for (const Mistake& mistake : mistakes) expect_refused(mistake);
+}
+
+// A gateway with little memory, so that what clients may hold together is soon reached.
+class SmallGateway : public HostileHttp {
+ protected:
+  SmallGateway() : HostileHttp("[gateway]\nmemory_mib = 128\nrequest_mib = 32\n") {}
+};
+
+TEST_F(SmallGateway, bodies_that_many_clients_hold_do_not_pass_its_memory) {
+  // Each unpacks to 30 MiB and lacks its last bytes, so that nobody is answered.
+  const std::string packed = compress(std::string(30 << 20, '\1'), 31);
+  const std::string request = post(kInfer, packed, "Content-Encoding: gzip\r\n");
+  std::vector<TlsClient> holding;
+  for (int i = 0; i < 12; ++i) {
+    holding.emplace_back(port());
+    holding.back().send(std::string_view(request).substr(0, request.size() - 8));
+    ASSERT_TRUE(witness_->answered_again()) << i;
+  }
+  int turned_away = 0;
+  for (TlsClient& client : holding) {
+    client.send(std::string_view(request).substr(request.size() - 8));
+    const auto answer = client.receive();
+    ASSERT_TRUE(answer);
+    if (answer->status == 503 && answer->header("Retry-After") == "1") ++turned_away;
+    EXPECT_TRUE(answer->status == 503 || answer->status == 413) << answer->body;
+  }
+  EXPECT_GT(turned_away, 0);
 }
 
 }  // namespace

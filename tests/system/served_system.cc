@@ -64,19 +64,18 @@ std::string source_folder() {
   return source != nullptr ? source : build_folder() + "/../..";
 }
 
-ServedSystem::ServedSystem(const std::string& models, const std::vector<std::string>& more) {
+ServedSystem::ServedSystem(const std::string& models, const std::string& system_file) {
   std::string scratch = "/tmp/casemate-test-XXXXXX";
   if (::mkdtemp(scratch.data()) == nullptr) return;
   folder_ = scratch;
   fs::create_directory(folder_ + "/run");
   fs::permissions(folder_ + "/run", fs::perms::owner_all);
-  start(models, more);
+  std::ofstream(folder_ + "/system.toml") << system_file;
+  start({build_folder() + "/bin/casemate", "serve", "--config", folder_ + "/system.toml",
+         "--models", models, "--listen", "127.0.0.1:0"});
 }
 
-void ServedSystem::start(const std::string& models, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {
-      build_folder() + "/bin/casemate", "serve", "--models", models, "--listen", "127.0.0.1:0"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
+void ServedSystem::start(const std::vector<std::string>& arguments) {
   pid_ = ::fork();
   if (pid_ == 0) become_serve(arguments, folder_);
   const auto deadline = std::chrono::steady_clock::now() + kStartPatience;

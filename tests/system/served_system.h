@@ -22,8 +22,8 @@ std::string source_folder();
 
 class ServedSystem final {
  public:
-  // Serves `models` and waits until everything runs; `more` are further flags.
-  explicit ServedSystem(const std::string& models, const std::vector<std::string>& more = {});
+  // Serves `models` and waits until everything runs. `system_file` is a text for --config.
+  explicit ServedSystem(const std::string& models, const std::string& system_file = "");
   ~ServedSystem();
   ServedSystem(const ServedSystem&) = delete;
 
@@ -35,7 +35,7 @@ class ServedSystem final {
   Result<std::unique_ptr<operating::Reply>> status() const;
 
  private:
-  void start(const std::string& models, const std::vector<std::string>& more);
+  void start(const std::vector<std::string>& arguments);
   std::string folder_;
   std::string url_;
   pid_t pid_ = -1;

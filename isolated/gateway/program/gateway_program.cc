@@ -32,6 +32,8 @@ Status set_option(HttpLimits& limits, std::string_view key, uint64_t value) {
     limits.connections = static_cast<uint32_t>(value);
   } else if (key == "request_mib") {
     limits.body_bytes = value << 20;
+  } else if (key == "buffered_mib") {
+    limits.buffered_bytes = value << 20;
   } else if (key == "idle_timeout_s") {
     limits.idle = std::chrono::seconds(value);
   } else {
