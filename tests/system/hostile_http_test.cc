@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clients that attack the served system over TLS, while one that behaves well keeps getting right
-// answers. What each test sends is a selection: isolated/gateway tests every case by itself, in
+// answers. What is sent here is a selection; isolated/gateway tests every case by itself:
 //
-//   lengths, chunks, heads, pipelining        http/framing_test.cc        Framing, Expectations
-//   bombs, nested encodings, cut streams      http/framing_test.cc        Compression
-//   slow, idle, half-closed, reset, SIGPIPE   http/connection_test.cc     Slow, Idle, Gone, Many
-//   10,000 idle connections                   http/idle_test.cc           Idle
-//   JSON                                      protocol/..._request_test.cc  HostileJson
-//   tensors                                   protocol/..._request_test.cc  HostileTensors
-//   names, repository, shared memory          serving/serving_test.cc     HostileNames, Absent
+//   no length, two lengths, shorter, longer   Framing: a_post_without_*, two_ways_*, bytes_behind*,
+//                                             a_body_shorter_*
+//   thousands of 1-byte chunks                Framing: thousands_of_tiny_chunks_are_fine
+//   bombs, nested encodings, cut streams      Compression
+//   slow heads and bodies, idle connections   Slow, Idle, Many
+//   half-close, reset, SIGPIPE                Gone
+//   pipelining, 64 KiB heads                  Framing: requests_may_be_pipelined_*, heads_*
+//   depth, keys, duplicates, trailing, UTF-8  HostileJson
+//   NaN, 1e999, -0, 2^53, 2^63, fractions     HostileJson; sums: HostileTensors.sizes_that_wrap_*
+//   lengths of the JSON part and of tensors   HostileTensors, Framing.the_inference_header_*
+//   dimensions, BYTES, BOOL, ports            HostileTensors
+//   reserved keys, classification             HostileJson.parameters_*, HostileTensors
+//   model names                               HostileNames
+//   load, unload, shared memory               Absent
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>

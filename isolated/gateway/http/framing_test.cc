@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hostile-inputs.md, section 1, HTTP framing, over real sockets with TLS.
+// Hostile HTTP framing, over real sockets with TLS.
 
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -111,6 +111,13 @@ TEST(Framing, a_content_length_is_digits) {
   expect(server,
          "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551615\r\n\r\nhello", 413,
          false);
+}
+
+TEST(Framing, the_inference_header_has_one_length) {
+  EchoServer server;
+  const std::string_view once = "Inference-Header-Content-Length: 2\r\n";
+  expect(server, post("/echo", "{}", once), 200, true);
+  expect(server, post("/echo", "{}", std::string(once) + std::string(once)), 400, false);
 }
 
 TEST(Framing, bytes_behind_the_body_are_the_next_request) {
@@ -321,9 +328,16 @@ TEST(Compression, bombs_stop_at_the_limit) {
   HttpLimits limits;
   limits.body_bytes = 1 << 20;
   EchoServer server(limits);
-  const std::string bomb = gzip(std::string(64 << 20, '\0'));
+  const std::string zeros(64 << 20, '\0');
+  const std::string bomb = gzip(zeros);
   EXPECT_LT(bomb.size(), 100'000u);
   expect(server, post("/echo", bomb, "Content-Encoding: gzip\r\n"), 413, false);
+  expect(server, post("/echo", compress(zeros, 15), "Content-Encoding: deflate\r\n"), 413, false);
+  expect(server,
+         std::format("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\n"
+                     "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n0\r\n\r\n",
+                     bomb.size(), bomb),
+         413, false);
   EXPECT_EQ(server.counters().buffered_bytes, 0u);
 }
 
@@ -339,6 +353,7 @@ TEST(Compression, what_is_not_one_whole_stream_is_refused) {
   expect(server, with("hello"), 400, false);
   expect(server, with(compress("hello", -15), "deflate"), 400, false);
   expect(server, with(gzip(good), "gzip, gzip"), 415, false);
+  expect(server, with(good, "gzip\r\nContent-Encoding: gzip"), 415, false);
   expect(server, with(good, "br"), 415, false);
   expect(server, with("hello", "identity"), 200, true);
   std::string bent = good;

@@ -13,6 +13,8 @@
 namespace casemate::gateway {
 namespace {
 
+using std::string_literals::operator""s;
+
 constexpr size_t kJsonMax = 1 << 20;
 
 PortDescription port(std::string_view name, ElementType type, const Shape& shape) {
@@ -137,7 +139,53 @@ TEST(InferenceRequest, json_and_binary_inputs_may_be_mixed) {
   EXPECT_EQ(values<uint8_t>(parsed->inputs[0]), (std::vector<uint8_t>{9}));
 }
 
-// hostile-inputs.md, JSON.
+TEST(InferenceRequest, every_datatype_is_read_as_json_and_as_binary) {
+  struct Case {
+    ElementType type;
+    std::string_view data;  // empty: has no JSON form
+    std::string bytes;
+  };
+  const Case cases[] = {
+      {ElementType::kBool, "[true,false]", {1, 0}},
+      {ElementType::kUint8, "[255,0]", {'\xff', 0}},
+      {ElementType::kInt8, "[-1,2]", {'\xff', 2}},
+      {ElementType::kUint16, "[65535,1]", {'\xff', '\xff', 1, 0}},
+      {ElementType::kInt16, "[-2,1]", {'\xfe', '\xff', 1, 0}},
+      {ElementType::kUint32, "[1,2]", {1, 0, 0, 0, 2, 0, 0, 0}},
+      {ElementType::kInt32, "[1,-1]", "\1\0\0\0\xff\xff\xff\xff"s},
+      {ElementType::kUint64, "[1,2]", "\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0"s},
+      {ElementType::kInt64, "[1,2]", "\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0"s},
+      {ElementType::kFloat32, "[1,-2]", "\0\0\x80\x3f\0\0\0\xc0"s},
+      {ElementType::kFloat64, "[1,2.0]", "\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40"s},
+      {ElementType::kFloat16, "", "abcd"},
+      {ElementType::kBfloat16, "", "abcd"},
+      {ElementType::kString, R"(["a",""])", "\1\0\0\0a\0\0\0\0"s}};
+  for (const auto& [type, data, bytes] : cases) {
+    const auto model = one(type, {2});
+    const std::string name(name_of(type));
+    const std::string json = binary_input(name, "[2]", std::to_string(bytes.size()));
+    const std::string body = json + bytes;
+    const auto binary = parse(model, body, std::to_string(json.size()));
+    ASSERT_TRUE(binary) << name << ": " << binary.error().text;
+    EXPECT_EQ(text_of(binary->inputs[0].data), bytes) << name;
+    if (data.empty()) continue;
+    const std::string text = input(name, "[2]", data);
+    const auto parsed = parse(model, text);
+    ASSERT_TRUE(parsed) << name << ": " << parsed.error().text;
+    EXPECT_EQ(text_of(parsed->inputs[0].data), bytes) << name;
+  }
+}
+
+TEST(InferenceRequest, no_mistake_of_a_client_is_the_servers_fault) {
+  const auto half = one(ElementType::kFloat16, {2});
+  for (const auto& [model, body] :
+       {std::pair(half, input("FP16", "[2]", "[1,2]")),
+        {kFloats, std::string(R"({"parameters":{"sequence_id":5}})")},
+        {kFloats, R"({"inputs":[{"parameters":{"shared_memory_region":"a"}}]})"}})
+    EXPECT_EQ(parse(model, body).error().code, Code::kInvalid) << body;
+}
+
+// Hostile JSON.
 
 TEST(HostileJson, nesting_is_bounded) {
   EXPECT_SAYS(refusal(kFloats, std::string(1'000'000, '[')), "is an array");
@@ -254,7 +302,7 @@ TEST(HostileJson, parameters_are_strings_numbers_or_booleans) {
       "shared memory");
 }
 
-// hostile-inputs.md, tensors.
+// Hostile tensors.
 
 TEST(HostileTensors, the_header_length_is_a_plain_number_within_the_body) {
   const std::string json = binary_input("FP32", "[2]", "8");
@@ -281,6 +329,27 @@ TEST(HostileTensors, binary_data_size_must_be_what_shape_and_datatype_take) {
   EXPECT_SAYS(
       refusal_binary(kFloats, binary_input("FP32", "[2]", "18446744073709551615"), "12345678"),
       "takes 8");
+}
+
+TEST(HostileTensors, sizes_that_wrap_around_are_refused) {
+  const auto texts =
+      model_of({port("a", ElementType::kString, {1}), port("x", ElementType::kString, {1})},
+               {port("y", ElementType::kFloat32, {1})});
+  // Together, 2^64 - 5 and 10 would be the 5 bytes that there are.
+  const auto sized = [](std::string_view name, std::string_view size) {
+    return std::format(R"({{"name":"{}","shape":[1],"datatype":"BYTES","parameters":)"
+                       R"({{"binary_data_size":{}}}}})",
+                       name, size);
+  };
+  for (const auto& [first, second] :
+       {std::pair("18446744073709551611", "10"), {"5", "18446744073709551611"}})
+    EXPECT_SAYS(refusal_binary(
+                    texts, R"({"inputs":[)" + sized("a", first) + "," + sized("x", second) + "]}",
+                    std::string_view("\1\0\0\0a", 5)),
+                "bytes of the body are left");
+  const auto floats = one(ElementType::kFloat32, {-1});
+  for (const std::string_view shape : {"[4611686018427387904]", "[4611686018427387905]"})
+    EXPECT_NE(refusal_binary(floats, binary_input("FP32", shape, "0"), ""), "accepted") << shape;
 }
 
 TEST(HostileTensors, data_and_binary_data_size_exclude_each_other_and_one_must_be_there) {

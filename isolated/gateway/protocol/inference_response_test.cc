@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <format>
 #include <limits>
 
 #include "isolated/gateway/protocol/documents.h"
@@ -72,6 +73,38 @@ TEST(InferenceResponse, integers_are_written_in_full) {
   const auto written = write(model, view(ElementType::kInt64, {2}, values), {0, false, 0});
   EXPECT_NE(written.response.json.find("[-9223372036854775808,9223372036854775807]"),
             std::string::npos);
+}
+
+TEST(InferenceResponse, every_datatype_is_written_as_json_or_as_binary) {
+  const std::vector<uint8_t> bytes{1, 0, 0, 0, 0, 0, 0, 0};
+  struct Case {
+    ElementType type;
+    std::string_view data;  // empty: has no JSON form, so that requests are refused it
+  };
+  for (const auto& [type, data] : {Case{ElementType::kBool, "[true]"},
+                                   {ElementType::kUint8, "[1]"},
+                                   {ElementType::kInt8, "[1]"},
+                                   {ElementType::kUint16, "[1]"},
+                                   {ElementType::kInt16, "[1]"},
+                                   {ElementType::kUint32, "[1]"},
+                                   {ElementType::kInt32, "[1]"},
+                                   {ElementType::kUint64, "[1]"},
+                                   {ElementType::kInt64, "[1]"},
+                                   {ElementType::kFloat32, "[1e-45]"},
+                                   {ElementType::kFloat64, "[5e-324]"},
+                                   {ElementType::kFloat16, ""},
+                                   {ElementType::kBfloat16, ""}}) {
+    const auto model = with_output(type, {1});
+    const TensorView output{type, {1}, Bytes(bytes).first(size_of(type))};
+    const auto binary = write(model, output, {0, true, 0});
+    ASSERT_TRUE(binary.status) << name_of(type);
+    EXPECT_EQ(binary.response.tensors[0].size(), size_of(type));
+    if (data.empty()) continue;
+    const auto text = write(model, output, {0, false, 0});
+    ASSERT_TRUE(text.status) << name_of(type);
+    EXPECT_TRUE(text.response.json.contains(std::format("\"data\":{}}}", data)))
+        << text.response.json;
+  }
 }
 
 TEST(InferenceResponse, binary_outputs_follow_the_json_without_a_copy) {
