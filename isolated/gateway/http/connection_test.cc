@@ -104,6 +104,7 @@ TEST(Slow, no_body_may_take_for_ever) {
     client.send("xxxx");
     std::this_thread::sleep_for(milliseconds(10));
   }
+  EXPECT_EQ(server.counters().timed_out, 1u) << "while bytes still arrived";
   EXPECT_EQ(client.receive()->status, 408);
 }
 
