@@ -109,6 +109,10 @@ TEST(Life, a_stopped_runtime_is_taken_for_hung) {
 TEST(Life, a_refused_model_says_why_and_harms_nobody) {
   SmallSystem system({{"one", "p1", "refuse"}, {"two", "p1"}});
   ASSERT_TRUE(system.answers("two"));
+  for (int i = 0; i < 500 && system.enclave("one").state == static_cast<uint32_t>(State::kStarting);
+       ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   const auto one = system.enclave("one");
   EXPECT_EQ(one.state, static_cast<uint32_t>(State::kRefused));
   EXPECT_EQ(one.reason.view(), "node 'conv1': refused on purpose");

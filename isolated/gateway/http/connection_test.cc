@@ -104,6 +104,7 @@ TEST(Slow, no_body_may_take_for_ever) {
     client.send("xxxx");
     std::this_thread::sleep_for(milliseconds(10));
   }
+  EXPECT_EQ(server.counters().timed_out, 1u) << "while bytes still arrived";
   EXPECT_EQ(client.receive()->status, 408);
 }
 
@@ -317,6 +318,15 @@ TEST(Many, running_out_of_descriptors_neither_spins_nor_stops_the_server) {
   EXPECT_TRUE(soon([&] { return server.counters().accepted == 22; }));
   server.release();
   EXPECT_EQ(before.receive()->body, "held");
+}
+
+TEST(Many, what_is_sent_behind_a_waiting_request_stays_with_its_sender) {
+  EchoServer server;
+  TlsClient client(server.port(), {.patience = milliseconds(500)});
+  ASSERT_TRUE(client.send(get("/hold")));
+  while (server.held_count == 0) std::this_thread::yield();
+  // Sockets take a few megabytes; the rest must wait with the client.
+  EXPECT_FALSE(client.send(std::string(64 << 20, 'q')));
 }
 
 TEST(Fairness, a_small_request_is_not_kept_waiting_by_a_large_body) {

@@ -205,6 +205,32 @@ TEST(HostileJson, a_million_keys_are_too_many) {
   EXPECT_SAYS(refusal(kFloats, spread + "0]}"), "1024 in all");
 }
 
+TEST(HostileJson, one_object_has_64_keys_at_most) {
+  const auto with = [](int count) {
+    std::string json = "{";
+    for (int i = 1; i < count; ++i) json += std::format("\"k{}\":0,", i);
+    return refusal(kFloats, json + R"("id":"x"})");
+  };
+  EXPECT_SAYS(with(64), "input 'x' is missing");
+  EXPECT_SAYS(with(65), "more than 64 keys");
+}
+
+TEST(HostileJson, inputs_and_outputs_are_counted) {
+  for (const std::string_view kind : {"inputs", "outputs"}) {
+    std::string json = std::format(R"({{"{}":[)", kind);
+    for (uint32_t i = 0; i < limits::kModelPorts; ++i) json += "{},";
+    EXPECT_SAYS(refusal(kFloats, json + "{}]}"), "at most 32");
+  }
+}
+
+TEST(HostileJson, the_longest_timeout_is_still_a_time) {
+  const auto parsed =
+      parse(kFloats, R"({"parameters":{"timeout":18446744073709551615},"inputs":[)"
+                     R"({"name":"x","shape":[2],"datatype":"FP32","data":[1,2]}]})");
+  ASSERT_TRUE(parsed) << parsed.error().text;
+  EXPECT_EQ(parsed->timeout, std::chrono::days(90));
+}
+
 TEST(HostileJson, duplicate_keys_are_refused_wherever_they_stand) {
   for (const std::string_view json :
        {R"({"inputs":[],"inputs":[]})", R"({"id":"a","id":"b"})", R"({"foo":1,"foo":2})",
@@ -455,7 +481,8 @@ TEST(HostileTensors, names_and_datatypes_are_the_models) {
 TEST(HostileTensors, classification_needs_numbers) {
   const auto model =
       model_of({port("x", ElementType::kUint8, {1})},
-               {port("s", ElementType::kString, {2}), port("n", ElementType::kFloat32, {2})});
+               {port("s", ElementType::kString, {2}), port("n", ElementType::kFloat32, {2}),
+                port("scalar", ElementType::kFloat32, {})});
   const auto ask = [&](std::string_view output) {
     return refusal(model, std::format(R"({{"inputs":[{{"name":"x","shape":[1],"datatype":"UINT8",)"
                                       R"("data":[1]}}],"outputs":[{}]}})",
@@ -463,6 +490,7 @@ TEST(HostileTensors, classification_needs_numbers) {
   };
   EXPECT_SAYS(ask(R"({"name":"s","parameters":{"classification":1}})"), "needs numbers");
   EXPECT_SAYS(ask(R"({"name":"n","parameters":{"classification":0}})"), "number of classes");
+  EXPECT_SAYS(ask(R"({"name":"scalar","parameters":{"classification":1}})"), "needs a dimension");
   EXPECT_EQ(ask(R"({"name":"n","parameters":{"classification":3}})"), "accepted");
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <format>
 #include <limits>
+#include <memory>
 
 #include "isolated/gateway/protocol/documents.h"
 #include "isolated/gateway/protocol/elements.h"
@@ -137,6 +138,11 @@ TEST(InferenceResponse, long_json_is_refused) {
       write(model, view(ElementType::kFloat32, {1000}, values), {0, false, 0}, 500);
   ASSERT_FALSE(written.status);
   EXPECT_EQ(written.status.error().code, Code::kTooLarge);
+  const std::vector<uint8_t> bools(1000, 1);
+  const auto truths = write(with_output(ElementType::kBool, {1000}),
+                            view(ElementType::kBool, {1000}, bools), {0, false, 0}, 500);
+  ASSERT_FALSE(truths.status);
+  EXPECT_EQ(truths.status.error().code, Code::kTooLarge);
 }
 
 TEST(InferenceResponse, strings_are_escaped_and_must_be_utf8) {
@@ -174,6 +180,13 @@ TEST(InferenceResponse, outputs_are_held_against_the_description) {
   EXPECT_FALSE(check(ElementType::kFloat32, {-1, 2}, 4)) << "an extent that varies";
   EXPECT_FALSE(check(ElementType::kFloat32, {1ll << 62, 2}, 4)) << "an overflow";
   EXPECT_FALSE(check_outputs(model, {}).has_value()) << "none";
+  // Strings have no size of their own, but a limit. Never touched, these pages are not there.
+  const std::unique_ptr<uint8_t[]> large(new uint8_t[limits::kTensorBytes + 1]);
+  TensorView strings{ElementType::kString, {1}, {large.get(), limits::kTensorBytes}};
+  const auto texts = with_output(ElementType::kString, {1});
+  EXPECT_TRUE(check_outputs(texts, {&strings, 1}).has_value());
+  strings.data = {large.get(), limits::kTensorBytes + 1};
+  EXPECT_FALSE(check_outputs(texts, {&strings, 1}).has_value());
 }
 
 TEST(Classification, gives_the_highest_values_of_every_item) {
@@ -224,6 +237,8 @@ TEST(Documents, the_index_filter_is_empty_or_an_object) {
   EXPECT_TRUE(*read(R"({"ready":true})"));
   for (const std::string_view bad : {"[]", "{", R"({"ready":1})", "\xFF"}) EXPECT_FALSE(read(bad));
   EXPECT_FALSE(read(std::string(5000, '[')));
+  EXPECT_TRUE(read("{}" + std::string(4094, ' ')));
+  EXPECT_FALSE(read("{}" + std::string(4095, ' '))) << "too long";
 }
 
 TEST(JsonText, valid_utf8_is_told_from_invalid) {

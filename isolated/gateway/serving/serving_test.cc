@@ -229,6 +229,16 @@ TEST(HostileRequests, a_binary_body_with_the_json_content_type_is_still_read) {
   EXPECT_EQ(status(gateway, request), 200);
 }
 
+TEST(HostileRequests, tensors_that_unfold_from_json_count_against_the_memory) {
+  RunningGateway gateway({.http = {.buffered_bytes = 70'000}, .width = 20'000});
+  std::string body = R"({"inputs":[{"name":"x","shape":[1,20000],"datatype":"FP32","data":[1)";
+  for (int i = 1; i < 20'000; ++i) body += ",1";  // 40 KB that become 80 KB
+  EXPECT_EQ(status(gateway, post(kInfer, body + "]}]}")), 503);
+  ServerCounters counters;
+  gateway.run([&] { counters = gateway.server().counters(); });
+  EXPECT_EQ(counters.buffered_bytes, 0u);
+}
+
 TEST(HostileRequests, too_much_json_is_refused_by_size) {
   RunningGateway gateway({.serving = {.json_bytes = 100}});
   EXPECT_EQ(status(gateway, post(kInfer, std::string(101, ' '))), 413);
@@ -243,6 +253,13 @@ TEST(Evidence, comes_with_the_nonce_and_for_the_model_that_were_asked_for) {
   EXPECT_EQ(answer.body, "double" + std::string(32, '\xaa'));
   EXPECT_EQ(ask(gateway, get("/v2/casemate/evidence")).body, "");
   EXPECT_EQ(status(gateway, get("/v2/casemate/evidence")), 200);
+}
+
+TEST(Evidence, is_asked_for_by_a_bounded_number_at_once) {
+  RunningGateway gateway({.serving = {.evidence_pending = 0}});
+  const auto answer = ask(gateway, get("/v2/casemate/evidence"));
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.header("Retry-After"), "1");
 }
 
 TEST(Evidence, questions_that_make_no_sense_are_refused) {
@@ -327,6 +344,14 @@ TEST(Queue, a_request_may_say_how_long_it_waits) {
                                 R"("shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})"));
   EXPECT_EQ(answer.status, 503);
   EXPECT_NE(error_of(answer).find("timed out"), std::string::npos);
+}
+
+TEST(Queue, nobody_waits_longer_than_the_server_allows) {
+  RunningGateway gateway({.serving = {.timeout = milliseconds(100)}, .channel = {.hold = true}});
+  const auto answer =
+      ask(gateway, post(kInfer, R"({"parameters":{"timeout":600000000},"inputs":[{"name":"x",)"
+                                R"("shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})"));
+  EXPECT_EQ(answer.status, 503);
 }
 
 TEST(Queue, a_client_that_goes_is_cancelled_and_counted) {
