@@ -90,7 +90,9 @@ TEST(Stop, a_stopped_template_is_found_when_an_instance_is_needed) {
   const pid_t stopped = pid_of(system, place);
   ASSERT_TRUE(hurt(stopped, SIGSTOP));
   EXPECT_TRUE(system.answers("one")) << "its instance needs it no more";
-  ASSERT_TRUE(hurt(pid_of(system, {"p1", Part::kInstance}), SIGKILL));
+  const pid_t instance = pid_of(system, {"p1", Part::kInstance});
+  ASSERT_TRUE(hurt(instance, SIGKILL));
+  ASSERT_TRUE(eventually([&] { return !alive(instance); }));
   EXPECT_TRUE(system.answers("one", 10'000));
   EXPECT_FALSE(alive(stopped));
   EXPECT_EQ(system.partition("p2").epoch, 1u);
