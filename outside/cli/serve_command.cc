@@ -103,7 +103,7 @@ Result<std::unique_ptr<operating::Reply>> wait_until_settled(const launch::Runni
     }
     const int signal = ::sigtimedwait(&signals, nullptr, &pause);
     if (signal > 0 && signal != SIGCHLD)
-      return Error{Code::kCancelled, "stopped while it was starting"};
+      return Error{Code::kCancelled, "told to stop while it was starting"};
   }
 }
 
@@ -138,7 +138,8 @@ int serve(const Flags& flags, Streams streams) {
   auto system = prepared();
   if (!system) return fail(system.error(), streams);
   const auto status = wait_until_settled(*system, signals);
-  if (!status) return fail(status.error(), streams);
+  if (!status)
+    return status.error().code == Code::kCancelled ? kDone : fail(status.error(), streams);
   if (const Status runs = gateway_runs(**status); !runs) {
     system->stop();
     system->wait();

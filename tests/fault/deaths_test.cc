@@ -48,7 +48,7 @@ TEST_P(Death, by_sigkill_costs_only_itself) {
   const pid_t neighbour = pid_of(system, {"p2", Part::kInstance});
   ASSERT_GT(pid, 0);
   const Holdings before = holdings_of(system.monitor());
-  ASSERT_EQ(::kill(pid, SIGKILL), 0);
+  ASSERT_TRUE(hurt(pid, SIGKILL));
   ASSERT_TRUE(eventually([&] { return !alive(pid); }));
   // Its successor takes the new connection; an instance that ends takes the old one with it.
   if (driver) system.connect();
@@ -79,14 +79,20 @@ INSTANTIATE_TEST_SUITE_P(Of, Death,
                            return (victim.partition == "driver" ? "drivers_" : "models_") + part;
                          });
 
+TEST(Hurt, nobody_but_what_this_test_has_started) {
+  for (const pid_t pid : {-1, 0, 1, ::getpid(), ::getppid()}) EXPECT_FALSE(hurt(pid, 0)) << pid;
+}
+
 TEST(Stop, a_stopped_template_is_found_when_an_instance_is_needed) {
   SmallSystem system({{"one", "p1"}, {"two", "p2"}});
   ASSERT_TRUE(system.answers("one") && system.answers("two"));
   const Victim place{"p1", Part::kTemplate};
   const pid_t stopped = pid_of(system, place);
-  ASSERT_EQ(::kill(stopped, SIGSTOP), 0);
+  ASSERT_TRUE(hurt(stopped, SIGSTOP));
   EXPECT_TRUE(system.answers("one")) << "its instance needs it no more";
-  ASSERT_EQ(::kill(pid_of(system, {"p1", Part::kInstance}), SIGKILL), 0);
+  const pid_t instance = pid_of(system, {"p1", Part::kInstance});
+  ASSERT_TRUE(hurt(instance, SIGKILL));
+  ASSERT_TRUE(eventually([&] { return !alive(instance); }));
   EXPECT_TRUE(system.answers("one", 10'000));
   EXPECT_FALSE(alive(stopped));
   EXPECT_EQ(system.partition("p2").epoch, 1u);
@@ -96,7 +102,7 @@ TEST(Stop, a_stopped_instance_is_found_when_it_has_work) {
   SmallSystem system({{"one", "p1"}, {"two", "p2"}});
   ASSERT_TRUE(system.answers("one") && system.answers("two"));
   const pid_t stopped = pid_of(system, {"p1", Part::kInstance});
-  ASSERT_EQ(::kill(stopped, SIGSTOP), 0);
+  ASSERT_TRUE(hurt(stopped, SIGSTOP));
   EXPECT_EQ(code_from(system.ask("one", Call::kEcho, "", 10'000).code), Code::kPartitionFailed);
   EXPECT_TRUE(system.answers("one"));
   EXPECT_FALSE(alive(stopped));
@@ -122,7 +128,7 @@ TEST(Share, a_kill_during_a_write_fails_the_call_in_flight_and_takes_the_memory_
     ASSERT_EQ(code_from(system.ask("one", Call::kWrite, "", 0).code), Code::kTimedOut);
     std::jthread killer([pid] {
       std::this_thread::sleep_for(milliseconds(200));
-      ::kill(pid, SIGKILL);
+      EXPECT_TRUE(hurt(pid, SIGKILL));
     });
     const auto answer = system.ask("one", Call::kEcho, "", 10'000);
     EXPECT_EQ(code_from(answer.code), Code::kPartitionFailed);

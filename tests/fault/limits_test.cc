@@ -57,6 +57,11 @@ class Limits : public testing::Test {
     }));
   }
 
+  // Nobody waits for it; what ends it may be quicker than the question.
+  void start(Call call, const std::string& argument = "") {
+    EXPECT_NE(system_.ask("greedy", call, argument, 0).code, 0u);
+  }
+
   bool given_up() {
     return system_.enclave("greedy").state == static_cast<uint32_t>(State::kGivenUp);
   }
@@ -72,7 +77,7 @@ TEST_F(Limits, an_enclave_that_takes_all_memory_is_ended_and_comes_back) {
     return;
   }
   const pid_t instance = instance_of(template_of(system_.partition("p1").pid, 0));
-  ASSERT_EQ(code_from(system_.ask("greedy", Call::kTakeMemory, "", 0).code), Code::kTimedOut);
+  start(Call::kTakeMemory);
   neighbours_answer_until([&] { return !alive(instance); });
   EXPECT_TRUE(system_.answers("greedy")) << "a fresh instance takes its place";
 }
@@ -91,7 +96,7 @@ TEST_F(Limits, an_enclave_that_starts_threads_without_end_is_refused_more) {
 TEST_F(Limits, an_enclave_that_floods_its_runtime_delays_nobody) {
   ASSERT_TRUE(system_.answers("greedy"));
   const pid_t instance = instance_of(template_of(system_.partition("p1").pid, 0));
-  ASSERT_EQ(code_from(system_.ask("greedy", Call::kFlood, "", 0).code), Code::kTimedOut);
+  start(Call::kFlood);
   neighbours_answer_until([&, rounds = 0]() mutable {
     EXPECT_GT(system_.status().enclave_count, 0u) << "the operator is answered";
     return ++rounds >= 50 && !alive(instance);
@@ -102,7 +107,7 @@ TEST_F(Limits, an_enclave_that_floods_its_runtime_delays_nobody) {
 TEST_F(Limits, an_instance_that_plays_dead_does_not_outlive_its_successor) {
   ASSERT_TRUE(system_.answers("greedy"));
   const pid_t instance = instance_of(template_of(system_.partition("p1").pid, 0));
-  ASSERT_EQ(code_from(system_.ask("greedy", Call::kLeave, "", 0).code), Code::kTimedOut);
+  start(Call::kLeave);
   neighbours_answer_until([&] { return !alive(instance); });
   EXPECT_TRUE(system_.answers("greedy")) << "a fresh instance takes its place";
 }
@@ -146,7 +151,7 @@ TEST_F(Quota, a_partition_that_spins_is_held_to_its_share_of_the_processor) {
     for (const pid_t pid : descendants(system_.monitor())) all += processor_time(pid);
     return all;
   };
-  ASSERT_EQ(code_from(system_.ask("greedy", Call::kSpin, "1500", 0).code), Code::kTimedOut);
+  start(Call::kSpin, "1500");
   const auto before = time();
   const auto start = std::chrono::steady_clock::now();
   // Not asked meanwhile: what the neighbours and the driver use would be counted too.

@@ -132,7 +132,7 @@ TEST_F(Serve, whose_monitor_is_killed_ends_with_it_and_says_so) {
   ASSERT_TRUE(server.serving());
   const pid_t monitor = server.monitor();
   const auto everybody = descendants(server.pid());
-  ::kill(monitor, SIGKILL);
+  ASSERT_TRUE(hurt(monitor, SIGKILL));
   const int status = server.wait();
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) != 0) << status;
   EXPECT_TRUE(eventually([&] { return std::ranges::none_of(everybody, alive); }));

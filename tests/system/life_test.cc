@@ -26,7 +26,7 @@ TEST(Life, a_killed_partition_comes_back_and_its_neighbour_notices_nothing) {
   SmallSystem system({{"one", "p1"}, {"two", "p2"}});
   ASSERT_TRUE(system.answers("one") && system.answers("two"));
   ASSERT_EQ(system.ask("two", Call::kKeep, "kept").code, 0u);
-  ::kill(system.partition("p1").pid, SIGKILL);
+  EXPECT_TRUE(hurt(system.partition("p1").pid, SIGKILL));
   ASSERT_TRUE(system.started("p1", 2));
   EXPECT_TRUE(system.answers("one"));
   EXPECT_EQ(system.text(system.ask("two", Call::kRecall)), "kept") << "the same instance as before";
@@ -102,7 +102,7 @@ TEST(Life, an_instance_that_makes_no_progress_is_taken_for_hung) {
 TEST(Life, a_stopped_runtime_is_taken_for_hung) {
   SmallSystem system({{"one", "p1"}});
   ASSERT_TRUE(system.answers("one"));
-  ::kill(system.partition("p1").pid, SIGSTOP);
+  EXPECT_TRUE(hurt(system.partition("p1").pid, SIGSTOP));
   EXPECT_TRUE(system.started("p1", 2, 10'000) && system.answers("one"));
 }
 

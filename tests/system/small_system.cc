@@ -27,6 +27,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// 0 when there is none.
+pid_t parent_of(pid_t pid) {
+  std::ifstream file(std::format("/proc/{}/stat", pid));
+  std::string line;
+  std::getline(file, line);
+  const size_t name_end = line.rfind(')');  // the name may hold anything
+  return name_end == std::string::npos || name_end + 4 > line.size()
+             ? 0
+             : static_cast<pid_t>(std::atoi(line.c_str() + name_end + 4));
+}
+
 uint32_t add_program(SystemDescription& d, const std::string& name, const std::string& path) {
   const auto images = launch::images_of(path);
   EXPECT_TRUE(images) << (images ? "" : images.error().text);
@@ -118,6 +129,13 @@ std::string build_folder() {
   while (folder.has_relative_path() && !fs::exists(folder / "bin/casemate-monitor"))
     folder = folder.parent_path();
   return folder.string();
+}
+
+bool hurt(pid_t pid, int signal) {
+  if (pid <= 1) return false;
+  pid_t ancestor = pid;
+  while (ancestor > 1 && ancestor != ::getpid()) ancestor = parent_of(ancestor);
+  return pid != ancestor && ancestor == ::getpid() && ::kill(pid, signal) == 0;
 }
 
 SmallSystem::SmallSystem(const std::vector<ModelSpec>& models, const Adjust& adjust,

@@ -39,6 +39,11 @@ struct DriverSpec {
 // Where the programs are: $CASEMATE_BUILD, or the build that this test belongs to.
 std::string build_folder();
 
+// Sends a signal to a process that this test has started, directly or through others. False, and
+// nothing is sent, for any other number: 0 and -1 stand for whole groups of strangers, and are what
+// a process that is not there just now is called.
+bool hurt(pid_t pid, int signal);
+
 class SmallSystem final {
  public:
   // One driver and these models; `adjust` may change the description before it is started.
