@@ -52,7 +52,7 @@ TEST(Life, a_standby_takes_over_without_the_memory_of_the_dead_and_another_is_pr
   for (uint32_t epoch = 2; epoch < 5; ++epoch) {
     ASSERT_EQ(system.ask("one", Call::kKeep, "secret").code, 0u);
     const std::set<pid_t> there = children_of(system.monitor());
-    ::kill(system.partition("p1").pid, SIGKILL);
+    ASSERT_TRUE(hurt(system.partition("p1").pid, SIGKILL));
     ASSERT_TRUE(system.started("p1", epoch));
     EXPECT_TRUE(there.contains(system.partition("p1").pid)) << "it was loaded beforehand";
     EXPECT_TRUE(system.answers("one"));
@@ -65,7 +65,7 @@ TEST(Life, a_partition_without_a_standby_loads_again) {
   SmallSystem system({{"one", "p1"}}, [](SystemDescription& d) { d.partitions[1].standby = 0; });
   ASSERT_TRUE(system.answers("one"));
   EXPECT_EQ(system.partition("p1").standby, 0u);
-  ::kill(system.partition("p1").pid, SIGKILL);
+  ASSERT_TRUE(hurt(system.partition("p1").pid, SIGKILL));
   EXPECT_TRUE(system.started("p1", 2) && system.answers("one"));
 }
 
