@@ -34,8 +34,8 @@ inline constexpr uint32_t kCores = 64;
 inline constexpr uint32_t kCpuPercent = kCores * 100;
 // Threads of one enclave: four per core.
 inline constexpr uint32_t kThreads = 4 * kCores;
-// 64 models of 256 threads take 33,280 processes; Linux knows 4,194,304.
-inline constexpr uint32_t kProcesses = 65'536;
+// 64 models of 256 threads take 33,280 processes, twice that with a standby; Linux knows 4,194,304.
+inline constexpr uint32_t kProcesses = 131'072;
 
 // A tensor has at most 8 dimensions: ONNX operators in use have at most 6, NumPy allows 64.
 inline constexpr uint32_t kRank = 8;

@@ -28,9 +28,10 @@ class MonitorEnd : public testing::TestWithParam<int> {};
 TEST_P(MonitorEnd, ends_every_process_and_mount) {
   const size_t mounts = holdings_of(::getpid()).mounts;
   SmallSystem system({{"one", "p1"}, {"two", "p2"}});
-  ASSERT_TRUE(system.answers("one") && system.answers("two"));
+  ASSERT_TRUE(system.answers("one") && system.answers("two") && system.settled());
   const auto everybody = descendants(system.monitor());
-  ASSERT_EQ(everybody.size(), 9u) << "a runtime, a template and an instance of each partition";
+  ASSERT_EQ(everybody.size(), 15u)
+      << "a runtime, a template and an instance of each partition, and all but the last again";
   // Busy ones too: their ends are no more polite than that of others.
   ASSERT_EQ(code_from(system.ask("one", Call::kWrite, "", 0).code), Code::kTimedOut);
   system.stop(GetParam());
@@ -56,6 +57,7 @@ TEST(Monitor, that_was_killed_is_swept_up_after_by_the_next_which_spares_the_liv
   SmallSystem living({{"one", "p1"}});
   SmallSystem killed({{"one", "p1"}});
   ASSERT_TRUE(living.answers("one") && killed.answers("one"));
+  ASSERT_TRUE(living.settled() && killed.settled());
   const pid_t monitor = killed.monitor();
   const auto left = descendants(monitor);
   const auto groups = groups_of(living.monitor());

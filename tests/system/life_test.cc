@@ -38,17 +38,9 @@ std::set<pid_t> children_of(pid_t parent) {
   return {std::istream_iterator<pid_t>(file), {}};
 }
 
-bool standby_ready(SmallSystem& system, const std::string& partition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (system.partition(partition).standby == 2) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
 TEST(Life, a_standby_takes_over_without_the_memory_of_the_dead_and_another_is_prepared) {
   SmallSystem system({{"one", "p1"}});
-  ASSERT_TRUE(system.answers("one") && standby_ready(system, "p1"));
+  ASSERT_TRUE(system.answers("one") && system.settled());
   for (uint32_t epoch = 2; epoch < 5; ++epoch) {
     ASSERT_EQ(system.ask("one", Call::kKeep, "secret").code, 0u);
     const std::set<pid_t> there = children_of(system.monitor());
@@ -57,7 +49,7 @@ TEST(Life, a_standby_takes_over_without_the_memory_of_the_dead_and_another_is_pr
     EXPECT_TRUE(there.contains(system.partition("p1").pid)) << "it was loaded beforehand";
     EXPECT_TRUE(system.answers("one"));
     EXPECT_EQ(system.text(system.ask("one", Call::kRecall)), "");
-    ASSERT_TRUE(standby_ready(system, "p1"));
+    ASSERT_TRUE(system.settled());
   }
 }
 

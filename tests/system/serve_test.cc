@@ -35,7 +35,8 @@ TEST_F(Serve, a_repository_made_for_triton_is_served_and_what_is_not_followed_is
       << "name: \"digits\"\nbackend: \"onnxruntime\"\n"
          "max_batch_size: 0  # not what the ONNX file says\n"
          "instance_group [ { count: 2 kind: KIND_GPU } ]\n";
-  fs::create_directories(models_ + "/ensemble/1");
+  fs::create_directories(models_ + "/ensemble");
+  std::ofstream(models_ + "/ensemble/config.pbtxt") << "platform: \"ensemble\"\n";
   const ServedSystem system(models_);
   ASSERT_FALSE(system.url().empty()) << system.printed();
   Witness witness(system.url());
@@ -46,7 +47,8 @@ TEST_F(Serve, a_repository_made_for_triton_is_served_and_what_is_not_followed_is
                                "/digits/config.pbtxt: not followed: max_batch_size, "
                                "instance_group; the model is served as its ONNX file says"))
       << printed;
-  EXPECT_TRUE(printed.contains("casemate: warning: not served: " + models_ + "/ensemble/1"))
+  EXPECT_TRUE(printed.contains("casemate: warning: " + models_ +
+                               "/ensemble/config.pbtxt: configures a model that has no version"))
       << printed;
 }
 

@@ -270,6 +270,17 @@ bool SmallSystem::started(const std::string& name, uint32_t epoch, int within_ms
   return false;
 }
 
+bool SmallSystem::settled(int within_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
+  while (std::chrono::steady_clock::now() < deadline) {
+    const auto reply = status();
+    const auto partitions = std::span(reply.partitions).first(reply.partition_count);
+    if (std::ranges::all_of(partitions, [](const auto& p) { return p.standby == 2; })) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return false;
+}
+
 operating::Reply SmallSystem::status() {
   const auto reply = launch::ask(socket_, operating::Command::kStatus);
   EXPECT_TRUE(reply) << reply.error().text;

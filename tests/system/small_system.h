@@ -67,6 +67,8 @@ class SmallSystem final {
   }
   // Asks until the model answers or time is over.
   bool answers(const std::string& model, int within_ms = 5000);
+  // Waits until every partition has its standby: from then on nothing moves by itself.
+  bool settled(int within_ms = 10'000);
   // Waits until the partition has been started `epoch` times and all its enclaves run.
   bool started(const std::string& partition, uint32_t epoch, int within_ms = 5000);
   operating::Reply status();
