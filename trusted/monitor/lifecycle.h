@@ -42,6 +42,7 @@ class Lifecycle final {
   void reset() { *this = Lifecycle(policy_); }
 
   [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] Instant started() const { return started_; }
   [[nodiscard]] uint32_t failures_in_a_row() const { return failures_; }
 
  private:

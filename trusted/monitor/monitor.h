@@ -85,7 +85,7 @@ class Monitor final {
   void bury(size_t p, Tree tree);
   void forget_the_dead();
   [[nodiscard]] bool dying(size_t p) const;
-  [[nodiscard]] bool may_prepare() const;
+  [[nodiscard]] bool may_prepare(Instant now) const;
   [[nodiscard]] bool startable(size_t e) const;
   [[nodiscard]] bool ready(size_t e) const;
 

@@ -80,6 +80,8 @@ void Monitor::fail_partition(size_t p, std::string_view why, Cause cause) {
   log("partition {}: {}; it failed too often in a row, giving up until the next start of the "
       "system",
       name, why);
+  partition.prepare_at.reset();
+  if (partition.standby) bury(p, *std::exchange(partition.standby, std::nullopt));
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition != p || !startable(e)) continue;
     enclaves_[e].life.give_up();
@@ -170,7 +172,7 @@ void Monitor::start_due(Instant now) {
     }
   }
   for (size_t p = 0; p < partitions_.size(); ++p) {
-    if (partitions_[p].prepare_at && *partitions_[p].prepare_at <= now && may_prepare())
+    if (partitions_[p].prepare_at && *partitions_[p].prepare_at <= now && may_prepare(now))
       prepare_standby(p);
   }
 }

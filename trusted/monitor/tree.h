@@ -26,6 +26,7 @@ struct Tree {
   Launcher::Started mos;
   std::map<size_t, Template> templates;  // by index of the enclave
   uint32_t slot = 0;                     // which of the partition's two sets of cgroups and users
+  Instant made_at{};
   uint64_t last_beat = 0;
   Instant beat_at{};
 

@@ -11,6 +11,7 @@ namespace {
 
 // A standby that failed is no failure of the partition, but it must not become a busy loop either.
 constexpr Duration kPrepareAgain = std::chrono::seconds(5);
+constexpr Duration kPatience = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -27,7 +28,7 @@ bool Monitor::ready(size_t e) const {
 Result<Tree> Monitor::make_tree(size_t p) {
   Tree tree;
   tree.slot = std::exchange(partitions_[p].next_slot, 1 - partitions_[p].next_slot);
-  tree.beat_at = clock_.now();
+  tree.made_at = tree.beat_at = clock_.now();
   tree.mos = TRY(launcher_.start_partition(p, tree.slot));
   control::Message manifest = control::make(control::Type::kManifest,
                                             EnclaveId::of({static_cast<uint8_t>(p + 1)}, 0xFFFFFF));
@@ -55,13 +56,18 @@ Status Monitor::add_template(Tree& tree, size_t e) {
   return tree.mos.socket.send(adopt, {&fd, 1});
 }
 
-// One standby at a time, and none while anything starts: reserves never compete with what serves.
-bool Monitor::may_prepare() const {
-  for (const Partition& partition : partitions_) {
-    if (partition.restart_at || (partition.standby && !partition.standby->complete())) return false;
-  }
-  return std::ranges::none_of(enclaves_,
-                              [](const Enclave& e) { return e.life.state() == State::kStarting; });
+// One standby at a time, and none while anything starts: reserves do not compete with what serves.
+// What takes for ever does not keep the others from theirs.
+bool Monitor::may_prepare(Instant now) const {
+  const auto fresh = [&](Instant since) { return now - since < kPatience; };
+  return std::ranges::none_of(partitions_,
+                              [&](const Partition& p) {
+                                return p.standby && !p.standby->complete() &&
+                                       fresh(p.standby->made_at);
+                              }) &&
+         std::ranges::none_of(enclaves_, [&](const Enclave& e) {
+           return e.life.state() == State::kStarting && fresh(e.life.started());
+         });
 }
 
 void Monitor::prepare_standby(size_t p) {
