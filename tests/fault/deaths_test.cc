@@ -48,7 +48,7 @@ TEST_P(Death, by_sigkill_costs_only_itself) {
   const pid_t neighbour = pid_of(system, {"p2", Part::kInstance});
   ASSERT_GT(pid, 0);
   ASSERT_TRUE(system.settled());
-  const Holdings before = holdings_of(system.monitor());
+  const Holdings before = calm_holdings_of(system.monitor());
   ASSERT_TRUE(hurt(pid, SIGKILL));
   ASSERT_TRUE(eventually([&] { return !alive(pid); }));
   // Its successor takes the new connection; an instance that ends takes the old one with it.

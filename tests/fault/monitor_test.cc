@@ -142,7 +142,7 @@ TEST_F(Operators, who_say_half_or_too_much_or_nonsense_are_not_obeyed) {
 }
 
 TEST_F(Operators, who_do_not_take_their_answers_cost_nothing) {
-  const size_t before = holdings_of(system_.monitor()).descriptors;
+  const size_t before = calm_holdings_of(system_.monitor()).descriptors;
   operating::Request status;
   status.command = static_cast<uint32_t>(operating::Command::kStatus);
   std::vector<Fd> deaf;

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <format>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "base/fd.h"
 
@@ -134,6 +136,19 @@ Holdings holdings_of(pid_t monitor) {
   holdings.processes = descendants(monitor).size();
   holdings.groups = groups_of(monitor).size();
   holdings.memory_kib = resident_kib(monitor);
+  return holdings;
+}
+
+Holdings calm_holdings_of(pid_t monitor) {
+  Holdings holdings = holdings_of(monitor);
+  for (int same = 0; same < 10;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    const Holdings next = holdings_of(monitor);
+    same = next.descriptors == holdings.descriptors && next.processes == holdings.processes
+               ? same + 1
+               : 0;
+    holdings = next;
+  }
   return holdings;
 }
 

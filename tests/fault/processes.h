@@ -35,6 +35,9 @@ struct Holdings {
   size_t memory_kib = 0;  // resident, of the monitor alone
 };
 Holdings holdings_of(pid_t monitor);
+// The same once nothing is on its way: the socket of an operator who was just answered, for
+// example, is closed a moment later.
+Holdings calm_holdings_of(pid_t monitor);
 
 // Folders in the cgroup tree that belong to the monitor with this id.
 std::vector<std::string> groups_of(pid_t monitor);
