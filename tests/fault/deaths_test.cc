@@ -59,11 +59,15 @@ TEST_P(Death, by_sigkill_costs_only_itself) {
   EXPECT_EQ(pid_of(system, {"p2", Part::kInstance}), neighbour);
   EXPECT_EQ(system.partition("p2").epoch, 1u);
   EXPECT_EQ(system.partition(victim.partition).epoch, victim.part == Part::kMos ? 2u : 1u);
+  Holdings after;
   EXPECT_TRUE(eventually([&] {
-    const Holdings after = holdings_of(system.monitor());
+    after = holdings_of(system.monitor());
     return after.descriptors == before.descriptors && after.processes == before.processes &&
            after.groups == before.groups && after.mounts == before.mounts;
-  })) << "what it held is given back, and its successor holds as much";
+  })) << "what it held is given back, and its successor holds as much: descriptors "
+      << before.descriptors << " and now " << after.descriptors << ", processes "
+      << before.processes << " and " << after.processes << ", groups " << before.groups << " and "
+      << after.groups << ", mounts " << before.mounts << " and " << after.mounts;
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, Death,

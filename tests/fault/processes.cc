@@ -152,19 +152,33 @@ Holdings calm_holdings_of(pid_t monitor) {
   return holdings;
 }
 
-std::vector<std::string> groups_of(pid_t monitor) {
-  const std::string name = std::format("/casemate-{}", monitor);
-  std::vector<std::string> found;
+namespace {
+
+// Adds the folders below `folder` that belong to `name`. A folder that somebody else removes
+// meanwhile is passed over, and what lies beside it is not.
+void add_groups(const fs::path& folder, const std::string& name, std::vector<std::string>& found) {
+  std::vector<fs::path> inside;
   std::error_code error;
-  const auto options = fs::directory_options::skip_permission_denied;
-  for (fs::recursive_directory_iterator it("/sys/fs/cgroup", options, error), end;
-       !error && it != end; it.increment(error)) {
-    const std::string path = it->path().string();
-    const size_t at = path.find(name);
-    if (at == std::string::npos || !it->is_directory(error)) continue;
-    const size_t after = at + name.size();
-    if (after == path.size() || path[after] == '/' || path[after] == '-') found.push_back(path);
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;
+    if (it->is_directory(gone) && !it->is_symlink(gone)) inside.push_back(it->path());
   }
+  for (const fs::path& path : inside) {
+    const std::string text = path.string();
+    const size_t at = text.find(name);
+    const size_t after = at + name.size();
+    if (at != std::string::npos &&
+        (after == text.size() || text[after] == '/' || text[after] == '-'))
+      found.push_back(text);
+    add_groups(path, name, found);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> groups_of(pid_t monitor) {
+  std::vector<std::string> found;
+  add_groups("/sys/fs/cgroup", std::format("/casemate-{}", monitor), found);
   return found;
 }
 

@@ -137,8 +137,9 @@ void check_stack(const Policy& policy) {
   const Policy below = read_policy(policy.after);
   for (const Rule& rule : policy.rules) {
     const bool survives = std::ranges::any_of(below.rules, [&](const Rule& other) {
-      return other.words == rule.words ||
-             (other.words.size() == 1 && other.words[0] == rule.words[0]);
+      const bool covers =
+          other.words == rule.words || (other.words.size() == 1 && other.words[0] == rule.words[0]);
+      return covers && (other.action == rule.action || other.action == SCMP_ACT_ALLOW);
     });
     if (!survives) {
       refuse(rule.at.file, rule.at.line,

@@ -15,15 +15,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The folders of all hierarchies that have that name.
+// Adds the folders below `folder` that have that name. One that another test removes meanwhile is
+// passed over, and what lies beside it is not.
+void add_folders(const fs::path& folder, const std::string& name, std::vector<std::string>& found) {
+  std::vector<fs::path> inside;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;
+    if (it->is_directory(gone) && !it->is_symlink(gone)) inside.push_back(it->path());
+  }
+  for (const fs::path& path : inside) {
+    if (path.filename() == name) found.push_back(path.string());
+    add_folders(path, name, found);
+  }
+}
+
 std::vector<std::string> folders_named(const std::string& name) {
   std::vector<std::string> found;
-  std::error_code error;
-  const auto options = fs::directory_options::skip_permission_denied;
-  for (fs::recursive_directory_iterator it("/sys/fs/cgroup", options, error), end;
-       !error && it != end; it.increment(error)) {
-    if (it->path().filename() == name) found.push_back(it->path().string());
-  }
+  add_folders("/sys/fs/cgroup", name, found);
   return found;
 }
 

@@ -4,11 +4,13 @@
 // it never returns.
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +28,8 @@ namespace {
 
 constexpr unsigned long kNamespaces =
     CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+
+constexpr int kSpawnMs = 5000;
 
 // What a child says when a step fails: the step's name and errno. Nothing means that execve
 // succeeded.
@@ -254,6 +258,9 @@ Result<Cloned> clone_within(const Namespaces& partition, uid_t user) {
     return errno_error("making a socket");
   const Fd ours(ends[0]);
   Fd theirs(ends[1]);
+  // Nobody waits for a middleman that was killed between cloning and telling.
+  const timeval patience{kSpawnMs / 1000, 0};
+  ::setsockopt(ours.number(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   const pid_t middleman = clone_here(0, nullptr);
   if (middleman == 0 && clone_as_middleman(partition, user, theirs.number()))
     return Cloned{0, Fd()};
@@ -268,6 +275,10 @@ Result<Cloned> clone_within(const Namespaces& partition, uid_t user) {
                  "refuses nesting"};
   }
   cloned.pid = pid_of(cloned.pidfd);
+  if (cloned.pid <= 0) {  // 0 would say that this is the child
+    ::syscall(SYS_pidfd_send_signal, cloned.pidfd.number(), SIGKILL, nullptr, 0);
+    return Error{Code::kPlatform, "/proc does not show the processes of this namespace"};
+  }
   return cloned;
 }
 
@@ -301,7 +312,14 @@ Result<Child> spawn(const allow::Spawn&, const Spec& spec) {
   report.write.reset();
   [[maybe_unused]] const auto written = ::write(go.write.number(), "+", 1);
   Failure failure;
-  const ssize_t got = ::read(report.read.number(), &failure, sizeof failure);
+  // The child already lives within its partition's share of the processor, which may be used up.
+  pollfd told{report.read.number(), POLLIN, 0};
+  const bool in_time = ::poll(&told, 1, kSpawnMs) == 1;
+  if (!in_time) {
+    std::strncpy(failure.step, "waiting for its last step", sizeof failure.step - 1);
+    failure.error = ETIMEDOUT;
+  }
+  const ssize_t got = in_time ? ::read(report.read.number(), &failure, sizeof failure) : -1;
   if (got == 0) return Child{cloned.pid, std::move(cloned.pidfd)};
   ::syscall(SYS_pidfd_send_signal, cloned.pidfd.number(), SIGKILL, nullptr, 0);
   ::waitpid(cloned.pid, nullptr, __WALL);

@@ -45,7 +45,7 @@ class Monitor final {
     uint32_t epoch = 0;
     std::optional<Tree> active;
     std::optional<Tree> standby;
-    uint32_t next_slot = 0;
+    uint32_t standby_failures = 0;  // since one has taken over
     std::optional<Instant> restart_at;
     std::optional<Instant> prepare_at;  // when to make a standby
     Instant failed_at{};
@@ -81,6 +81,7 @@ class Monitor final {
   Status add_template(Tree& tree, size_t e);
   void prepare_standby(size_t p);
   void drop_standby(size_t p, std::string_view why);
+  void prepare_later(size_t p);
   void take_standby_messages(size_t p);
   void bury(size_t p, Tree tree);
   void forget_the_dead();

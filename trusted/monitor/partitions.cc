@@ -29,6 +29,7 @@ void Monitor::start_partition(size_t p) {
     if (!made) return fail_partition(p, made.error().text);
     partition.standby.emplace(std::move(*made));
   }
+  if (partition.standby->complete()) partition.standby_failures = 0;
   partition.active = std::exchange(partition.standby, std::nullopt);
   partition.life.running(now);
   for (size_t e = 0; e < enclaves_.size(); ++e) {
@@ -125,6 +126,7 @@ void Monitor::fail_enclave(size_t e, std::string_view why) {
   enclave.code = Code::kUnavailable;
   enclave.reason = Text<256>::from("it failed too often in a row");
   revoke_streams(e, enclave.code, enclave.reason.view());
+  note_settled(p);
 }
 
 void Monitor::fork_instance(size_t e) {
@@ -137,6 +139,7 @@ void Monitor::fork_instance(size_t e) {
 // recovered, and a standby may be prepared for the next time.
 void Monitor::note_settled(size_t p) {
   Partition& partition = partitions_[p];
+  if (!partition.active) return;
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition == p && startable(e) &&
         enclaves_[e].life.state() != State::kRunning)
@@ -199,6 +202,7 @@ void Monitor::look_for_hangs(Instant now) {
       if (description().enclaves[streams_.callee(stream)].partition == p) {
         fail_partition(p, std::format("enclave {} has work and makes no progress",
                                       name(streams_.callee(stream))));
+        break;  // one failure, however many of its streams stand still
       }
     }
   }

@@ -9,8 +9,10 @@
 namespace casemate::monitor {
 namespace {
 
-// A standby that failed is no failure of the partition, but it must not become a busy loop either.
+// A standby that failed is no failure of the partition, but it must not become a busy loop either:
+// the wait doubles until one has taken over.
 constexpr Duration kPrepareAgain = std::chrono::seconds(5);
+constexpr uint32_t kDoublingsMax = 10;
 constexpr Duration kPatience = std::chrono::seconds(10);
 
 }  // namespace
@@ -27,7 +29,7 @@ bool Monitor::ready(size_t e) const {
 
 Result<Tree> Monitor::make_tree(size_t p) {
   Tree tree;
-  tree.slot = std::exchange(partitions_[p].next_slot, 1 - partitions_[p].next_slot);
+  tree.slot = partitions_[p].active ? 1 - partitions_[p].active->slot : 0;
   tree.made_at = tree.beat_at = clock_.now();
   tree.mos = TRY(launcher_.start_partition(p, tree.slot));
   control::Message manifest = control::make(control::Type::kManifest,
@@ -77,8 +79,7 @@ void Monitor::prepare_standby(size_t p) {
   auto made = make_tree(p);
   if (!made) {
     log("partition {}: no standby: {}", description().partitions[p].name.view(), made.error().text);
-    partition.prepare_at = clock_.now() + kPrepareAgain;
-    return;
+    return prepare_later(p);
   }
   partition.standby.emplace(std::move(*made));
   // Compiling takes a core for a while; whoever serves meanwhile goes first.
@@ -90,7 +91,13 @@ void Monitor::drop_standby(size_t p, std::string_view why) {
   Partition& partition = partitions_[p];
   log("partition {}: its standby is dropped: {}", description().partitions[p].name.view(), why);
   bury(p, *std::exchange(partition.standby, std::nullopt));
-  partition.prepare_at = clock_.now() + kPrepareAgain;
+  prepare_later(p);
+}
+
+void Monitor::prepare_later(size_t p) {
+  uint32_t& failures = partitions_[p].standby_failures;
+  partitions_[p].prepare_at = clock_.now() + kPrepareAgain * (1 << failures);
+  failures = std::min(failures + 1, kDoublingsMax);
 }
 
 // A standby has one thing to say: that a template of its is ready.
@@ -126,12 +133,14 @@ void Monitor::forget_the_dead() {
   while (::waitpid(-1, nullptr, __WALL | WNOHANG) > 0) {
   }
   const Instant now = clock_.now();
+  for (Remains& remains : remains_) {
+    std::erase_if(remains.processes, [](const jail::Child& child) {
+      pollfd dead{child.pidfd.number(), POLLIN, 0};
+      return ::poll(&dead, 1, 0) == 1;
+    });
+  }
   std::erase_if(remains_, [&](const Remains& remains) {
-    return now >= remains.forget_at ||
-           std::ranges::all_of(remains.processes, [](const jail::Child& child) {
-             pollfd dead{child.pidfd.number(), POLLIN, 0};
-             return ::poll(&dead, 1, 0) == 1;
-           });
+    return remains.processes.empty() || now >= remains.forget_at;
   });
 }
 

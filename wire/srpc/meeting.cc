@@ -20,6 +20,8 @@ Meeting Meeting::of_this_thread() {
     if (::sched_getaffinity(0, sizeof set, &set) != 0) CPU_ZERO(&set);
     return set;
   }();
+  // An earlier stream of this thread may have held it.
+  ::sched_setaffinity(0, sizeof allowed, &allowed);
   Meeting meeting;
   meeting.allowed_ = allowed;
   return meeting;
@@ -29,6 +31,7 @@ void Meeting::before_sleep(Untrusted<int> peer_core, Instant now) {
   const auto core = peer_core.check([&](int v) {
     return v >= 0 && v < CPU_SETSIZE && CPU_ISSET(static_cast<size_t>(v), &allowed_);
   });
+  if (!core && met()) return part(now);  // the caller spins now, or says nonsense
   if (!core || *core == core_ || now < not_before_ || mean_ > kShort) return;
   cpu_set_t one;
   CPU_ZERO(&one);

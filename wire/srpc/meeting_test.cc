@@ -85,8 +85,17 @@ TEST_F(MeetingTest, a_second_one_on_the_same_thread_is_not_held_by_the_first) {
   sleep_near(all_.front());
   ASSERT_TRUE(meeting_.met());
   meeting_ = Meeting::of_this_thread();
+  EXPECT_EQ(cores(), all_) << "it begins free";
   sleep_near(all_.back());
   EXPECT_EQ(cores(), std::vector{all_.back()});
+}
+
+TEST_F(MeetingTest, a_caller_that_no_longer_says_where_it_is_lets_the_callee_go) {
+  sleep_near(all_.front());
+  ASSERT_TRUE(meeting_.met());
+  sleep_near(-1);
+  EXPECT_FALSE(meeting_.met());
+  EXPECT_EQ(cores(), all_);
 }
 
 TEST_F(MeetingTest, lies_about_the_core_change_nothing) {
