@@ -32,10 +32,11 @@ class Program {
   virtual Status run(control::Socket control, const control::Message& manifest) = 0;
 };
 
-// The filter of this program's instances, and the lowest descriptor that they do not inherit.
+// The filter of this program's instances, and how many descriptors come with a request for one:
+// they become 3 (the control socket), 4, ...; no instance has another, and no template has these.
 struct Frame {
   lockdown::Filter instance = lockdown::Filter::kModel;
-  int inherited_fds = 4;
+  int fds = 1;
 };
 
 // Runs a program as a template, then as instances. Returns the process's exit code.

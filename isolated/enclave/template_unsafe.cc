@@ -26,17 +26,20 @@ constexpr unsigned long kInstance = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
                                     CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD;
 static_assert(kInstance == 0x7e020011, "the policies name this number");
 
-Status become_instance(const Frame& frame, Fd control) {
-  if (::dup2(control.number(), kControl) < 0) return errno_error("taking the control socket");
-  control.reset();
-  TRY(lockdown::close_from(frame.inherited_fds));
+Status become_instance(const Frame& frame, const std::vector<Fd>& fds) {
+  // They were received in ascending order and above the control socket, each beyond its place.
+  for (size_t i = 0; i < fds.size(); ++i) {
+    if (::dup2(fds[i].number(), kControl + static_cast<int>(i)) < 0)
+      return errno_error("taking what came with the request");
+  }
+  TRY(lockdown::close_from(kControl + frame.fds));
   TRY(lockdown::drop_capabilities());
   return lockdown::apply(frame.instance);
 }
 
-[[noreturn]] void run_instance(Program& program, const Frame& frame, Fd control,
+[[noreturn]] void run_instance(Program& program, const Frame& frame, const std::vector<Fd>& fds,
                                const control::Message& manifest) {
-  const Status locked = become_instance(frame, std::move(control));
+  const Status locked = become_instance(frame, fds);
   if (!locked) {
     log("{}", locked.error().text);
     ::_exit(3);
@@ -59,13 +62,13 @@ bool ended(pid_t instance) {
   return true;
 }
 
-// Makes an instance with the control socket that came with the request.
+// Makes an instance with what came with the request.
 Result<pid_t> fork_instance(Program& program, const Frame& frame, control::Received& request,
                             const control::Message& manifest) {
-  if (request.fds.size() != 1)
-    return Error{Code::kInvalid, "a fork request came without a control socket"};
+  if (request.fds.size() != static_cast<size_t>(frame.fds))
+    return Error{Code::kInvalid, "a fork request came without what an instance needs"};
   const long child = ::syscall(SYS_clone, kInstance, nullptr, nullptr, nullptr, 0);
-  if (child == 0) run_instance(program, frame, std::move(request.fds[0]), manifest);
+  if (child == 0) run_instance(program, frame, request.fds, manifest);
   if (child < 0) return errno_error("forking an instance");
   return static_cast<pid_t>(child);
 }

@@ -6,5 +6,5 @@
 int main() {
   casemate::log_as("model");
   casemate::model::ModelProgram program;
-  return casemate::enclave::run_template(program, {casemate::lockdown::Filter::kModel, 4});
+  return casemate::enclave::run_template(program, {casemate::lockdown::Filter::kModel, 1});
 }

@@ -18,9 +18,10 @@ namespace {
 // Well below the shortest hang_ms that a system may ask for.
 constexpr int kBeatMs = 50;
 
-bool rises(Type type) {
-  return type == Type::kReady || type == Type::kRefused || type == Type::kRunning ||
-         type == Type::kAttest;
+bool rises_from_template(Type type) { return type == Type::kReady || type == Type::kRefused; }
+
+bool rises_from_instance(Type type) {
+  return type == Type::kRunning || type == Type::kAttest || type == Type::kPong;
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ Status Mos::obey(Received& received) {
     case Type::kAdopt:
       return adopt(received);
     case Type::kFork:
-      return fork(id);
+      return fork(id, received.fds);
     case Type::kStop:
       return Error{Code::kCancelled, "told to stop"};
     default:
@@ -103,12 +104,13 @@ Status Mos::adopt(Received& received) {
   return {};
 }
 
-Status Mos::fork(uint32_t id) {
+Status Mos::fork(uint32_t id, const std::vector<Fd>& gifts) {
   const auto found = enclaves_.find(id);
   if (found == enclaves_.end() || !found->second.process) return {};
   auto ends = TRY(control::Socket::pair());
-  const int theirs = ends[1].number();
-  if (!found->second.process->send(control::make(Type::kFork, EnclaveId{id}), {&theirs, 1})) {
+  std::vector<int> fds = {ends[1].number()};
+  for (const Fd& gift : gifts) fds.push_back(gift.number());
+  if (!found->second.process->send(control::make(Type::kFork, EnclaveId{id}), fds)) {
     report_death(id);
     return {};
   }
@@ -134,9 +136,8 @@ bool Mos::take_from(uint32_t id, const control::Socket& socket, bool instance) {
     if (!*received) return true;
     Message message = (*received)->message;
     message.enclave = id;
-    const bool fitting =
-        rises((*received)->type()) &&
-        instance == ((*received)->type() == Type::kRunning || (*received)->type() == Type::kAttest);
+    const Type type = (*received)->type();
+    const bool fitting = instance ? rises_from_instance(type) : rises_from_template(type);
     if (!fitting || !monitor_.send(message)) return false;
   }
   return true;

@@ -37,7 +37,7 @@ class Mos final {
   Status take_from_monitor();
   Status obey(control::Received& received);
   Status adopt(control::Received& received);
-  Status fork(uint32_t id);
+  Status fork(uint32_t id, const std::vector<Fd>& gifts);
   void take_from_enclaves();
   // False when the socket is to be closed.
   bool take_from(uint32_t id, const control::Socket& socket, bool instance);

@@ -160,6 +160,7 @@ class Describer final {
     p.failures_max = s.restart.failures_max;
     p.stable_ms = s.restart.stable_ms;
     p.hang_ms = s.restart.hang_ms;
+    p.load_ms = s.restart.load_ms;
     return d_->partition_count - 1;
   }
 

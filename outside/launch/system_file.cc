@@ -193,7 +193,8 @@ Setter restart(Restart& r) {
                        {"backoff_ms_max", number(r.backoff_ms_max, 1, limits::kRestartMs)},
                        {"failures_max", number(r.failures_max, 1, limits::kFailures)},
                        {"stable_ms", number(r.stable_ms, 1, limits::kRestartMs)},
-                       {"hang_ms", number(r.hang_ms, limits::kHangMsMin, limits::kRestartMs)}};
+                       {"hang_ms", number(r.hang_ms, limits::kHangMsMin, limits::kRestartMs)},
+                       {"load_ms", number(r.load_ms, limits::kHangMsMin, limits::kRestartMs)}};
     TRY(table(keys)(node, place, key));
     if (r.backoff_ms_first > r.backoff_ms_max) {
       return Error{Code::kInvalid,

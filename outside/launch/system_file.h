@@ -27,6 +27,7 @@ struct Restart {
   uint32_t failures_max = 8;
   uint32_t stable_ms = 2'000;
   uint32_t hang_ms = 5'000;
+  uint32_t load_ms = 120'000;
 };
 
 struct GatewaySettings {

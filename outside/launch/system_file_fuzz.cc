@@ -33,6 +33,8 @@ void check_partition(const PartitionSettings& p) {
         "delays grow");
   CHECK(p.restart.hang_ms >= limits::kHangMsMin && p.restart.hang_ms <= limits::kRestartMs,
         "hang_ms is in range");
+  CHECK(p.restart.load_ms >= limits::kHangMsMin && p.restart.load_ms <= limits::kRestartMs,
+        "load_ms is in range");
   CHECK(std::ranges::all_of(p.cores, [](uint32_t core) { return core < limits::kCores; }),
         "cores fit into a mask");
 }

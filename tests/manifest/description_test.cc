@@ -36,6 +36,7 @@ void add_partition(SystemDescription& d, const std::string& name, DeviceKind dev
   p.failures_max = 8;
   p.stable_ms = 1000;
   p.hang_ms = 1000;
+  p.load_ms = 1000;
 }
 
 void add_enclave(SystemDescription& d, const std::string& name, EnclaveKind kind,
@@ -246,6 +247,10 @@ std::vector<Corruption> corrupt_partitions() {
        at + "hang_ms is 99, but must be from 100 to 3600000"},
       {"hang_most", [](D& d) { d.partitions[1].hang_ms = kMost; },
        at + "hang_ms is 4294967295, but must be from 100 to 3600000"},
+      {"load_short", [](D& d) { d.partitions[1].load_ms = 99; },
+       at + "load_ms is 99, but must be from 100 to 3600000"},
+      {"load_most", [](D& d) { d.partitions[1].load_ms = kMost; },
+       at + "load_ms is 4294967295, but must be from 100 to 3600000"},
       {"standby_neither_0_nor_1", [](D& d) { d.partitions[1].standby = 2; },
        at + "standby must be 0 or 1"},
   };
@@ -365,6 +370,7 @@ TEST(Description, may_reach_every_limit) {
   const auto d = right_description();
   d->partitions[1].backoff_ms_first = d->partitions[1].backoff_ms_max = 3'600'000;
   d->partitions[1].stable_ms = d->partitions[1].hang_ms = 3'600'000;
+  d->partitions[1].load_ms = 3'600'000;
   d->partitions[1].failures_max = 1'000'000;
   d->partitions[1].processes_max = d->enclaves[1].processes_max = 65'536;
   d->partitions[1].device.cpu_percent = 6400;

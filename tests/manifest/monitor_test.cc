@@ -117,7 +117,8 @@ TEST(MonitorStart, refuses_an_image_that_is_no_file) {
   p.name = Text<64>::from("p");
   p.processes_max = 8;
   p.memory_bytes = 64 << 20;
-  p.backoff_ms_first = p.backoff_ms_max = p.failures_max = p.stable_ms = p.hang_ms = 100;
+  p.backoff_ms_first = p.backoff_ms_max = p.failures_max = p.stable_ms = p.hang_ms = p.load_ms =
+      100;
   EnclaveDescription& e = d->enclaves[0];
   e.name = Text<64>::from("e");
   e.kind = static_cast<uint32_t>(EnclaveKind::kModel);

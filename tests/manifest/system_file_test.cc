@@ -119,6 +119,7 @@ restart.backoff_ms_max = 2
 restart.failures_max = 3
 restart.stable_ms = 4
 restart.hang_ms = 100
+restart.load_ms = 101
 [[partition]]
 name = "q"
 models = ["o"]
@@ -150,8 +151,9 @@ idle_timeout_s = 3
             (std::vector<uint32_t>{6400, 64, 256, 256, 64}));
   EXPECT_TRUE(p.debug);
   EXPECT_EQ((std::vector<uint32_t>{p.restart.backoff_ms_first, p.restart.backoff_ms_max,
-                                   p.restart.failures_max, p.restart.stable_ms, p.restart.hang_ms}),
-            (std::vector<uint32_t>{1, 2, 3, 4, 100}));
+                                   p.restart.failures_max, p.restart.stable_ms, p.restart.hang_ms,
+                                   p.restart.load_ms}),
+            (std::vector<uint32_t>{1, 2, 3, 4, 100, 101}));
   EXPECT_EQ(p.place, "full.toml:3");
   EXPECT_EQ(file->partitions[1].memory_mib, 77u) << "from the defaults, which stand behind it";
   EXPECT_EQ(file->partitions[1].restart.hang_ms, 777u);

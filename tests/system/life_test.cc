@@ -91,6 +91,72 @@ TEST(Life, an_instance_that_makes_no_progress_is_taken_for_hung) {
   EXPECT_EQ(system.partition("p2").epoch, 1u);
 }
 
+TEST(Life, a_gateway_that_listens_to_nobody_is_taken_for_hung) {
+  SmallSystem system({{"one", "p1"}}, [](SystemDescription& d) { d.partitions[0].hang_ms = 600; });
+  ASSERT_TRUE(system.answers("one") && system.settled());
+  ASSERT_EQ(system.ask("one", Call::kKeep, "kept").code, 0u);
+  EXPECT_EQ(code_from(system.ask("one", Call::kDeafen, "", 0).code), Code::kPlatform)
+      << "its end ends the connection";
+  ASSERT_TRUE(system.started("driver", 2));
+  system.connect();
+  ASSERT_TRUE(system.answers("one"));
+  EXPECT_EQ(system.text(system.ask("one", Call::kRecall)), "kept") << "nobody else was restarted";
+}
+
+TEST(Life, a_template_that_loads_without_end_is_given_up_and_harms_nobody) {
+  SmallSystem system({{"slow", "p1", "sleep"}, {"two", "p2"}}, [](SystemDescription& d) {
+    d.partitions[1].load_ms = 300;
+    d.partitions[1].failures_max = 2;
+  });
+  ASSERT_TRUE(system.answers("two"));
+  EXPECT_FALSE(system.answers("slow", 3000));
+  EXPECT_EQ(system.enclave("slow").state, static_cast<uint32_t>(State::kGivenUp));
+  EXPECT_EQ(system.partition("p2").failures, 0u);
+}
+
+// The one of the monitor's children that runs the fixture's program and is not among `known`.
+pid_t fresh_template(pid_t monitor, const std::set<pid_t>& known) {
+  for (const pid_t child : children_of(monitor)) {
+    std::ifstream file(std::format("/proc/{}/comm", child));
+    const std::string comm{std::istreambuf_iterator<char>(file), {}};
+    if (!known.contains(child) && comm.starts_with("casemate-fixtur")) return child;
+  }
+  return -1;
+}
+
+TEST(Life, a_standby_that_loads_without_end_is_dropped_and_another_is_prepared) {
+  SmallSystem system({{"one", "p1", "sleep"}}, [](SystemDescription& d) {
+    d.partitions[0].standby = 0;
+    d.partitions[1].load_ms = 2000;
+  });
+  ASSERT_TRUE(system.answers("one"));
+  const std::set<pid_t> active = children_of(system.monitor());
+  pid_t slow = fresh_template(system.monitor(), active);
+  for (int i = 0; slow < 0 && i < 900; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    slow = fresh_template(system.monitor(), active);
+  }
+  ASSERT_TRUE(hurt(slow, SIGSTOP));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  EXPECT_EQ(system.partition("p1").standby, 1u) << "it should be loaded by now, and is stopped";
+  for (int i = 0; i < 200 && children_of(system.monitor()).contains(slow); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_FALSE(children_of(system.monitor()).contains(slow));
+  EXPECT_TRUE(system.answers("one"));
+  for (int i = 0; i < 1000 && system.partition("p1").standby != 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(system.partition("p1").standby, 2u);
+}
+
+TEST(Life, an_enclave_that_asks_for_signatures_without_end_gets_a_few) {
+  SmallSystem system({{"one", "p1"}});
+  ASSERT_TRUE(system.answers("one"));
+  const int granted =
+      std::stoi("0" + system.text(system.ask("one", Call::kAskOften, "400", 20'000)));
+  EXPECT_GE(granted, 100);
+  EXPECT_LT(granted, 300) << "a hundred at once, and a few while it asked";
+}
+
 TEST(Life, a_stopped_runtime_is_taken_for_hung) {
   SmallSystem system({{"one", "p1"}});
   ASSERT_TRUE(system.answers("one"));

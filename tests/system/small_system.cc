@@ -89,7 +89,9 @@ uint32_t add_partition(SystemDescription& d, const std::string& name, DeviceKind
   p.backoff_ms_max = 100;
   p.failures_max = 5;
   p.stable_ms = 500;
-  p.hang_ms = 600;
+  // A driver waits for its callees, and meanwhile for nobody else.
+  p.hang_ms = name == "driver" ? 20'000 : 600;
+  p.load_ms = 20'000;
   p.standby = 1;
   return d.partition_count++;
 }

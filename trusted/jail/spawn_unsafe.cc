@@ -31,18 +31,25 @@ constexpr unsigned long kNamespaces =
 
 constexpr int kSpawnMs = 5000;
 
-// What a child says when a step fails: the step's name and errno. Nothing means that execve
-// succeeded.
-struct Failure {
-  char step[64] = {};
+// What a child says once: that all steps are done which the monitor waits for, or the one that
+// failed.
+struct Report {
+  char step[64] = {};  // empty: none failed
   int error = 0;
 };
 
 [[noreturn]] void give_up(int report, const char* step) {
-  Failure failure;
+  Report failure;
   failure.error = errno;
   std::strncpy(failure.step, step, sizeof failure.step - 1);
   [[maybe_unused]] const auto written = ::write(report, &failure, sizeof failure);
+  ::_exit(127);
+}
+
+// After the report only its death tells the monitor, and this tells people.
+[[noreturn]] void give_up_late(int errors, const char* step) {
+  ::dprintf(errors, "casemate-monitor: starting a jailed program: %s: %s\n", step,
+            std::strerror(errno));
   ::_exit(127);
 }
 
@@ -96,20 +103,18 @@ void map_own_user(uid_t user, int report) {
   if (!mapped) give_up(report, "mapping the enclave's user");
 }
 
-// Moves descriptors to 3, 4, ...; the report pipe goes above them and closes itself on execve.
-int place_fds(const Spec& spec, int report) {
+// Moves descriptors to 3, 4, ... and closes all others but `errors`, which closes itself on execve.
+void place_fds(const Spec& spec, int errors) {
   const int top = 3 + static_cast<int>(spec.fds.size());
-  const int high = ::fcntl(report, F_DUPFD_CLOEXEC, 200);
-  if (high < 0) give_up(report, "moving descriptors");
   // Two passes through a high range, so that no source is overwritten before it is moved.
   std::vector<int> moved;
   for (const auto& [from, to] : spec.fds) {
     moved.push_back(::fcntl(from, F_DUPFD, 100));
-    if (moved.back() < 0) give_up(high, "moving descriptors");
+    if (moved.back() < 0) give_up_late(errors, "moving descriptors");
   }
   const int error_output = spec.error_output >= 0 ? ::fcntl(spec.error_output, F_DUPFD, 100) : -1;
   for (size_t i = 0; i < moved.size(); ++i) {
-    if (::dup2(moved[i], spec.fds[i].second) < 0) give_up(high, "placing descriptors");
+    if (::dup2(moved[i], spec.fds[i].second) < 0) give_up_late(errors, "placing descriptors");
   }
   ::close(0);
   ::close(1);
@@ -118,24 +123,45 @@ int place_fds(const Spec& spec, int report) {
   } else {
     ::close(2);
   }
-  ::close_range(static_cast<unsigned>(top), static_cast<unsigned>(high) - 1, 0);
-  ::close_range(static_cast<unsigned>(high) + 1, ~0u, 0);
-  return high;
+  ::close_range(static_cast<unsigned>(top), static_cast<unsigned>(errors) - 1, 0);
+  ::close_range(static_cast<unsigned>(errors) + 1, ~0u, 0);
 }
 
-void drop_everything(const Spec& spec, int report) {
-  if (!lockdown::forbid_new_privileges()) give_up(report, "forbidding new privileges");
-  if (!lockdown::limit_resources(spec.limits)) give_up(report, "setting resource limits");
-  if (!lockdown::restrict_files("/")) give_up(report, "applying landlock rules");
-  if (!lockdown::drop_capabilities()) give_up(report, "dropping capabilities");
-  if (!lockdown::apply(lockdown::Filter::kStart)) give_up(report, "installing the first filter");
+void enter_limits(const std::vector<int>& entrances, int errors) {
+  for (const int entrance : entrances) {
+    if (::write(entrance, "0", 1) != 1) give_up_late(errors, "entering the cgroup");
+  }
+  if (::unshare(CLONE_NEWCGROUP) != 0) give_up_late(errors, "making a cgroup namespace");
+}
+
+void drop_everything(const Spec& spec, int errors) {
+  if (!lockdown::forbid_new_privileges()) give_up_late(errors, "forbidding new privileges");
+  if (!lockdown::limit_resources(spec.limits)) give_up_late(errors, "setting resource limits");
+  if (!lockdown::restrict_files("/")) give_up_late(errors, "applying landlock rules");
+  if (!lockdown::drop_capabilities()) give_up_late(errors, "dropping capabilities");
+  if (!lockdown::apply(lockdown::Filter::kStart))
+    give_up_late(errors, "installing the first filter");
+}
+
+// From here on it lives on its partition's share of the processor, which its siblings may have used
+// up, so nobody waits for it any more. It still runs our code alone: it executes its program behind
+// every wall, or it ends.
+[[noreturn]] void run_limited(const Spec& spec) {
+  const int errors = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 200);
+  enter_limits(spec.entrances, errors);
+  place_fds(spec, errors);
+  ::setsid();
+  drop_everything(spec, errors);
+  std::vector<char*> environment;
+  for (const std::string& entry : spec.environment)
+    environment.push_back(const_cast<char*>(entry.c_str()));
+  environment.push_back(nullptr);
+  char* const arguments[] = {const_cast<char*>(spec.name.c_str()), nullptr};
+  ::execve(spec.program.c_str(), arguments, environment.data());
+  give_up_late(errors, "executing the program");
 }
 
 [[noreturn]] void run_child(const Spec& spec, int tree, int go, int report) {
-  for (const int entrance : spec.entrances) {
-    if (::write(entrance, "0", 1) != 1) give_up(report, "entering the cgroup");
-  }
-  if (::unshare(CLONE_NEWCGROUP) != 0) give_up(report, "making a cgroup namespace");
   char mapped = 0;
   if (::read(go, &mapped, 1) != 1) ::_exit(127);  // the monitor gave up or died
   if (::sethostname(spec.name.c_str(), spec.name.size()) != 0)
@@ -144,16 +170,9 @@ void drop_everything(const Spec& spec, int report) {
   enter_root(tree, report);
   if (spec.partition == nullptr) become_user(report);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of user clears it, so only now
-  const int high = place_fds(spec, report);
-  ::setsid();
-  drop_everything(spec, high);
-  std::vector<char*> environment;
-  for (const std::string& entry : spec.environment)
-    environment.push_back(const_cast<char*>(entry.c_str()));
-  environment.push_back(nullptr);
-  char* const arguments[] = {const_cast<char*>(spec.name.c_str()), nullptr};
-  ::execve(spec.program.c_str(), arguments, environment.data());
-  give_up(high, "executing the program");
+  const Report done;
+  if (::write(report, &done, sizeof done) != sizeof done) ::_exit(127);
+  run_limited(spec);
 }
 
 // Maps ids 0.. of the child's user namespace to `first`.. of the namespace that this process is in.
@@ -311,21 +330,17 @@ Result<Child> spawn(const allow::Spawn&, const Spec& spec) {
   }
   report.write.reset();
   [[maybe_unused]] const auto written = ::write(go.write.number(), "+", 1);
-  Failure failure;
-  // The child already lives within its partition's share of the processor, which may be used up.
-  pollfd told{report.read.number(), POLLIN, 0};
-  const bool in_time = ::poll(&told, 1, kSpawnMs) == 1;
-  if (!in_time) {
-    std::strncpy(failure.step, "waiting for its last step", sizeof failure.step - 1);
-    failure.error = ETIMEDOUT;
+  Report told;
+  if (::read(report.read.number(), &told, sizeof told) != sizeof told) {
+    std::strncpy(told.step, "it died before it had said anything", sizeof told.step - 1);
+    told.error = ECHILD;
   }
-  const ssize_t got = in_time ? ::read(report.read.number(), &failure, sizeof failure) : -1;
-  if (got == 0) return Child{cloned.pid, std::move(cloned.pidfd)};
+  if (told.step[0] == '\0') return Child{cloned.pid, std::move(cloned.pidfd)};
   ::syscall(SYS_pidfd_send_signal, cloned.pidfd.number(), SIGKILL, nullptr, 0);
   ::waitpid(cloned.pid, nullptr, __WALL);
-  failure.step[sizeof failure.step - 1] = '\0';
-  errno = failure.error;
-  return errno_error(std::format("starting {}: {}", spec.name, failure.step));
+  told.step[sizeof told.step - 1] = '\0';
+  errno = told.error;
+  return errno_error(std::format("starting {}: {}", spec.name, told.step));
 }
 
 Result<Namespaces> namespaces_of(pid_t pid) {

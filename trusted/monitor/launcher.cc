@@ -124,7 +124,6 @@ Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
   spec.partition = &partition;
   spec.user = own_users_ ? 1 + static_cast<uid_t>(index) : 0;
   spec.fds = {{sockets[1].number(), 3}};
-  if (gateway && listener_.valid()) spec.fds.emplace_back(listener_.number(), 4);
   spec.entrances = TRY(entrances(std::format("p{}/e{}s{}", enclave.partition, index, slot),
                                  {enclave.memory_bytes, enclave.processes_max, 0, 0}, true));
   spec.limits = {gateway ? kGatewayFiles : kModelFiles, 0, gateway ? kGatewaySecret : 0};

@@ -8,12 +8,16 @@ namespace casemate::monitor {
 void Lifecycle::starting(Instant now) {
   state_ = State::kStarting;
   started_ = now;
+  ran_from_.reset();
 }
 
-void Lifecycle::running(Instant) { state_ = State::kRunning; }
+void Lifecycle::running(Instant now) {
+  state_ = State::kRunning;
+  ran_from_ = now;
+}
 
 std::optional<Instant> Lifecycle::failed(Instant now) {
-  if (now - started_ >= policy_.stable) failures_ = 0;
+  if (ran_from_ && now - *ran_from_ >= policy_.stable) failures_ = 0;
   ++failures_;
   if (failures_ > policy_.failures_max) {
     state_ = State::kGivenUp;

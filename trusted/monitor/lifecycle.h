@@ -23,7 +23,7 @@ using operating::State;
 struct RestartPolicy {
   Duration backoff_first{};
   Duration backoff_max{};
-  Duration stable{};  // a life at least this long clears the count
+  Duration stable{};  // having run for at least this long clears the count
   uint32_t failures_max = 1;
 };
 
@@ -50,6 +50,7 @@ class Lifecycle final {
   State state_ = State::kDown;
   uint32_t failures_ = 0;
   Instant started_{};
+  std::optional<Instant> ran_from_;  // nothing: it has not got that far yet
 };
 
 }  // namespace casemate::monitor

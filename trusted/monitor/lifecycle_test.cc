@@ -39,8 +39,21 @@ TEST(Lifecycle, a_long_life_clears_the_count) {
     ASSERT_TRUE(life.failed(kStart));
   }
   life.starting(kStart);
-  EXPECT_EQ(life.failed(kStart + seconds(10)), kStart + seconds(10));
+  life.running(kStart + seconds(1));
+  EXPECT_EQ(life.failed(kStart + seconds(11)), kStart + seconds(11));
   EXPECT_EQ(life.failures_in_a_row(), 1u);
+}
+
+TEST(Lifecycle, a_long_start_that_fails_clears_nothing) {
+  Lifecycle life(kPolicy);
+  for (uint32_t i = 1; i <= 5; ++i) {
+    life.starting(kStart);
+    ASSERT_TRUE(life.failed(kStart + seconds(100)));
+    EXPECT_EQ(life.failures_in_a_row(), i);
+  }
+  life.starting(kStart);
+  life.running(kStart + seconds(100));
+  EXPECT_EQ(life.failed(kStart + seconds(105)), std::nullopt);
 }
 
 }  // namespace

@@ -50,6 +50,8 @@ void Monitor::take_message(size_t p, const control::Received& received) {
       return on_died(*e);
     case Type::kAttest:
       return on_attest(p, *e, message);
+    case Type::kPong:
+      return enclaves_[*e].pinged_at.reset();
     default:
       return fail_partition(p, "its runtime sent a message that only the monitor may send");
   }
@@ -89,6 +91,7 @@ void Monitor::on_running(size_t e) {
   const Instant now = clock_.now();
   enclave.life.running(now);
   enclave.instance_lost = false;
+  enclave.pinged_at.reset();
   enclave.start_us = static_cast<uint64_t>((now - enclave.fork_at).count()) / 1000;
   enclave.code = Code::kOk;
   connect_streams(e);
@@ -121,34 +124,32 @@ bool Monitor::may_vouch(size_t asker, size_t subject) const {
 void Monitor::on_attest(size_t p, size_t e, const Message& message) {
   Message answer = control::make(Type::kAttested, EnclaveId{message.enclave});
   answer.ticket = message.ticket;
-  const size_t subject = message.stream;  // index of the enclave that is asked about
-  if (subject >= enclaves_.size() || !may_vouch(e, subject)) {
-    answer.code = static_cast<uint32_t>(Code::kDenied);
-    return send(e, answer);
-  }
+  const bool granted = partitions_[p].attestations.take(clock_.now());
+  answer.code = static_cast<uint32_t>(granted ? attest(e, message, answer) : Code::kUnavailable);
+  send(e, answer);
+}
+
+// Vouches for an enclave, and for a key of the asker's own.
+Code Monitor::attest(size_t e, const Message& question, Message& answer) {
+  const size_t subject = question.stream;  // index of the enclave that is asked about
+  if (subject >= enclaves_.size() || !may_vouch(e, subject)) return Code::kDenied;
   const bool own = subject == e;
-  const auto& epoch = partitions_[description().enclaves[subject].partition].epoch;
+  const uint32_t epoch = partitions_[description().enclaves[subject].partition].epoch;
   const auto token =
       setup_->voucher.token(setup_->system.measured(subject), {epoch},
-                            own ? message.key_sha384 : Sha384Digest{}, message.nonce);
-  if (!token) {
-    answer.code = static_cast<uint32_t>(token.error().code);
-    return send(e, answer);
-  }
+                            own ? question.key_sha384 : Sha384Digest{}, question.nonce);
+  if (!token) return token.error().code;
   answer.token = *token;
-  if (own && message.key_sha256 != Sha256Digest{}) {
-    const auto evidence = setup_->voucher.vouch_for_key(message.key_sha256);
-    if (!evidence || evidence->quote.size() > answer.quote.size() ||
-        evidence->claims.size() > answer.claims.size()) {
-      answer.code = static_cast<uint32_t>(Code::kPlatform);
-      return send(e, answer);
-    }
-    answer.quote_size = static_cast<uint32_t>(evidence->quote.size());
-    answer.claims_size = static_cast<uint32_t>(evidence->claims.size());
-    std::ranges::copy(evidence->quote, answer.quote.begin());
-    std::ranges::copy(evidence->claims, answer.claims.begin());
-  }
-  if (partitions_[p].active) send(e, answer);
+  if (!own || question.key_sha256 == Sha256Digest{}) return Code::kOk;
+  const auto evidence = setup_->voucher.vouch_for_key(question.key_sha256);
+  if (!evidence || evidence->quote.size() > answer.quote.size() ||
+      evidence->claims.size() > answer.claims.size())
+    return Code::kPlatform;
+  answer.quote_size = static_cast<uint32_t>(evidence->quote.size());
+  answer.claims_size = static_cast<uint32_t>(evidence->claims.size());
+  std::ranges::copy(evidence->quote, answer.quote.begin());
+  std::ranges::copy(evidence->claims, answer.claims.begin());
+  return Code::kOk;
 }
 
 }  // namespace casemate::monitor

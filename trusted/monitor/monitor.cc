@@ -26,6 +26,13 @@ std::vector<bool> gateways_of(const SystemDescription& d) {
   return gateways;
 }
 
+std::vector<RestartPolicy> policies_of_streams(const SystemDescription& d) {
+  std::vector<RestartPolicy> policies;
+  for (uint32_t i = 0; i < d.stream_count; ++i)
+    policies.push_back(policy_of(d.partitions[d.enclaves[d.streams[i].callee].partition]));
+  return policies;
+}
+
 }  // namespace
 
 Monitor::Monitor(const allow::Powers& powers, std::unique_ptr<Setup> setup, Clock& clock)
@@ -34,7 +41,8 @@ Monitor::Monitor(const allow::Powers& powers, std::unique_ptr<Setup> setup, Cloc
       clock_(clock),
       launcher_(powers.spawn, setup_->system, std::move(setup_->cgroups),
                 std::move(setup_->listener)),
-      streams_(powers.revoke, description(), gateways_of(description())) {
+      streams_(powers.revoke, description(), gateways_of(description()),
+               policies_of_streams(description())) {
   for (uint32_t p = 0; p < description().partition_count; ++p)
     partitions_.emplace_back(policy_of(description().partitions[p]));
   for (uint32_t e = 0; e < description().enclave_count; ++e) {
@@ -52,6 +60,7 @@ Status Monitor::run() {
     start_due(now);
     if (now >= hang_check_at_) {
       hang_check_at_ = now + kHangCheck;
+      close_streams(now);
       look_for_hangs(now);
     }
   }
@@ -70,6 +79,7 @@ int Monitor::milliseconds_to_next(Instant now) const {
     consider(p.prepare_at);
   }
   for (const Enclave& e : enclaves_) consider(e.restart_at);
+  for (size_t i = 0; i < streams_.size(); ++i) consider(streams_.reconnect_at(i));
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next - now).count());
 }
 

@@ -19,6 +19,7 @@
 #include "trusted/monitor/launcher.h"
 #include "trusted/monitor/lifecycle.h"
 #include "trusted/monitor/stream_table.h"
+#include "trusted/monitor/token_bucket.h"
 #include "trusted/monitor/tree.h"
 
 namespace casemate::monitor {
@@ -39,6 +40,11 @@ class Monitor final {
   Status run();
 
  private:
+  // A signature takes about a millisecond, and an answer may need two: a partition that asks
+  // without end gets a tenth of the monitor's time.
+  static constexpr uint32_t kAttestationsPerSecond = 50;
+  static constexpr uint32_t kAttestationsAtOnce = 100;
+
   struct Partition {
     explicit Partition(RestartPolicy policy) : life(policy) {}
     Lifecycle life;
@@ -52,6 +58,7 @@ class Monitor final {
     uint32_t failures = 0;
     uint64_t recovery_us = 0;
     bool recovering = false;
+    TokenBucket attestations{kAttestationsPerSecond, kAttestationsAtOnce};
   };
   struct Enclave {
     explicit Enclave(RestartPolicy policy) : life(policy) {}
@@ -59,6 +66,7 @@ class Monitor final {
     bool instance_lost = false;  // and counted; the template may die of the same cause
     std::optional<Instant> restart_at;
     Instant fork_at{};
+    std::optional<Instant> pinged_at;  // and not answered yet
     uint64_t start_us = 0;
     Code code = Code::kOk;
     Text<256> reason;
@@ -74,7 +82,12 @@ class Monitor final {
   void fork_instance(size_t e);
   void note_settled(size_t p);
   void start_due(Instant now);
+
+  // hangs.cc
   void look_for_hangs(Instant now);
+  void look_at_trees(size_t p, Instant now);
+  void look_at_enclave(size_t e, Instant now);
+  void look_at_streams(size_t p, Instant now);
 
   // trees.cc
   Result<Tree> make_tree(size_t p);
@@ -98,13 +111,17 @@ class Monitor final {
   void on_running(size_t e);
   void on_died(size_t e);
   void on_attest(size_t p, size_t e, const control::Message& message);
+  Code attest(size_t e, const control::Message& question, control::Message& answer);
   [[nodiscard]] std::optional<size_t> enclave_of(size_t p, uint32_t id) const;
   [[nodiscard]] bool may_vouch(size_t asker, size_t subject) const;
   void send(size_t e, const control::Message& message, std::span<const int> fds = {});
 
   // streams.cc
   void connect_streams(size_t e);
+  void connect_stream(size_t stream);
+  void close_streams(Instant now);
   void revoke_streams(size_t e, Code code, std::string_view reason);
+  void tell_disconnected(size_t stream, size_t enclave, Code code, std::string_view reason);
   void tell_unavailable(size_t stream);
 
   // operators.cc
@@ -119,6 +136,9 @@ class Monitor final {
   void shut_down();
   [[nodiscard]] const SystemDescription& description() const {
     return setup_->system.description();
+  }
+  [[nodiscard]] bool is_gateway(size_t e) const {
+    return description().enclaves[e].kind == static_cast<uint32_t>(EnclaveKind::kGateway);
   }
   [[nodiscard]] std::string name(size_t e) const {
     return std::string(description().enclaves[e].name.view());

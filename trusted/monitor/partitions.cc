@@ -132,7 +132,9 @@ void Monitor::fail_enclave(size_t e, std::string_view why) {
 void Monitor::fork_instance(size_t e) {
   enclaves_[e].restart_at.reset();
   enclaves_[e].fork_at = clock_.now();
-  send(e, control::make(control::Type::kFork, setup_->system.measured(e).enclave));
+  const int listener = launcher_.listener().number();
+  const auto request = control::make(control::Type::kFork, setup_->system.measured(e).enclave);
+  send(e, request, is_gateway(e) && listener >= 0 ? std::span(&listener, 1) : std::span<int>());
 }
 
 // Called when an enclave runs or never will: once that holds for all of them, the partition has
@@ -174,37 +176,12 @@ void Monitor::start_due(Instant now) {
       start_enclave(e);
     }
   }
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_.reconnect_at(i) && *streams_.reconnect_at(i) <= now) connect_stream(i);
+  }
   for (size_t p = 0; p < partitions_.size(); ++p) {
     if (partitions_[p].prepare_at && *partitions_[p].prepare_at <= now && may_prepare(now))
       prepare_standby(p);
-  }
-}
-
-void Monitor::look_for_hangs(Instant now) {
-  for (size_t e = 0; e < enclaves_.size(); ++e) {
-    const PartitionDescription& partition =
-        description().partitions[description().enclaves[e].partition];
-    if (ready(e) && enclaves_[e].life.state() == State::kStarting &&
-        now - enclaves_[e].fork_at >= std::chrono::milliseconds(partition.hang_ms))
-      fail_enclave(e, "its template makes no instance");
-  }
-  for (size_t p = 0; p < partitions_.size(); ++p) {
-    Partition& partition = partitions_[p];
-    const auto patience = std::chrono::milliseconds(description().partitions[p].hang_ms);
-    if (partition.active && !partition.active->alive(now, patience))
-      fail_partition(p, "its runtime shows no sign of life");
-    if (partition.standby && !partition.standby->alive(now, patience))
-      drop_standby(p, "its runtime shows no sign of life");
-  }
-  for (size_t p = 0; p < partitions_.size(); ++p) {
-    const auto patience = std::chrono::milliseconds(description().partitions[p].hang_ms);
-    for (const size_t stream : streams_.stalled(now, patience)) {
-      if (description().enclaves[streams_.callee(stream)].partition == p) {
-        fail_partition(p, std::format("enclave {} has work and makes no progress",
-                                      name(streams_.callee(stream))));
-        break;  // one failure, however many of its streams stand still
-      }
-    }
   }
 }
 

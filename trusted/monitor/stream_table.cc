@@ -4,10 +4,11 @@
 namespace casemate::monitor {
 
 StreamTable::StreamTable(const allow::Revoke&, const SystemDescription& description,
-                         std::vector<bool> event_loop_callers)
-    : description_(description),
-      event_loop_callers_(std::move(event_loop_callers)),
-      streams_(description.stream_count) {}
+                         std::vector<bool> event_loop_callers,
+                         const std::vector<RestartPolicy>& lives)
+    : description_(description), event_loop_callers_(std::move(event_loop_callers)) {
+  for (const RestartPolicy& policy : lives) streams_.emplace_back(Lifecycle(policy));
+}
 
 Result<StreamTable::Ends> StreamTable::connect(size_t i, Instant now) {
   revoke(i);
@@ -20,16 +21,33 @@ Result<StreamTable::Ends> StreamTable::connect(size_t i, Instant now) {
   stream.pair.emplace(std::move(pair));
   stream.last = {};
   stream.changed = now;
+  stream.life.starting(now);
+  stream.life.running(now);
   return ends;
 }
 
 bool StreamTable::revoke(size_t i) {
   Stream& stream = streams_[i];
+  stream.reconnect_at.reset();
   if (!stream.pair) return false;
-  stream.completed_before += stream.pair->load().completed;
+  // Poison and nonsense are not counted as calls.
+  if (!stream.pair->closed()) stream.completed_before += stream.pair->load().completed;
   stream.pair->revoke();
   stream.pair.reset();
   return true;
+}
+
+std::vector<size_t> StreamTable::closed() const {
+  std::vector<size_t> result;
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_[i].pair && streams_[i].pair->closed()) result.push_back(i);
+  }
+  return result;
+}
+
+std::optional<Instant> StreamTable::fail(size_t i, Instant now) {
+  revoke(i);
+  return streams_[i].reconnect_at = streams_[i].life.failed(now);
 }
 
 std::vector<size_t> StreamTable::stalled(Instant now, Duration patience) {
@@ -51,7 +69,8 @@ std::vector<size_t> StreamTable::stalled(Instant now, Duration patience) {
 
 uint64_t StreamTable::completed(size_t i) const {
   const Stream& stream = streams_[i];
-  return stream.completed_before + (stream.pair ? stream.pair->load().completed : 0);
+  return stream.completed_before +
+         (stream.pair && !stream.pair->closed() ? stream.pair->load().completed : 0);
 }
 
 }  // namespace casemate::monitor

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // StreamTable: every stream of the system: connected when both ends run, revoked the moment one
-// does not.
+// does not, and connected again, later each time, when one of them has closed it.
 //
 //   Owns     the shared memory of all streams.
 //   Threads  one.
@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "trusted/allow/allow.h"
+#include "trusted/monitor/lifecycle.h"
 #include "wire/abi/system.h"
 #include "wire/control/control.h"
 #include "wire/srpc/stream_pair.h"
@@ -21,8 +22,9 @@ namespace casemate::monitor {
 
 class StreamTable final {
  public:
+  // `lives`: one for each stream, which counts how often it was closed.
   StreamTable(const allow::Revoke&, const SystemDescription& description,
-              std::vector<bool> event_loop_callers);
+              std::vector<bool> event_loop_callers, const std::vector<RestartPolicy>& lives);
 
   [[nodiscard]] size_t size() const { return streams_.size(); }
   [[nodiscard]] uint32_t caller(size_t i) const { return description_.streams[i].caller; }
@@ -37,6 +39,16 @@ class StreamTable final {
   Result<Ends> connect(size_t i, Instant now);
   // Proceed: poisons, wakes, shrinks to zero. True if the stream was connected.
   bool revoke(size_t i);
+  // Streams that one of their ends has closed because the other lied, or says so: who of them is
+  // the liar cannot be known.
+  [[nodiscard]] std::vector<size_t> closed() const;
+  // Revokes a closed stream. When it may be connected again; nothing: it was closed too often in a
+  // row.
+  std::optional<Instant> fail(size_t i, Instant now);
+  // When the stream is to be connected again without a start of either end.
+  [[nodiscard]] const std::optional<Instant>& reconnect_at(size_t i) const {
+    return streams_[i].reconnect_at;
+  }
   // Streams whose callee has had work and shown no progress for `patience`.
   [[nodiscard]] std::vector<size_t> stalled(Instant now, Duration patience);
   // Calls completed on stream `i` in all its lives.
@@ -44,6 +56,8 @@ class StreamTable final {
 
  private:
   struct Stream {
+    Lifecycle life;
+    std::optional<Instant> reconnect_at;
     std::optional<srpc::StreamPair> pair;
     uint32_t epoch = 0;
     srpc::StreamPair::Load last;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connecting enclaves whose both ends run, and the "proceed" half of proceed-trap.
+#include <format>
+
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"
 
@@ -19,61 +21,77 @@ void introduce(control::Message& message, const EnclaveDescription& other, uint3
 }  // namespace
 
 void Monitor::connect_streams(size_t e) {
-  const SystemDescription& d = description();
   for (size_t i = 0; i < streams_.size(); ++i) {
-    const size_t caller = streams_.caller(i);
-    const size_t callee = streams_.callee(i);
-    if (caller != e && callee != e) continue;
-    if (enclaves_[caller].life.state() != State::kRunning) continue;
-    if (enclaves_[callee].life.state() != State::kRunning) {
-      tell_unavailable(i);
-      continue;
-    }
-    auto ends = streams_.connect(i, clock_.now());
-    if (!ends) {
-      log("stream from {} to {}: {}", name(caller), name(callee), ends.error().text);
-      continue;
-    }
-    auto to_callee = control::connect_message(ends->callee, control::Role::kCallee,
-                                              setup_->system.measured(callee).enclave);
-    auto to_caller = control::connect_message(ends->caller, control::Role::kCaller,
-                                              setup_->system.measured(caller).enclave);
-    introduce(to_callee.message, d.enclaves[caller], d.streams[i].regions, caller);
-    introduce(to_caller.message, d.enclaves[callee], d.streams[i].regions, callee);
-    send(callee, to_callee.message, to_callee.fds);
-    send(caller, to_caller.message, to_caller.fds);
+    if (streams_.caller(i) == e || streams_.callee(i) == e) connect_stream(i);
   }
+}
+
+void Monitor::connect_stream(size_t i) {
+  const SystemDescription& d = description();
+  const size_t caller = streams_.caller(i);
+  const size_t callee = streams_.callee(i);
+  if (enclaves_[caller].life.state() != State::kRunning) return;
+  if (enclaves_[callee].life.state() != State::kRunning) return tell_unavailable(i);
+  auto ends = streams_.connect(i, clock_.now());
+  if (!ends) return log("stream from {} to {}: {}", name(caller), name(callee), ends.error().text);
+  auto to_callee = control::connect_message(ends->callee, control::Role::kCallee,
+                                            setup_->system.measured(callee).enclave);
+  auto to_caller = control::connect_message(ends->caller, control::Role::kCaller,
+                                            setup_->system.measured(caller).enclave);
+  introduce(to_callee.message, d.enclaves[caller], d.streams[i].regions, caller);
+  introduce(to_caller.message, d.enclaves[callee], d.streams[i].regions, callee);
+  send(callee, to_callee.message, to_callee.fds);
+  send(caller, to_caller.message, to_caller.fds);
 }
 
 void Monitor::revoke_streams(size_t e, Code code, std::string_view reason) {
   for (size_t i = 0; i < streams_.size(); ++i) {
     if (streams_.caller(i) != e && streams_.callee(i) != e) continue;
     streams_.revoke(i);
-    const size_t survivor = streams_.caller(i) == e ? streams_.callee(i) : streams_.caller(i);
-    if (enclaves_[survivor].life.state() != State::kRunning) continue;
-    control::Message message =
-        control::make(control::Type::kDisconnect, setup_->system.measured(survivor).enclave);
-    message.stream = static_cast<uint32_t>(i);
-    message.code = static_cast<uint32_t>(code);
-    message.reason = Text<256>::from(reason);
-    introduce(message, description().enclaves[e], 0, e);
-    send(survivor, message);
+    tell_disconnected(i, streams_.caller(i) == e ? streams_.callee(i) : streams_.caller(i), code,
+                      reason);
   }
 }
 
-// A caller that has just started learns why a callee of its is not there.
-void Monitor::tell_unavailable(size_t stream) {
-  const size_t caller = streams_.caller(stream);
-  const size_t callee = streams_.callee(stream);
-  const Enclave& other = enclaves_[callee];
+// One end of each has found that the other lied, or lies about that. Neither is restarted: either
+// could make the monitor harm the other. What it costs is the stream, which comes back later each
+// time.
+void Monitor::close_streams(Instant now) {
+  for (const size_t i : streams_.closed()) {
+    const auto again = streams_.fail(i, now);
+    const std::string ends = std::format("stream from {} to {}: closed because an end of it lied",
+                                         name(streams_.caller(i)), name(streams_.callee(i)));
+    if (again) {
+      log("{}; connecting again in {} ms", ends,
+          std::chrono::floor<std::chrono::milliseconds>(*again - now).count());
+    } else {
+      log("{}; it happened too often in a row, not connecting until either starts again", ends);
+    }
+    const Code code = again ? Code::kPartitionFailed : Code::kUnavailable;
+    tell_disconnected(i, streams_.callee(i), code, "the stream was closed");
+    tell_disconnected(i, streams_.caller(i), code, "the stream was closed");
+  }
+}
+
+// Tells one end of a stream, if it runs, that the other is gone.
+void Monitor::tell_disconnected(size_t i, size_t enclave, Code code, std::string_view reason) {
+  if (enclaves_[enclave].life.state() != State::kRunning) return;
+  const size_t other = streams_.caller(i) == enclave ? streams_.callee(i) : streams_.caller(i);
   control::Message message =
-      control::make(control::Type::kDisconnect, setup_->system.measured(caller).enclave);
-  message.stream = static_cast<uint32_t>(stream);
-  message.code =
-      static_cast<uint32_t>(other.code == Code::kOk ? Code::kPartitionFailed : other.code);
-  message.reason = other.code == Code::kOk ? Text<256>::from("it is starting") : other.reason;
-  introduce(message, description().enclaves[callee], 0, callee);
-  send(caller, message);
+      control::make(control::Type::kDisconnect, setup_->system.measured(enclave).enclave);
+  message.stream = static_cast<uint32_t>(i);
+  message.code = static_cast<uint32_t>(code);
+  message.reason = Text<256>::from(reason);
+  introduce(message, description().enclaves[other], 0, other);
+  send(enclave, message);
+}
+
+// A caller that has just started learns why a callee of its is not there.
+void Monitor::tell_unavailable(size_t i) {
+  const Enclave& callee = enclaves_[streams_.callee(i)];
+  const bool starting = callee.code == Code::kOk;
+  tell_disconnected(i, streams_.caller(i), starting ? Code::kPartitionFailed : callee.code,
+                    starting ? "it is starting" : callee.reason.view());
 }
 
 }  // namespace casemate::monitor

@@ -161,6 +161,9 @@ Status check_restarts(const PartitionDescription& p, size_t index) {
   if (p.hang_ms < limits::kHangMsMin || p.hang_ms > limits::kRestartMs)
     return wrong("partition", index,
                  "hang_ms " + beyond(p.hang_ms, limits::kHangMsMin, limits::kRestartMs));
+  if (p.load_ms < limits::kHangMsMin || p.load_ms > limits::kRestartMs)
+    return wrong("partition", index,
+                 "load_ms " + beyond(p.load_ms, limits::kHangMsMin, limits::kRestartMs));
   return {};
 }
 

@@ -52,10 +52,12 @@ struct PartitionDescription {
   uint32_t backoff_ms_first = 0;  // after the second failure in a row; the first restarts at once
   uint32_t backoff_ms_max = 0;
   uint32_t failures_max =
-      0;  // in a row, each within stable_ms of its start; then the monitor gives up
+      0;  // in a row, none after running for stable_ms; then the monitor gives up
   uint32_t stable_ms = 0;
   uint32_t hang_ms = 0;  // no sign of life for this long is a failure
+  uint32_t load_ms = 0;  // a template that is not ready after this long is a failure
   uint32_t standby = 0;  // 1: keep a second tree of processes loaded; memory_bytes is for both
+  uint32_t reserved = 0;
 };
 
 struct EnclaveDescription {
@@ -85,7 +87,7 @@ struct StreamDescription {
 
 struct SystemDescription {
   static constexpr uint64_t kMagic = 0x4D45545359534D43;  // "CMSYSTEM"
-  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kVersion = 2;
   static constexpr uint32_t kRoots = 1;  // the kinds of root are 1 to this; 0 leaves it open
   static constexpr size_t kOptions = 2048;
 

@@ -27,7 +27,7 @@ void describe_partition(PartitionDescription& p, std::string_view name) {
   p.device.kind = static_cast<uint32_t>(DeviceKind::kCpu);
   p.processes_max = 64;
   p.memory_bytes = 512 << 20;
-  p.backoff_ms_first = p.backoff_ms_max = p.stable_ms = p.hang_ms = 1000;
+  p.backoff_ms_first = p.backoff_ms_max = p.stable_ms = p.hang_ms = p.load_ms = 1000;
   p.failures_max = 8;
 }
 

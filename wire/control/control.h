@@ -35,17 +35,21 @@ namespace casemate::control {
 enum class Type : uint32_t {
   kManifest = 1,  // to mOS or template: who you are and what you may use
   kAdopt = 2,     // monitor to mOS: a template of yours has started; its control socket is attached
-  kFork = 3,      // down to the template: make an instance; its control socket is attached
-  kReady = 4,     // template up: loaded and compiled
-  kRefused = 5,   // template up: will never be ready; code and reason
-  kRunning = 6,   // instance up: may be connected
-  kDied = 7,      // mOS up: this enclave is gone
-  kConnect = 8,   // down: a stream for this enclave; five descriptors
+  // down to the template: make an instance; its control socket is attached, and then what only
+  // instances get: a gateway's listening socket
+  kFork = 3,
+  kReady = 4,    // template up: loaded and compiled
+  kRefused = 5,  // template up: will never be ready; code and reason
+  kRunning = 6,  // instance up: may be connected
+  kDied = 7,     // mOS up: this enclave is gone
+  kConnect = 8,  // down: a stream for this enclave; five descriptors
   // down: that stream's other side is gone; code and reason when it will not come back
   kDisconnect = 9,
   kAttest = 10,    // up: vouch for this key, or for a peer, with this nonce
   kAttested = 11,  // down: the answer
   kStop = 12,      // down: end now
+  kPing = 13,      // down to a gateway's instance: answer as soon as you listen
+  kPong = 14,      // up: the answer
 };
 
 enum class Role : uint32_t { kCaller = 1, kCallee = 2 };

@@ -11,8 +11,9 @@
 //   4096  records    record_count * record_bytes
 //
 // To revoke a stream the monitor writes kPoison as both indices, wakes both sleepers and shrinks
-// both memfds to zero. An index that is poison, runs backwards or overtakes means that the stream
-// has failed; see ring_test.cc.
+// both memfds to zero. An end that was lied to writes it as its own index, where the other end and
+// the monitor see it. An index that is poison, runs backwards or overtakes means that the stream
+// has failed.
 //
 //   Owns     its mapping.
 //   Threads  one thread per end.
@@ -48,6 +49,8 @@ class ProducerEnd final {
   // Makes everything before `index` visible, then wakes a sleeping consumer if `consumer_sleeps`.
   void publish(uint64_t index);
   void wake();
+  // Publishes kPoison and wakes the consumer: nothing further will come.
+  void close();
   void announce_sleep(bool sleeping);
   // Says which core this side runs on, for a peer that would rather sleep there; -1: none.
   void announce_core(int core);

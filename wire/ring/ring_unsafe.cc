@@ -73,6 +73,11 @@ void ProducerEnd::publish(uint64_t index) {
 
 void ProducerEnd::wake() { futex_wake(memory_.data()); }
 
+void ProducerEnd::close() {
+  publish(kPoison);
+  wake();
+}
+
 void ProducerEnd::announce_sleep(bool sleeping) {
   at<uint32_t>(memory_.data(), kSleeping).store(sleeping ? 1 : 0, std::memory_order_seq_cst);
 }

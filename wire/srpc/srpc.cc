@@ -71,7 +71,7 @@ Result<Caller> Caller::make(StreamEnd end, Waiting waiting) {
 }
 
 Status Caller::fail(std::string_view why) {
-  failed_ = true;
+  if (!std::exchange(failed_, true)) requests_.close();
   return Error{Code::kPartitionFailed, std::format("stream {}: {}", end_.id.number, why)};
 }
 
@@ -222,13 +222,23 @@ Result<Callee> Callee::make(StreamEnd end, Waiting waiting) {
 }
 
 Status Callee::fail(std::string_view why) {
-  failed_ = true;
+  if (!std::exchange(failed_, true)) {
+    replies_.close();
+    ring_bell();
+  }
   return Error{Code::kPartitionFailed, std::format("stream {}: {}", end_.id.number, why)};
 }
 
 bool Callee::failed() const {
   return failed_ || requests_.failed() || replies_.failed() || bulk_in_.failed() ||
          bulk_out_.failed();
+}
+
+void Callee::ring_bell() const {
+  const uint64_t one = 1;
+  if (end_.bell.valid()) {
+    [[maybe_unused]] const auto written = ::write(end_.bell.number(), &one, sizeof one);
+  }
 }
 
 Status Callee::refresh() {
@@ -282,12 +292,7 @@ Status Callee::reply(Code code, Bytes value) {
   replies_.write(completed_, bytes_of(reply).first(sizeof(Reply) - kPayloadBytes + value.size()));
   replies_.publish(++completed_);
   if (requests_.peer_sleeps()) {
-    if (end_.bell.valid()) {
-      const uint64_t one = 1;
-      [[maybe_unused]] const auto written = ::write(end_.bell.number(), &one, sizeof one);
-    } else {
-      replies_.wake();
-    }
+    end_.bell.valid() ? ring_bell() : replies_.wake();
   }
   if (failed()) return fail("the other side is gone");
   return {};

@@ -16,7 +16,8 @@
 //   Owns     descriptors and mappings of its end.
 //   Threads  one thread per end.
 //   Trust    the peer may write anything at any time into what it owns. Sequence, epoch, index and
-//            length are checked on private copies; the first lie closes the stream.
+//            length are checked on private copies; the first lie closes the stream: the end that
+//            was lied to writes poison as its own index, so that the other end and the monitor know.
 //   Fails    kPartitionFailed, for ever after, once the peer died or lied; kUnavailable when all
 //            slots are in flight; kTimedOut when the time is over (the stream stays sound).
 
@@ -150,6 +151,7 @@ class Callee final {
  private:
   Status refresh();
   bool wait_for_call(Instant deadline);
+  void ring_bell() const;
   Status fail(std::string_view why);
 
   StreamEnd end_;

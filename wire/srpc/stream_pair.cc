@@ -107,6 +107,12 @@ void StreamPair::revoke() {
   }
 }
 
+bool StreamPair::closed() const {
+  if (revoked_ || requests_memory_.failed() || replies_memory_.failed()) return true;
+  const Load now = load();
+  return now.requested == ring::kPoison || now.completed == ring::kPoison;
+}
+
 StreamPair::Load StreamPair::load() const {
   if (revoked_) return {};
   const ring::Pulse requests = ring::pulse(requests_memory_.bytes());

@@ -41,6 +41,8 @@ class StreamPair final {
     bool operator==(const Load&) const = default;
   };
   [[nodiscard]] Load load() const;
+  // True once either end has closed the stream, or made its memory vanish.
+  [[nodiscard]] bool closed() const;
   [[nodiscard]] bool revoked() const { return revoked_; }
 
  private:

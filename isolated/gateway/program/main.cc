@@ -10,5 +10,5 @@ int main() {
   casemate::log_as("gateway");
   const char* options = std::getenv("CASEMATE_OPTIONS");
   casemate::gateway::GatewayProgram program(options != nullptr ? options : "");
-  return casemate::enclave::run_template(program, {casemate::lockdown::Filter::kGateway, 5});
+  return casemate::enclave::run_template(program, {casemate::lockdown::Filter::kGateway, 2});
 }

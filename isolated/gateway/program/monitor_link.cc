@@ -85,6 +85,8 @@ Status MonitorLink::take(Received& received) {
     case Type::kAttested:
       attested(received.message);
       return {};
+    case Type::kPing:
+      return socket_.send(control::make(Type::kPong, self_));
     case Type::kStop:
       loop_.stop();
       return {};
@@ -186,6 +188,9 @@ void MonitorLink::attested(const Message& message) {
   if (--pending.missing > 0) return;
   const Pending complete = std::move(pending);
   pending_.erase(found);
+  if (complete.code == Code::kUnavailable)
+    return complete.done(
+        Error{complete.code, "evidence is asked for too often: ask again in a second"});
   if (complete.code != Code::kOk)
     return complete.done(Error{complete.code, "the monitor does not vouch for that enclave"});
   complete.done(encode_evidence(quote_, claims_, complete.tokens));

@@ -6,5 +6,5 @@
 int main() {
   casemate::log_as("caller");
   casemate::perf::Caller caller;
-  return casemate::enclave::run_template(caller, {casemate::lockdown::Filter::kGateway, 5});
+  return casemate::enclave::run_template(caller, {casemate::lockdown::Filter::kGateway, 2});
 }
