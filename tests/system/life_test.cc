@@ -119,7 +119,7 @@ pid_t fresh_template(pid_t monitor, const std::set<pid_t>& known) {
   for (const pid_t child : children_of(monitor)) {
     std::ifstream file(std::format("/proc/{}/comm", child));
     const std::string comm{std::istreambuf_iterator<char>(file), {}};
-    if (!known.contains(child) && comm.starts_with("casemate-fixtur")) return child;
+    if (!known.contains(child) && comm.starts_with("fixture")) return child;
   }
   return -1;
 }
@@ -129,8 +129,9 @@ TEST(Life, a_standby_that_loads_without_end_is_dropped_and_another_is_prepared) 
     d.partitions[0].standby = 0;
     d.partitions[1].load_ms = 2000;
   });
-  ASSERT_TRUE(system.answers("one"));
+  system.status();  // the monitor answers when it has started all it was told to
   const std::set<pid_t> active = children_of(system.monitor());
+  ASSERT_TRUE(system.answers("one"));
   pid_t slow = fresh_template(system.monitor(), active);
   for (int i = 0; slow < 0 && i < 900; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
