@@ -52,7 +52,7 @@ tsan_targets=(base_test wire_srpc_test isolated_gateway_serving_test outside_cli
 if build tsan "${tsan_targets[@]}"; then
   pass "build tsan"
   # Not where memory vanishes: the sanitizer holds its own locks across an access that faults.
-  count_tests tsan -R '^(wire_srpc_test|isolated_gateway_serving_test|outside_client_test)\.' \
+  count_tests tsan -R '^(base_test|wire_srpc_test|isolated_gateway_serving_test|outside_client_test)\.' \
     -E 'revoking_wakes_both_sleepers'
 else fail "build tsan"; fi
 

@@ -4,6 +4,7 @@
 //   gateway's listening socket
 // casemate-monitor --walls        prints which walls stand on this machine
 #include <fcntl.h>
+#include <link.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -17,6 +18,7 @@
 #include <cstdio>
 #include <format>
 
+#include "base/crypto.h"
 #include "base/lockdown/lockdown.h"
 #include "base/log.h"
 #include "base/mapping.h"
@@ -103,11 +105,26 @@ Result<Fd> take_stop_signals() {
   return fd;
 }
 
+// What a machine's boot chain measures in hardware: our own program and the libraries that it has
+// loaded, in the loader's order. The vdso has no file: it is the kernel's.
 Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
-  // What a machine's boot chain measures in hardware: our own program. Libraries of the system's
-  // programs are in their own measurements; the monitor's are those of the platform that it runs
-  // on.
-  return TRY(store.add("/proc/self/exe")).digest;
+  std::vector<std::string> files;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* object, size_t, void* out) {
+        if (object->dlpi_name[0] == '/')
+          static_cast<std::vector<std::string>*>(out)->emplace_back(object->dlpi_name);
+        return 0;
+      },
+      &files);
+  std::vector<uint8_t> digests;
+  const auto measure = [&](const std::string& file) -> Status {
+    const Sha384Digest digest = TRY(store.add(file)).digest;
+    digests.insert(digests.end(), digest.begin(), digest.end());
+    return {};
+  };
+  TRY(measure("/proc/self/exe"));
+  for (const std::string& file : files) TRY(measure(file));
+  return sha384(digests);
 }
 
 Status run(const std::string& state_folder, const std::string& run_folder) {

@@ -37,7 +37,6 @@ namespace casemate {
 
 inline constexpr uint32_t kEvidenceTag = 0x43534D31;           // "CSM1"
 inline constexpr const char* kEvidenceOid = "2.23.133.5.4.9";  // tcg-dice-TaggedEvidence
-inline constexpr const char* kNonceHeader = "casemate-nonce";  // hexadecimal, 32 bytes
 using Nonce = ByteArray<32>;
 
 enum class EnclaveKind : uint32_t { kGateway = 1, kModel = 2 };
