@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <netdb.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,6 +17,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/memory_file.h"
 #include "outside/launch/address.h"
 
 namespace casemate::launch {
@@ -26,9 +26,8 @@ namespace {
 constexpr int kBacklog = 4096;
 
 Result<Fd> seal_description(const SystemDescription& description) {
-  Fd fd(::memfd_create("system", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
-  if (!fd.valid() ||
-      ::write(fd.number(), &description, sizeof description) !=
+  Fd fd = TRY(make_memory_file("system"));
+  if (::write(fd.number(), &description, sizeof description) !=
           static_cast<ssize_t>(sizeof description) ||
       ::fcntl(fd.number(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
           0) {
