@@ -5,12 +5,12 @@
 // SIGBUS. After seal() the writable mapping is gone, which F_SEAL_WRITE itself enforces: the kernel
 // refuses the seal while one exists.
 #include <fcntl.h>
-#include <linux/memfd.h>
 #include <sys/mman.h>
 
 #include <format>
 
 #include "base/check.h"
+#include "base/memory_file.h"
 #include "isolated/tensors/tensors.h"
 
 namespace casemate::tensors {
@@ -34,11 +34,7 @@ Result<WeightStore> WeightStore::make(uint64_t bytes_max) {
                     bytes_max, kReservedMax)};
   }
   const uint64_t reserved = round_up(std::max<uint64_t>(bytes_max, 1), kHugePage);
-  Fd fd(::memfd_create("casemate-weights", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
-  // Linux before 6.3 does not know MFD_NOEXEC_SEAL.
-  if (!fd.valid()) fd = Fd(::memfd_create("casemate-weights", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd.valid()) return errno_error("making a memfd for weights");
-
+  Fd fd = TRY(make_memory_file("casemate-weights"));
   // A huge page more than needed, so that a start on a huge page boundary is inside.
   void* raw = ::mmap(nullptr, reserved + kHugePage, PROT_NONE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -2,6 +2,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "outside/cli/commands.h"
 #include "outside/launch/programs.h"
 
@@ -12,16 +14,21 @@ Run add_doctor(CLI::App&) {
   return [](Streams streams) {
     const auto folder = launch::program_folder();
     if (!folder) return fail(folder.error(), streams);
+    const std::string program = *folder + "/casemate-monitor";
+    if (const Status there = launch::check_program(program); !there)
+      return fail(there.error(), streams);
     streams.out << "Walls on this machine (+ stands, - does not, and what that means):\n"
                 << std::flush;
-    const std::string program = *folder + "/casemate-monitor";
     const pid_t child = ::fork();
+    if (child < 0) return fail(errno_error("starting " + program), streams);
     if (child == 0) {
       ::execl(program.c_str(), "casemate-monitor", "--walls", nullptr);
       ::_exit(127);
     }
     int status = 0;
-    ::waitpid(child, &status, 0);
+    while (::waitpid(child, &status, 0) < 0) {
+      if (errno != EINTR) return fail(errno_error("waiting for " + program), streams);
+    }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return kDone;
     return fail({Code::kPlatform, program + " does not run: build it with ./dev build"}, streams);
   };

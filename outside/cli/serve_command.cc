@@ -88,15 +88,15 @@ bool wait_for_end(const launch::RunningSystem& system, const sigset_t& signals) 
   }
 }
 
-// The state once nothing is starting any more, or after kStartPatience. Fails when the monitor has
-// ended, or when a signal says stop.
+// The state once nothing is starting any more, or after kStartPatience. Fails when the monitor does
+// not answer by then or has ended, or when a signal says stop.
 Result<std::unique_ptr<operating::Reply>> wait_until_settled(const launch::RunningSystem& system,
                                                              const sigset_t& signals) {
   const Instant give_up = system_clock().now() + kStartPatience;
   const timespec pause{0, 10'000'000};
   while (true) {
     auto status = launch::ask(system.socket_path(), operating::Command::kStatus);
-    if (status && (settled(**status) || system_clock().now() > give_up)) return status;
+    if (system_clock().now() > give_up || (status && settled(**status))) return status;
     if (monitor_ended(system)) {
       return Error{Code::kPlatform,
                    "the monitor ended while it was starting; its lines above say why"};
@@ -121,6 +121,14 @@ void announce(const launch::RunningSystem& system, const operating::Reply& statu
       << std::flush;
 }
 
+// Ends the system, and says why if it was not asked for. A stuck monitor is the worse of two
+// failures.
+int stop(launch::RunningSystem& system, const Status& reason, Streams streams) {
+  const int code = reason ? kDone : fail(reason.error(), streams);
+  const Status stopped = system.stop();
+  return stopped ? code : fail(stopped.error(), streams);
+}
+
 int serve(const Flags& flags, Streams streams) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -138,18 +146,14 @@ int serve(const Flags& flags, Streams streams) {
   auto system = prepared();
   if (!system) return fail(system.error(), streams);
   const auto status = wait_until_settled(*system, signals);
-  if (!status)
-    return status.error().code == Code::kCancelled ? kDone : fail(status.error(), streams);
-  if (const Status runs = gateway_runs(**status); !runs) {
-    system->stop();
-    system->wait();
-    return fail(runs.error(), streams);
+  if (!status) {
+    const bool cancelled = status.error().code == Code::kCancelled;
+    return stop(*system, cancelled ? Status() : status.error(), streams);
   }
+  if (const Status runs = gateway_runs(**status); !runs) return stop(*system, runs, streams);
   announce(*system, **status, streams.out);
-  const bool ended = wait_for_end(*system, signals);
-  if (!ended) system->stop();
-  const int code = system->wait();
-  return ended ? code : kDone;
+  if (wait_for_end(*system, signals)) return system->collect();
+  return stop(*system, {}, streams);
 }
 
 }  // namespace

@@ -139,7 +139,7 @@ class Describer final {
   static uint32_t threads_of(const PartitionSettings& settings) {
     if (settings.threads != 0) return settings.threads;
     if (!settings.cores.empty()) return static_cast<uint32_t>(settings.cores.size());
-    return std::max(1u, std::thread::hardware_concurrency());
+    return std::clamp(std::thread::hardware_concurrency(), 1u, limits::kThreads);
   }
 
   Result<uint32_t> add_partition(const PartitionSettings& s, DeviceKind device, uint64_t memory_mib,
@@ -189,10 +189,16 @@ class Describer final {
     stream.regions = s.calls_in_flight;
     stream.slots = std::bit_ceil(s.calls_in_flight);
     stream.bulk_in_bytes = stream.bulk_out_bytes = s.calls_in_flight * s.request_mib * kMib;
-    // Pages count for whom touches them first, and the gateway writes every request.
-    d_->enclaves[0].memory_bytes += stream.bulk_in_bytes;
-    d_->partitions[0].memory_bytes += stream.bulk_in_bytes;
+    // Pages count for whom touches them first: the gateway writes every request, and the model
+    // every answer. Once per stream and not per tree, since a standby has no streams.
+    charge(0, stream.bulk_in_bytes);
+    charge(index, stream.bulk_out_bytes);
     return {};
+  }
+
+  void charge(uint32_t enclave, uint64_t bytes) {
+    d_->enclaves[enclave].memory_bytes += bytes;
+    d_->partitions[d_->enclaves[enclave].partition].memory_bytes += bytes;
   }
 
   const SystemFile& file_;

@@ -3,16 +3,18 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <format>
+#include <fstream>
 #include <vector>
 
 #include "base/fd.h"
+#include "outside/launch/private_folder.h"
 
 namespace casemate::launch {
 namespace {
@@ -20,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 // A monitor answers between two events; it may be starting a process, which takes milliseconds.
 constexpr int kPatienceMs = 5000;
+constexpr const char* kVariable = "CASEMATE_RUN";
 
 Result<Fd> connect_to(const std::string& path) {
   sockaddr_un address{};
@@ -28,7 +31,10 @@ Result<Fd> connect_to(const std::string& path) {
     return Error{Code::kInvalid, std::format("{}: the path is too long for a socket", path)};
   path.copy(address.sun_path, path.size());
   Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  // Connecting waits too where as many as may are waiting already.
+  const timeval patience{kPatienceMs / 1000, 0};
   if (!fd.valid() ||
+      ::setsockopt(fd.number(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
       ::connect(fd.number(), static_cast<const sockaddr*>(static_cast<const void*>(&address)),
                 sizeof address) != 0) {
     return Error{Code::kNotFound,
@@ -37,39 +43,71 @@ Result<Fd> connect_to(const std::string& path) {
   return fd;
 }
 
+// This user's id outside the namespace that the toolchain root is entered through, in which
+// everybody is 0. Ids of the map are those of the namespace around it (user_namespaces(7)).
+uid_t user_outside() {
+  const uid_t inside = ::geteuid();
+  std::ifstream map("/proc/self/uid_map");
+  uint64_t first = 0;
+  uint64_t outer = 0;
+  uint64_t count = 0;
+  while (map >> first >> outer >> count) {
+    if (inside >= first && inside - first < count)
+      return static_cast<uid_t>(outer + inside - first);
+  }
+  return inside;
+}
+
+// Where systems of this user may have their sockets; a new one is put into the first. Another
+// session of the same user may have no XDG_RUNTIME_DIR, so the second is looked into as well.
+std::vector<std::string> run_folders() {
+  if (const char* chosen = std::getenv(kVariable); chosen != nullptr) return {chosen};
+  std::vector<std::string> folders;
+  // With su or sudo it may still be somebody else's.
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (runtime != nullptr && check_private_folder(runtime, kVariable))
+    folders.push_back(std::string(runtime) + "/casemate");
+  folders.push_back(std::format("/tmp/casemate-{}", user_outside()));
+  return folders;
+}
+
+std::vector<std::string> sockets_in(const std::string& folder) {
+  std::vector<std::string> living;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string path = it->path().string() + "/operator";
+    std::error_code absent;
+    if (fs::exists(path, absent) && connect_to(path)) living.push_back(path);
+  }
+  return living;
+}
+
 }  // namespace
 
 Result<std::string> run_folder() {
-  const char* chosen = std::getenv("CASEMATE_RUN");
-  const std::string folder =
-      chosen != nullptr ? chosen : std::format("/tmp/casemate-{}", ::geteuid());
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return errno_error(std::format("making {}", folder));
-  struct stat facts{};
-  if (::lstat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode) ||
-      facts.st_uid != ::geteuid() || (facts.st_mode & 077) != 0) {
-    return Error{
-        Code::kDenied,
-        std::format(
-            "{}: must be a folder that only this user can enter; remove it, or set CASEMATE_RUN",
-            folder)};
-  }
+  const std::string folder = run_folders().front();
+  TRY(make_private_folder(folder, kVariable));
   return folder;
 }
 
 Result<std::string> find_socket(const std::string& chosen) {
   if (!chosen.empty()) return chosen;
-  const std::string folder = TRY(run_folder());
   std::vector<std::string> living;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string path = it->path().string() + "/operator";
-    if (fs::exists(path, error) && connect_to(path)) living.push_back(path);
+  Status refused;
+  for (const std::string& folder : run_folders()) {
+    if (Status ours = check_private_folder(folder, kVariable); !ours) {
+      if (ours.error().code != Code::kNotFound) refused = std::move(ours);
+      continue;
+    }
+    const auto found = sockets_in(folder);
+    living.insert(living.end(), found.begin(), found.end());
   }
-  if (living.empty())
+  if (living.size() == 1) return living.front();
+  if (living.empty()) {
+    TRY(std::move(refused));
     return Error{Code::kNotFound,
                  "no system of this user runs here; start one with casemate serve"};
-  if (living.size() == 1) return living.front();
+  }
   std::string names;
   for (const std::string& path : living) names += " " + path;
   return Error{Code::kInvalid,

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <format>
 #include <sstream>
@@ -26,6 +27,7 @@ Result<std::string> list_of(const std::string& program) {
   const Fd read(ends[0]);
   Fd write(ends[1]);
   const pid_t child = ::fork();
+  if (child < 0) return errno_error("starting the loader");
   if (child == 0) {
     ::dup2(write.number(), STDOUT_FILENO);
     ::execl(kLoader, kLoader, "--list", program.c_str(), nullptr);
@@ -38,7 +40,9 @@ Result<std::string> list_of(const std::string& program) {
   while ((got = ::read(read.number(), buffer.data(), buffer.size())) > 0)
     text.append(buffer.data(), static_cast<size_t>(got));
   int status = 0;
-  ::waitpid(child, &status, 0);
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return errno_error("waiting for the loader");
+  }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return Error{
         Code::kPlatform,
@@ -56,11 +60,14 @@ Result<std::string> program_folder() {
   return self.parent_path().string();
 }
 
+Status check_program(const std::string& program) {
+  if (::access(program.c_str(), X_OK) == 0) return {};
+  return Error{Code::kNotFound, std::format("{}: {}; build it with ./dev build", program,
+                                            errno == ENOENT ? "is not there" : "cannot be run")};
+}
+
 Result<std::vector<std::string>> images_of(const std::string& program) {
-  if (::access(program.c_str(), X_OK) != 0) {
-    return Error{Code::kNotFound,
-                 std::format("{}: is not there; build it with ./dev build", program)};
-  }
+  TRY(check_program(program));
   std::istringstream lines(TRY(list_of(program)));
   std::vector<std::string> images = {program, kLoader};
   for (std::string line; std::getline(lines, line);) {

@@ -18,6 +18,9 @@ namespace casemate::launch {
 // The folder of the running program, in which its siblings lie.
 Result<std::string> program_folder();
 
+// kNotFound, with what to do, for what is not there or may not be run.
+Status check_program(const std::string& program);
+
 // `program`, its loader and all its libraries, as absolute paths, the program first.
 Result<std::vector<std::string>> images_of(const std::string& program);
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <format>
 #include <utility>
@@ -61,18 +60,16 @@ void sweep(const std::string& folder) {
 }  // namespace
 
 Result<RunPlace> RunPlace::make(const std::string& folder) {
+  // Nobody else sweeps until the new place is locked.
+  const Fd turn(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!turn.valid() || ::flock(turn.number(), LOCK_EX) != 0)
+    return errno_error(std::format("locking {}", folder));
   sweep(folder);
-  // Made and locked under a name that nobody sweeps: under its own it must not be seen unlocked.
-  std::string made = folder + "/new-XXXXXX";
-  if (::mkdtemp(made.data()) == nullptr)
-    return errno_error(std::format("making a folder in {}", folder));
-  RunPlace place(made, lock_folder(made));
   const std::string path = std::format("{}/{}", folder, ::getpid());
-  if (!place.lock_.valid() || ::mkdir(place.images().c_str(), 0700) != 0 ||
-      ::rename(made.c_str(), path.c_str()) != 0) {
+  if (::mkdir(path.c_str(), 0700) != 0) return errno_error(std::format("making {}", path));
+  RunPlace place(path, lock_folder(path));
+  if (!place.lock_.valid() || ::mkdir(place.images().c_str(), 0700) != 0)
     return errno_error(std::format("making {}", path));
-  }
-  place.path_ = path;
   return place;
 }
 

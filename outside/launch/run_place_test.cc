@@ -7,9 +7,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <format>
+#include <thread>
 
 namespace casemate::launch {
 namespace {
@@ -64,6 +67,24 @@ TEST_F(RunPlaces, what_a_killed_server_left_is_swept_by_the_next) {
   ASSERT_TRUE(place) << place.error().text;
   EXPECT_FALSE(fs::exists(left));
   EXPECT_FALSE(fs::exists(ours + "/images/deep"));
+}
+
+TEST_F(RunPlaces, what_a_server_left_that_was_killed_while_it_made_its_place_is_swept) {
+  fs::create_directories(folder_ + "/999999999");
+  ASSERT_TRUE(RunPlace::make(folder_));
+  EXPECT_FALSE(fs::exists(folder_ + "/999999999"));
+}
+
+TEST_F(RunPlaces, a_server_waits_while_another_makes_its_place) {
+  Fd turn(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY));
+  ASSERT_EQ(::flock(turn.number(), LOCK_EX | LOCK_NB), 0);
+  std::atomic<bool> made = false;
+  std::thread other([&] { made = RunPlace::make(folder_).has_value(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(made);
+  turn.reset();
+  other.join();
+  EXPECT_TRUE(made);
 }
 
 TEST_F(RunPlaces, a_place_that_a_server_holds_is_never_swept) {

@@ -3,22 +3,29 @@
 
 #include <fcntl.h>
 #include <netdb.h>
-#include <sys/mman.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <format>
 #include <memory>
 #include <utility>
 
+#include "base/memory_file.h"
 #include "outside/launch/address.h"
+#include "outside/launch/private_folder.h"
+#include "outside/launch/programs.h"
 
 namespace casemate::launch {
 namespace {
@@ -26,9 +33,8 @@ namespace {
 constexpr int kBacklog = 4096;
 
 Result<Fd> seal_description(const SystemDescription& description) {
-  Fd fd(::memfd_create("system", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
-  if (!fd.valid() ||
-      ::write(fd.number(), &description, sizeof description) !=
+  Fd fd = TRY(make_memory_file("system"));
+  if (::write(fd.number(), &description, sizeof description) !=
           static_cast<ssize_t>(sizeof description) ||
       ::fcntl(fd.number(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
           0) {
@@ -102,8 +108,8 @@ Result<std::string> address_of(const Fd& fd) {
 }
 
 [[noreturn]] void become_monitor(const std::string& program, const std::string& state,
-                                 const std::string& run, const Fd& description, const Fd& operators,
-                                 const Fd& listener) {
+                                 const std::string& run, pid_t command, const Fd& description,
+                                 const Fd& operators, const Fd& listener) {
   // Away from 3..5 first, so that no source is overwritten.
   const int from[] = {::fcntl(description.number(), F_DUPFD, 50),
                       ::fcntl(operators.number(), F_DUPFD, 50),
@@ -116,7 +122,11 @@ Result<std::string> address_of(const Fd& fd) {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // Who died before that was asked for sends nothing.
+  if (::getppid() != command) ::_exit(1);
   ::execl(program.c_str(), "casemate-monitor", state.c_str(), run.c_str(), nullptr);
+  ::dprintf(STDERR_FILENO, "casemate: %s: cannot be run (%s); build it with ./dev build\n",
+            program.c_str(), ::strerror(errno));
   ::_exit(127);
 }
 
@@ -125,21 +135,21 @@ Result<std::string> address_of(const Fd& fd) {
 Result<std::string> state_folder() {
   const char* chosen = std::getenv("CASEMATE_STATE");
   const char* home = std::getenv("HOME");
-  const std::string folder =
+  std::filesystem::path folder =
       chosen != nullptr ? chosen
                         : std::format("{}/.local/state/casemate", home != nullptr ? home : "/root");
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    return Error{Code::kPlatform, std::format("{}: {}; set CASEMATE_STATE to a folder of yours",
-                                              folder, error.message())};
-  ::chmod(folder.c_str(), 0700);
-  return folder;
+  if (!folder.has_filename()) folder = folder.parent_path();  // a slash at its end
+  std::error_code ignored;  // what could not be made is told below
+  std::filesystem::create_directories(folder.parent_path(), ignored);
+  TRY(make_private_folder(folder.string(), "CASEMATE_STATE"));
+  return folder.string();
 }
 
 Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
                                            const GatewaySettings& gateway,
                                            const std::string& programs) {
+  const std::string program = programs + "/casemate-monitor";
+  TRY(check_program(program));
   const std::string state = TRY(state_folder());
   RunningSystem system(TRY(RunPlace::make(TRY(run_folder()))));
   system.socket_ = system.place_.socket();
@@ -147,11 +157,12 @@ Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
   const Fd operators = TRY(listen_for_operator(system.socket_));
   const Fd listener = TRY(listen_for_clients(gateway.listen));
   system.address_ = TRY(address_of(listener));
-  const std::string program = programs + "/casemate-monitor";
   const std::string images = system.place_.images();
+  const pid_t command = ::getpid();
   system.monitor_ = ::fork();
   if (system.monitor_ < 0) return errno_error("starting the monitor");
-  if (system.monitor_ == 0) become_monitor(program, state, images, sealed, operators, listener);
+  if (system.monitor_ == 0)
+    become_monitor(program, state, images, command, sealed, operators, listener);
   return system;
 }
 
@@ -161,23 +172,35 @@ RunningSystem::RunningSystem(RunningSystem&& other) noexcept
       socket_(std::move(other.socket_)),
       address_(std::move(other.address_)) {}
 
-void RunningSystem::stop() const {
-  if (monitor_ > 0) ::kill(monitor_, SIGTERM);
+RunningSystem::~RunningSystem() { static_cast<void>(stop()); }
+
+bool RunningSystem::ends_within(Duration patience) const {
+  const Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, monitor_, 0)));
+  pollfd waiting{handle.number(), POLLIN, 0};
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+  return handle.valid() && ::poll(&waiting, 1, static_cast<int>(ms)) == 1;
 }
 
-int RunningSystem::wait() {
+Status RunningSystem::stop() {
+  if (monitor_ <= 0) return {};
+  ::kill(monitor_, SIGTERM);
+  const bool ended = ends_within(kStopPatience);
+  // Whatever it has started ends with it.
+  if (!ended) ::kill(monitor_, SIGKILL);
+  collect();
+  if (ended) return {};
+  return Error{Code::kPlatform,
+               std::format("the monitor did not stop within {} s of being told to, and was killed "
+                           "with all that it had started",
+                           std::chrono::seconds(kStopPatience).count())};
+}
+
+int RunningSystem::collect() {
   int status = 0;
   while (monitor_ > 0 && ::waitpid(monitor_, &status, 0) < 0 && errno == EINTR) {
   }
   monitor_ = -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 3;
-}
-
-RunningSystem::~RunningSystem() {
-  if (monitor_ > 0) {
-    stop();
-    wait();
-  }
 }
 
 }  // namespace casemate::launch

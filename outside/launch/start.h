@@ -9,6 +9,7 @@
 
 #include <string>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "outside/launch/operator.h"
 #include "outside/launch/run_place.h"
@@ -17,17 +18,20 @@
 
 namespace casemate::launch {
 
-// $CASEMATE_STATE or a folder in the user's state folder, created for its owner only: where the
+// $CASEMATE_STATE or a folder in the user's state folder, which only its owner can enter: where the
 // development root's key survives.
 Result<std::string> state_folder();
 
 class RunningSystem final {
  public:
+  // Ending all partitions takes milliseconds.
+  static constexpr std::chrono::seconds kStopPatience{10};
+
   static Result<RunningSystem> start(const SystemDescription& description,
                                      const GatewaySettings& gateway, const std::string& programs);
   RunningSystem(RunningSystem&&) noexcept;
   RunningSystem& operator=(RunningSystem&&) = delete;
-  // Asks the monitor to stop and waits for it.
+  // As stop().
   ~RunningSystem();
 
   // The operator's socket, which `casemate status` and `casemate kill` find by itself.
@@ -35,12 +39,15 @@ class RunningSystem final {
   // Where the gateway listens, with the port that was given for port 0.
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] pid_t monitor() const { return monitor_; }
-  // Waits until it ends; its exit code.
-  int wait();
-  void stop() const;
+  // Asks the monitor to stop and waits for that; after kStopPatience kills it, which is a failure
+  // that is told.
+  Status stop();
+  // The exit code of a monitor that has ended, waiting for that if it has not.
+  int collect();
 
  private:
   explicit RunningSystem(RunPlace place) : place_(std::move(place)) {}
+  [[nodiscard]] bool ends_within(Duration patience) const;
   pid_t monitor_ = -1;
   RunPlace place_;
   std::string socket_;

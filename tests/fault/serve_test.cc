@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <format>
+#include <fstream>
 #include <optional>
 
 #include "outside/launch/operator.h"
@@ -91,7 +92,7 @@ class Serve : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_NE(::mkdtemp(scratch_.data()), nullptr);
-    for (const char* part : {"/run", "/state"}) fs::create_directory(scratch_ + part);
+    fs::create_directory(scratch_ + "/run");
     fs::permissions(scratch_ + "/run", fs::perms::owner_all);
   }
   void TearDown() override { fs::remove_all(scratch_); }
@@ -140,6 +141,20 @@ TEST_F(Serve, whose_monitor_is_killed_ends_with_it_and_says_so) {
   Server next(scratch_);
   ASSERT_TRUE(next.serving());
   EXPECT_TRUE(groups_of(monitor).empty()) << "swept by the next";
+}
+
+TEST_F(Serve, whose_monitor_is_stuck_kills_it_and_says_so) {
+  Server server(scratch_);
+  ASSERT_TRUE(server.serving());
+  const auto everybody = descendants(server.pid());
+  ASSERT_TRUE(hurt(server.monitor(), SIGSTOP));
+  const int status = server.kill(SIGTERM);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 3) << status;
+  EXPECT_TRUE(eventually([&] { return std::ranges::none_of(everybody, alive); }));
+  std::ifstream log(scratch_ + "/log");
+  const std::string said{std::istreambuf_iterator<char>(log), {}};
+  EXPECT_TRUE(said.contains("the monitor did not stop within 10 s")) << said;
+  EXPECT_TRUE(fs::is_empty(scratch_ + "/run"));
 }
 
 }  // namespace

@@ -54,6 +54,29 @@ TEST_F(Describe, gives_each_model_that_no_partition_names_its_own) {
   EXPECT_EQ(refusal(check_description(d)), "");
 }
 
+TEST_F(Describe, counts_answers_for_the_model_that_writes_them_and_requests_for_the_gateway) {
+  SystemFile file;
+  file.gateway.memory_mib = 512;
+  file.defaults.memory_mib = 256;
+  file.defaults.request_mib = 16;
+  file.defaults.calls_in_flight = 4;
+  constexpr uint64_t kMib = 1 << 20;
+  constexpr uint64_t kMos = 64;
+  for (const bool standby : {false, true}) {
+    file.defaults.standby = file.gateway.standby = standby;
+    const auto made = describe(file, models_named({"m", "n"}));
+    ASSERT_TRUE(made) << made.error().text;
+    const SystemDescription& d = **made;
+    const uint64_t trees = standby ? 2 : 1;
+    EXPECT_EQ(d.enclaves[1].memory_bytes, (256 + 4 * 16) * kMib);
+    EXPECT_EQ(d.enclaves[0].memory_bytes, (512 + 2 * 4 * 16) * kMib);
+    EXPECT_EQ(d.partitions[1].memory_bytes, (trees * (256 + kMos) + 4 * 16) * kMib)
+        << "a standby has no stream";
+    EXPECT_EQ(d.partitions[0].memory_bytes, (trees * (512 + kMos) + 2 * 4 * 16) * kMib);
+    EXPECT_EQ(refusal(check_description(d)), "");
+  }
+}
+
 TEST_F(Describe, takes_the_largest_settings_that_a_file_may_have) {
   const auto file = SystemFile::parse(R"([defaults]
 threads = 256

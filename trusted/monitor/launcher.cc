@@ -3,11 +3,12 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <format>
+
+#include "base/memory_file.h"
 
 namespace casemate::monitor {
 namespace {
@@ -86,9 +87,9 @@ Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot)
                  partition.device.cpu_mask},
                 false));
   auto sockets = TRY(control::Socket::pair());
-  const Fd beat(::memfd_create("heartbeat", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
+  const Fd beat = TRY(make_memory_file("heartbeat"));
   // Sealed at its size: the monitor reads it and must never fault.
-  if (!beat.valid() || ::ftruncate(beat.number(), 4096) != 0 ||
+  if (::ftruncate(beat.number(), 4096) != 0 ||
       ::fcntl(beat.number(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     return errno_error("making a heartbeat page");
   }

@@ -3,6 +3,9 @@
 #include <poll.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <span>
+
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"
 
@@ -52,7 +55,13 @@ Status Monitor::add_template(Tree& tree, size_t e) {
   adopt.kind = d.kind;
   adopt.threads = d.threads;
   adopt.model_version = d.model_version;
+  // What it may fill by itself: the answers that it will write to its caller are within its limit,
+  // and a model that has filled that would be killed by them.
   adopt.memory_bytes = d.memory_bytes;
+  const SystemDescription& all = description();
+  for (const StreamDescription& s : std::span(all.streams).first(all.stream_count)) {
+    if (s.callee == e) adopt.memory_bytes -= std::min(adopt.memory_bytes, s.bulk_out_bytes);
+  }
   adopt.name = d.name;
   const int fd = started.socket.number();
   return tree.mos.socket.send(adopt, {&fd, 1});

@@ -3,19 +3,19 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <format>
+
+#include "base/memory_file.h"
 
 namespace casemate::srpc {
 namespace {
 
 Result<Fd> make_memory(const char* name, uint64_t size) {
-  Fd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
-  if (!fd.valid() || ::ftruncate(fd.number(), static_cast<off_t>(size)) != 0) {
+  Fd fd = TRY(make_memory_file(name));
+  if (::ftruncate(fd.number(), static_cast<off_t>(size)) != 0)
     return errno_error("making shared memory for a stream");
-  }
   // No further seals: nobody who holds a descriptor can take the monitor's power to shrink it.
   if (::fcntl(fd.number(), F_ADD_SEALS, F_SEAL_SEAL) != 0)
     return errno_error("sealing shared memory");
