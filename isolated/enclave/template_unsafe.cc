@@ -2,6 +2,7 @@
 // SAFETY: clone without CLONE_VM is fork. The template has one thread (Program::start must leave
 // none behind), so the child may run anything; libc's own fork handlers are skipped, which is why
 // allocators' locks must be free: they are, with one thread and no allocation in progress.
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,11 +27,18 @@ constexpr unsigned long kInstance = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
                                     CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD;
 static_assert(kInstance == 0x7e020011, "the policies name this number");
 
-Status become_instance(const Frame& frame, const std::vector<Fd>& fds) {
-  // They were received in ascending order and above the control socket, each beyond its place.
+// Where a debug enclave says what goes wrong; closed in all others.
+int error_output() { return ::fcntl(STDERR_FILENO, F_GETFD) >= 0 ? STDERR_FILENO : -1; }
+
+Status become_instance(const Frame& frame, const std::vector<Fd>& fds, int errors) {
+  // They were received in ascending order: each lies beyond its place, or below all places.
   for (size_t i = 0; i < fds.size(); ++i) {
     if (::dup2(fds[i].number(), kControl + static_cast<int>(i)) < 0)
       return errno_error("taking what came with the request");
+  }
+  // What lies below is the template's, or has just been put into its place.
+  for (int fd = 0; fd < kControl; ++fd) {
+    if (fd != errors) ::close(fd);
   }
   TRY(lockdown::close_from(kControl + frame.fds));
   TRY(lockdown::drop_capabilities());
@@ -38,8 +46,8 @@ Status become_instance(const Frame& frame, const std::vector<Fd>& fds) {
 }
 
 [[noreturn]] void run_instance(Program& program, const Frame& frame, const std::vector<Fd>& fds,
-                               const control::Message& manifest) {
-  const Status locked = become_instance(frame, fds);
+                               const control::Message& manifest, int errors) {
+  const Status locked = become_instance(frame, fds, errors);
   if (!locked) {
     log("{}", locked.error().text);
     ::_exit(3);
@@ -64,11 +72,11 @@ bool ended(pid_t instance) {
 
 // Makes an instance with what came with the request.
 Result<pid_t> fork_instance(Program& program, const Frame& frame, control::Received& request,
-                            const control::Message& manifest) {
+                            const control::Message& manifest, int errors) {
   if (request.fds.size() != static_cast<size_t>(frame.fds))
     return Error{Code::kInvalid, "a fork request came without what an instance needs"};
   const long child = ::syscall(SYS_clone, kInstance, nullptr, nullptr, nullptr, 0);
-  if (child == 0) run_instance(program, frame, request.fds, manifest);
+  if (child == 0) run_instance(program, frame, request.fds, manifest, errors);
   if (child < 0) return errno_error("forking an instance");
   return static_cast<pid_t>(child);
 }
@@ -76,6 +84,7 @@ Result<pid_t> fork_instance(Program& program, const Frame& frame, control::Recei
 }  // namespace
 
 int run_template(Program& program, const Frame& frame) {
+  const int errors = error_output();  // before anything takes its number
   const control::Socket control{Fd(kControl)};
   if (!lockdown::make_undumpable() || !lockdown::apply(lockdown::Filter::kTemplate)) return 3;
   auto hello = control.receive(kManifestPatienceMs);
@@ -100,7 +109,7 @@ int run_template(Program& program, const Frame& frame) {
     if (received->type() != control::Type::kFork || !started) continue;
     // It plays dead: it ends with this process, the first of its PID namespace's parent.
     if (!ended(instance)) return 3;
-    const auto forked = fork_instance(program, frame, *received, manifest);
+    const auto forked = fork_instance(program, frame, *received, manifest, errors);
     instance = forked ? *forked : -1;
     if (!forked) log("{}", forked.error().text);
   }
