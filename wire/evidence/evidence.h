@@ -9,7 +9,7 @@
 // The quote is the root's own format (for the software root: SoftwareQuote). Its report data commit
 // to the claims, as in interoperable RA-TLS: report_data[0:32] = SHA-256(claims). The claims name
 // the TLS key of the certificate that carries them and the monitor's signing key; each token is
-// signed by the latter. So one quote, made once, serves every client and every later token
+// signed by the latter. So one quote, made once a day, serves every client and every later token
 // (Temper's report reuse), and a fresh nonce costs one signature.
 //
 //   certificate extension 2.23.133.5.4.9 = CBOR tag 1129532721 ("CSM1") [quote, claims, [token,

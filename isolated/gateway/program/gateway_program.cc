@@ -55,6 +55,12 @@ Result<HttpLimits> parse_options(std::string_view options) {
   return limits;
 }
 
+Result<TlsContext> identity(const SigningKey& key, Bytes evidence, const Clock& clock) {
+  // Clients trust the evidence, not the name; these are for tools that insist on one.
+  const std::vector<std::string> names = {"localhost", "127.0.0.1", "casemate"};
+  return TlsContext::make(key, TRY(make_certificate(key, names, evidence, clock, system_random())));
+}
+
 }  // namespace
 
 Status GatewayProgram::start(const control::Message&) {
@@ -65,20 +71,24 @@ Status GatewayProgram::start(const control::Message&) {
 Status GatewayProgram::run(control::Socket control, const control::Message& manifest) {
   if (use_secret_heap(kSecretHeap).size == 0)
     log("no memfd_secret here: keys lie in ordinary memory");
+  return serve(Fd(kListener), std::move(control), manifest);
+}
+
+Status GatewayProgram::serve(Fd listener, control::Socket control,
+                             const control::Message& manifest) {
   const HttpLimits limits = TRY(parse_options(options_));
-  const auto loop = TRY(Loop::make(system_clock()));
+  const auto loop = TRY(Loop::make(clock_));
   MonitorLink monitor(*loop, std::move(control), manifest);
   const SigningKey key = TRY(SigningKey::generate());
-  const auto evidence = TRY(monitor.vouch_for(key));
-  // Clients trust the evidence, not the name; these are for tools that insist on one.
-  const std::vector<std::string> names = {"localhost", "127.0.0.1", "casemate"};
-  const auto certificate =
-      TRY(make_certificate(key, names, evidence, system_clock(), system_random()));
-  auto tls = TRY(TlsContext::make(key, certificate));
+  auto tls = TRY(identity(key, TRY(monitor.vouch_for(key)), clock_));
   Serving serving(*loop, monitor);
-  const auto server = TRY(Server::make(*loop, Fd(kListener), std::move(tls), serving, limits));
+  const auto server =
+      TRY(Server::make(*loop, std::move(listener), std::move(tls), serving, limits));
   serving.open(*server);
-  TRY(monitor.open(serving.models()));
+  TRY(monitor.open(serving.models(), [&](Bytes evidence) -> Status {
+    server->present(TRY(identity(key, evidence, clock_)));
+    return {};
+  }));
   return loop->run();
 }
 

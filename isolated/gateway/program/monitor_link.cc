@@ -10,8 +10,10 @@ namespace {
 
 // The monitor signs in about a millisecond; it may be starting partitions meanwhile.
 constexpr int kVouchPatienceMs = 30'000;
-// A ticket names a request and, in its low bits, which of its tokens.
+// A ticket names a request and, in its low bits, which of its tokens. The first one is that of the
+// evidence about our own key.
 constexpr uint64_t kTokensPerRequest = 2;
+constexpr uint64_t kOwnTicket = 0;
 
 }  // namespace
 
@@ -20,7 +22,10 @@ using control::Received;
 using control::Type;
 
 MonitorLink::MonitorLink(Loop& loop, control::Socket socket, const Message& manifest)
-    : loop_(loop), socket_(std::move(socket)), self_{manifest.enclave} {}
+    : loop_(loop),
+      socket_(std::move(socket)),
+      self_{manifest.enclave},
+      renewal_(loop, [this] { renew(); }) {}
 
 MonitorLink::~MonitorLink() {
   for (auto& [stream, newcomer] : newcomers_) loop_.forget(newcomer->channel->bell(), *newcomer);
@@ -40,26 +45,44 @@ Status MonitorLink::ask(uint64_t ticket, uint32_t subject, const Nonce& nonce, b
 Result<std::vector<uint8_t>> MonitorLink::vouch_for(const SigningKey& key) {
   key_sha256_ = sha256(key.public_der());
   key_sha384_ = sha384(key.public_der());
-  TRY(ask(0, self_.index(), Nonce{}, true));
+  TRY(ask(kOwnTicket, self_.index(), Nonce{}, true));
   while (true) {
     auto received = TRY(socket_.receive(kVouchPatienceMs));
-    const Message& m = received.message;
-    if (received.type() != Type::kAttested) {
-      early_.push_back(std::move(received));
-      continue;
+    if (received.type() == Type::kAttested) {
+      TRY(keep(received.message));
+      return cached_;
     }
-    if (m.code != 0 || m.quote_size == 0) {
-      return Error{code_from(m.code), "the monitor does not vouch for the gateway's key"};
-    }
-    quote_.assign(m.quote.begin(), m.quote.begin() + m.quote_size);
-    claims_.assign(m.claims.begin(), m.claims.begin() + m.claims_size);
-    cached_ = encode_evidence(quote_, claims_, std::span(&m.token, 1));
-    return cached_;
+    early_.push_back(std::move(received));
   }
 }
 
-Status MonitorLink::open(ModelTable& models) {
+// Takes what the monitor says about our own key.
+Status MonitorLink::keep(const Message& m) {
+  if (m.code != 0 || m.quote_size == 0) {
+    return Error{m.code == 0 ? Code::kPlatform : code_from(m.code),
+                 "the monitor does not vouch for the gateway's key"};
+  }
+  quote_.assign(m.quote.begin(), m.quote.begin() + m.quote_size);
+  claims_.assign(m.claims.begin(), m.claims.begin() + m.claims_size);
+  cached_ = encode_evidence(quote_, claims_, std::span(&m.token, 1));
+  vouched_unix_ = loop_.clock().unix_seconds();
+  return {};
+}
+
+// Asks again when the evidence is old, or from a time that a corrected clock has yet to reach. The
+// answer comes like any other; without one, or with a refusal, the next look asks once more.
+void MonitorLink::renew() {
+  renewal_.set(loop_.now() + kLookEvery);
+  const int64_t age = loop_.clock().unix_seconds() - vouched_unix_;
+  if (age >= 0 && age < kRenewAfterSeconds) return;
+  if (const Status asked = ask(kOwnTicket, self_.index(), Nonce{}, true); !asked)
+    log("evidence is not renewed yet: {}", asked.error().text);
+}
+
+Status MonitorLink::open(ModelTable& models, Renewed renewed) {
   models_ = &models;
+  renewed_ = std::move(renewed);
+  renewal_.set(loop_.now() + kLookEvery);
   TRY(loop_.watch(socket_.fd(), EPOLLIN | EPOLLRDHUP, *this));
   for (Received& received : early_) TRY(take(received));
   early_.clear();
@@ -179,6 +202,14 @@ void MonitorLink::evidence(const std::optional<Nonce>& nonce, std::string_view m
 }
 
 void MonitorLink::attested(const Message& message) {
+  if (message.ticket == kOwnTicket) {
+    Status taken = keep(message);
+    if (taken) taken = renewed_(cached_);
+    if (taken) return;
+    vouched_unix_ = 0;  // whatever went wrong, it is tried again
+    log("evidence is not renewed yet: {}", taken.error().text);
+    return;
+  }
   const auto found = pending_.find(message.ticket / kTokensPerRequest);
   const size_t index = message.ticket % kTokensPerRequest;
   if (found == pending_.end() || index >= found->second.tokens.size()) return;

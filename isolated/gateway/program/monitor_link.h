@@ -2,14 +2,16 @@
 #pragma once
 // MonitorLink: the gateway's side of its control socket. Streams that the monitor connects become
 // channels of models, streams that it revokes make their models unavailable, and evidence is asked
-// for.
+// for, and asked for again before it grows old.
 //
 //   Owns     the control socket and channels whose models have not described themselves yet.
 //   Threads  one, the loop's.
 //   Trust    the monitor is trusted; what comes over streams is not.
-//   Fails    start() when the monitor will not vouch for us; later, the loop stops when the monitor
-//            is gone.
+//   Fails    vouch_for() when the monitor will not vouch for us. A renewal that fails is logged and
+//            tried again a minute later, with the old evidence meanwhile. The loop stops when the
+//            monitor is gone.
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -22,14 +24,23 @@ namespace casemate::gateway {
 
 class MonitorLink final : public Attestor, private Watcher {
  public:
+  // Verifiers refuse evidence of seven days; a day leaves six for a monitor that refuses.
+  static constexpr int64_t kRenewAfterSeconds = 24 * 3600;
+  // How often the age is looked at. It is that of the calendar, which goes on while a machine
+  // sleeps and its timers do not.
+  static constexpr Duration kLookEvery = std::chrono::minutes(1);
+  // Takes renewed evidence to where clients see it.
+  using Renewed = std::function<Status(Bytes evidence)>;
+
   MonitorLink(Loop& loop, control::Socket socket, const control::Message& manifest);
   ~MonitorLink();
 
   // Has the monitor vouch for `key`; the evidence that goes into the certificate. Waits for the
   // answer: nobody is served before.
   Result<std::vector<uint8_t>> vouch_for(const SigningKey& key);
-  // From now on models come and go in `models`.
-  Status open(ModelTable& models);
+  // From now on models come and go in `models`, and evidence is renewed. Requires: vouch_for()
+  // succeeded.
+  Status open(ModelTable& models, Renewed renewed);
 
   void evidence(const std::optional<Nonce>& nonce, std::string_view model, std::string_view version,
                 Done done) override;
@@ -59,6 +70,8 @@ class MonitorLink final : public Attestor, private Watcher {
   void introduce(uint32_t stream);
   void disconnect(const control::Message& message);
   void attested(const control::Message& message);
+  Status keep(const control::Message& message);
+  void renew();
   Result<Model*> model_of(const control::Message& message);
   Status ask(uint64_t ticket, uint32_t subject, const Nonce& nonce, bool quote);
 
@@ -71,6 +84,9 @@ class MonitorLink final : public Attestor, private Watcher {
   std::vector<uint8_t> quote_;
   std::vector<uint8_t> claims_;
   std::vector<uint8_t> cached_;
+  int64_t vouched_unix_ = 0;  // when the three above were made
+  Renewed renewed_;
+  Loop::Timer renewal_;
   std::vector<control::Received> early_;  // what came while the first answer was waited for
   std::map<uint32_t, std::unique_ptr<Newcomer>> newcomers_;
   std::map<uint32_t, std::pair<Model*, const Channel*>> attached_;  // by stream
