@@ -75,23 +75,30 @@ struct Policy {
   fs::path after;  // empty: the first of its stack
 };
 
+// argN == VALUE or argN & MASK == VALUE.
+scmp_arg_cmp condition(const Place& at, std::span<const std::string> words) {
+  const bool masked = words.size() == 5 && words[1] == "&" && words[3] == "==";
+  if ((!masked && !(words.size() == 3 && words[1] == "==")) || !words[0].starts_with("arg")) {
+    refuse(at.file, at.line,
+           "write NAME, or NAME CONDITION [and CONDITION ...] with conditions argN == VALUE or "
+           "argN & MASK == VALUE");
+  }
+  const auto arg = static_cast<unsigned>(number(at, words[0].substr(3)));
+  return masked ? scmp_arg_cmp{arg, SCMP_CMP_MASKED_EQ, number(at, words[2]), number(at, words[4])}
+                : scmp_arg_cmp{arg, SCMP_CMP_EQ, number(at, words[2]), 0};
+}
+
 void add(scmp_filter_ctx filter, const Rule& rule) {
   const auto& [at, action, words] = rule;
   const int call = call_number(at, words[0]);
-  int failed = 0;
-  if (words.size() == 1) {
-    failed = seccomp_rule_add_exact(filter, action, call, 0);
-  } else {
-    const bool masked = words.size() == 6 && words[2] == "&" && words[4] == "==";
-    if ((!masked && !(words.size() == 4 && words[2] == "==")) || !words[1].starts_with("arg")) {
-      refuse(at.file, at.line, "write NAME, NAME argN == VALUE or NAME argN & MASK == VALUE");
-    }
-    const auto arg = static_cast<unsigned>(number(at, words[1].substr(3)));
-    const scmp_arg_cmp compare =
-        masked ? scmp_arg_cmp{arg, SCMP_CMP_MASKED_EQ, number(at, words[3]), number(at, words[5])}
-               : scmp_arg_cmp{arg, SCMP_CMP_EQ, number(at, words[3]), 0};
-    failed = seccomp_rule_add_exact_array(filter, action, call, 1, &compare);
+  std::vector<scmp_arg_cmp> conditions;
+  for (auto begin = words.begin() + 1; begin != words.end();) {
+    const auto end = std::find(begin, words.end(), "and");
+    conditions.push_back(condition(at, {begin, end}));
+    begin = end == words.end() ? end : end + 1;
   }
+  const int failed = seccomp_rule_add_exact_array(
+      filter, action, call, static_cast<unsigned>(conditions.size()), conditions.data());
   if (failed != 0)
     refuse(at.file, at.line, std::format("libseccomp refuses the rule ({})", failed));
 }
@@ -155,6 +162,8 @@ void emit(const fs::path& file) {
   if (seccomp_arch_exist(filter, SCMP_ARCH_X86_64) != 0)
     refuse(file, 0, "this compiler runs on x86-64 only");
   seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  // libseccomp's own choice ends only the thread that makes a 32-bit call.
+  seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   const Policy policy = read_policy(file);
   check_stack(policy);
   for (const Rule& rule : policy.rules) add(filter, rule);

@@ -99,7 +99,6 @@ void Server::accept_some() {
 void Server::adopt(Fd socket) {
   if (counters_.connections >= limits_.connections && !make_room()) {
     ++counters_.turned_away;
-    ::shutdown(socket.number(), SHUT_RDWR);
     return;
   }
   const int on = 1;
