@@ -266,6 +266,9 @@ Result<Request> Callee::next(Duration timeout) {
       return Error{Code::kTimedOut, std::format("stream {}: no call in time", end_.id.number)};
     }
     TRY(refresh());
+    // It moved on and back again in between.
+    if (taken_ == requested_)
+      return fail("the other side's requested index runs backwards").error();
   }
   Request request;
   requests_.read(taken_, mutable_bytes_of(request));

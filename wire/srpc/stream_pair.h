@@ -30,7 +30,8 @@ class StreamPair final {
   // epoch.
   [[nodiscard]] Result<StreamEnd> caller_end() const;
   [[nodiscard]] Result<StreamEnd> callee_end() const;
-  // Proceed-trap: poisons both rings, wakes both sides, and takes every page away. Idempotent.
+  // Proceed-trap: poisons both rings, wakes both sleepers, and takes every page away. Idempotent.
+  // A caller in an event loop hears of it from the monitor.
   void revoke();
   // Requests published and not completed, and the callee's progress: what the hang detector
   // compares.
