@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -27,8 +28,11 @@ std::string printable(std::string_view text, size_t length_max) {
 
 void log_line(std::string_view text) {
   const std::string line = std::format("{}: {}\n", process_name.data(), printable(text, 2000));
-  // One write, so that lines of different processes do not mix; a full or closed stderr is not our
-  // problem.
+  // A reader that has stopped costs lines, and holds nobody up. A pipe that has room at all has it
+  // for one line.
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
+  // One write, so that lines of different processes do not mix.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 

@@ -42,7 +42,7 @@ struct Spec {
   std::vector<std::pair<int, int>> fds;  // (ours, the child's); the child's are 3, 4, ... in order
   std::vector<int> entrances;            // of its cgroup
   lockdown::ResourceLimits limits;
-  int error_output = -1;  // stderr; -1 is /dev/null's place: closed
+  int error_output = -1;  // stderr; -1: nothing can be written there
   std::vector<std::string> environment;
 };
 

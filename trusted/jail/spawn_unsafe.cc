@@ -116,13 +116,13 @@ void place_fds(const Spec& spec, int errors) {
   for (size_t i = 0; i < moved.size(); ++i) {
     if (::dup2(moved[i], spec.fds[i].second) < 0) give_up_late(errors, "placing descriptors");
   }
-  ::close(0);
-  ::close(1);
-  if (error_output >= 0) {
-    ::dup2(error_output, 2);
-  } else {
-    ::close(2);
-  }
+  // The customary three are taken by something that can be neither read nor written, so that nothing
+  // that is opened later is mistaken for them: the read end of a pipe that nobody writes.
+  int nothing[2];
+  if (::pipe2(nothing, O_CLOEXEC) != 0) give_up_late(errors, "making a pipe");
+  ::close(nothing[1]);
+  for (int i = 0; i < 3; ++i) ::dup2(nothing[0], i);
+  if (error_output >= 0) ::dup2(error_output, STDERR_FILENO);
   ::close_range(static_cast<unsigned>(top), static_cast<unsigned>(errors) - 1, 0);
   ::close_range(static_cast<unsigned>(errors) + 1, ~0u, 0);
 }
@@ -148,6 +148,8 @@ void drop_everything(const Spec& spec, int errors) {
 // every wall, or it ends.
 [[noreturn]] void run_limited(const Spec& spec) {
   const int errors = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 200);
+  if (errors < 0) ::_exit(127);
+  ::signal(SIGPIPE, SIG_DFL);
   enter_limits(spec.entrances, errors);
   place_fds(spec, errors);
   ::setsid();

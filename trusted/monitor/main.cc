@@ -94,6 +94,15 @@ Status stand_apart() {
   return {};
 }
 
+// A closed stderr would leave its number to something that is opened later.
+Status hold_standard_descriptors() {
+  for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd)
+      return errno_error("opening /dev/null in the place of a closed descriptor");
+  }
+  return {};
+}
+
 Result<Fd> take_stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -169,6 +178,8 @@ int main(int argc, char** argv) {
   if (use_secret_heap(kSecretHeap).size == 0)
     log("this kernel has no memfd_secret: the monitor's key lies in ordinary memory");
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  ::signal(SIGPIPE, SIG_IGN);  // who reads our lines may go
+  if (const Status open = hold_standard_descriptors(); !open) return fail(open.error());
   for (int fd = 3; fd <= 5; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (const Status closed = lockdown::close_from(6); !closed) return fail(closed.error());
   if (const Status guarded = lockdown::make_undumpable(); !guarded) return fail(guarded.error());
