@@ -2,7 +2,7 @@
 // SAFETY: clone without CLONE_VM is fork. The template has one thread (Program::start must leave
 // none behind), so the child may run anything; libc's own fork handlers are skipped, which is why
 // allocators' locks must be free: they are, with one thread and no allocation in progress.
-#include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "isolated/enclave/enclave.h"
+#include "isolated/enclave/handover.h"
 
 namespace casemate::enclave {
 namespace {
@@ -22,42 +23,78 @@ constexpr int kManifestPatienceMs = 10'000;
 // A dying instance closes its socket, which asks for the next one, a moment before it is gone; with
 // much memory or many threads the moment is longer.
 constexpr int kEndMs = 2000;
+// After one was used, before the next is made: what has just started is served first.
+constexpr int kPauseMs = 50;
+// Between looks at what signals may have been missed for.
+constexpr Duration kLook = std::chrono::seconds(1);
 // The only flags that the filters let through.
 constexpr unsigned long kInstance = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                                     CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD;
 static_assert(kInstance == 0x7e020011, "the policies name this number");
 
-// Where a debug enclave says what goes wrong; closed in all others.
-int error_output() { return ::fcntl(STDERR_FILENO, F_GETFD) >= 0 ? STDERR_FILENO : -1; }
+using Word = Handover::Word;
 
-Status become_instance(const Frame& frame, const std::vector<Fd>& fds, int errors) {
-  // They were received in ascending order: each lies beyond its place, or below all places.
+// The descriptors that came with the request take their places: they were received in ascending
+// order, each beyond its own.
+Status become_instance(const Frame& frame, const std::vector<Fd>& fds) {
   for (size_t i = 0; i < fds.size(); ++i) {
     if (::dup2(fds[i].number(), kControl + static_cast<int>(i)) < 0)
       return errno_error("taking what came with the request");
   }
-  // What lies below is the template's, or has just been put into its place.
-  for (int fd = 0; fd < kControl; ++fd) {
-    if (fd != errors) ::close(fd);
-  }
   TRY(lockdown::close_from(kControl + frame.fds));
-  TRY(lockdown::drop_capabilities());
   return lockdown::apply(frame.instance);
 }
 
-[[noreturn]] void run_instance(Program& program, const Frame& frame, const std::vector<Fd>& fds,
-                               const control::Message& manifest, int errors) {
-  const Status locked = become_instance(frame, fds, errors);
-  if (!locked) {
-    log("{}", locked.error().text);
-    ::_exit(3);
-  }
-  control::Socket socket{Fd(kControl)};
-  const Status said =
-      socket.send(control::make(control::Type::kRunning, EnclaveId{manifest.enclave}));
-  const Status done = said ? program.run(std::move(socket), manifest) : said;
+[[noreturn]] void end(const Status& done) {
   if (!done) log("{}", done.error().text);
   ::_exit(done ? 0 : 3);
+}
+
+struct Birth {
+  Program& program;
+  const Frame& frame;
+  const control::Socket& control;  // the template's
+  const control::Message& manifest;
+};
+
+Status run_instance(const Birth& birth, const std::vector<Fd>& fds) {
+  TRY(become_instance(birth.frame, fds));
+  control::Socket socket{Fd(kControl)};
+  TRY(socket.send(control::make(control::Type::kRunning, EnclaveId{birth.manifest.enclave})));
+  return birth.program.run(std::move(socket), birth.manifest);
+}
+
+// The next request for an instance; nothing: no further one will come.
+Result<std::optional<control::Received>> next_request(const Birth& birth) {
+  while (true) {
+    auto received = birth.control.receive(-1);
+    if (!received && received.error().code != Code::kPartitionFailed) return received.error();
+    if (!received || received->type() == control::Type::kStop)
+      return std::optional<control::Received>();
+    if (received->type() != control::Type::kFork) continue;
+    if (received->fds.size() != static_cast<size_t>(birth.frame.fds))
+      return Error{Code::kInvalid, "a fork request came without what an instance needs"};
+    return std::optional(std::move(*received));
+  }
+}
+
+// The life of an instance from its birth, which is before anybody wants it: it takes the next
+// request off the template's control socket, says so, and serves when its predecessor has ended.
+Status run_spare(const Birth& birth, Handover handover) {
+  ::signal(SIGCHLD, SIG_DFL);
+  TRY(lockdown::drop_capabilities());
+  auto request = TRY(next_request(birth));
+  if (!request) {
+    handover.say(Word::kOver);
+    return {};
+  }
+  handover.say(Word::kTaken);
+  while (handover.wait_while(Word::kTaken, kLook) == Word::kTaken) {
+  }
+  {
+    const Handover gone = std::move(handover);
+  }
+  return run_instance(birth, request->fds);
 }
 
 // Waits for the end of the instance before, whose successor is asked for.
@@ -70,49 +107,74 @@ bool ended(pid_t instance) {
   return true;
 }
 
-// Makes an instance with what came with the request.
-Result<pid_t> fork_instance(Program& program, const Frame& frame, control::Received& request,
-                            const control::Message& manifest, int errors) {
-  if (request.fds.size() != static_cast<size_t>(frame.fds))
-    return Error{Code::kInvalid, "a fork request came without what an instance needs"};
+// kWaiting: it died before anybody wanted it.
+Word fate_of(pid_t spare, const Handover& handover) {
+  while (true) {
+    const Word word = handover.wait_while(Word::kWaiting, kLook);
+    if (word != Word::kWaiting || ::waitpid(spare, nullptr, WNOHANG) == spare) return word;
+  }
+}
+
+Result<pid_t> fork_spare(const Birth& birth, Handover& handover) {
   const long child = ::syscall(SYS_clone, kInstance, nullptr, nullptr, nullptr, 0);
-  if (child == 0) run_instance(program, frame, request.fds, manifest, errors);
+  if (child == 0) end(run_spare(birth, std::move(handover)));
   if (child < 0) return errno_error("forking an instance");
   return static_cast<pid_t>(child);
+}
+
+// Makes one instance after another, each ahead of need, until nobody asks any more. `ready` is said
+// when the first one waits.
+Status make_instances(const Birth& birth, const control::Message& ready) {
+  struct sigaction wake{};  // the end of a child ends a wait
+  wake.sa_handler = [](int) {};
+  ::sigaction(SIGCHLD, &wake, nullptr);
+  pid_t instance = -1;
+  for (bool first = true;; first = false) {
+    Handover handover = TRY(Handover::make());
+    const pid_t spare = TRY(fork_spare(birth, handover));
+    if (first) TRY(birth.control.send(ready));
+    const Word fate = fate_of(spare, handover);
+    if (fate == Word::kOver) return {};
+    if (fate == Word::kTaken) {
+      // It plays dead: it ends with this process, the first of its PID namespace's parent.
+      if (!ended(instance)) return Error{Code::kPartitionFailed, "an instance does not end"};
+      handover.say(Word::kGo);
+      instance = spare;
+    }
+    pollfd asked{birth.control.fd(), POLLIN, 0};
+    ::poll(&asked, 1, kPauseMs);
+  }
+}
+
+// One that could not load answers nobody; it is ended from outside.
+int refuse(const control::Socket& control, const Error& error, const control::Message& manifest) {
+  auto refusal = control::make(control::Type::kRefused, EnclaveId{manifest.enclave});
+  refusal.code = static_cast<uint32_t>(error.code);
+  refusal.reason = Text<256>::from(printable(error.text, 255));
+  if (!control.send(refusal)) return 3;
+  while (true) {
+    const auto received = control.receive(-1);
+    if (!received || received->type() == control::Type::kStop) return 0;
+  }
 }
 
 }  // namespace
 
 int run_template(Program& program, const Frame& frame) {
-  const int errors = error_output();  // before anything takes its number
   const control::Socket control{Fd(kControl)};
   if (!lockdown::make_undumpable() || !lockdown::apply(lockdown::Filter::kTemplate)) return 3;
   auto hello = control.receive(kManifestPatienceMs);
   if (!hello || hello->type() != control::Type::kManifest) return 3;
   const control::Message manifest = hello->message;
   ::tzset();  // libc looks for the time zone's file once; an instance may not
-  const Status started = program.start(manifest);
-  if (!started) {
-    auto refusal = control::make(control::Type::kRefused, EnclaveId{manifest.enclave});
-    refusal.code = static_cast<uint32_t>(started.error().code);
-    refusal.reason = Text<256>::from(printable(started.error().text, 255));
-    if (!control.send(refusal)) return 3;
-  } else if (!lockdown::apply(lockdown::Filter::kSealed) ||
-             !control.send(control::make(control::Type::kReady, EnclaveId{manifest.enclave}))) {
-    return 3;
-  }
-  pid_t instance = -1;
-  while (true) {
-    auto received = control.receive(-1);
-    if (!received) return received.error().code == Code::kPartitionFailed ? 0 : 3;
-    if (received->type() == control::Type::kStop) return 0;
-    if (received->type() != control::Type::kFork || !started) continue;
-    // It plays dead: it ends with this process, the first of its PID namespace's parent.
-    if (!ended(instance)) return 3;
-    const auto forked = fork_instance(program, frame, *received, manifest, errors);
-    instance = forked ? *forked : -1;
-    if (!forked) log("{}", forked.error().text);
-  }
+  if (const Status started = program.start(manifest); !started)
+    return refuse(control, started.error(), manifest);
+  if (!lockdown::apply(lockdown::Filter::kSealed)) return 3;
+  const Status made =
+      make_instances({program, frame, control, manifest},
+                     control::make(control::Type::kReady, EnclaveId{manifest.enclave}));
+  if (!made) log("{}", made.error().text);
+  return made ? 0 : 3;
 }
 
 }  // namespace casemate::enclave

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Handover: one word between a template and the instance that it has forked ahead of need.
+//
+//   spare                          template
+//   kWaiting  --- a request came --> kTaken
+//   kTaken   <-- its predecessor has ended --- kGo
+//   kWaiting  --- nobody asks any more --> kOver
+//
+//   Owns     a page that both share. The spare lets go of it before it serves.
+//   Threads  one on each side.
+//   Trust    both sides are the template's own code: the spare has read nothing but its request.
+//   Fails    make returns kPlatform.
+
+#include <cstdint>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace casemate::enclave {
+
+class Handover final {
+ public:
+  enum class Word : uint32_t { kWaiting, kTaken, kGo, kOver };
+
+  static Result<Handover> make();
+  Handover(Handover&& other) noexcept;
+  Handover& operator=(Handover&&) = delete;
+  ~Handover();
+
+  void say(Word word) const;
+  // What the word is once it is not `word` any more, or still, after `patience` or a signal.
+  [[nodiscard]] Word wait_while(Word word, Duration patience) const;
+
+ private:
+  explicit Handover(void* page) : page_(page) {}
+  void* page_;
+};
+
+}  // namespace casemate::enclave

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// SAFETY: the word is a lock-free std::atomic_ref at the start of a page that this object mapped
+// and unmaps once.
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <ctime>
+#include <utility>
+
+#include "isolated/enclave/handover.h"
+
+namespace casemate::enclave {
+namespace {
+
+constexpr size_t kPage = 4096;
+
+std::atomic_ref<uint32_t> word_of(void* page) {
+  return std::atomic_ref<uint32_t>(*static_cast<uint32_t*>(page));
+}
+
+}  // namespace
+
+Result<Handover> Handover::make() {
+  void* page = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return errno_error("making a page for the next instance");
+  return Handover(page);
+}
+
+Handover::Handover(Handover&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+
+Handover::~Handover() {
+  if (page_ != nullptr) ::munmap(page_, kPage);
+}
+
+void Handover::say(Word word) const {
+  word_of(page_).store(static_cast<uint32_t>(word), std::memory_order_release);
+  ::syscall(SYS_futex, page_, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+Handover::Word Handover::wait_while(Word word, Duration patience) const {
+  const auto seen = static_cast<uint32_t>(word);
+  const auto count = patience.count();
+  const timespec relative{count / 1'000'000'000, count % 1'000'000'000};
+  if (word_of(page_).load(std::memory_order_acquire) == seen)
+    ::syscall(SYS_futex, page_, FUTEX_WAIT, seen, &relative, nullptr, 0);
+  return static_cast<Word>(word_of(page_).load(std::memory_order_acquire));
+}
+
+}  // namespace casemate::enclave
