@@ -43,7 +43,7 @@ Status Mos::run() {
   TRY(watch(monitor_.fd()));
   while (true) {
     std::array<epoll_event, 16> events{};
-    ::epoll_wait(events_.number(), events.data(), events.size(), kBeatMs);
+    ::epoll_wait(events_.number(), events.data(), events.size(), flush() ? 1 : kBeatMs);
     beat();
     TRY(take_from_monitor());
     report_deaths();
@@ -71,7 +71,7 @@ Status Mos::obey(Received& received) {
     case Type::kAdopt:
       return adopt(received);
     case Type::kFork:
-      return fork(id, received.fds);
+      return fork(id, std::move(received.fds));
     case Type::kStop:
       return Error{Code::kCancelled, "told to stop"};
     default:
@@ -80,13 +80,10 @@ Status Mos::obey(Received& received) {
   const auto found = enclaves_.find(id);
   if (found == enclaves_.end() || !found->second.instance)
     return {};  // it died; the monitor will hear of it
-  std::vector<int> fds;
-  for (const Fd& fd : received.fds) fds.push_back(fd.number());
+  Enclave& enclave = found->second;
   // An instance that does not read has failed; its socket's end tells the monitor.
-  if (!found->second.instance->send(received.message, fds)) {
-    found->second.instance.reset();
-    report_death(id);
-  }
+  if (!enclave.to_instance.send(*enclave.instance, received.message, std::move(received.fds)))
+    lose_instance(id);
   return {};
 }
 
@@ -104,7 +101,7 @@ Status Mos::adopt(Received& received) {
   return {};
 }
 
-Status Mos::fork(uint32_t id, const std::vector<Fd>& gifts) {
+Status Mos::fork(uint32_t id, std::vector<Fd> gifts) {
   const auto found = enclaves_.find(id);
   if (found == enclaves_.end() || !found->second.process) return {};
   auto ends = TRY(control::Socket::pair());
@@ -115,16 +112,14 @@ Status Mos::fork(uint32_t id, const std::vector<Fd>& gifts) {
     return {};
   }
   found->second.instance.emplace(std::move(ends[0]));
+  found->second.to_instance = {};
   return watch(found->second.instance->fd());
 }
 
 void Mos::take_from_enclaves() {
   for (auto& [id, enclave] : enclaves_) {
     if (enclave.process && !take_from(id, *enclave.process, false)) enclave.process.reset();
-    if (enclave.instance && !take_from(id, *enclave.instance, true)) {
-      enclave.instance.reset();
-      report_death(id);
-    }
+    if (enclave.instance && !take_from(id, *enclave.instance, true)) lose_instance(id);
   }
 }
 
@@ -141,6 +136,24 @@ bool Mos::take_from(uint32_t id, const control::Socket& socket, bool instance) {
     if (!fitting || !monitor_.send(message)) return false;
   }
   return true;
+}
+
+bool Mos::flush() {
+  bool waits = false;
+  for (auto& [id, enclave] : enclaves_) {
+    if (!enclave.instance) continue;
+    if (!enclave.to_instance.flush(*enclave.instance)) {
+      lose_instance(id);
+    } else {
+      waits |= !enclave.to_instance.empty();
+    }
+  }
+  return waits;
+}
+
+void Mos::lose_instance(uint32_t id) {
+  enclaves_[id].instance.reset();
+  report_death(id);
 }
 
 void Mos::report_death(uint32_t id) {

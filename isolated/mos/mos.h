@@ -30,6 +30,7 @@ class Mos final {
   struct Enclave {
     std::optional<control::Socket> process;  // the template
     std::optional<control::Socket> instance;
+    control::Outbox to_instance;
     bool death_to_report = false;  // of an instance
     control::Message manifest;
   };
@@ -37,12 +38,15 @@ class Mos final {
   Status take_from_monitor();
   Status obey(control::Received& received);
   Status adopt(control::Received& received);
-  Status fork(uint32_t id, const std::vector<Fd>& gifts);
+  Status fork(uint32_t id, std::vector<Fd> gifts);
+  // Sends what waits for room in an instance's socket. False when nothing waits any more.
+  bool flush();
   void take_from_enclaves();
   // False when the socket is to be closed.
   bool take_from(uint32_t id, const control::Socket& socket, bool instance);
   // The monitor is told as soon as it has room: a death that it does not hear of is never mended.
   void report_death(uint32_t id);
+  void lose_instance(uint32_t id);
   void report_deaths();
   // True when the monitor can take a message, now or within `patience_ms`.
   [[nodiscard]] bool room(int patience_ms) const;

@@ -2,6 +2,7 @@
 #include "trusted/monitor/launcher.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -73,8 +74,13 @@ Result<std::vector<int>> Launcher::entrances(const std::string& path,
   return found->second.entrances();
 }
 
+Fd Launcher::listener() const { return Fd(::fcntl(listener_.number(), F_DUPFD_CLOEXEC, 3)); }
+
 void Launcher::set_background(const jail::Child& child, bool background) const {
   const sched_param plain{};
+  // One that has ended may have been waited for, and its number may be somebody else's.
+  pollfd ended{child.pidfd.number(), POLLIN, 0};
+  if (::poll(&ended, 1, 0) == 1) return;
   if (may_prioritize_)
     ::sched_setscheduler(child.pid, background ? SCHED_IDLE : SCHED_OTHER, &plain);
 }

@@ -12,6 +12,9 @@ using control::Message;
 using control::Type;
 
 void Monitor::take_messages(size_t p) {
+  Tree& tree = *partitions_[p].active;
+  if (const Status sent = tree.to_mos.flush(tree.mos.socket); !sent)
+    return fail_partition(p, sent.error().text);
   // Bounded, so that one talkative partition cannot keep the monitor from the others.
   for (int i = 0; i < 32 && partitions_[p].active; ++i) {
     auto received = partitions_[p].active->mos.socket.poll();
@@ -57,10 +60,11 @@ void Monitor::take_message(size_t p, const control::Received& received) {
   }
 }
 
-void Monitor::send(size_t e, const Message& message, std::span<const int> fds) {
+void Monitor::send(size_t e, const Message& message, std::vector<Fd> fds) {
   const size_t p = description().enclaves[e].partition;
-  if (!partitions_[p].active) return;
-  if (const Status sent = partitions_[p].active->mos.socket.send(message, fds); !sent)
+  auto& tree = partitions_[p].active;
+  if (!tree) return;
+  if (const Status sent = tree->to_mos.send(tree->mos.socket, message, std::move(fds)); !sent)
     fail_partition(p, sent.error().text);
 }
 
@@ -75,6 +79,10 @@ void Monitor::on_ready(size_t e) {
 
 void Monitor::on_refused(size_t e, const Message& message) {
   Enclave& enclave = enclaves_[e];
+  // Said once, by a template that was to load: not again, and not by one that has said ready.
+  if (enclave.life.state() != State::kStarting || ready(e)) return;
+  const size_t p = description().enclaves[e].partition;
+  bury_template(p, e);
   enclave.life.refused();
   enclave.code = code_from(message.code);
   enclave.reason = message.reason;
@@ -82,7 +90,7 @@ void Monitor::on_refused(size_t e, const Message& message) {
   // printable.
   log("enclave {}: refused: {}", name(e), enclave.reason.view());
   revoke_streams(e, enclave.code, enclave.reason.view());
-  note_settled(description().enclaves[e].partition);
+  note_settled(p);
 }
 
 void Monitor::on_running(size_t e) {
@@ -101,7 +109,8 @@ void Monitor::on_running(size_t e) {
 void Monitor::on_died(size_t e) {
   Enclave& enclave = enclaves_[e];
   // An instance of an earlier template may be reported late; this one has none yet.
-  if (!ready(e)) return;
+  const State state = enclave.life.state();
+  if (!ready(e) || (state != State::kStarting && state != State::kRunning)) return;
   revoke_streams(e, Code::kPartitionFailed, "it died");
   if (!ready(e)) return;  // telling the others found its partition dead
   const Instant now = clock_.now();

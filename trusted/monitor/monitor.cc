@@ -60,7 +60,7 @@ Status Monitor::run() {
     start_due(now);
     if (now >= hang_check_at_) {
       hang_check_at_ = now + kHangCheck;
-      close_streams(now);
+      close_streams();
       look_for_hangs(now);
     }
   }
@@ -93,7 +93,8 @@ void Monitor::wait_for_events() {
                              {setup_->operators.number(), POLLIN, 0}};
   std::vector<Owner> owners;
   const auto watch = [&](const Tree& tree, size_t p, bool standby) {
-    fds.push_back({tree.mos.socket.fd(), POLLIN, 0});
+    fds.push_back({tree.mos.socket.fd(),
+                   static_cast<short>(tree.to_mos.empty() ? POLLIN : POLLIN | POLLOUT), 0});
     owners.push_back({p, standby, std::nullopt});
     for (const auto& [e, entry] : tree.templates) {
       fds.push_back({entry.process.pidfd.number(), POLLIN, 0});

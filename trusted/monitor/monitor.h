@@ -97,6 +97,7 @@ class Monitor final {
   void prepare_later(size_t p);
   void take_standby_messages(size_t p);
   void bury(size_t p, Tree tree);
+  void bury_template(size_t p, size_t e);
   void forget_the_dead();
   [[nodiscard]] bool dying(size_t p) const;
   [[nodiscard]] bool may_prepare(Instant now) const;
@@ -114,12 +115,13 @@ class Monitor final {
   Code attest(size_t e, const control::Message& question, control::Message& answer);
   [[nodiscard]] std::optional<size_t> enclave_of(size_t p, uint32_t id) const;
   [[nodiscard]] bool may_vouch(size_t asker, size_t subject) const;
-  void send(size_t e, const control::Message& message, std::span<const int> fds = {});
+  void send(size_t e, const control::Message& message, std::vector<Fd> fds = {});
 
   // streams.cc
   void connect_streams(size_t e);
   void connect_stream(size_t stream);
-  void close_streams(Instant now);
+  void close_streams();
+  void close_stream(size_t stream, std::string_view why);
   void revoke_streams(size_t e, Code code, std::string_view reason);
   void tell_disconnected(size_t stream, size_t enclave, Code code, std::string_view reason);
   void tell_unavailable(size_t stream);

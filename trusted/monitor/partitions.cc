@@ -104,11 +104,11 @@ void Monitor::start_enclave(size_t e) {
 void Monitor::fail_enclave(size_t e, std::string_view why) {
   Enclave& enclave = enclaves_[e];
   const size_t p = description().enclaves[e].partition;
+  if (!startable(e)) return;  // refused or given up already
   revoke_streams(e, Code::kPartitionFailed, "it failed");
   auto& tree = partitions_[p].active;
   if (!tree) return;  // found dead by that
-  tree->kill(e);
-  tree->templates.erase(e);
+  bury_template(p, e);
   const Instant now = clock_.now();
   // A template takes its instance along, whose end was heard of first and has been counted.
   if (!std::exchange(enclave.instance_lost, false)) {
@@ -132,9 +132,10 @@ void Monitor::fail_enclave(size_t e, std::string_view why) {
 void Monitor::fork_instance(size_t e) {
   enclaves_[e].restart_at.reset();
   enclaves_[e].fork_at = clock_.now();
-  const int listener = launcher_.listener().number();
-  const auto request = control::make(control::Type::kFork, setup_->system.measured(e).enclave);
-  send(e, request, is_gateway(e) && listener >= 0 ? std::span(&listener, 1) : std::span<int>());
+  std::vector<Fd> gifts;
+  if (is_gateway(e)) gifts.push_back(launcher_.listener());
+  send(e, control::make(control::Type::kFork, setup_->system.measured(e).enclave),
+       std::move(gifts));
 }
 
 // Called when an enclave runs or never will: once that holds for all of them, the partition has
@@ -172,7 +173,7 @@ void Monitor::start_due(Instant now) {
     if (ready(e)) {
       enclave.life.starting(now);
       fork_instance(e);
-    } else {
+    } else if (!dying(description().enclaves[e].partition)) {
       start_enclave(e);
     }
   }

@@ -33,44 +33,45 @@ void Monitor::connect_stream(size_t i) {
   if (enclaves_[caller].life.state() != State::kRunning) return;
   if (enclaves_[callee].life.state() != State::kRunning) return tell_unavailable(i);
   auto ends = streams_.connect(i, clock_.now());
-  if (!ends) return log("stream from {} to {}: {}", name(caller), name(callee), ends.error().text);
-  auto to_callee = control::connect_message(ends->callee, control::Role::kCallee,
+  if (!ends) return close_stream(i, ends.error().text);
+  auto to_callee = control::connect_message(std::move(ends->callee), control::Role::kCallee,
                                             setup_->system.measured(callee).enclave);
-  auto to_caller = control::connect_message(ends->caller, control::Role::kCaller,
+  auto to_caller = control::connect_message(std::move(ends->caller), control::Role::kCaller,
                                             setup_->system.measured(caller).enclave);
   introduce(to_callee.message, d.enclaves[caller], d.streams[i].regions, caller);
   introduce(to_caller.message, d.enclaves[callee], d.streams[i].regions, callee);
-  send(callee, to_callee.message, to_callee.fds);
-  send(caller, to_caller.message, to_caller.fds);
+  send(callee, to_callee.message, std::move(to_callee.fds));
+  send(caller, to_caller.message, std::move(to_caller.fds));
 }
 
 void Monitor::revoke_streams(size_t e, Code code, std::string_view reason) {
   for (size_t i = 0; i < streams_.size(); ++i) {
     if (streams_.caller(i) != e && streams_.callee(i) != e) continue;
-    streams_.revoke(i);
+    // Who was told, and is told nothing new, does not hear it again.
+    if (!streams_.revoke(i) && code == Code::kPartitionFailed) continue;
     tell_disconnected(i, streams_.caller(i) == e ? streams_.callee(i) : streams_.caller(i), code,
                       reason);
   }
 }
 
 // One end of each has found that the other lied, or lies about that. Neither is restarted: either
-// could make the monitor harm the other. What it costs is the stream, which comes back later each
-// time.
-void Monitor::close_streams(Instant now) {
-  for (const size_t i : streams_.closed()) {
-    const auto again = streams_.fail(i, now);
-    const std::string ends = std::format("stream from {} to {}: closed because an end of it lied",
-                                         name(streams_.caller(i)), name(streams_.callee(i)));
-    if (again) {
-      log("{}; connecting again in {} ms", ends,
-          std::chrono::floor<std::chrono::milliseconds>(*again - now).count());
-    } else {
-      log("{}; it happened too often in a row, not connecting until either starts again", ends);
-    }
-    const Code code = again ? Code::kPartitionFailed : Code::kUnavailable;
-    tell_disconnected(i, streams_.callee(i), code, "the stream was closed");
-    tell_disconnected(i, streams_.caller(i), code, "the stream was closed");
-  }
+// could make the monitor harm the other. What it costs is the stream.
+void Monitor::close_streams() {
+  for (const size_t i : streams_.closed()) close_stream(i, "an end of it lied");
+}
+
+// It comes back later each time, and then not until one of its ends starts again.
+void Monitor::close_stream(size_t i, std::string_view why) {
+  const Instant now = clock_.now();
+  const auto again = streams_.fail(i, now);
+  log("stream from {} to {}: closed: {}; {}", name(streams_.caller(i)), name(streams_.callee(i)),
+      why,
+      again ? std::format("connecting again in {} ms",
+                          std::chrono::floor<std::chrono::milliseconds>(*again - now).count())
+            : "it happened too often in a row, not connecting until either end starts again");
+  const Code code = again ? Code::kPartitionFailed : Code::kUnavailable;
+  tell_disconnected(i, streams_.callee(i), code, "the stream was closed");
+  tell_disconnected(i, streams_.caller(i), code, "the stream was closed");
 }
 
 // Tells one end of a stream, if it runs, that the other is gone.

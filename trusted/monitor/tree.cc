@@ -46,4 +46,10 @@ Remains remains_of(Tree tree, size_t partition, Instant now) {
   return remains;
 }
 
+Remains remains_of(jail::Child process, size_t partition, Instant now) {
+  Remains remains{partition, {}, now + kDeath};
+  remains.processes.push_back(std::move(process));
+  return remains;
+}
+
 }  // namespace casemate::monitor

@@ -24,6 +24,7 @@ struct Tree {
   };
 
   Launcher::Started mos;
+  control::Outbox to_mos;
   std::map<size_t, Template> templates;  // by index of the enclave
   uint32_t slot = 0;                     // which of the partition's two sets of cgroups and users
   Instant made_at{};
@@ -49,5 +50,6 @@ struct Remains {
   Instant forget_at{};  // what does not die by then is stuck in the kernel
 };
 Remains remains_of(Tree tree, size_t partition, Instant now);
+Remains remains_of(jail::Child process, size_t partition, Instant now);
 
 }  // namespace casemate::monitor

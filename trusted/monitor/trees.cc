@@ -38,7 +38,7 @@ Result<Tree> Monitor::make_tree(size_t p) {
   control::Message manifest = control::make(control::Type::kManifest,
                                             EnclaveId::of({static_cast<uint8_t>(p + 1)}, 0xFFFFFF));
   manifest.name = description().partitions[p].name;
-  Status made = tree.mos.socket.send(manifest);
+  Status made = tree.to_mos.send(tree.mos.socket, manifest);
   for (size_t e = 0; made && e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition == p && startable(e)) made = add_template(tree, e);
   }
@@ -63,8 +63,9 @@ Status Monitor::add_template(Tree& tree, size_t e) {
     if (s.callee == e) adopt.memory_bytes -= std::min(adopt.memory_bytes, s.bulk_out_bytes);
   }
   adopt.name = d.name;
-  const int fd = started.socket.number();
-  return tree.mos.socket.send(adopt, {&fd, 1});
+  std::vector<Fd> fds;
+  fds.push_back(std::move(started.socket));
+  return tree.to_mos.send(tree.mos.socket, adopt, std::move(fds));
 }
 
 // One standby at a time, and none while anything starts: reserves do not compete with what serves.
@@ -112,6 +113,8 @@ void Monitor::prepare_later(size_t p) {
 // A standby has one thing to say: that a template of its is ready.
 void Monitor::take_standby_messages(size_t p) {
   Partition& partition = partitions_[p];
+  if (!partition.standby->to_mos.flush(partition.standby->mos.socket))
+    return drop_standby(p, "its runtime does not listen");
   while (partition.standby) {
     auto received = partition.standby->mos.socket.poll();
     if (!received) return drop_standby(p, "its runtime died");
@@ -125,6 +128,16 @@ void Monitor::take_standby_messages(size_t p) {
     found->second.ready = true;
     launcher_.set_background(found->second.process, false);
   }
+}
+
+// Its successor lives under the same limits, so it starts when this one is gone.
+void Monitor::bury_template(size_t p, size_t e) {
+  auto& templates = partitions_[p].active->templates;
+  const auto found = templates.find(e);
+  if (found == templates.end()) return;
+  partitions_[p].active->kill(e);
+  remains_.push_back(remains_of(std::move(found->second.process), p, clock_.now()));
+  templates.erase(found);
 }
 
 void Monitor::bury(size_t p, Tree tree) {

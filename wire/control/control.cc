@@ -42,7 +42,25 @@ Result<Received> Socket::receive(int timeout_ms) const {
   }
 }
 
-StreamMessage connect_message(const srpc::StreamEnd& end, Role role, EnclaveId enclave) {
+Status Outbox::send(const Socket& socket, const Message& message, std::vector<Fd> fds) {
+  if (waiting_.size() >= kWaitingMax)
+    return Error{Code::kUnavailable, "the control socket is full: its reader has stopped"};
+  waiting_.push_back({message, std::move(fds)});
+  return flush(socket);
+}
+
+Status Outbox::flush(const Socket& socket) {
+  for (; !waiting_.empty(); waiting_.pop_front()) {
+    std::vector<int> fds;
+    for (const Fd& fd : waiting_.front().fds) fds.push_back(fd.number());
+    const Status sent = socket.send(waiting_.front().message, fds);
+    if (!sent && sent.error().code == Code::kUnavailable) return {};
+    TRY(sent);
+  }
+  return {};
+}
+
+StreamMessage connect_message(srpc::StreamEnd end, Role role, EnclaveId enclave) {
   StreamMessage result{make(Type::kConnect, enclave), {}};
   result.message.stream = end.id.number;
   result.message.epoch = end.epoch.number;
@@ -51,10 +69,10 @@ StreamMessage connect_message(const srpc::StreamEnd& end, Role role, EnclaveId e
   result.message.bulk_in_bytes = end.bulk_in_bytes;
   result.message.bulk_out_bytes = end.bulk_out_bytes;
   uint32_t bit = 1;
-  for (const Fd* fd : {&end.requests, &end.replies, &end.bulk_in, &end.bulk_out, &end.bell}) {
+  for (Fd* fd : {&end.requests, &end.replies, &end.bulk_in, &end.bulk_out, &end.bell}) {
     if (fd->valid()) {
       result.message.flags |= bit;
-      result.fds.push_back(fd->number());
+      result.fds.push_back(std::move(*fd));
     }
     bit <<= 1;
   }

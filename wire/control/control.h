@@ -19,6 +19,7 @@
 //            whether that is a failure).
 
 #include <array>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -119,13 +120,30 @@ class Socket final {
   Fd fd_;
 };
 
+// Messages to one socket, of which those that have no room yet wait here: a partition of many
+// enclaves says more at once than a socket holds.
+class Outbox final {
+ public:
+  // Enough for every stream of a system to come and go at once.
+  static constexpr size_t kWaitingMax = 4 * limits::kStreams;
+
+  // Sends, or keeps for flush(). kUnavailable: the reader has stopped long ago.
+  Status send(const Socket& socket, const Message& message, std::vector<Fd> fds = {});
+  // Sends what waits as far as there is room.
+  Status flush(const Socket& socket);
+  [[nodiscard]] bool empty() const { return waiting_.empty(); }
+
+ private:
+  std::deque<Received> waiting_;
+};
+
 // The message that carries one end of a stream, and the end that a received one carries.
 // Descriptors that the shape does not need are left out, and one that is missing is kInvalid.
 struct StreamMessage {
   Message message;
-  std::vector<int> fds;
+  std::vector<Fd> fds;
 };
-StreamMessage connect_message(const srpc::StreamEnd& end, Role role, EnclaveId enclave);
+StreamMessage connect_message(srpc::StreamEnd end, Role role, EnclaveId enclave);
 Result<srpc::StreamEnd> stream_end_of(Received& received);
 
 }  // namespace casemate::control
