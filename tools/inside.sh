@@ -3,7 +3,7 @@
 # Runs a command where the needed libraries are:  tools/inside.sh base|peers DIR COMMAND [ARG ...]
 # On Debian 13 or later with the packages installed that is right here; elsewhere it is the toolchain root.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 kind=$1 dir=$2; shift 2
 
 has_packages() {

@@ -16,8 +16,8 @@
 namespace casemate::launch {
 
 // The folder in which systems of this user put their sockets: $CASEMATE_RUN, or one in
-// $XDG_RUNTIME_DIR where that is this user's, or one in /tmp with his id. It is made if need be, and
-// kDenied if others can enter it.
+// $XDG_RUNTIME_DIR where that is this user's, or one in /tmp with his id. It is made if need be,
+// and kDenied if others can enter it.
 Result<std::string> run_folder();
 
 // The socket of the system that runs here; kInvalid, naming them, when there are several and none

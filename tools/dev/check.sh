@@ -2,32 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything CI runs. Goes on after a failure, so that one run shows all of them; ends with a count.
 . "$(dirname "$0")/lib.sh"
-passed=0 failed=0
+. tools/dev/count_tests.sh
+passed=0 failed=0 skipped=0
 fuzz_seconds=${CASEMATE_FUZZ_SECONDS:-20}
 
 heading() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 pass() { passed=$((passed + 1)); printf 'ok      %s\n' "$1"; }
 fail() { failed=$((failed + 1)); printf 'FAILED  %s\n' "$1"; }
 step() { local name=$1; shift; if "$@"; then pass "$name"; else fail "$name"; fi; }
-
-# count_tests PRESET [ctest argument ...]: runs tests and adds their numbers.
-count_tests() {
-  local preset=$1 log=build/$1-tests.log; shift
-  ctest --test-dir "build/$preset" --output-on-failure -j "$(nproc)" "$@" >"$log" 2>&1 || true
-  local line
-  line=$(grep -E 'tests? (passed|failed)' "$log" | tail -n 1)
-  local total bad
-  bad=$(sed -nE 's/.* ([0-9]+) tests? failed out of.*/\1/p' <<<"$line")
-  total=$(sed -nE 's/.*failed out of ([0-9]+).*/\1/p' <<<"$line")
-  if [ -z "$total" ]; then tail -n 40 "$log"; fail "tests of $preset did not run"; return; fi
-  passed=$((passed + total - bad)) failed=$((failed + bad))
-  printf '%s tests of %s, %s failed\n' "$total" "$preset" "$bad"
-  grep -E '\(Skipped\)|\*\*\*Skipped' "$log" | sed 's/^/  skipped: /' | sort -u | head -n 40 || true
-  if [ "$bad" != 0 ]; then
-    sed -n '/The following tests FAILED/,$p' "$log"
-    grep -B2 -A12 -E 'Failure$|ERROR: .*Sanitizer|WARNING: ThreadSanitizer' "$log" | head -n 200 || true
-  fi
-}
 
 heading format
 step format tools/dev/fmt.sh --check
@@ -43,7 +25,7 @@ heading "AddressSanitizer and UndefinedBehaviorSanitizer"
 if build asan; then
   pass "build asan"
   # Tests with real jails need programs that run behind the filters, which sanitizer runtimes do not.
-  ASAN_OPTIONS=detect_leaks=1 count_tests asan -E '^(style|tests_)|SecretHeap|Lockdown'
+  ASAN_OPTIONS=detect_leaks=1 count_tests asan -E '^(style|dev|tests_)|SecretHeap|Lockdown'
 else fail "build asan"; fi
 
 heading ThreadSanitizer
@@ -68,5 +50,6 @@ if build fuzz; then
 else fail "build fuzz"; fi
 
 heading done
+printf 'skipped: %d\n' "$skipped"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

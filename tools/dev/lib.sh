@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the verbs share. Sourced, not run.
 set -euo pipefail
-source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+source_dir=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 cd "$source_dir"
 # Checkouts share compiled objects wherever they lie.
 export CCACHE_BASEDIR=$source_dir CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=include_file_ctime,include_file_mtime
