@@ -26,7 +26,8 @@ class Connection final : public Watcher, private ChunkReader::Sink {
 
   // One step of the handshake; the server calls it when it is this connection's turn.
   void shake_hands();
-  void answer(const Response& response);
+  // False, with nothing done, when the response's origin has failed.
+  bool answer(const Response& response);
   // Ends it in its next turn, with no further word.
   void abandon();
   // Its deadline has passed.
@@ -78,8 +79,10 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   void arm();
   Step refuse(const Refusal& refusal, bool last = false);
   Step refuse_head(const Refusal& refusal);
-  void send(const Response& response);
-  bool send_piece(Bytes piece);
+  bool send(const Response& response);
+  std::span<const Bytes> first_record(const Response& response, Bytes& cut);
+  bool send_piece(Bytes piece, const Origin* origin);
+  bool torn(const Origin* origin);
   Step go_on_sending();
   void finish();
   Step discard();

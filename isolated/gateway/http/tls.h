@@ -75,6 +75,9 @@ class TlsStream final {
   State write(Bytes plain);
   // kDone when everything was sent, kWaitWrite when the socket is full.
   State flush();
+  // Forgets what was encrypted and not sent, so that nobody reads it. Only destruction is allowed
+  // after that.
+  void discard();
   // Says that nothing more will be sent; needs flush().
   void close_output();
 

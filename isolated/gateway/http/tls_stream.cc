@@ -150,7 +150,9 @@ TlsStream::State TlsStream::write(Bytes plain) {
   size_t written = 0;
   if (plain.empty() || SSL_write_ex(ssl_, plain.data(), plain.size(), &written) == 1)
     return State::kDone;
-  // Without SSL_MODE_ENABLE_PARTIAL_WRITE it is all or nothing, and our BIO takes all.
+  // Without SSL_MODE_ENABLE_PARTIAL_WRITE it is all or nothing, and our BIO takes all. What it took
+  // before it failed must not leave through the next stream.
+  output_.clear();
   return failed();
 }
 
@@ -186,6 +188,11 @@ TlsStream::State TlsStream::flush() {
     unsent_at_ = 0;
   }
   return state;
+}
+
+void TlsStream::discard() {
+  broken_ = true;
+  output_.clear();
 }
 
 void TlsStream::close_output() {
