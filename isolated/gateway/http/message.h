@@ -51,7 +51,7 @@ struct Refusal {
 // as zeros.
 class Origin {
  public:
-  // Whoever has read from it asks this afterwards, and before what was read leaves. Never goes back.
+  // Whoever has read from it asks this afterwards, before what was read leaves. Never goes back.
   [[nodiscard]] virtual bool failed() const = 0;
 
  protected:

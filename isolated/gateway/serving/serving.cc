@@ -63,8 +63,9 @@ uint16_t status_of(Code code) {
     case Code::kUnsupported:
       return 501;
     case Code::kUnavailable:
-    case Code::kTimedOut:
       return 503;
+    case Code::kTimedOut:
+      return 504;  // it may be running: whoever sends it again doubles the load
     case Code::kPartitionFailed:
     case Code::kPlatform:
       return 500;

@@ -337,12 +337,13 @@ TEST(Queue, is_bounded_and_the_surplus_is_told_to_come_back) {
   for (TlsClient& client : clients) EXPECT_EQ(client.receive()->status, 200);
 }
 
-TEST(Queue, a_request_may_say_how_long_it_waits) {
+TEST(Queue, a_request_may_say_how_long_it_waits_and_nobody_is_told_to_send_it_again) {
   RunningGateway gateway({.channel = {.hold = true}});
   const auto answer =
       ask(gateway, post(kInfer, R"({"parameters":{"timeout":20000},"inputs":[{"name":"x",)"
                                 R"("shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})"));
-  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.status, 504);
+  EXPECT_EQ(answer.header("Retry-After"), std::nullopt) << "it may run still";
   EXPECT_NE(error_of(answer).find("timed out"), std::string::npos);
 }
 
@@ -351,7 +352,7 @@ TEST(Queue, nobody_waits_longer_than_the_server_allows) {
   const auto answer =
       ask(gateway, post(kInfer, R"({"parameters":{"timeout":600000000},"inputs":[{"name":"x",)"
                                 R"("shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})"));
-  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.status, 504);
 }
 
 TEST(Queue, a_client_that_goes_is_cancelled_and_counted) {
