@@ -240,7 +240,9 @@ TEST(Framing, what_is_not_http_is_refused) {
   for (const std::string_view text :
        {"hello\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n", " GET / HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET / HTTP/1.1\r\nHost h\r\n\r\n", "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
-        "GET / HTTP/1.1\r\nBad\x01: h\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"})
+        "GET / HTTP/1.1\r\nBad\x01: h\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n"})
     expect(server, text, 400, false);
   expect(server, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, false);
   expect(server, "GET / HTTP/1.1\n\n\r\n\r\n", 505, false);
