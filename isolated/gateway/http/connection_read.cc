@@ -13,8 +13,10 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // Work of a request beyond its bytes, so that a burst of tiny ones ends a turn as well.
 constexpr uint64_t kRequestCost = 4 << 10;
 
-// Work of a read beyond its bytes: records may be empty.
+// Work of a read beyond its bytes: records may be tiny. One that brings nothing may be a key update,
+// which derives keys and is answered.
 constexpr uint64_t kReadCost = 1 << 10;
+constexpr uint64_t kEmptyReadCost = 4 << 10;
 
 Refusal full(const HttpLimits& limits) {
   return {.status = 503,
@@ -46,7 +48,7 @@ void Connection::park() {
 Connection::Step Connection::absorb(TlsStream::Moved moved) {
   switch (moved.state) {
     case TlsStream::State::kDone:
-      moved_ += moved.bytes + kReadCost;
+      moved_ += moved.bytes + (moved.bytes == 0 ? kEmptyReadCost : kReadCost);
       window_bytes_ += moved.bytes;
       readable_ = tls_->more() || hung_up_;
       return Step::kOn;

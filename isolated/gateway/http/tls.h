@@ -82,7 +82,8 @@ class TlsStream final {
   void close_output();
 
   // A read may find something that no event will announce: OpenSSL holds bytes, or the socket was
-  // not read to its end. False after a read that the socket answered with less than was asked.
+  // not read to its end. False after a read that the socket answered with less than was asked,
+  // unless that brought a record that was none of the caller's.
   [[nodiscard]] bool more() const;
   [[nodiscard]] bool unsent() const { return !unsent_.empty(); }
   // The peer closed its half of the socket.

@@ -128,7 +128,14 @@ TlsStream::Moved TlsStream::read(MutableBytes into) {
   if (done != 1) {
     switch (SSL_get_error(ssl_, done)) {
       case SSL_ERROR_WANT_READ:
-        state = State::kWaitRead;
+        // Without SSL_MODE_AUTO_RETRY also behind a record that was not the caller's. What follows
+        // it may be here already, no event will announce it again, and OpenSSL itself forgets to
+        // count it when the record was a key update: so the socket has to be found dry once more.
+        if (dry_) {
+          state = State::kWaitRead;
+        } else {
+          drained_ = false;
+        }
         break;
       case SSL_ERROR_WANT_WRITE:
         state = State::kWaitWrite;
