@@ -112,7 +112,8 @@ void Connection::arm() {
     case Phase::kHandshake:
       break;
     case Phase::kHead:
-      wait = input_.empty() ? Wait::kIdle : Wait::kHead;
+      // So empty lines, whole or in pieces, renew nobody's patience.
+      wait = nothing_yet() ? Wait::kIdle : Wait::kHead;
       break;
     case Phase::kBody:
       wait = Wait::kBody;

@@ -33,7 +33,7 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   // Its deadline has passed.
   void expired();
   // It waits for a request and may be closed without harm.
-  [[nodiscard]] bool idle() const { return phase_ == Phase::kHead && input_.empty(); }
+  [[nodiscard]] bool idle() const { return phase_ == Phase::kHead && nothing_yet(); }
   // Closes an idle connection to make room.
   void dismiss();
 
@@ -62,6 +62,8 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   void park();
   Step absorb(TlsStream::Moved moved);
   Step read_more();
+  bool skip_empty_lines();
+  [[nodiscard]] bool nothing_yet() const;
   Step read_head();
   Step begin_request(RequestHead head, std::string_view block);
   Step begin_body(std::string_view block);
@@ -105,7 +107,8 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   // Plaintext that is not yet used: a view of the server's buffer while driving, else input_.
   Bytes fresh_;
   std::vector<uint8_t> input_;
-  size_t searched_ = 0;  // bytes of the window that hold no end of a head
+  size_t searched_ = 0;     // bytes of the window that hold no end of a head
+  size_t empty_lines_ = 0;  // before the next request
 
   RequestHead head_;
   Body body_;

@@ -156,6 +156,22 @@ TEST(Idle, a_request_renews_the_patience) {
   }
 }
 
+TEST(Idle, empty_lines_in_pieces_do_not_renew_the_patience) {
+  HttpLimits limits;
+  limits.idle = milliseconds(300);
+  limits.head = milliseconds(300);
+  EchoServer server(limits);
+  TlsClient client(server.port());
+  // Fewer than are refused for their number, but over more time than there is.
+  for (const char c : std::string_view("\r\n\r\n\r\n")) {
+    if (server.counters().timed_out != 0) break;
+    client.send({&c, 1});
+    std::this_thread::sleep_for(milliseconds(120));
+  }
+  EXPECT_EQ(server.counters().timed_out, 1u);
+  EXPECT_TRUE(client.closed());
+}
+
 TEST(Gone, a_client_that_half_closes_still_gets_its_answer) {
   EchoServer server;
   TlsClient client(server.port());
