@@ -112,7 +112,8 @@ void Connection::arm() {
     case Phase::kHandshake:
       break;
     case Phase::kHead:
-      wait = input_.empty() ? Wait::kIdle : Wait::kHead;
+      // So empty lines, whole or in pieces, renew nobody's patience.
+      wait = nothing_yet() ? Wait::kIdle : Wait::kHead;
       break;
     case Phase::kBody:
       wait = Wait::kBody;
@@ -179,12 +180,13 @@ Connection::Step Connection::refuse_head(const Refusal& refusal) {
   return refuse(refusal, true);
 }
 
-void Connection::answer(const Response& response) {
-  send(response);
-  if (driving_) return;  // serve() answered at once; drive() goes on from here
+bool Connection::answer(const Response& response) {
+  if (!send(response)) return false;
+  if (driving_) return true;  // serve() answered at once; drive() goes on from here
   if (phase_ != Phase::kHead || readable_ || client_done_ || !input_.empty())
     server_.loop_.again(*this);
   arm();
+  return true;
 }
 
 void Connection::abandon() {
@@ -192,56 +194,72 @@ void Connection::abandon() {
   if (!driving_) server_.loop_.again(*this);
 }
 
-// Sends what the socket takes, keeps a copy of the rest, and enters the phase that follows.
-void Connection::send(const Response& response) {
+// Writes the first record into the server's buffer: the head and as much of the body as fits. `cut`
+// is what did not fit of a piece; the pieces behind it are returned.
+std::span<const Bytes> Connection::first_record(const Response& response, Bytes& cut) {
   std::string& text = server_.text_;
   text.clear();
   uint64_t size = 0;
   for (const Bytes piece : response.body) size += piece.size();
   append_response_head(text, response, size, server_.date(), last_, head_.old_version);
+  std::span<const Bytes> pieces = response.body;
+  if (head_only_) pieces = {};
+  if (pieces.empty() || text.size() >= kOneRecord) return pieces;
+  while (!pieces.empty() && text.size() + pieces.front().size() <= kOneRecord) {
+    text += text_of(pieces.front());
+    pieces = pieces.subspan(1);
+  }
+  if (pieces.empty()) return pieces;
+  cut = pieces.front().subspan(kOneRecord - text.size());
+  text += text_of(pieces.front().first(kOneRecord - text.size()));
+  return pieces.subspan(1);
+}
+
+// Sends what the socket takes, keeps a copy of the rest, and enters the phase that follows. False,
+// with nothing done, when what was to be sent has vanished.
+bool Connection::send(const Response& response) {
+  Bytes cut;
+  const std::span<const Bytes> pieces = first_record(response, cut);
+  if (response.origin != nullptr && response.origin->failed()) return false;
   body_ = Body();
   chunks_.reset();
   inflater_.reset();
   verdict_.reset();
   phase_ = Phase::kSending;
-  std::span<const Bytes> pieces = response.body;
-  if (head_only_) pieces = {};
-  // The first record holds the head and as much of the body as fits.
-  Bytes first;
-  if (!pieces.empty() && text.size() < kOneRecord) {
-    while (!pieces.empty() && text.size() + pieces.front().size() <= kOneRecord) {
-      text += text_of(pieces.front());
-      pieces = pieces.subspan(1);
-    }
-    if (!pieces.empty()) {
-      first = pieces.front().subspan(kOneRecord - text.size());
-      text += text_of(pieces.front().first(kOneRecord - text.size()));
-      pieces = pieces.subspan(1);
-    }
-  }
-  if (tls_->write(bytes_of(std::string_view(text))) != TlsStream::State::kDone) {
+  if (tls_->write(bytes_of(std::string_view(server_.text_))) != TlsStream::State::kDone) {
     phase_ = Phase::kGone;
-    return;
+    return true;
   }
-  bool taken = send_piece(first);
-  for (const Bytes piece : pieces) taken = send_piece(piece) && taken;
-  if (phase_ != Phase::kSending) return;
+  bool taken = send_piece(cut, response.origin);
+  for (const Bytes piece : pieces) taken = send_piece(piece, response.origin) && taken;
+  if (phase_ != Phase::kSending) return true;
   const TlsStream::State flushed = tls_->flush();
   if (flushed == TlsStream::State::kFailed) {
     phase_ = Phase::kGone;
   } else if (flushed == TlsStream::State::kDone && taken && !last_) {
     finish();
   }
+  return true;
+}
+
+// True when what was just read may be zeros instead of an answer, part of which has left already:
+// then nothing more may leave, and the client sees a connection that broke.
+bool Connection::torn(const Origin* origin) {
+  if (origin == nullptr || !origin->failed()) return false;
+  tls_->discard();
+  phase_ = Phase::kGone;
+  return true;
 }
 
 // False when some of `piece` had to be kept.
-bool Connection::send_piece(Bytes piece) {
+bool Connection::send_piece(Bytes piece, const Origin* origin) {
   while (!piece.empty() && rest_.empty() && phase_ == Phase::kSending) {
     const size_t size = std::min(piece.size(), kSendStep);
     if (tls_->write(piece.first(size)) != TlsStream::State::kDone) {
       phase_ = Phase::kGone;
       return false;
     }
+    if (torn(origin)) return false;
     piece = piece.subspan(size);
     const TlsStream::State flushed = tls_->flush();
     if (flushed == TlsStream::State::kFailed) phase_ = Phase::kGone;
@@ -253,6 +271,7 @@ bool Connection::send_piece(Bytes piece) {
     return false;
   }
   rest_.insert(rest_.end(), piece.begin(), piece.end());
+  (void)torn(origin);
   return false;
 }
 

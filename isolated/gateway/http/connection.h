@@ -26,13 +26,14 @@ class Connection final : public Watcher, private ChunkReader::Sink {
 
   // One step of the handshake; the server calls it when it is this connection's turn.
   void shake_hands();
-  void answer(const Response& response);
+  // False, with nothing done, when the response's origin has failed.
+  bool answer(const Response& response);
   // Ends it in its next turn, with no further word.
   void abandon();
   // Its deadline has passed.
   void expired();
   // It waits for a request and may be closed without harm.
-  [[nodiscard]] bool idle() const { return phase_ == Phase::kHead && input_.empty(); }
+  [[nodiscard]] bool idle() const { return phase_ == Phase::kHead && nothing_yet(); }
   // Closes an idle connection to make room.
   void dismiss();
 
@@ -61,6 +62,8 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   void park();
   Step absorb(TlsStream::Moved moved);
   Step read_more();
+  bool skip_empty_lines();
+  [[nodiscard]] bool nothing_yet() const;
   Step read_head();
   Step begin_request(RequestHead head, std::string_view block);
   Step begin_body(std::string_view block);
@@ -78,8 +81,10 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   void arm();
   Step refuse(const Refusal& refusal, bool last = false);
   Step refuse_head(const Refusal& refusal);
-  void send(const Response& response);
-  bool send_piece(Bytes piece);
+  bool send(const Response& response);
+  std::span<const Bytes> first_record(const Response& response, Bytes& cut);
+  bool send_piece(Bytes piece, const Origin* origin);
+  bool torn(const Origin* origin);
   Step go_on_sending();
   void finish();
   Step discard();
@@ -102,7 +107,8 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   // Plaintext that is not yet used: a view of the server's buffer while driving, else input_.
   Bytes fresh_;
   std::vector<uint8_t> input_;
-  size_t searched_ = 0;  // bytes of the window that hold no end of a head
+  size_t searched_ = 0;     // bytes of the window that hold no end of a head
+  size_t empty_lines_ = 0;  // before the next request
 
   RequestHead head_;
   Body body_;

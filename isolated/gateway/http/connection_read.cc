@@ -10,11 +10,16 @@ namespace {
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+// Old clients send one behind a body.
+constexpr size_t kEmptyLinesMax = 8;
+
 // Work of a request beyond its bytes, so that a burst of tiny ones ends a turn as well.
 constexpr uint64_t kRequestCost = 4 << 10;
 
-// Work of a read beyond its bytes: records may be empty.
+// Work of a read beyond its bytes: records may be tiny. One that brings nothing may be a key
+// update, which derives keys and is answered.
 constexpr uint64_t kReadCost = 1 << 10;
+constexpr uint64_t kEmptyReadCost = 4 << 10;
 
 Refusal full(const HttpLimits& limits) {
   return {.status = 503,
@@ -46,7 +51,7 @@ void Connection::park() {
 Connection::Step Connection::absorb(TlsStream::Moved moved) {
   switch (moved.state) {
     case TlsStream::State::kDone:
-      moved_ += moved.bytes + kReadCost;
+      moved_ += moved.bytes + (moved.bytes == 0 ? kEmptyReadCost : kReadCost);
       window_bytes_ += moved.bytes;
       readable_ = tls_->more() || hung_up_;
       return Step::kOn;
@@ -81,9 +86,25 @@ Connection::Step Connection::read_more() {
   return Step::kOn;
 }
 
+// RFC 9112, section 2.2: an empty line before the request is to be ignored. False when there were
+// more than a client of good will sends.
+bool Connection::skip_empty_lines() {
+  const std::string_view text = text_of(window());
+  size_t lines = 0;
+  while (text.substr(2 * lines).starts_with("\r\n")) ++lines;
+  if (lines > 0) consume(2 * lines);
+  empty_lines_ += lines;
+  return empty_lines_ <= kEmptyLinesMax;
+}
+
+// Nothing of a request is here; half an empty line is nothing.
+bool Connection::nothing_yet() const { return input_.empty() || text_of(input_) == "\r"; }
+
 Connection::Step Connection::read_head() {
-  // RFC 9112, section 2.2: an empty line before the request is to be ignored.
-  while (text_of(window()).starts_with("\r\n")) consume(2);
+  if (!skip_empty_lines())
+    return refuse_head(
+        {.status = 400,
+         .text = std::format("more than {} empty lines stand before the request", kEmptyLinesMax)});
   const std::string_view text = text_of(window());
   if (text.empty() && client_done_) {
     tls_->close_output();
@@ -109,6 +130,7 @@ Connection::Step Connection::read_head() {
 Connection::Step Connection::begin_request(RequestHead head, std::string_view block) {
   deadline_.unlink();
   head_ = std::move(head);
+  empty_lines_ = 0;
   turn_ = ++server_.turns_[place_];
   ++server_.counters_.requests;
   moved_ += kRequestCost;

@@ -2,6 +2,8 @@
 // Clients that are slow, idle, many, rude or gone.
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -152,6 +154,22 @@ TEST(Idle, a_request_renews_the_patience) {
     ASSERT_TRUE(answer) << i;
     std::this_thread::sleep_for(milliseconds(100));
   }
+}
+
+TEST(Idle, empty_lines_in_pieces_do_not_renew_the_patience) {
+  HttpLimits limits;
+  limits.idle = milliseconds(300);
+  limits.head = milliseconds(300);
+  EchoServer server(limits);
+  TlsClient client(server.port());
+  // Fewer than are refused for their number, but over more time than there is.
+  for (const char c : std::string_view("\r\n\r\n\r\n")) {
+    if (server.counters().timed_out != 0) break;
+    client.send({&c, 1});
+    std::this_thread::sleep_for(milliseconds(120));
+  }
+  EXPECT_EQ(server.counters().timed_out, 1u);
+  EXPECT_TRUE(client.closed());
 }
 
 TEST(Gone, a_client_that_half_closes_still_gets_its_answer) {
@@ -411,8 +429,26 @@ TEST(Tls, garbage_and_flipped_bits_end_only_their_connection) {
   }
   TlsClient broken(server.port());
   ::send(broken.socket(), "\x17\x03\x03\x00\x10qqqqqqqqqqqqqqqq", 21, MSG_NOSIGNAL);
-  EXPECT_TRUE(broken.closed() || broken.received().empty());
+  EXPECT_TRUE(broken.closed());
   EXPECT_EQ(witness.exchange(post("/echo", "fine"))->body, "fine");
+}
+
+TEST(Tls, a_request_right_behind_a_key_update_is_answered) {
+  EchoServer server;
+  TlsClient client(server.port());
+  for (int i = 0; i < 20; ++i) {
+    // Both leave in one packet.
+    const int on = 1;
+    const int off = 0;
+    ::setsockopt(client.socket(), IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    ASSERT_EQ(SSL_key_update(client.native(), SSL_KEY_UPDATE_REQUESTED), 1);
+    ASSERT_EQ(SSL_do_handshake(client.native()), 1);
+    ASSERT_TRUE(client.send(post("/echo", "x")));
+    ::setsockopt(client.socket(), IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+    const auto answer = client.receive();
+    ASSERT_TRUE(answer) << i;
+    EXPECT_EQ(answer->body, "x");
+  }
 }
 
 TEST(Tls, a_new_certificate_serves_new_connections_only) {

@@ -240,7 +240,9 @@ TEST(Framing, what_is_not_http_is_refused) {
   for (const std::string_view text :
        {"hello\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n", " GET / HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET / HTTP/1.1\r\nHost h\r\n\r\n", "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
-        "GET / HTTP/1.1\r\nBad\x01: h\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"})
+        "GET / HTTP/1.1\r\nBad\x01: h\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n"})
     expect(server, text, 400, false);
   expect(server, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, false);
   expect(server, "GET / HTTP/1.1\n\n\r\n\r\n", 505, false);
@@ -252,6 +254,24 @@ TEST(Framing, what_is_not_http_is_refused) {
 TEST(Framing, an_empty_line_before_a_request_is_ignored) {
   EchoServer server;
   expect(server, "\r\n" + post("/echo", "x"), 200, true);
+  expect(server, "\r\n\r\n\r\n" + post("/echo", "x"), 200, true);
+}
+
+TEST(Framing, more_than_a_few_empty_lines_are_refused) {
+  EchoServer server;
+  std::string lines;
+  for (int i = 0; i < 8'000; ++i) lines += "\r\n";
+  expect(server, lines + post("/echo", "x"), 400, false);
+  // In any pieces.
+  TlsClient client(server.port());
+  for (int i = 0; i < 9; ++i) {
+    ASSERT_TRUE(client.send("\r"));
+    ASSERT_TRUE(client.send("\n"));
+  }
+  const auto answer = client.receive();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 400);
+  EXPECT_TRUE(client.closed());
 }
 
 TEST(Framing, other_methods_are_refused_and_told_which_there_are) {

@@ -47,6 +47,17 @@ struct Refusal {
   uint32_t retry_after_s = 0;
 };
 
+// Where an answer's bytes lie, when that is memory that may vanish while it is read and then reads
+// as zeros.
+class Origin {
+ public:
+  // Whoever has read from it asks this afterwards, before what was read leaves. Never goes back.
+  [[nodiscard]] virtual bool failed() const = 0;
+
+ protected:
+  ~Origin() = default;
+};
+
 struct Response {
   uint16_t status = 200;
   std::string_view content_type = "application/json";
@@ -54,6 +65,7 @@ struct Response {
   std::string_view allow{};
   uint32_t retry_after_s = 0;  // 0: none
   std::span<const Bytes> body{};
+  const Origin* origin = nullptr;  // of the body; none: memory of ours
 };
 
 class Service {

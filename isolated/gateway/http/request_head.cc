@@ -78,7 +78,7 @@ class HeadParser : public http::basic_parser<true> {
     if (is_header_done() || refusal) return;  // trailers say nothing to us
     switch (field) {
       case http::field::host:
-        host_ = true;
+        if (std::exchange(host_, true)) refusal = refuse(400, "the Host header appears twice");
         return;
       case http::field::transfer_encoding:
         take_transfer(value);

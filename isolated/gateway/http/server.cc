@@ -174,14 +174,15 @@ Connection* Server::find(CallId call) {
   return current ? connection : nullptr;
 }
 
-void Server::answer(CallId call, const Response& response) {
+bool Server::answer(CallId call, const Response& response) {
   Connection* connection = find(call);
-  if (connection == nullptr) return;
+  if (connection == nullptr) return true;
   // The seam: without memory for the answer its connection ends, and nobody else's.
   try {
-    connection->answer(response);
+    return connection->answer(response);
   } catch (const std::exception&) {
     connection->abandon();
+    return true;
   }
 }
 

@@ -52,8 +52,10 @@ class Server final : public Watcher {
   ~Server();
 
   // Answers a call that serve() was given. The response's memory may be reused as soon as this
-  // returns: what the socket did not take is copied. Does nothing for a call that is over.
-  void answer(CallId call, const Response& response);
+  // returns: what the socket did not take is copied. Does nothing for a call that is over. False
+  // when the response's origin had failed before any of it left: the call still waits. When it
+  // fails later, the connection ends in the middle of the answer.
+  bool answer(CallId call, const Response& response);
   void answer(CallId call, const Refusal& refusal);
   // For connections from now on, such as a certificate with newer evidence.
   void present(TlsContext tls) { tls_ = std::move(tls); }

@@ -75,11 +75,15 @@ class TlsStream final {
   State write(Bytes plain);
   // kDone when everything was sent, kWaitWrite when the socket is full.
   State flush();
+  // Forgets what was encrypted and not sent, so that nobody reads it. Only destruction is allowed
+  // after that.
+  void discard();
   // Says that nothing more will be sent; needs flush().
   void close_output();
 
   // A read may find something that no event will announce: OpenSSL holds bytes, or the socket was
-  // not read to its end. False after a read that the socket answered with less than was asked.
+  // not read to its end. False after a read that the socket answered with less than was asked,
+  // unless that brought a record that was none of the caller's.
   [[nodiscard]] bool more() const;
   [[nodiscard]] bool unsent() const { return !unsent_.empty(); }
   // The peer closed its half of the socket.

@@ -128,7 +128,14 @@ TlsStream::Moved TlsStream::read(MutableBytes into) {
   if (done != 1) {
     switch (SSL_get_error(ssl_, done)) {
       case SSL_ERROR_WANT_READ:
-        state = State::kWaitRead;
+        // Without SSL_MODE_AUTO_RETRY also behind a record that was not the caller's. What follows
+        // it may be here already, no event will announce it again, and OpenSSL itself forgets to
+        // count it when the record was a key update: so the socket has to be found dry once more.
+        if (dry_) {
+          state = State::kWaitRead;
+        } else {
+          drained_ = false;
+        }
         break;
       case SSL_ERROR_WANT_WRITE:
         state = State::kWaitWrite;
@@ -150,7 +157,9 @@ TlsStream::State TlsStream::write(Bytes plain) {
   size_t written = 0;
   if (plain.empty() || SSL_write_ex(ssl_, plain.data(), plain.size(), &written) == 1)
     return State::kDone;
-  // Without SSL_MODE_ENABLE_PARTIAL_WRITE it is all or nothing, and our BIO takes all.
+  // Without SSL_MODE_ENABLE_PARTIAL_WRITE it is all or nothing, and our BIO takes all. What it took
+  // before it failed must not leave through the next stream.
+  output_.clear();
   return failed();
 }
 
@@ -186,6 +195,11 @@ TlsStream::State TlsStream::flush() {
     unsent_at_ = 0;
   }
   return state;
+}
+
+void TlsStream::discard() {
+  broken_ = true;
+  output_.clear();
 }
 
 void TlsStream::close_output() {

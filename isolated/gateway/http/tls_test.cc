@@ -58,6 +58,21 @@ TEST(TlsStream, bytes_arrive_in_both_directions) {
   EXPECT_EQ(SSL_read(pair.client, buffer.data(), 100), 5);
 }
 
+TEST(TlsStream, a_record_that_is_not_the_callers_does_not_hide_what_follows_it) {
+  Pair pair;
+  std::vector<uint8_t> buffer(100);
+  SSL_key_update(pair.client, SSL_KEY_UPDATE_NOT_REQUESTED);
+  EXPECT_EQ(SSL_do_handshake(pair.client), 1);
+  EXPECT_EQ(SSL_write(pair.client, "hello", 5), 5);
+  const auto update = pair.stream->read(buffer);
+  EXPECT_EQ(update.state, State::kDone);
+  EXPECT_EQ(update.bytes, 0u);
+  EXPECT_TRUE(pair.stream->more());
+  const auto moved = pair.stream->read(buffer);
+  EXPECT_EQ(text_of(Bytes(buffer).first(moved.bytes)), "hello");
+  EXPECT_EQ(pair.stream->read(buffer).state, State::kWaitRead);
+}
+
 TEST(TlsStream, what_the_socket_does_not_take_waits_in_order) {
   Pair pair;
   std::string sent;

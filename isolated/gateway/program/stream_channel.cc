@@ -22,6 +22,9 @@ std::string sentence_of(Code code) {
   }
 }
 
+// Memory that vanishes reads as zeros: whatever was read before one looked may be made of those.
+Error gone() { return {Code::kPartitionFailed, "the model's enclave is gone"}; }
+
 }  // namespace
 
 StreamChannel::StreamChannel(srpc::Caller caller, uint32_t regions)
@@ -51,6 +54,7 @@ Result<std::unique_ptr<ModelDescription>> StreamChannel::take_description() {
   }
   auto description = std::make_unique<ModelDescription>(
       load<ModelDescription>(caller_.bulk_out().subspan(args.out_offset)));
+  if (caller_.failed()) return gone();
   if (!description->sound())
     return Error{Code::kInvalid, "the model's enclave describes itself wrongly"};
   return description;
@@ -89,7 +93,9 @@ Channel::Completion StreamChannel::complete(uint64_t ticket, uint32_t region,
     completion.compute_ns = load<infer::InferValue>(reply.value()).compute_ns;
   const infer::InferArgs args = args_of(region);
   auto outputs = infer::read_tensors(caller_.bulk_out().subspan(args.out_offset, args.out_bytes));
-  if (outputs) {
+  if (caller_.failed()) {
+    completion.status = gone();
+  } else if (outputs) {
     completion.outputs = std::move(*outputs);
   } else {
     completion.status =

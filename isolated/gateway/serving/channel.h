@@ -15,15 +15,17 @@
 #include <vector>
 
 #include "base/result.h"
+#include "isolated/gateway/http/message.h"
 #include "wire/abi/tensor.h"
 
 namespace casemate::gateway {
 
-class Channel {
+class Channel : public Origin {
  public:
   struct Completion {
     uint64_t ticket = 0;
-    // On success `outputs` are in the description's order, and valid until release(ticket).
+    // On success `outputs` are in the description's order, and valid until release(ticket), unless
+    // failed() is true after they were read.
     Status status;
     std::vector<TensorView> outputs;
     uint64_t compute_ns = 0;
@@ -41,8 +43,9 @@ class Channel {
   // A descriptor that becomes readable when poll() or failed() has news. It is watched
   // edge-triggered, so an eventfd need never be read: each write is an edge.
   [[nodiscard]] virtual int bell() const = 0;
-  // The other side died or broke the protocol. Calls without a completion will never have one.
-  [[nodiscard]] virtual bool failed() const = 0;
+  // The other side died or broke the protocol. Calls without a completion will never have one, and
+  // what was read of outputs may be zeros.
+  [[nodiscard]] bool failed() const override = 0;
 };
 
 }  // namespace casemate::gateway

@@ -90,7 +90,7 @@ void Model::give_up(std::string reason) {
   queue_.clear();
   for (auto& inference : ended) {
     ++statistics_.backend_failed;
-    answer(std::move(inference),
+    answer(*inference,
            Error{Code::kUnavailable, std::format("model '{}' is unavailable: {}", name_, reason_)});
   }
 }
@@ -161,7 +161,7 @@ Instant Model::expire(Instant now) {
   for (auto& inference : late) {
     const auto waited =
         std::chrono::duration_cast<std::chrono::milliseconds>(now - inference->arrived);
-    answer(std::move(inference),
+    answer(*inference,
            Error{Code::kTimedOut, std::format("model '{}' had no answer within {} ms; the request "
                                               "timed out",
                                               name_, waited.count())});
@@ -175,11 +175,10 @@ size_t Model::in_flight() const {
   return count;
 }
 
-void Model::answer(std::unique_ptr<Inference> inference,
-                   const Result<Answering::Outcome>& outcome) {
-  if (inference->abandoned) return;
-  if (!outcome) statistics_.fail.add(ns(loop_.clock().now() - inference->arrived));
-  answering_.answered(*this, *inference, outcome);
+bool Model::answer(Inference& inference, const Result<Answering::Outcome>& outcome) {
+  if (inference.abandoned) return true;
+  if (!outcome) statistics_.fail.add(ns(loop_.clock().now() - inference.arrived));
+  return answering_.answered(*this, inference, outcome);
 }
 
 // Starts what can be started. Answers may submit more; they wait for the loop that runs already.
@@ -232,7 +231,7 @@ bool Model::start(Seat& seat) {
     return false;
   }
   ++statistics_.other_failed;
-  answer(std::move(inference), started.error());
+  answer(*inference, started.error());
   return true;
 }
 
@@ -243,44 +242,55 @@ void Model::poll(Seat& seat) {
   seat.channel->poll(completions_);
   bool failed = seat.channel->failed();
   for (Channel::Completion& completion : completions_) {
-    if (!completion.status && completion.status.error().code == Code::kPartitionFailed) {
-      failed = true;  // it goes the way of all that is in flight
-    } else {
-      complete(seat, completion);
-    }
+    if (failed) break;  // what is left goes the way of all that is in flight
+    failed = !complete(seat, completion);
   }
   pumping_ = false;
   if (failed) return fail(seat);
   pump();
 }
 
-void Model::complete(Seat& seat, Channel::Completion& completion) {
+// False when the channel has failed, and with it this call: it then stays in flight.
+bool Model::complete(Seat& seat, Channel::Completion& completion) {
+  Status sound = std::move(completion.status);
+  if (!sound && sound.error().code == Code::kPartitionFailed) return false;
   const auto found =
       std::ranges::find(seat.in_flight, completion.ticket, [](const auto& i) { return i->ticket; });
-  if (found == seat.in_flight.end()) return;
+  if (found == seat.in_flight.end()) return true;
+  if (sound) sound = check_outputs(*description_, completion.outputs);
+  // While it is answered nobody may find it among those that have no answer.
+  const auto place = found - seat.in_flight.begin();
   std::unique_ptr<Inference> inference = std::move(*found);
   seat.in_flight.erase(found);
+  using Outcome = Answering::Outcome;
+  const bool answered =
+      sound ? answer(*inference, Outcome{completion.outputs, completion.compute_ns, *seat.channel})
+            : answer(*inference, sound.error());
+  if (!answered) {
+    seat.in_flight.insert(seat.in_flight.begin() + place, std::move(inference));
+    return false;
+  }
   seat.alone = false;
   ++statistics_.execution_count;
-  Status sound = std::move(completion.status);
-  if (sound) sound = check_outputs(*description_, completion.outputs);
   if (sound) {
-    if (!inference->abandoned) statistics_.inference_count += inference->request.batch;
-    statistics_.queue.add(ns(inference->started - inference->arrived));
-    statistics_.compute_input.add(ns(inference->input));
-    statistics_.compute_infer.add(completion.compute_ns);
-    Statistics::Batch* batch =
-        inference->abandoned ? nullptr : statistics_.batch(inference->request.batch);
-    if (batch != nullptr) {
-      batch->compute_input.add(ns(inference->input));
-      batch->compute_infer.add(completion.compute_ns);
-    }
-    answer(std::move(inference), Answering::Outcome{completion.outputs, completion.compute_ns});
-  } else {
-    if (!inference->abandoned) ++statistics_.backend_failed;
-    answer(std::move(inference), sound.error());
+    count(*inference, completion);
+  } else if (!inference->abandoned) {
+    ++statistics_.backend_failed;
   }
   seat.channel->release(completion.ticket);
+  return true;
+}
+
+void Model::count(const Inference& inference, const Channel::Completion& completion) {
+  if (!inference.abandoned) statistics_.inference_count += inference.request.batch;
+  statistics_.queue.add(ns(inference.started - inference.arrived));
+  statistics_.compute_input.add(ns(inference.input));
+  statistics_.compute_infer.add(completion.compute_ns);
+  Statistics::Batch* batch =
+      inference.abandoned ? nullptr : statistics_.batch(inference.request.batch);
+  if (batch == nullptr) return;
+  batch->compute_input.add(ns(inference.input));
+  batch->compute_infer.add(completion.compute_ns);
 }
 
 void Model::drop(Seat& seat) {
@@ -305,7 +315,7 @@ void Model::fail(Seat& seat) {
   }
   for (auto& inference : std::views::reverse(suspects)) {
     ++statistics_.backend_failed;
-    answer(std::move(inference),
+    answer(*inference,
            Error{Code::kPartitionFailed,
                  std::format("the partition of model '{}' failed {} times while it ran this "
                              "request; do not send it again",

@@ -6,6 +6,9 @@
 //               ^              |
 //               `-- channel failed: back to the head, in order, run again on the next one
 //
+// A channel may fail while its outputs are being read, and they are then no answer: the request is
+// still in flight.
+//
 // Every request that submit() took is answered exactly once, unless it is cancelled first.
 // Inference is idempotent, so running one again harms nobody; but a request that was in flight on
 // kFailuresMax channels that failed is suspected of killing them and is answered with an error.
@@ -52,8 +55,11 @@ class Answering {
   struct Outcome {
     std::span<const TensorView> outputs;
     uint64_t compute_ns;
+    const Origin& origin;  // of the outputs
   };
-  virtual void answered(Model& model, Inference& inference, const Result<Outcome>& outcome) = 0;
+  // False when the origin had failed before any of the answer left: it is no answer then, and
+  // another will come. An error is always an answer.
+  virtual bool answered(Model& model, Inference& inference, const Result<Outcome>& outcome) = 0;
 
  protected:
   ~Answering() = default;
@@ -116,10 +122,11 @@ class Model final {
   Seat* choose(const Inference& next);
   bool start(Seat& seat);
   void poll(Seat& seat);
-  void complete(Seat& seat, Channel::Completion& completion);
+  bool complete(Seat& seat, Channel::Completion& completion);
+  void count(const Inference& inference, const Channel::Completion& completion);
   void fail(Seat& seat);
   void drop(Seat& seat);
-  void answer(std::unique_ptr<Inference> inference, const Result<Answering::Outcome>& outcome);
+  bool answer(Inference& inference, const Result<Answering::Outcome>& outcome);
 
   Loop& loop_;
   Answering& answering_;

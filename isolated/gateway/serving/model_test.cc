@@ -76,6 +76,8 @@ class DrivenChannel final : public Channel {
     failed_ = true;
     ring();
   }
+  // Its memory is gone, and nobody has been told yet.
+  void vanish() { failed_ = true; }
   [[nodiscard]] std::vector<float> running() const {
     std::vector<float> values;
     for (const auto& [ticket, value] : calls_) values.push_back(value);
@@ -100,12 +102,17 @@ class DrivenChannel final : public Channel {
 struct World final : Answering {
   World() : loop(*Loop::make(clock)), model(*loop, *this, "m", 1) {}
 
-  void answered(Model&, Inference& inference, const Result<Outcome>& outcome) override {
+  bool answered(Model&, Inference& inference, const Result<Outcome>& outcome) override {
     const auto value = static_cast<float>(inference.call.connection);
+    if (outcome && value == vanishes) {
+      channels.front()->vanish();
+      return false;
+    }
     RC_ASSERT(!cancelled.contains(value));
     RC_ASSERT(answers.emplace(value, outcome ? Code::kOk : outcome.error().code).second);
     waiting.erase(value);
     if (outcome) RC_ASSERT(load<float>(outcome->outputs[0].data) == value * 2);
+    return true;
   }
   // The next request; its value is its name.
   bool submit() {
@@ -147,6 +154,7 @@ struct World final : Answering {
   Model model;
   std::vector<DrivenChannel*> channels;
   uint32_t count = 0;
+  float vanishes = 0;  // the outputs of this request do while they are read
   std::map<float, Code> answers;
   std::map<float, uint32_t> failures;
   std::set<float> waiting, cancelled;
@@ -243,6 +251,28 @@ TEST(Model, a_request_that_kills_its_partition_is_answered_and_its_neighbours_su
   EXPECT_EQ(restarts, 3);
   EXPECT_EQ(world.answers[1], Code::kPartitionFailed);
   for (const float value : {2.0f, 3.0f, 4.0f}) EXPECT_EQ(world.answers[value], Code::kOk) << value;
+}
+
+TEST(Model, outputs_that_vanish_while_they_are_read_are_no_answer_and_the_request_runs_again) {
+  World world;
+  DrivenChannel* channel = world.attach(3);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(world.submit());
+  for (int i = 0; i < 3; ++i) channel->complete(static_cast<size_t>(i));
+  world.vanishes = 2;
+  world.turn();
+  EXPECT_EQ(world.answers.size(), 1u) << "the first was read before, the third cannot be any more";
+  EXPECT_EQ(world.model.in_flight(), 0u);
+  world.channels.clear();
+  world.vanishes = 0;
+  DrivenChannel* next = world.attach(64);
+  EXPECT_EQ(world.journal.starts, (std::vector<float>{1, 2, 3, 2, 3, 4}));
+  while (!world.waiting.empty()) {
+    next->complete(0);
+    world.turn();
+  }
+  EXPECT_EQ(world.answers, (std::map<float, Code>{
+                               {1, Code::kOk}, {2, Code::kOk}, {3, Code::kOk}, {4, Code::kOk}}));
+  EXPECT_EQ(world.model.statistics().execution_count, 4u);
 }
 
 TEST(Model, replays_go_to_the_head_of_the_queue_in_their_order) {

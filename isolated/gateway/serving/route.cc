@@ -141,11 +141,14 @@ std::expected<Route, Refusal> route(Method method, std::string_view target) {
   if (!segments) return std::unexpected(segments.error());
   const auto named = match(*segments, route);
   if (!named) return std::unexpected(not_found());
-  if (named->method != Method::kOther && named->method != method) {
-    const bool get = named->method == Method::kGet;
-    return std::unexpected(Refusal{.status = 405,
-                                   .text = get ? "this path takes GET" : "this path takes POST",
-                                   .allow = get ? "GET" : "POST"});
+  const bool get = named->method == Method::kGet;
+  // The server leaves the body out of an answer to HEAD; what else it says is GET's.
+  const bool right = named->method == method || (get && method == Method::kHead);
+  if (named->method != Method::kOther && !right) {
+    return std::unexpected(
+        Refusal{.status = 405,
+                .text = get ? "this path takes GET and HEAD" : "this path takes POST",
+                .allow = get ? "GET, HEAD" : "POST"});
   }
   route.endpoint = named->endpoint;
   return route;

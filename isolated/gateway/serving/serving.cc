@@ -63,8 +63,9 @@ uint16_t status_of(Code code) {
     case Code::kUnsupported:
       return 501;
     case Code::kUnavailable:
-    case Code::kTimedOut:
       return 503;
+    case Code::kTimedOut:
+      return 504;  // it may be running: whoever sends it again doubles the load
     case Code::kPartitionFailed:
     case Code::kPlatform:
       return 500;
@@ -181,25 +182,36 @@ void Serving::infer(CallId call, Model& model, Request request) {
   if (!submitted) send(call, submitted.error());
 }
 
-void Serving::answered(Model& model, Inference& inference, const Result<Outcome>& outcome) {
-  if (!outcome) return send(inference.call, outcome.error());
+bool Serving::answered(Model& model, Inference& inference, const Result<Outcome>& outcome) {
+  if (!outcome) {
+    send(inference.call, outcome.error());
+    return true;
+  }
   const Instant began = loop_.clock().now();
   const auto written =
       write_inference_response(label_of(model), *model.description(), inference.request,
                                outcome->outputs, options_.json_bytes, response_);
-  Statistics& statistics = model.statistics();
   if (!written) {
-    ++statistics.other_failed;
-    return send(inference.call, written.error());
+    // What cannot be written may be wrong only because it vanished.
+    if (outcome->origin.failed()) return false;
+    ++model.statistics().other_failed;
+    send(inference.call, written.error());
+    return true;
   }
   pieces_.assign(1, bytes_of(std::string_view(response_.json)));
   pieces_.insert(pieces_.end(), response_.tensors.begin(), response_.tensors.end());
-  Response response{.body = pieces_};
+  Response response{.body = pieces_, .origin = &outcome->origin};
   if (response_.binary) {
     response.content_type = "application/octet-stream";
     response.inference_header_length = response_.json.size();
   }
-  server_->answer(inference.call, response);
+  if (!server_->answer(inference.call, response)) return false;
+  finished(model, inference, began);
+  return true;
+}
+
+void Serving::finished(Model& model, const Inference& inference, Instant began) {
+  Statistics& statistics = model.statistics();
   const Instant ended = loop_.clock().now();
   const auto writing = static_cast<uint64_t>((ended - began).count());
   statistics.compute_output.add(writing);

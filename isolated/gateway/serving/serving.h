@@ -48,7 +48,8 @@ class Serving final : public Service, private Answering {
   void cancelled(CallId call) override { models_.cancel(call); }
 
  private:
-  void answered(Model& model, Inference& inference, const Result<Outcome>& outcome) override;
+  bool answered(Model& model, Inference& inference, const Result<Outcome>& outcome) override;
+  void finished(Model& model, const Inference& inference, Instant began);
   void infer(CallId call, Model& model, Request request);
   void serve_model(CallId call, const Route& route, Request request);
   void serve_index(CallId call, const Request& request);

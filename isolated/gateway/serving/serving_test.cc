@@ -176,7 +176,29 @@ TEST(Serving, wrong_methods_are_405_with_the_right_one) {
   EXPECT_EQ(got.header("Allow"), "POST");
   const auto posted = ask(gateway, post("/v2/health/live", ""));
   EXPECT_EQ(posted.status, 405);
-  EXPECT_EQ(posted.header("Allow"), "GET");
+  EXPECT_EQ(posted.header("Allow"), "GET, HEAD");
+}
+
+TEST(Serving, head_is_answered_as_get_is_but_for_the_body) {
+  RunningGateway gateway;
+  TlsClient client(gateway.port());
+  for (const std::string_view path : {"/v2", "/v2/health/live", "/v2/health/ready",
+                                      "/v2/models/double/ready", "/v2/models/nobody"}) {
+    const auto got = client.exchange(get(path));
+    ASSERT_TRUE(got);
+    ASSERT_TRUE(client.send(std::format("HEAD {} HTTP/1.1\r\nHost: localhost\r\n\r\n", path)));
+    const auto head = client.receive(true);
+    ASSERT_TRUE(head);
+    EXPECT_EQ(head->status, got->status) << path;
+    EXPECT_EQ(head->header("Content-Length"), std::to_string(got->body.size()));
+    EXPECT_EQ(head->header("Content-Type"), got->header("Content-Type"));
+  }
+  ASSERT_TRUE(client.send(std::format("HEAD {} HTTP/1.1\r\nHost: localhost\r\n\r\n", kInfer)));
+  const auto refused = client.receive(true);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 405);
+  EXPECT_EQ(refused->header("Allow"), "POST");
+  EXPECT_EQ(client.exchange(get("/v2/health/live"))->body, "{\"live\":true}");
 }
 
 TEST(HostileNames, are_decoded_once_and_then_checked) {
@@ -337,12 +359,13 @@ TEST(Queue, is_bounded_and_the_surplus_is_told_to_come_back) {
   for (TlsClient& client : clients) EXPECT_EQ(client.receive()->status, 200);
 }
 
-TEST(Queue, a_request_may_say_how_long_it_waits) {
+TEST(Queue, a_request_may_say_how_long_it_waits_and_nobody_is_told_to_send_it_again) {
   RunningGateway gateway({.channel = {.hold = true}});
   const auto answer =
       ask(gateway, post(kInfer, R"({"parameters":{"timeout":20000},"inputs":[{"name":"x",)"
                                 R"("shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})"));
-  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.status, 504);
+  EXPECT_EQ(answer.header("Retry-After"), std::nullopt) << "it may run still";
   EXPECT_NE(error_of(answer).find("timed out"), std::string::npos);
 }
 
@@ -351,7 +374,7 @@ TEST(Queue, nobody_waits_longer_than_the_server_allows) {
   const auto answer =
       ask(gateway, post(kInfer, R"({"parameters":{"timeout":600000000},"inputs":[{"name":"x",)"
                                 R"("shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})"));
-  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.status, 504);
 }
 
 TEST(Queue, a_client_that_goes_is_cancelled_and_counted) {
