@@ -49,7 +49,7 @@ class Model final {
   static Result<Model> load(Bytes onnx_file, const LoadOptions& options);
 
   // Makes the weights read-only for good, here and in every process forked later.
-  Status seal() { return weights_.seal(); }
+  Status seal();
 
   [[nodiscard]] const ModelDescription& description() const { return *description_; }
   [[nodiscard]] int threads() const { return threads_; }

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
 
 #include "isolated/engine/onnx/model_builder.h"
 #include "isolated/engine/run_model.h"
@@ -106,6 +107,26 @@ TEST(Fork, a_child_makes_no_memory_executable_and_opens_no_file) {
     });
     EXPECT_EQ(status, 0) << "killed by signal " << WTERMSIG(status);
   }
+}
+
+TEST(Fork, no_page_is_writable_and_executable_once_a_model_is_sealed) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer stands where mprotect is watched";
+#endif
+  Model model = load_small(2);
+  const auto writable_code = [] {
+    std::ifstream maps("/proc/self/maps");
+    std::string found;
+    for (std::string line; std::getline(maps, line);) {
+      if (line.contains("rwx")) found += line + "\n";
+    }
+    return found;
+  };
+  EXPECT_NE(writable_code(), "") << "otherwise this proves nothing";
+  ASSERT_TRUE(model.seal());
+  EXPECT_EQ(writable_code(), "");
+  Executor executor = *Executor::make(model);
+  EXPECT_TRUE(run(executor, {{Shape{8, 1, 12, 12}, images(8)}}));
 }
 
 TEST(Fork, the_filter_of_these_tests_does_kill) {

@@ -7,6 +7,7 @@
 #include "isolated/engine/engine.h"
 #include "isolated/engine/graph/independence.h"
 #include "isolated/engine/graph/work.h"
+#include "isolated/engine/kernels/generated_code.h"
 #include "isolated/engine/onnx/onnx.h"
 #include "isolated/engine/passes/passes.h"
 
@@ -163,5 +164,10 @@ MemoryUse Model::memory() const {
 }
 
 std::vector<std::string> Model::slow_nodes() const { return plans_.front().slow_steps(); }
+
+Status Model::seal() {
+  TRY(seal_generated_code());
+  return weights_.seal();
+}
 
 }  // namespace casemate::engine
