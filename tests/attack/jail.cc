@@ -94,7 +94,7 @@ std::set<std::string> Jail::files() const {
 fs::path Jail::folder() const { return std::format("/proc/{}", pid); }
 
 std::string Jail::title() const {
-  const char* kinds[] = {"runtime", "template", "instance"};
+  const char* kinds[] = {"runtime", "template", "instance", "spare"};
   return std::format("{} {} of {}, {} (process {})", name, kinds[static_cast<int>(kind)], root,
                      active ? "active" : "standby", pid);
 }
@@ -108,8 +108,11 @@ std::vector<Jail> jails_of(pid_t monitor, const std::set<pid_t>& active_runtimes
     pid_t loaded = -1;
     for (size_t i = 0; (loaded = template_of(mos, i)) > 0; ++i) {
       all.push_back(describe(loaded, Jail::Kind::kTemplate, active));
-      if (const pid_t instance = instance_of(loaded); instance > 0)
-        all.push_back(describe(instance, Jail::Kind::kInstance, active));
+      pid_t born = -1;
+      for (size_t k = 0; (born = instance_of(loaded, k)) > 0; ++k) {
+        const bool serves = active && k == 0;
+        all.push_back(describe(born, serves ? Jail::Kind::kInstance : Jail::Kind::kSpare, active));
+      }
     }
   }
   return all;

@@ -13,7 +13,7 @@
 namespace casemate::tests {
 
 struct Jail {
-  enum class Kind { kMos, kTemplate, kInstance };
+  enum class Kind { kMos, kTemplate, kInstance, kSpare };  // a spare: not wanted yet
 
   pid_t pid = -1;
   Kind kind = Kind::kMos;

@@ -116,7 +116,7 @@ bool alive(pid_t pid) {
 
 pid_t template_of(pid_t mos, size_t index) { return inside(mos, index); }
 
-pid_t instance_of(pid_t parent) { return inside(parent, 0); }
+pid_t instance_of(pid_t parent, size_t index) { return inside(parent, index); }
 
 std::chrono::milliseconds processor_time(pid_t pid) {
   const auto stat = stat_of(pid);

@@ -19,9 +19,10 @@ bool alive(pid_t pid);
 
 // The template of a partition that was started as the `index`th of those that live, by its mOS, and
 // the instance of a template: a template's PID namespace lies directly in the mOS's, an instance's
-// in the template's. -1 when there is none.
+// in the template's. The instance is the oldest there, behind it waits the next one; in a standby
+// the next one is the oldest. -1 when there is none.
 pid_t template_of(pid_t mos, size_t index = 0);
-pid_t instance_of(pid_t parent);
+pid_t instance_of(pid_t parent, size_t index = 0);
 
 // Processor time that a process has used so far, all its threads together.
 std::chrono::milliseconds processor_time(pid_t pid);
