@@ -28,6 +28,8 @@
 
 namespace casemate::engine {
 
+inline constexpr int64_t kBatchMax = 1 << 20;
+
 struct LoadOptions {
   std::string directory = {};              // where external data may lie; empty: nowhere
   uint64_t memory_bytes_max = 4ull << 30;  // constants, packed weights and arena together
@@ -67,7 +69,8 @@ class Model final {
   std::vector<Plan> plans_;
   std::unique_ptr<ModelDescription> description_;  // it is large
   int threads_ = 1;
-  // True when a batch may be split: no item can see another, proven on the graph.
+  // True when a batch may be split: no item can see another, and in every output each has its rows
+  // in one piece, proven on the graph.
   bool independent_ = false;
 };
 
@@ -104,7 +107,8 @@ class Executor final {
   explicit Executor(const Model& model);
 
   Result<int64_t> batch_of(std::span<const TensorView> inputs) const;
-  Result<std::vector<MutableBytes>> targets(OutputSink& sink, int64_t batch) const;
+  Result<std::vector<MutableBytes>> targets(OutputSink& sink, const Plan& plan,
+                                            int64_t batches) const;
 
   const Model* model_;
   Mapping arena_;

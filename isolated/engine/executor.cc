@@ -52,7 +52,7 @@ struct Executor::Session {
   std::vector<uint64_t> output_bytes;
 
   static Result<Session> make(const Plan& plan, uint8_t* arena);
-  Status run(std::span<const uint8_t* const> inputs, std::span<uint8_t* const> outputs,
+  Status run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
              ProgressCounter* progress);
 };
 
@@ -82,13 +82,20 @@ Result<Executor::Session> Executor::Session::make(const Plan& plan, uint8_t* are
   return session;
 }
 
-Status Executor::Session::run(std::span<const uint8_t* const> inputs,
-                              std::span<uint8_t* const> outputs, ProgressCounter* progress) {
+Status Executor::Session::run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
+                              ProgressCounter* progress) {
+  // Kernels know no bounds: what they get is compared with what they were compiled for.
+  const auto enough = [](auto memory, const std::vector<uint64_t>& bytes) {
+    return std::ranges::equal(memory, bytes,
+                              [](auto have, uint64_t need) { return have.size() >= need; });
+  };
+  CHECK(enough(inputs, input_bytes) && enough(outputs, output_bytes),
+        "a run reads and writes inside the caller's memory");
   for (const Patch& patch : patches) {
     // Kernels take all operands by one type of pointer; they do not write to inputs.
     *patch.operand = patch.place.kind == Place::Kind::kInput
-                         ? const_cast<uint8_t*>(inputs[patch.place.index])
-                         : outputs[patch.place.index];
+                         ? const_cast<uint8_t*>(inputs[patch.place.index].data())
+                         : outputs[patch.place.index].data();
   }
   for (const Bound& bound : steps) {
     TRY(bound.kernel->run({bound.inputs, bound.outputs, bound.scratch, bound.state.get()}));
@@ -148,17 +155,26 @@ Result<int64_t> Executor::batch_of(std::span<const TensorView> inputs) const {
     }
   }
   if (batch == 0) return Error{Code::kInvalid, "the batch is empty"};
+  if (batch > kBatchMax) {
+    return Error{Code::kTooLarge,
+                 std::format("the batch is {}, the largest is {}", batch, kBatchMax)};
+  }
   return batch;
 }
 
-Result<std::vector<MutableBytes>> Executor::targets(OutputSink& sink, int64_t batch) const {
+// The memory for what `batches` runs of the plan make, one behind the other.
+Result<std::vector<MutableBytes>> Executor::targets(OutputSink& sink, const Plan& plan,
+                                                    int64_t batches) const {
   const ModelDescription& facts = model_->description();
   std::vector<MutableBytes> memory;
   for (size_t i = 0; i < facts.output_count; ++i) {
     const PortDescription& port = facts.outputs[i];
-    Shape shape = port.shape();
-    if (port.rank > 0 && port.dims[0] == -1) shape[0] = batch;
+    Shape shape = plan.output_shapes[i];
+    if (batches != 1) shape[0] *= batches;
+    CHECK(port.shape().admits(shape), "a plan makes what the description announces");
     const uint64_t bytes = TRY(shape.byte_size(port.element_type()));
+    CHECK(bytes == static_cast<uint64_t>(batches) * plan.output_bytes[i],
+          "outputs have the bytes that their plan writes");
     memory.push_back(TRY(sink.memory(i, port.element_type(), shape, bytes)));
     CHECK(memory.back().size() == bytes, "a sink gives as much memory as it was asked for");
   }
@@ -169,32 +185,33 @@ Status Executor::run(std::span<const TensorView> inputs, OutputSink& sink,
                      ProgressCounter* progress) {
   const int64_t batch = TRY(batch_of(inputs));
   const std::vector<Plan>& plans = model_->plans();
-  const auto exact = std::ranges::find(plans, batch, &Plan::batch);
-  if (batch > 0 && !model_->independent_ && exact == plans.end()) {
+  const auto exact = batch < 0 ? plans.begin() : std::ranges::find(plans, batch, &Plan::batch);
+  const bool pieces = batch > 0 && model_->independent_;
+  if (!pieces && exact == plans.end()) {
     return Error{
         Code::kUnsupported,
         std::format(
-            "a batch of {}: items of this model's batch depend on each other, so it runs only in "
-            "the sizes that it was compiled for, of which {} is the largest",
+            "a batch of {}: items of this model's batch depend on each other, or their results do "
+            "not lie one behind the other, so it runs only in the sizes that it was compiled for, "
+            "of which {} is the largest",
             batch, plans.front().batch)};
   }
-  const std::vector<MutableBytes> outputs = TRY(targets(sink, batch));
-  std::vector<const uint8_t*> from;
-  std::vector<uint8_t*> to;
-  for (const TensorView& input : inputs) from.push_back(input.data.data());
-  for (const MutableBytes& output : outputs) to.push_back(output.data());
+  // Where items are independent, the last plan is that of one item: all outputs are `batch` of its.
+  std::vector<MutableBytes> to =
+      TRY(pieces ? targets(sink, plans.back(), batch) : targets(sink, *exact, 1));
+  std::vector<Bytes> from;
+  for (const TensorView& input : inputs) from.push_back(input.data);
   set_threads(model_->threads());
   flush_denormals();
-  if (batch < 0) return sessions_.front().run(from, to, progress);
-  if (!model_->independent_) {
+  if (!pieces) {
     return sessions_[static_cast<size_t>(exact - plans.begin())].run(from, to, progress);
   }
   int64_t left = batch;
   for (size_t i = 0; i < plans.size(); ++i) {
     for (; left >= plans[i].batch; left -= plans[i].batch) {
       TRY(sessions_[i].run(from, to, progress));
-      for (size_t k = 0; k < from.size(); ++k) from[k] += sessions_[i].input_bytes[k];
-      for (size_t k = 0; k < to.size(); ++k) to[k] += sessions_[i].output_bytes[k];
+      for (size_t k = 0; k < from.size(); ++k) from[k] = from[k].subspan(plans[i].input_bytes[k]);
+      for (size_t k = 0; k < to.size(); ++k) to[k] = to[k].subspan(plans[i].output_bytes[k]);
     }
   }
   return {};

@@ -25,7 +25,7 @@ class CompileThreads final {
 };
 
 Status check_options(const LoadOptions& options) {
-  const auto sound = [](int64_t size) { return size >= 1 && size <= 1 << 20; };
+  const auto sound = [](int64_t size) { return size >= 1 && size <= kBatchMax; };
   if (options.batch_sizes.empty() || !std::ranges::all_of(options.batch_sizes, sound)) {
     return Error{Code::kInvalid, "batch sizes to compile for must be from 1 to 2^20"};
   }
@@ -50,7 +50,7 @@ std::vector<int64_t> import_sizes(const std::vector<int64_t>& wanted) {
 struct Ports {
   const Graph& graph;
   const std::vector<ValueId>& values;
-  bool varying;  // extent 0 differs between the variants
+  bool varying;  // there are variants to differ
 };
 
 Status describe_ports(const Ports& ports, uint32_t& count,
@@ -69,7 +69,12 @@ Status describe_ports(const Ports& ports, uint32_t& count,
     const Shape& shape = value.shapes.front();
     port.rank = shape.rank();
     std::ranges::copy(shape.dims(), port.dims.begin());
-    if (ports.varying && shape.rank() > 0 && value.shapes.back()[0] != shape[0]) port.dims[0] = -1;
+    for (const Shape& other : ports.varying ? std::span(value.shapes) : std::span<const Shape>()) {
+      CHECK(other.rank() == shape.rank(), "the importer keeps no variant of another rank");
+      for (uint32_t i = 0; i < shape.rank(); ++i) {
+        if (other[i] != shape[i]) port.dims[i] = -1;
+      }
+    }
     if (port.name.view() != value.name || !port.sound()) {
       return Error{
           Code::kUnsupported,
@@ -92,11 +97,13 @@ void describe_metadata(std::vector<std::pair<std::string, std::string>> entries,
   }
 }
 
-// The largest batch whose inputs and outputs each stay below the limit for one tensor.
+// The largest batch whose inputs and outputs each stay below the limit for one tensor; 0 when an
+// output has several rows for an item. Requires: items_independent(), a first variant of one item.
 uint32_t batch_max(const Graph& graph) {
-  uint64_t most = 1u << 20;
+  uint64_t most = kBatchMax;
   for (const auto* list : {&graph.inputs(), &graph.outputs()}) {
     for (const ValueId id : *list) {
+      if (graph.value(id).shapes.front()[0] != 1) return 0;
       const auto bytes = graph.value(id).shapes.front().byte_size(graph.value(id).type);
       if (!bytes) return 0;
       most = std::min(most, limits::kTensorBytes / std::max<uint64_t>(*bytes, 1));

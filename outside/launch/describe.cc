@@ -136,6 +136,14 @@ class Describer final {
     return {};
   }
 
+  // A model counts its progress by steps, and with a share of one core each takes as much longer.
+  static uint32_t patience_ms(const PartitionSettings& s) {
+    const uint64_t hang_ms = s.restart.hang_ms;
+    if (s.cpu_percent == 0 || s.cpu_percent >= 100) return s.restart.hang_ms;
+    return static_cast<uint32_t>(
+        std::min<uint64_t>(hang_ms * 100 / s.cpu_percent, limits::kRestartMs));
+  }
+
   static uint32_t threads_of(const PartitionSettings& settings) {
     if (settings.threads != 0) return settings.threads;
     if (!settings.cores.empty()) return static_cast<uint32_t>(settings.cores.size());
@@ -159,7 +167,7 @@ class Describer final {
     p.backoff_ms_max = s.restart.backoff_ms_max;
     p.failures_max = s.restart.failures_max;
     p.stable_ms = s.restart.stable_ms;
-    p.hang_ms = s.restart.hang_ms;
+    p.hang_ms = patience_ms(s);
     p.load_ms = s.restart.load_ms;
     return d_->partition_count - 1;
   }

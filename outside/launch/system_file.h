@@ -26,6 +26,7 @@ struct Restart {
   uint32_t backoff_ms_max = 10'000;
   uint32_t failures_max = 8;
   uint32_t stable_ms = 2'000;
+  // Longer than any one step of a model takes on a whole core; a quota below one lengthens it.
   uint32_t hang_ms = 5'000;
   uint32_t load_ms = 120'000;
 };

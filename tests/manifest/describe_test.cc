@@ -101,6 +101,24 @@ models = ["m0"]
   EXPECT_EQ(refusal(check_description(**made)), "");
 }
 
+TEST_F(Describe, waits_for_a_hang_as_much_longer_as_a_quota_makes_everything_take) {
+  const struct {
+    uint32_t cpu_percent, hang_ms, expected;
+  } cases[] = {{0, 5'000, 5'000},   {100, 5'000, 5'000},    {6400, 5'000, 5'000},
+               {99, 5'000, 5'050},  {50, 5'000, 10'000},    {10, 5'000, 50'000},
+               {1, 5'000, 500'000}, {1, 36'001, 3'600'000}, {1, 3'600'000, 3'600'000}};
+  for (const auto& given : cases) {
+    SystemFile file;
+    file.defaults.cpu_percent = given.cpu_percent;
+    file.defaults.restart.hang_ms = given.hang_ms;
+    const auto made = describe(file, models_named({"m"}));
+    ASSERT_TRUE(made) << made.error().text;
+    EXPECT_EQ((*made)->partitions[1].hang_ms, given.expected) << given.cpu_percent << " %";
+    EXPECT_EQ((*made)->partitions[0].hang_ms, given.hang_ms) << "the gateway has no quota";
+    EXPECT_EQ(refusal(check_description(**made)), "");
+  }
+}
+
 TEST_F(Describe, refuses_more_partitions_than_fit) {
   expect_refused({}, models_named(many_names(64)), Code::kTooLarge,
                  "the system needs more than 64 partitions: serve fewer models, or from two "

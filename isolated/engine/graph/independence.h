@@ -13,9 +13,10 @@
 
 namespace casemate::engine {
 
-// True when every input and output has the batch as extent 0, and item i of every output depends on
-// item i of the inputs alone, for all variants. Requires: no post-operations yet; the first variant
-// is batch size 1.
+// True when every input has the batch as extent 0, every output a multiple of it (the boxes of a
+// detector: [N*6,4]), one item behind the other, and item i of every output depends on item i of
+// the inputs alone, for all variants. Requires: no post-operations yet; the first variant is batch
+// size 1.
 bool items_independent(const Graph& graph);
 
 }  // namespace casemate::engine

@@ -56,6 +56,18 @@ TEST(Independence, holds_through_a_reshape_that_keeps_items_in_one_piece) {
   EXPECT_TRUE(b.independent(b.add({.op = "Reshape", .inputs = {relu}}, Batch::shapes({8}, 1))));
 }
 
+TEST(Independence, holds_for_an_output_with_several_rows_for_each_item) {
+  Batch b;
+  EXPECT_TRUE(b.independent(b.add({.op = "Reshape", .inputs = {b.x}}, Batch::shapes({4}, 2))));
+}
+
+TEST(Independence, fails_for_an_output_that_has_the_batch_elsewhere) {
+  Batch turned;
+  EXPECT_FALSE(turned.independent(
+      turned.add({.op = "Transpose", .inputs = {turned.x}, .attributes = {{"perm", Ints{1, 0}}}},
+                 {Shape{8, 1}, Shape{8, 2}, Shape{8, 8}})));
+}
+
 TEST(Independence, fails_for_a_softmax_or_reduction_over_the_batch) {
   Batch softmax;
   EXPECT_FALSE(softmax.independent(

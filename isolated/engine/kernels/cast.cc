@@ -97,7 +97,7 @@ void register_cast(Registry& registry) {
   for (const ElementType type :
        {ElementType::kFloat32, ElementType::kFloat64, ElementType::kInt32, ElementType::kInt64,
         ElementType::kUint8, ElementType::kInt8, ElementType::kBool}) {
-    registry.add("Cast", type, Device::kCpu, make_cast);
+    registry.add_converting("Cast", type, Device::kCpu, make_cast);
   }
 }
 

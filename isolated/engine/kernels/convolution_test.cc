@@ -96,7 +96,7 @@ TEST(Convolution, adds_bias_residual_and_activation) {
         made.inputs.push_back({noise(Shape{given.weights[0]}, 3), true});
         made.inputs.push_back({noise(made.output, 4)});
         made.node.post_ops = {{.op = "Add", .operand = 3}, {.op = "Relu"}};
-        made.overwrite_operand = in_place;
+        if (in_place) made.overwrite_operand = 3;
         const auto result = run_case(made);
         ASSERT_TRUE(result) << result.error().text;
         EXPECT_EQ(result->needs.overwrites.has_value(), in_place);

@@ -33,7 +33,8 @@ struct KernelRequest {
   size_t variant;               // which shapes of the graph's values
   std::vector<Layout> layouts;  // of each input as it is now
   Layout preferred;             // for [N,C,spatial...] where the kernel has the choice
-  bool overwrite_operand;       // the operand of the post-operation "Add" dies here: add in place
+  // The input that a post-operation "Add" reads and that dies here: add in place.
+  std::optional<size_t> overwrite_operand;
   Packer& packer;
 
   [[nodiscard]] const Shape& input_shape(size_t index) const;

@@ -26,6 +26,27 @@ KernelResult guarded(const std::string& place, Make make) {
   }
 }
 
+// Whether all that the kernel will read and write has the types that it was registered for: it
+// takes memory as elements of these without looking again.
+Status check_types(const KernelRequest& request, ElementType type, const KernelEntry& entry) {
+  const Node& node = request.node;
+  const auto refused = [&](std::string_view what, size_t i, ElementType have, ElementType want) {
+    return Error{Code::kUnsupported,
+                 std::format("{}: its {} {} is {}, its kernel takes {}: export the model with a "
+                             "Cast",
+                             place_of(node), what, i, name_of(have), name_of(want))};
+  };
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.inputs[i].present() && request.input_type(i) != type)
+      return refused("input", i, request.input_type(i), type);
+  }
+  for (size_t i = 0; i < node.outputs.size() && entry.output != ElementType::kNone; ++i) {
+    if (request.output_type(i) != entry.output)
+      return refused("output", i, request.output_type(i), entry.output);
+  }
+  return {};
+}
+
 }  // namespace
 
 const Shape& KernelRequest::input_shape(size_t index) const {
@@ -47,8 +68,8 @@ const Tensor* KernelRequest::constant(size_t index) const {
 KernelResult make_kernel(const KernelRequest& request, Device device) {
   const Node& node = request.node;
   const ElementType type = node.input(0).present() ? request.input_type(0) : request.output_type();
-  const KernelMaker maker = Registry::instance().find(node.op, type, device);
-  if (maker == nullptr) {
+  const KernelEntry* entry = Registry::instance().find(node.op, type, device);
+  if (entry == nullptr) {
     const std::string reason = Registry::instance().knows(node.op, device)
                                    ? std::format("has no kernel for {} tensors", name_of(type))
                                    : "is not supported";
@@ -56,7 +77,8 @@ KernelResult make_kernel(const KernelRequest& request, Device device) {
         Code::kUnsupported,
         std::format("{}: this operator {}: export the model without it", place_of(node), reason)};
   }
-  return guarded(place_of(node), [&] { return maker(request); });
+  TRY(check_types(request, type, *entry));
+  return guarded(place_of(node), [&] { return entry->maker(request); });
 }
 
 KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Layout to) {

@@ -24,7 +24,7 @@ struct NodeCase {
   ElementType output_type = ElementType::kFloat32;
   Layout preferred = Layout::kChannelsLast;
   Layout given = Layout::kRowMajor;  // of inputs that are no constants, where it fits
-  bool overwrite_operand = false;
+  std::optional<size_t> overwrite_operand = {};
 };
 
 struct CaseResult {

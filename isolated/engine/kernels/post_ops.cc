@@ -61,7 +61,7 @@ Status append_sum(const KernelRequest& request, const PostOp& post, const Target
   const int id = DNNL_ARG_ATTR_MULTIPLE_POST_OP(operations.len()) | DNNL_ARG_SRC_1;
   const Tensor* constant = request.constant(operand);
   const bool alike = request.input_shape(operand) == request.output_shape() && constant == nullptr;
-  if (request.overwrite_operand && alike && !needs.overwrites) {
+  if (request.overwrite_operand == operand && alike && !needs.overwrites) {
     needs.overwrites = operand;
     needs.inputs[operand] = target.layout;
     operations.append_sum(1.0F);

@@ -113,7 +113,7 @@ TEST(Product, products_take_residuals_in_place_or_beside) {
         .node = {.op = "MatMul", .post_ops = {{.op = "Add", .operand = 2}, {.op = "Relu"}}},
         .inputs = {{a}, {b, true}, {residual}},
         .output = {2, 3, 5},
-        .overwrite_operand = in_place};
+        .overwrite_operand = in_place ? std::optional<size_t>(2) : std::nullopt};
     const auto result = run_case(made);
     ASSERT_TRUE(result) << result.error().text;
     EXPECT_EQ(result->needs.overwrites.has_value(), in_place);

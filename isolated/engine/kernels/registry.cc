@@ -25,18 +25,25 @@ const Registry& Registry::instance() {
 }
 
 void Registry::add(std::string op, ElementType type, Device device, KernelMaker maker) {
-  const bool fresh = makers_.emplace(std::tuple(std::move(op), device, type), maker).second;
+  const auto key = std::tuple(std::move(op), device, type);
+  const bool fresh = entries_.emplace(key, KernelEntry{maker, type}).second;
   CHECK(fresh, "an operator is registered once per type and device");
 }
 
-KernelMaker Registry::find(const std::string& op, ElementType type, Device device) const {
-  const auto found = makers_.find({op, device, type});
-  return found == makers_.end() ? nullptr : found->second;
+void Registry::add_converting(std::string op, ElementType type, Device device, KernelMaker maker) {
+  const auto key = std::tuple(std::move(op), device, type);
+  const bool fresh = entries_.emplace(key, KernelEntry{maker, ElementType::kNone}).second;
+  CHECK(fresh, "an operator is registered once per type and device");
+}
+
+const KernelEntry* Registry::find(const std::string& op, ElementType type, Device device) const {
+  const auto found = entries_.find({op, device, type});
+  return found == entries_.end() ? nullptr : &found->second;
 }
 
 bool Registry::knows(const std::string& op, Device device) const {
-  const auto first = makers_.lower_bound({op, device, ElementType::kNone});
-  return first != makers_.end() && std::get<0>(first->first) == op &&
+  const auto first = entries_.lower_bound({op, device, ElementType::kNone});
+  return first != entries_.end() && std::get<0>(first->first) == op &&
          std::get<1>(first->first) == device;
 }
 

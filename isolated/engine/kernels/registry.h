@@ -11,23 +11,35 @@
 
 namespace casemate::engine {
 
-// Makes a kernel. May throw dnnl::error: make_kernel() is the seam that catches it.
+// Makes a kernel. May throw dnnl::error: make_kernel() is the seam that catches it. It may rely on
+// the types of all inputs and of the outputs: others are refused before it is asked.
 using KernelMaker = KernelResult (*)(const KernelRequest& request);
+
+// What is registered for an operator and a type. Every input has that type, the operands of
+// post-operations included: an operator that reads another one is given a Cast by onnx/.
+struct KernelEntry {
+  KernelMaker maker;
+  ElementType output;  // kNone: any, the maker looks
+};
 
 class Registry final {
  public:
   // The kernels of this build.
   static const Registry& instance();
 
-  // Requires: not registered before. The type is that of the node's first input.
+  // A kernel whose inputs and outputs all have this type. Requires: not registered before.
   void add(std::string op, ElementType type, Device device, KernelMaker maker);
+  // A kernel whose inputs have this type and whose outputs have any.
+  void add_converting(std::string op, ElementType type, Device device, KernelMaker maker);
   // None when the operator, or the operator for this type, has no kernel there.
-  [[nodiscard]] KernelMaker find(const std::string& op, ElementType type, Device device) const;
+  [[nodiscard]] const KernelEntry* find(const std::string& op, ElementType type,
+                                        Device device) const;
   // Whether it has a kernel for any type.
   [[nodiscard]] bool knows(const std::string& op, Device device) const;
+  [[nodiscard]] const auto& all() const { return entries_; }
 
  private:
-  std::map<std::tuple<std::string, Device, ElementType>, KernelMaker> makers_;
+  std::map<std::tuple<std::string, Device, ElementType>, KernelEntry> entries_;
 };
 
 void register_convolution(Registry& registry);

@@ -57,10 +57,6 @@ Result<std::string> ExternalData::read(const std::string& location, int64_t offs
   if (::fstat(file.number(), &facts) != 0)
     return errno_error(std::format("external data '{}'", location));
   if (!S_ISREG(facts.st_mode)) return refused(Code::kDenied, location, "is not a regular file");
-  if (facts.st_nlink != 1) {
-    return refused(Code::kDenied, location,
-                   "has other names (hard links), so it may be somebody else's file: copy it");
-  }
   if (offset > facts.st_size || (length >= 0 && length > facts.st_size - offset)) {
     return refused(Code::kInvalid, location,
                    std::format("offset {} and length {} pass its end at {} bytes", offset, length,

@@ -5,7 +5,9 @@
 //
 // The kernel resolves the name below the open folder and refuses symbolic links, magic links and
 // "..": there is no path for us to get wrong, and nothing to swap between check and use, because
-// type, link count and size are checked on the descriptor that is then read.
+// type and size are checked on the descriptor that is then read. A hard link is a file like any
+// other: in a jail every file is one, laid out by the monitor from what it has measured, and the
+// kernel lets nobody link what he may not read anyway (fs.protected_hardlinks).
 //
 //   Owns     the descriptor of the folder.
 //   Threads  one.

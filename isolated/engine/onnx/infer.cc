@@ -178,6 +178,21 @@ class Walk final {
   std::unordered_map<std::string, Tensor> known_;
 };
 
+// Whether every value has the rank that it has for the batch sizes before: Squeeze without axes,
+// for one, makes something else of a batch of 1.
+Status same_ranks(const Inferred& inferred, Walk& walk) {
+  for (const auto& [name, made] : walk.facts()) {
+    const auto found = inferred.values.find(name);
+    if (found == inferred.values.end()) continue;
+    const Shape& before = found->second.shapes.front();
+    if (before.rank() == made.shapes.front().rank()) continue;
+    return Error{Code::kUnsupported,
+                 std::format("value '{}' has the shape {} for one batch size and {} for another",
+                             name, before.text(), made.shapes.front().text())};
+  }
+  return {};
+}
+
 // Adds what one walk found to what those before it did.
 void merge(Inferred& inferred, Walk& walk) {
   const bool first = inferred.batch_sizes.size() == 1;
@@ -222,6 +237,7 @@ Result<Inferred> infer_shapes(onnx::ModelProto& model, int opset,
     Walk walk(graph, opset, batch, value_bytes_max);
     Status done = walk.run();
     if (done) done = check_outputs(ports, walk);
+    if (done) done = same_ranks(inferred, walk);
     if (!done) {
       if (!first_error) first_error = std::move(done).error();
       continue;

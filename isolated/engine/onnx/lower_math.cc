@@ -42,7 +42,7 @@ Result<std::vector<Shape>> broadcast(const onnx::NodeProto& node, const std::vec
         return invalid(node, std::format("{} and {} cannot be broadcast", a[variant].text(),
                                          b[variant].text()));
       }
-      extent = std::max(extent, shorter[i]);
+      if (extent == 1) extent = shorter[i];
     }
     results.push_back(result);
   }
@@ -149,6 +149,18 @@ Status lower_softmax(Lowering& lowering, const onnx::NodeProto& node) {
   const ValueId result =
       lowering.emit_inner(node, node.op_type(), {matrix}, {{"axis", int64_t{1}}}, type, flat);
   return lowering.emit(node, "Reshape", {result}, {});
+}
+
+// The exponent may have another type than the base, which is the result's.
+Status lower_pow(Lowering& lowering, const onnx::NodeProto& node) {
+  const ValueId base = lowering.input(node, 0);
+  ValueId exponent = lowering.input(node, 1);
+  const ElementType type = lowering.graph().value(base).type;
+  if (lowering.graph().value(exponent).type != type) {
+    const std::vector<Shape> shapes = lowering.shapes(exponent);
+    exponent = lowering.emit_inner(node, "Cast", {exponent}, {}, type, shapes);
+  }
+  return lowering.emit(node, "Pow", {base, exponent}, {});
 }
 
 Status lower_clip(Lowering& lowering, const onnx::NodeProto& node) {

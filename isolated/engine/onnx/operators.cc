@@ -43,7 +43,7 @@ Lower find_operator(const std::string& op) {
       {"Neg", lower_plain},
       {"PRelu", lower_plain},
       {"Pad", lower_pad},
-      {"Pow", lower_plain},
+      {"Pow", lower_pow},
       {"Reciprocal", lower_plain},
       {"ReduceMax", lower_reduction},
       {"ReduceMean", lower_reduction},

@@ -34,6 +34,7 @@ Status lower_shape_of(Lowering& lowering, const onnx::NodeProto& node);
 Status lower_gemm(Lowering& lowering, const onnx::NodeProto& node);
 Status lower_batch_normalization(Lowering& lowering, const onnx::NodeProto& node);
 Status lower_softmax(Lowering& lowering, const onnx::NodeProto& node);
+Status lower_pow(Lowering& lowering, const onnx::NodeProto& node);
 Status lower_clip(Lowering& lowering, const onnx::NodeProto& node);
 Status lower_variadic(Lowering& lowering, const onnx::NodeProto& node);
 Status lower_reduction(Lowering& lowering, const onnx::NodeProto& node);

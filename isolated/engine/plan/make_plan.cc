@@ -46,8 +46,10 @@ class Planner final {
     for (uint32_t i = 0; i < graph_.outputs().size(); ++i) TRY(add_output(graph_.outputs()[i], i));
     for (const ValueId id : graph_.inputs())
       plan_.input_bytes.push_back(TRY(tensor_bytes(type(id), shape(id))));
-    for (const ValueId id : graph_.outputs())
+    for (const ValueId id : graph_.outputs()) {
       plan_.output_bytes.push_back(TRY(tensor_bytes(type(id), shape(id))));
+      plan_.output_shapes.push_back(shape(id));
+    }
     place();
     plan_.batch = graph_.batch_sizes()[variant_];
     return std::move(plan_);
@@ -93,7 +95,7 @@ class Planner final {
   }
 
   Result<std::unique_ptr<Kernel>> compile(const Node& node) {
-    KernelRequest request{graph_, node, variant_, {}, preferred_, false, packer_};
+    KernelRequest request{graph_, node, variant_, {}, preferred_, std::nullopt, packer_};
     for (const ValueId id : node.inputs) {
       request.layouts.push_back(id.present() ? homes_[id.index].layout : Layout::kRowMajor);
     }
@@ -101,8 +103,10 @@ class Planner final {
       if (post.operand < 0) continue;
       const ValueId operand = node.inputs[static_cast<size_t>(post.operand)];
       const size_t buffer = homes_[operand.index].buffer;
-      request.overwrite_operand = buffer != SIZE_MAX && dies(buffer) && read_once(node, buffer) &&
-                                  !leads_out(node.output());
+      if (buffer != SIZE_MAX && dies(buffer) && read_once(node, buffer) &&
+          !leads_out(node.output())) {
+        request.overwrite_operand = static_cast<size_t>(post.operand);
+      }
     }
     return make_kernel(request);
   }
@@ -246,7 +250,18 @@ class Planner final {
       for (const size_t buffer : operands_[i].outputs)
         plan_.steps[i].outputs.push_back(place_of(buffer));
       plan_.steps[i].scratch = place_of(operands_[i].scratch);
+      check_writes(plan_.steps[i]);
     }
+  }
+
+  // Inputs belong to the caller. Weights have no place at all: kernels know where they lie.
+  static void check_writes(const Step& step) {
+    for (const Place& place : step.outputs) {
+      CHECK(place.kind == Place::Kind::kArena || place.kind == Place::Kind::kOutput,
+            "a step writes to the arena or to the caller's outputs");
+    }
+    CHECK(step.scratch.kind == Place::Kind::kArena || step.scratch.kind == Place::Kind::kNone,
+          "scratch memory lies in the arena");
   }
 
   // The buffers of one step; SIZE_MAX where there is none.

@@ -43,6 +43,7 @@ struct Plan {
   uint64_t arena_bytes = 0;
   std::vector<uint64_t> input_bytes;  // of each of the graph's inputs
   std::vector<uint64_t> output_bytes;
+  std::vector<Shape> output_shapes;
 
   // One line per step: what runs, how, from where, to where.
   [[nodiscard]] std::string text() const;

@@ -169,6 +169,47 @@ TEST(Plan, adds_a_residual_in_place_only_where_it_dies) {
   }
 }
 
+TEST(Plan, adds_in_place_what_dies_and_not_what_the_product_adds_itself) {
+  // y = x w + c + r: c is the caller's, or is read again, while r dies.
+  for (const bool computed : {false, true}) {
+    Graph graph;
+    const ValueId x = graph.add_input(made("x", {4, 4}));
+    const ValueId given = graph.add_input(made("c", {4, 4}));
+    const ValueId c = computed ? unary(graph, "Neg", given, "-c") : given;
+    const ValueId r = unary(graph, "Abs", x, "r");
+    const ValueId w = graph.add_constant("w", weights({4, 4}));
+    Node gemm{.op = "Gemm", .name = "gemm", .inputs = {x, w, c, r}};
+    gemm.post_ops = {{.op = "Add", .operand = 3}};
+    const ValueId y = graph.add_node(gemm, {made("y", {4, 4})});
+    graph.add_output(unary(graph, "Neg", y, "out"));
+    graph.add_output(unary(graph, "Neg", c, "again"));
+    const auto run = run_graph(graph, {numbers(16), numbers(16)});
+    ASSERT_TRUE(run) << run.error().text;
+    EXPECT_TRUE(run->inputs_intact) << run->text;
+    for (size_t i = 0; i < 16; ++i) {
+      float sum = (computed ? -1.0F : 1.0F) * numbers(16)[i] + std::fabs(numbers(16)[i]);
+      for (size_t k = 0; k < 4; ++k) {
+        sum += numbers(16)[i / 4 * 4 + k] * weights({4, 4}).values<float>()[k * 4 + i % 4];
+      }
+      EXPECT_NEAR(run->outputs[0][i], -sum, 1e-4) << run->text;
+      EXPECT_EQ(run->outputs[1][i], (computed ? 1.0F : -1.0F) * numbers(16)[i]) << run->text;
+    }
+  }
+}
+
+TEST(Plan, adds_an_input_of_the_caller_beside_the_result) {
+  Graph graph;
+  const ValueId x = graph.add_input(made("x", {4, 4}));
+  const ValueId r = graph.add_input(made("r", {4, 4}));
+  const ValueId w = graph.add_constant("w", weights({4, 4}));
+  Node product{.op = "MatMul", .name = "product", .inputs = {x, w, r}};
+  product.post_ops = {{.op = "Add", .operand = 2}};
+  graph.add_output(unary(graph, "Neg", graph.add_node(product, {made("y", {4, 4})}), "out"));
+  const auto run = run_graph(graph, {numbers(16), numbers(16)});
+  ASSERT_TRUE(run) << run.error().text;
+  EXPECT_TRUE(run->inputs_intact) << run->text;
+}
+
 TEST(Plan, never_writes_to_the_callers_inputs) {
   // Relu may work in place, but not on an input: run_graph would see it change.
   Graph graph;

@@ -11,6 +11,7 @@ struct PlannedRun {
   std::string text;
   size_t steps = 0;
   uint64_t arena_bytes = 0;
+  bool inputs_intact = false;
 };
 
 // Runs the graph's first variant on FP32 inputs.
@@ -25,6 +26,7 @@ inline Result<PlannedRun> run_graph(const Graph& graph, std::vector<std::vector<
   auto* const arena = start + (64 - std::bit_cast<uintptr_t>(start) % 64) % 64;
   PlannedRun result{
       .text = plan.text(), .steps = plan.steps.size(), .arena_bytes = plan.arena_bytes};
+  const std::vector<std::vector<float>> given = inputs;
   for (const uint64_t bytes : plan.output_bytes) result.outputs.emplace_back(bytes / sizeof(float));
   const auto address = [&](const Place& place) -> uint8_t* {
     switch (place.kind) {
@@ -46,6 +48,7 @@ inline Result<PlannedRun> run_graph(const Graph& graph, std::vector<std::vector<
     const auto state = TRY(step.kernel->make_state());
     TRY(step.kernel->run({from, to, address(step.scratch), state.get()}));
   }
+  result.inputs_intact = inputs == given;
   return result;
 }
 
