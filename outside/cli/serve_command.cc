@@ -165,7 +165,8 @@ Run add_serve(CLI::App& app) {
   app.add_option("--models", flags->models,
                  "model repository in Triton's layout (default: models)");
   app.add_option("--listen", flags->listen,
-                 "ADDRESS:PORT (default: 127.0.0.1:8443; port 0 picks one)");
+                 std::format("ADDRESS:PORT (default: {}; port 0 picks one)",
+                             launch::GatewaySettings().listen));
   app.add_option("--root", flags->root, "root of trust: software");
   app.add_flag("--debug", flags->debug,
                "enclaves may write to stderr; every verdict shows it, and refuses it by default");

@@ -91,23 +91,30 @@ Result<Fd> connect_address(const addrinfo& address, const Deadline& deadline) {
 
 }  // namespace
 
+Result<Fd> connect_to_any(const addrinfo* addresses, const Deadline& deadline) {
+  int64_t left = 0;
+  for (const addrinfo* at = addresses; at != nullptr; at = at->ai_next) ++left;
+  Error last{Code::kUnavailable, "the name has no address"};
+  for (const addrinfo* at = addresses; at != nullptr; at = at->ai_next, --left) {
+    auto fd = connect_address(*at, deadline.share(left));
+    if (fd) return fd;
+    last = std::move(fd).error();
+  }
+  return last;
+}
+
 Result<Fd> connect_to(const Url& url, const Deadline& deadline) {
   const Addresses addresses = TRY(addresses_of(url, deadline));
-  std::string last = "the name has no address";
-  for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) {
-    auto fd = connect_address(*at, deadline);
-    if (fd) return fd;
-    last = fd.error().text;
-    if (fd.error().code == Code::kTimedOut) break;
-  }
-  if (deadline.passed()) {
+  auto fd = connect_to_any(addresses.get(), deadline);
+  if (fd) return fd;
+  if (fd.error().code == Code::kTimedOut || deadline.passed()) {
     return Error{Code::kTimedOut, std::format("nobody answered at {} in time; is the server up and "
                                               "the address right?",
                                               url.authority())};
   }
   return Error{Code::kUnavailable, std::format("no connection to {}: {}; is the server up and the "
                                                "address right?",
-                                               url.authority(), last)};
+                                               url.authority(), fd.error().text)};
 }
 
 Result<short> wait_for(int fd, short events, const Deadline& deadline) {

@@ -13,11 +13,16 @@
 #include "outside/client/deadline.h"
 #include "outside/client/url.h"
 
+struct addrinfo;
+
 namespace casemate::client {
 
 // Connected, non-blocking, close-on-exec, without Nagle's delay. All addresses of the host are
-// tried in the resolver's order.
+// tried in the resolver's order, each for its share of the time that is left.
 Result<Fd> connect_to(const Url& url, const Deadline& deadline);
+
+// The same for a list of addresses that somebody has resolved. Fails with the last one's error.
+Result<Fd> connect_to_any(const addrinfo* addresses, const Deadline& deadline);
 
 // Waits until one of `events` (POLLIN, POLLOUT) holds on `fd`, and returns those that do. Fails
 // with kTimedOut.

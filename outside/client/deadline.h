@@ -25,6 +25,8 @@ class Deadline final {
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left()).count();
     return static_cast<int>(std::min<int64_t>(ms, 60'000));
   }
+  // One of `parts` equal parts of what is left, for a try that others are to follow.
+  [[nodiscard]] Deadline share(int64_t parts) const { return Deadline(*clock_, left() / parts); }
   [[nodiscard]] bool passed() const { return left() == Duration::zero(); }
 
  private:

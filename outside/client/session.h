@@ -2,7 +2,7 @@
 #pragma once
 // Session: a verified connection to a server, and what it can be asked.
 //
-//   const auto session = Session::connect("https://host:8000", policy);
+//   const auto session = Session::connect("https://host:8443", policy);
 //   const auto outputs = session->infer("digits", inputs);
 //
 // connect() sends nothing of the user's before the server's evidence has passed the policy. The

@@ -12,12 +12,13 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "wire/abi/port.h"
 
 namespace casemate::client {
 
 struct Url {
   std::string host;  // a name, or an address without brackets
-  uint16_t port = 8000;
+  uint16_t port = kDefaultPort;
 
   // HOST:PORT, with brackets around an IPv6 address.
   [[nodiscard]] std::string authority() const;

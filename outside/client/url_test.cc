@@ -13,10 +13,10 @@ std::string read(std::string_view text) {
 
 TEST(Url, hosts_addresses_and_ports_are_read) {
   EXPECT_EQ(read("https://example.org:443"), "example.org:443");
-  EXPECT_EQ(read("https://example.org"), "example.org:8000");
+  EXPECT_EQ(read("https://example.org"), "example.org:8443");
   EXPECT_EQ(read("https://127.0.0.1:8000/"), "127.0.0.1:8000");
   EXPECT_EQ(read("https://[::1]:8000"), "[::1]:8000");
-  EXPECT_EQ(read("https://[fe80::1]"), "[fe80::1]:8000");
+  EXPECT_EQ(read("https://[fe80::1]"), "[fe80::1]:8443");
 }
 
 TEST(Url, plain_http_is_refused_with_the_reason) {

@@ -18,8 +18,9 @@ constexpr uint64_t kMib = 1 << 20;
 // The mOS itself; see trusted/monitor/launcher.cc.
 constexpr uint64_t kMosMib = 64;
 constexpr uint32_t kGatewayProcesses = 16;
-// Of a gateway's memory one half is for what clients send and have not fetched, the other for the
-// connections themselves: 64 KiB each are OpenSSL's 28, a head of 16 and an answer's first record.
+// Of a gateway's memory one half is for what clients send and have not fetched, encrypted or not;
+// the other for the connections themselves: 64 KiB each are OpenSSL's 28, a record of 17 that is
+// there in part, a head of 16, and 3 to spare.
 constexpr uint32_t kBodiesShare = 2;
 constexpr uint32_t kConnectionsPerMib = 1024 / 2 / 64;
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "wire/abi/port.h"
 
 namespace casemate::launch {
 
@@ -32,7 +33,7 @@ struct Restart {
 };
 
 struct GatewaySettings {
-  std::string listen = "127.0.0.1:8443";
+  std::string listen = "127.0.0.1:" + std::to_string(kDefaultPort);
   uint32_t memory_mib = 2048;         // half for requests, half for connections
   uint32_t connections_max = 16'384;  // at most 8 for each MiB of memory
   uint32_t request_mib = 64;          // the largest request body; at most a quarter of the memory

@@ -77,6 +77,7 @@ void Connection::drive() {
       next = step();
     }
     park();
+    if (!count_unsent()) next = Step::kGone;
   } catch (const std::exception&) {
     next = Step::kGone;
   }
@@ -183,6 +184,7 @@ Connection::Step Connection::refuse_head(const Refusal& refusal) {
 bool Connection::answer(const Response& response) {
   if (!send(response)) return false;
   if (driving_) return true;  // serve() answered at once; drive() goes on from here
+  if (!count_unsent()) phase_ = Phase::kGone;
   if (phase_ != Phase::kHead || readable_ || client_done_ || !input_.empty())
     server_.loop_.again(*this);
   arm();
@@ -302,6 +304,14 @@ Connection::Step Connection::go_on_sending() {
   ::shutdown(socket(), SHUT_WR);
   phase_ = Phase::kLingering;
   return Step::kOn;
+}
+
+// Counts what waits for the socket; false when there is no memory for it. That it is counted behind
+// its making is soon enough: one connection at a time is driven, and makes 96 KiB at most.
+bool Connection::count_unsent() {
+  unsent_share_ = Share();
+  const size_t unsent = tls_->unsent();
+  return unsent == 0 || unsent_share_.take(server_.budget_, unsent, unsent);
 }
 
 // The answer is out and another request may follow.

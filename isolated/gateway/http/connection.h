@@ -86,6 +86,7 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   bool send_piece(Bytes piece, const Origin* origin);
   bool torn(const Origin* origin);
   Step go_on_sending();
+  bool count_unsent();
   void finish();
   Step discard();
 
@@ -123,6 +124,7 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   std::vector<uint8_t> rest_;  // plaintext of the answer that is not encrypted yet
   size_t rest_at_ = 0;
   Share rest_share_;
+  Share unsent_share_;  // of what is encrypted and the socket did not take
 };
 
 }  // namespace casemate::gateway

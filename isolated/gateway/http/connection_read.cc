@@ -70,11 +70,14 @@ Connection::Step Connection::absorb(TlsStream::Moved moved) {
   return Step::kGone;
 }
 
-// One record into the window.
+// One record into the window, or as much of it as the window may hold; OpenSSL keeps the rest.
+// Requires: the window is not full.
 Connection::Step Connection::read_more() {
   if (!readable_) return Step::kWait;
   park();
-  const TlsStream::Moved moved = tls_->read(server_.plain_);
+  const size_t room = server_.limits_.head_bytes - input_.size();
+  const TlsStream::Moved moved =
+      tls_->read(MutableBytes(server_.plain_).first(std::min(room, server_.plain_.size())));
   const Step next = absorb(moved);
   if (next != Step::kOn) return next;
   const Bytes bytes = Bytes(server_.plain_).first(moved.bytes);
@@ -260,9 +263,14 @@ Connection::Step Connection::end_body() {
 
 Connection::Step Connection::serve() {
   phase_ = Phase::kWaiting;
+  // Of no use while the service works, which may be long.
+  const std::string target = std::move(head_.target);
+  const auto header_length = std::move(head_.inference_header_length);
+  head_.target = std::string();
+  head_.inference_header_length.reset();
   Request request{.method = head_.method,
-                  .target = head_.target,
-                  .inference_header_length = head_.inference_header_length,
+                  .target = target,
+                  .inference_header_length = header_length,
                   .body = std::move(body_)};
   body_ = Body();
   server_.service_.serve(call(), std::move(request));

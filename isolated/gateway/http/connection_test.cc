@@ -121,6 +121,33 @@ TEST(Slow, a_reader_that_stops_reading_is_ended_and_its_memory_comes_back) {
   EXPECT_EQ(server.counters().buffered_bytes, 0u);
 }
 
+TEST(Slow, what_is_encrypted_and_not_fetched_counts_against_the_memory) {
+  // Each answer is encrypted in one go, so none of it is kept as plain text.
+  constexpr size_t kAnswer = 80'000;
+  constexpr int kAnswers = 400;  // more than two sockets hold
+  std::string requests;
+  for (int i = 0; i < kAnswers; ++i) requests += get("/big");
+  EchoServer server({}, kAnswer);
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.send(requests));
+  EXPECT_TRUE(soon([&] { return server.counters().buffered_bytes > 0; }));
+  EXPECT_LE(server.counters().buffered_bytes, 96u << 10);
+  for (int i = 0; i < kAnswers; ++i) {
+    const auto answer = client.receive();
+    ASSERT_TRUE(answer) << i;
+    EXPECT_EQ(answer->body.size(), kAnswer);
+  }
+  EXPECT_TRUE(soon([&] { return server.counters().buffered_bytes == 0; }));
+
+  HttpLimits limits;
+  limits.buffered_bytes = 1000;
+  EchoServer full(limits, kAnswer);
+  TlsClient lazy(full.port());
+  ASSERT_TRUE(lazy.send(requests));
+  EXPECT_TRUE(soon([&] { return full.counters().connections == 0; }))
+      << "there is no memory for it";
+}
+
 TEST(Slow, a_reader_that_is_only_slow_gets_everything) {
   EchoServer server({}, 8 << 20);
   TlsClient client(server.port());

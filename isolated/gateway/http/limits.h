@@ -22,8 +22,9 @@ struct HttpLimits {
   size_t json_bytes = 8 << 20;
   // One body after decompression: the largest tensor and its JSON part.
   uint64_t body_bytes = limits::kTensorBytes + (8 << 20);
-  // Bodies, decoded tensors and unsent answers of all connections together: three of the largest
-  // bodies, or 300,000 small digit requests. Half of the gateway's memory, if that is less.
+  // Bodies, decoded tensors and unsent answers, encrypted or not, of all connections together:
+  // three of the largest bodies, or 300,000 small digit requests. Half of the gateway's memory, if
+  // that is less.
   uint64_t buffered_bytes = 1ull << 30;
   // A body that is refused before it was read is read and dropped up to this size, which takes
   // about 1 ms, so that the connection survives; beyond it the connection is closed.

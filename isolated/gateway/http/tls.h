@@ -85,7 +85,8 @@ class TlsStream final {
   // not read to its end. False after a read that the socket answered with less than was asked,
   // unless that brought a record that was none of the caller's.
   [[nodiscard]] bool more() const;
-  [[nodiscard]] bool unsent() const { return !unsent_.empty(); }
+  // Bytes of memory that hold what the socket did not take; 0 when it took everything.
+  [[nodiscard]] size_t unsent() const { return unsent_.capacity(); }
   // The peer closed its half of the socket.
   [[nodiscard]] bool end_of_input() const { return end_of_input_; }
   // The peer spoke plain HTTP: handshake() failed, and plain text would be understood.

@@ -14,8 +14,8 @@ namespace casemate::gateway {
 namespace {
 
 // A peer that asks for key updates and never reads would make us queue answers for ever. Our own
-// writes stay far below.
-constexpr size_t kUnsentMax = 512 << 10;
+// writes stay below: 80 KiB of an answer, and 22 bytes for each of its five records.
+constexpr size_t kUnsentMax = 96 << 10;
 
 }  // namespace
 

@@ -122,7 +122,7 @@ TEST(Vanishing, an_answer_that_is_half_sent_is_cut_and_never_filled_up_with_zero
   constexpr size_t kSize = 32 << 20;
   for (const size_t left : {size_t{64} << 10, kSize - 4096}) {
     Ones ones(kSize, left);
-    TlsClient client(ones.port_number(), {.receive_buffer = 4096});
+    TlsClient client(ones.port_number());
     ASSERT_TRUE(client.send(Ones::request(true)));
     EXPECT_FALSE(client.receive()) << left;
     const std::string& received = client.received();
