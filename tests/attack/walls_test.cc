@@ -44,12 +44,12 @@ class Walls : public testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can look into processes of other users";
     ::setenv("CASEMATE_CANARY", "of the host", 1);
-    system_.emplace(
-        std::vector<ModelSpec>{{"one", "p1"}, {"two", "p1"}, {"three", "p2"}},
-        [this](SystemDescription& d) {
-          d_ = std::make_unique<SystemDescription>(d);
-          for (uint32_t p = 0; p < d.partition_count; ++p) d.partitions[p].hang_ms = 20'000;
-        });
+    system_.emplace(std::vector<ModelSpec>{{"one", "p1"}, {"two", "p1"}, {"three", "p2"}},
+                    [this](SystemDescription& d) {
+                      d_ = std::make_unique<SystemDescription>(d);
+                      for (uint32_t p = 0; p < d.partition_count; ++p)
+                        d.partitions[p].hang_ms = 20'000;
+                    });
     for (const char* model : {"one", "two", "three"}) ASSERT_TRUE(system_->answers(model));
     ASSERT_TRUE(system_->settled());
     std::set<pid_t> active;
@@ -257,8 +257,9 @@ TEST_F(Walls, are_limits_of_the_processes_own) {
     EXPECT_EQ(limit_of(jail, "Max msgqueue size"), "0");
     EXPECT_EQ(limit_of(jail, "Max locked memory"),
               at_most("Max locked memory", gateway ? 256u << 20 : 0));
-    EXPECT_EQ(limit_of(jail, "Max open files"),
-              at_most("Max open files", mos ? 1024 : gateway ? 20'000 : 256));
+    EXPECT_EQ(limit_of(jail, "Max open files"), at_most("Max open files", mos       ? 1024
+                                                                          : gateway ? 20'000
+                                                                                    : 256));
     EXPECT_EQ(limit_of(jail, "Max data size"), mos ? "33554432" : "unlimited");
   }
 }
@@ -393,10 +394,9 @@ TEST_F(Walls, are_control_groups_of_the_processes_own) {
   for (const Jail& jail : jails_) {
     SCOPED_TRACE(jail.title());
     const int slot = jail.active ? 0 : 1;  // nobody has failed yet
-    const std::string leaf =
-        jail.kind == Kind::kMos
-            ? std::format("p{}/mos{}", index_of(jail), slot)
-            : std::format("p{}/{}s{}", partition_of(jail), jail.root, slot);
+    const std::string leaf = jail.kind == Kind::kMos
+                                 ? std::format("p{}/mos{}", index_of(jail), slot)
+                                 : std::format("p{}/{}s{}", partition_of(jail), jail.root, slot);
     size_t memberships = 0;
     for (const std::string& line : jail.lines("cgroup")) {
       const size_t at = line.find(ours);
