@@ -89,16 +89,18 @@ TEST(Lockdown, capabilities_do_not_come_back) {
 }
 
 TEST(Lockdown, files_outside_the_folder_cannot_be_opened) {
-  EXPECT_EQ(outcome([] {
-              if (!forbid_new_privileges()) return 1;
-              const auto abi = restrict_files("/usr");
-              if (!abi) return 2;
-              if (*abi == 0) return 77;
-              if (::open("/etc/passwd", O_RDONLY) >= 0) return 3;
-              if (::open("/usr/new-file", O_CREAT | O_WRONLY, 0600) >= 0) return 4;
-              return ::open("/usr/bin", O_RDONLY | O_DIRECTORY) >= 0 ? 0 : 5;
-            }),
-            0);
+  constexpr int kNoLandlock = 77;
+  const int end = outcome([] {
+    if (!forbid_new_privileges()) return 1;
+    const auto abi = restrict_files("/usr");
+    if (!abi) return 2;
+    if (*abi == 0) return kNoLandlock;
+    if (::open("/etc/passwd", O_RDONLY) >= 0) return 3;
+    if (::open("/usr/new-file", O_CREAT | O_WRONLY, 0600) >= 0) return 4;
+    return ::open("/usr/bin", O_RDONLY | O_DIRECTORY) >= 0 ? 0 : 5;
+  });
+  if (end == kNoLandlock) GTEST_SKIP() << "this kernel has no Landlock";
+  EXPECT_EQ(end, 0);
 }
 
 }  // namespace

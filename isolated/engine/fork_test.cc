@@ -11,10 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <string>
 
+#include "base/fd.h"
 #include "isolated/engine/onnx/model_builder.h"
 #include "isolated/engine/run_model.h"
 
@@ -139,11 +142,87 @@ TEST(Fork, the_filter_of_these_tests_does_kill) {
       WIFSIGNALED(in_child([] { return forbid_files_and_code() && ::open("/dev/null", 0) >= 0; })));
 }
 
+// The memfd of the weights and where it is mapped, as /proc tells it.
+struct Weights {
+  int fd = -1;
+  uint8_t* mapped = nullptr;
+};
+
+Weights weights_of_this_process() {
+  Weights weights;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
+    if (target.starts_with("/memfd:casemate-weights"))
+      weights.fd = std::stoi(entry.path().filename());
+  }
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; weights.mapped == nullptr && std::getline(maps, line);) {
+    if (line.find("memfd:casemate-weights") != std::string::npos)
+      weights.mapped = std::bit_cast<uint8_t*>(std::stoul(line, nullptr, 16));
+  }
+  return weights;
+}
+
+// Tries every way to write the weights; the first that went through, "" when none did.
+std::string write_weights(const Weights& weights) {
+  const uint8_t byte = 0xA5;
+  if (::pwrite(weights.fd, &byte, 1, 0) >= 0) return "pwrite";
+  if (::write(weights.fd, &byte, 1) >= 0) return "write";
+  if (::ftruncate(weights.fd, 0) == 0) return "ftruncate to nothing";
+  if (::ftruncate(weights.fd, 1 << 30) == 0) return "ftruncate to more";
+  if (::fallocate(weights.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0)
+    return "fallocate";
+  if (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, weights.fd, 0) != MAP_FAILED)
+    return "mmap";
+  const std::string path = "/proc/self/fd/" + std::to_string(weights.fd);
+  const Fd again(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (again.valid() && ::pwrite(again.number(), &byte, 1, 0) >= 0) return "a fresh descriptor";
+  if (::open(path.c_str(), O_RDWR | O_TRUNC | O_CLOEXEC) >= 0) return "truncating by open";
+  const Fd memory(::open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+  const auto at = static_cast<off_t>(std::bit_cast<uintptr_t>(weights.mapped));
+  // Where the mapping is private, this and the next write a copy of one's own.
+  if (memory.valid()) static_cast<void>(::pwrite(memory.number(), &byte, 1, at) < 0);
+  if (::mprotect(weights.mapped, 4096, PROT_READ | PROT_WRITE) == 0) *weights.mapped = byte;
+  return "";
+}
+
+std::vector<uint8_t> content_of(const Weights& weights) {
+  std::vector<uint8_t> content(4096);
+  const ssize_t size = ::pread(weights.fd, content.data(), content.size(), 0);
+  content.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  return content;
+}
+
+TEST(Fork, weights_can_be_written_before_the_model_is_sealed) {
+  const Model model = load_small(1);
+  const Weights weights = weights_of_this_process();
+  ASSERT_GE(weights.fd, 0);
+  ASSERT_NE(weights.mapped, nullptr);
+  EXPECT_EQ(write_weights(weights), "pwrite") << "or the next test shows nothing";
+}
+
 TEST(Fork, weights_cannot_be_written_after_the_model_is_sealed) {
   Model model = load_small(1);
   ASSERT_TRUE(model.seal());
+  const Weights weights = weights_of_this_process();
+  ASSERT_GE(weights.fd, 0);
+  ASSERT_NE(weights.mapped, nullptr);
+  const auto content = content_of(weights);
+  ASSERT_FALSE(content.empty());
+  const std::vector<uint8_t> mapped(weights.mapped, weights.mapped + content.size());
+  EXPECT_EQ(mapped, content);
   Executor executor = *Executor::make(model);
-  EXPECT_TRUE(run(executor, {{Shape{1, 1, 12, 12}, images(1)}}));
+  const auto before = run(executor, {{Shape{1, 1, 12, 12}, images(1)}});
+  ASSERT_TRUE(before);
+  // A child that was taken over shares the pages with its template and siblings.
+  EXPECT_EQ(in_child([&] { return write_weights(weights).empty(); }), 0);
+  EXPECT_EQ(content_of(weights), content);
+  EXPECT_TRUE(std::ranges::equal(std::span(weights.mapped, content.size()), content));
+  const auto after = run(executor, {{Shape{1, 1, 12, 12}, images(1)}});
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->front().values, before->front().values);
+  EXPECT_EQ(write_weights(weights), "") << "nor by the template itself";
 }
 
 }  // namespace

@@ -85,7 +85,8 @@ std::set<std::string> Jail::files() const {
   for (fs::recursive_directory_iterator it(top, error), end; !error && it != end;
        it.increment(error)) {
     const std::string path = it->path().string().substr(top.string().size() - 1);
-    all.insert(it->is_directory() && !it->is_symlink() ? path + "/" : path);
+    const bool folder = it->is_directory() && !it->is_symlink();
+    all.insert(path + (folder ? "/" : it->is_symlink() ? " -> elsewhere" : ""));
   }
   if (error) all.insert("not all could be listed: " + error.message());
   return all;

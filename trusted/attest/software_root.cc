@@ -17,7 +17,7 @@ namespace {
 constexpr const char* kKeyFile = "software-root.key";
 
 Result<SigningKey> read_key(const std::string& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) return errno_error(std::format("opening {}", path));
   struct stat facts{};
   if (::fstat(fd.number(), &facts) != 0) return errno_error(std::format("looking at {}", path));
@@ -42,6 +42,7 @@ Result<SigningKey> make_key(const std::string& path) {
   SigningKey key = TRY(SigningKey::generate());
   std::vector<uint8_t> der = TRY(key.to_der());
   const std::string half = std::format("{}.{}", path, ::getpid());
+  ::unlink(half.c_str());  // of a process with our number that crashed here
   const Fd fd(::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const bool written =
       fd.valid() &&

@@ -115,8 +115,9 @@ void Monitor::on_died(size_t e) {
   if (!ready(e)) return;  // telling the others found its partition dead
   const Instant now = clock_.now();
   enclave.restart_at = enclave.life.failed(now);
+  // Only a restart leaves the end of its template to be told from an end that counts.
+  enclave.instance_lost = enclave.restart_at.has_value();
   if (!enclave.restart_at) return fail_enclave(e, "died");
-  enclave.instance_lost = true;
   log("enclave {}: its instance died; a fresh one comes from the template", name(e));
 }
 

@@ -17,8 +17,7 @@
 //   Threads  one thread per end.
 //   Trust    the peer may write anything at any time into what it owns. Sequence, epoch, index and
 //            length are checked on private copies; the first lie closes the stream: the end that
-//            was lied to writes poison as its own index, so that the other end and the monitor
-//            know.
+//            was lied to writes poison as its own index, and the other end and the monitor know.
 //   Fails    kPartitionFailed, for ever after, once the peer died or lied; kUnavailable when all
 //            slots are in flight; kTimedOut when the time is over (the stream stays sound).
 

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "wire/srpc/stream_pair.h"
@@ -235,6 +237,134 @@ TEST(Srpc, caller_survives_a_lying_callee) {
   lie([](const auto& m) { store(m, 4096, 1); });      // a stale or repeated answer
   lie([](const auto& m) { store(m, 4096 + 8, 6); });  // stale epoch
   lie([](const auto& m) { store(m, 4096 + 16, kPayloadBytes + 1); });  // length
+}
+
+// Words of a ring besides its index; see ring_unsafe.cc.
+constexpr size_t kSleeping = 64;
+constexpr size_t kProgress = 128;
+constexpr size_t kCore = 192;
+constexpr uint64_t kNonsense[] = {0, 1, 1023, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, ~uint64_t{0}};
+
+// Longer than a test may take: whoever is not woken and does not look is found by that.
+constexpr std::chrono::minutes kForever{10};
+
+// One call and its answer, with both ends on threads that sleep.
+void expect_call_goes_through(Stream& s) {
+  std::thread callee([&] {
+    ASSERT_TRUE(s.callee.next(kForever));
+    ASSERT_TRUE(s.callee.reply(Code::kOk, word(42)));
+  });
+  ASSERT_TRUE(s.caller.call(1, {}));
+  const auto reply = s.caller.next(kForever);
+  callee.join();
+  ASSERT_TRUE(reply) << reply.error().text;
+  EXPECT_EQ(load<uint64_t>(reply->value()), 42u);
+}
+
+TEST(Srpc, lies_about_sleep_progress_and_core_cost_no_call) {
+  for (const size_t field : {kSleeping, kProgress, kCore}) {
+    for (const uint64_t lie : kNonsense) {
+      auto s = Stream::make({.slots = 4});
+      const auto caller_end = s.pair.caller_end();
+      const auto callee_end = s.pair.callee_end();
+      store(hostile(caller_end->requests, 4), field, lie);
+      store(hostile(callee_end->replies, 4), field, lie);
+      for (int i = 0; i < 3; ++i) expect_call_goes_through(s);
+      EXPECT_FALSE(s.caller.failed() || s.callee.failed());
+      EXPECT_FALSE(s.pair.closed()) << "for the monitor too, the stream is sound";
+    }
+  }
+}
+
+TEST(Srpc, a_peer_that_unsays_our_sleep_all_the_time_costs_a_nap_and_no_call) {
+  auto s = Stream::make({.slots = 4});
+  const auto caller_end = s.pair.caller_end();
+  const auto callee_end = s.pair.callee_end();
+  const GuardedMapping requests = hostile(caller_end->requests, 4);
+  const GuardedMapping replies = hostile(callee_end->replies, 4);
+  std::atomic<bool> done = false;
+  std::thread liar([&] {
+    while (!done) {
+      store(requests, kSleeping, 0);
+      store(replies, kSleeping, 0);
+    }
+  });
+  for (int i = 0; i < 20; ++i) expect_call_goes_through(s);
+  done = true;
+  liar.join();
+}
+
+// The cores that a callee may use after its caller said to run on a core, by that word.
+cpu_set_t cores_after(uint64_t word) {
+  auto pair = StreamPair::make(StreamId{1}, Epoch{7}, {.slots = 4});
+  auto callee = Callee::make(*pair->callee_end(), {.meet = true});
+  EXPECT_TRUE(callee);
+  store(hostile(pair->caller_end()->requests, 4), kCore, word);
+  EXPECT_EQ(callee->next(milliseconds(5)).error().code, Code::kTimedOut);
+  cpu_set_t cores;
+  EXPECT_EQ(::sched_getaffinity(0, sizeof cores, &cores), 0);
+  return cores;
+}
+
+TEST(Srpc, a_callee_goes_to_no_core_that_it_may_not_use) {
+  cpu_set_t all;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof all, &all), 0);
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "there is but one core";
+  // A thread of its own, since one learns once where it may run.
+  std::thread([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    size_t core = 0;
+    while (!CPU_ISSET(core, &all)) ++core;
+    CPU_SET(core, &one);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+    for (uint64_t other = 0; other < CPU_SETSIZE; other += other < 16 ? 1 : 97) {
+      const cpu_set_t now = cores_after(other + 1);
+      EXPECT_TRUE(CPU_EQUAL(&now, &one)) << other;
+    }
+    for (const uint64_t lie : kNonsense) {
+      const cpu_set_t now = cores_after(lie);
+      EXPECT_TRUE(CPU_EQUAL(&now, &one)) << lie;
+    }
+  }).join();
+}
+
+TEST(Srpc, a_code_that_nobody_knows_is_handed_on_as_a_number_and_harms_nothing) {
+  for (const uint32_t code : {11u, 4711u, 0x80000000u, 0xFFFFFFFFu}) {
+    for (const bool posted : {false, true}) {
+      auto s = Stream::make({.slots = 4});
+      const auto end = s.pair.callee_end();
+      const GuardedMapping memory = hostile(end->replies, 4);
+      ASSERT_TRUE(posted ? s.caller.post(1, {}).has_value() : s.caller.call(1, {}).has_value());
+      ASSERT_TRUE(s.callee.next(seconds(1)));
+      ASSERT_TRUE(s.callee.reply(Code::kOk));
+      std::memcpy(memory.data() + 4096 + 12, &code, sizeof code);
+      if (posted) {
+        EXPECT_EQ(s.caller.sync(seconds(1)).error().code, Code::kPlatform);
+      } else {
+        EXPECT_EQ(code_from(s.caller.next(seconds(1))->code), Code::kPlatform);
+      }
+      expect_call_goes_through(s);
+    }
+  }
+}
+
+TEST(Srpc, a_call_that_nobody_knows_and_words_that_mean_nothing_are_the_callees_to_refuse) {
+  for (const uint32_t lie : {0u, 4711u, 0xFFFFFFFFu}) {
+    auto s = Stream::make({.slots = 4});
+    const auto end = s.pair.caller_end();
+    const GuardedMapping memory = hostile(end->requests, 4);
+    ASSERT_TRUE(s.caller.call(1, word(5)));
+    std::memcpy(memory.data() + 4096 + 12, &lie, sizeof lie);  // the call
+    std::memcpy(memory.data() + 4096 + 20, &lie, sizeof lie);  // reserved
+    const auto request = s.callee.next(seconds(1));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->call, lie);
+    EXPECT_EQ(load<uint64_t>(request->args()), 5u);
+    ASSERT_TRUE(s.callee.reply(Code::kUnsupported));
+    EXPECT_EQ(s.caller.next(seconds(1))->code, static_cast<uint32_t>(Code::kUnsupported));
+    expect_call_goes_through(s);
+  }
 }
 
 TEST(Srpc, an_unknown_error_code_of_a_peer_is_a_platform_error) {
