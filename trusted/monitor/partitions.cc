@@ -104,7 +104,7 @@ void Monitor::start_enclave(size_t e) {
 void Monitor::fail_enclave(size_t e, std::string_view why) {
   Enclave& enclave = enclaves_[e];
   const size_t p = description().enclaves[e].partition;
-  if (!startable(e)) return;  // refused or given up already
+  if (enclave.life.state() == State::kRefused) return;  // its end is no news
   revoke_streams(e, Code::kPartitionFailed, "it failed");
   auto& tree = partitions_[p].active;
   if (!tree) return;  // found dead by that
