@@ -113,6 +113,7 @@ memory_mib = 64
 threads = 256
 request_mib = 256
 calls_in_flight = 64
+standby = false
 debug = true
 restart.backoff_ms_first = 1
 restart.backoff_ms_max = 2
@@ -132,6 +133,7 @@ memory_mib = 1048576
 connections_max = 1
 request_mib = 2
 idle_timeout_s = 3
+standby = false
 )",
                                       "full.toml");
   ASSERT_TRUE(file) << file.error().text;
@@ -141,6 +143,7 @@ idle_timeout_s = 3
   EXPECT_EQ(file->gateway.connections_max, 1u);
   EXPECT_EQ(file->gateway.request_mib, 2u);
   EXPECT_EQ(file->gateway.idle_timeout_s, 3u);
+  EXPECT_FALSE(file->gateway.standby);
   ASSERT_EQ(file->partitions.size(), 2u);
   const auto& p = file->partitions[0];
   EXPECT_EQ(p.name, "p");
@@ -149,7 +152,7 @@ idle_timeout_s = 3
   EXPECT_EQ((std::vector<uint32_t>{p.cpu_percent, p.memory_mib, p.threads, p.request_mib,
                                    p.calls_in_flight}),
             (std::vector<uint32_t>{6400, 64, 256, 256, 64}));
-  EXPECT_TRUE(p.debug);
+  EXPECT_TRUE(p.debug && !p.standby);
   EXPECT_EQ((std::vector<uint32_t>{p.restart.backoff_ms_first, p.restart.backoff_ms_max,
                                    p.restart.failures_max, p.restart.stable_ms, p.restart.hang_ms,
                                    p.restart.load_ms}),

@@ -30,6 +30,8 @@ class ServedSystem final {
   // https://127.0.0.1:PORT; empty when it did not start.
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] uint16_t port() const;
+  // Where its run/ and state/ lie, and a test may put files.
+  [[nodiscard]] const std::string& folder() const { return folder_; }
   // Everything that it has printed.
   [[nodiscard]] std::string printed() const;
   Result<std::unique_ptr<operating::Reply>> status() const;

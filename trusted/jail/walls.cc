@@ -21,8 +21,8 @@ bool works(Attempt attempt) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(attempt() ? 0 : 1);
   int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  return child > 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+         WEXITSTATUS(status) == 0;
 }
 
 std::string line(bool stands, std::string_view wall, std::string_view without) {
