@@ -116,8 +116,8 @@ void place_fds(const Spec& spec, int errors) {
   for (size_t i = 0; i < moved.size(); ++i) {
     if (::dup2(moved[i], spec.fds[i].second) < 0) give_up_late(errors, "placing descriptors");
   }
-  // The customary three are taken by something that can be neither read nor written, so that nothing
-  // that is opened later is mistaken for them: the read end of a pipe that nobody writes.
+  // The customary three are taken by something that can be neither read nor written, so that
+  // nothing that is opened later is mistaken for them: the read end of a pipe that nobody writes.
   int nothing[2];
   if (::pipe2(nothing, O_CLOEXEC) != 0) give_up_late(errors, "making a pipe");
   ::close(nothing[1]);

@@ -79,8 +79,8 @@ void Monitor::on_ready(size_t e) {
 
 void Monitor::on_refused(size_t e, const Message& message) {
   Enclave& enclave = enclaves_[e];
-  // Said once, by a template that was to load: not again, and not by one that has said ready.
-  if (enclave.life.state() != State::kStarting || ready(e)) return;
+  // Heard once, of what has not run yet.
+  if (enclave.life.state() != State::kStarting) return;
   const size_t p = description().enclaves[e].partition;
   bury_template(p, e);
   enclave.life.refused();

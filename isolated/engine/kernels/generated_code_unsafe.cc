@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// SAFETY: this program's mprotect and munmap are these two instead of libc's, for all libraries that
-// it loads: they make the same system calls and besides keep a list. The list holds what is mapped
-// writable and executable just now, so sealing touches nothing that was given back and is used for
-// something else. libc's own allocator does not come by here and maps nothing executable.
+// SAFETY: this program's mprotect and munmap are these two instead of libc's, for all libraries
+// that it loads: they make the same system calls and besides keep a list. The list holds what is
+// mapped writable and executable just now, so sealing touches nothing that was given back and is
+// used for something else. libc's own allocator does not come by here and maps nothing executable.
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
