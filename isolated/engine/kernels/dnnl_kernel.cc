@@ -40,6 +40,21 @@ memory::format_tag blocked_tag(uint32_t rank, Layout layout) {
   }
 }
 
+// A layout as text, the same for the same layout. oneDNN's own blob of it holds bytes that nobody
+// has set, which would have weights packed twice.
+std::string form_of(const memory::desc& desc) {
+  if (desc.get_format_kind() != memory::format_kind::blocked)
+    return std::string(text_of(memory::desc(desc).get_blob()));
+  std::string form = std::format("{} {};", static_cast<int>(desc.get_data_type()), desc.get_size());
+  for (const auto& numbers :
+       {desc.get_dims(), desc.get_padded_dims(), desc.get_strides(), desc.get_inner_blks(),
+        desc.get_inner_idxs(), memory::dims{desc.get_submemory_offset()}}) {
+    for (const auto number : numbers) form += std::format("{},", number);
+    form += ';';
+  }
+  return form;
+}
+
 }  // namespace
 
 const dnnl::engine& cpu_engine() {
@@ -167,8 +182,7 @@ Status DnnlKernel::run(const KernelArguments& arguments) const {
 
 Result<Bytes> pack_reordered(Packer& packer, const Tensor& source, const memory::desc& from,
                              const memory::desc& to) {
-  const auto name = [](memory::desc desc) { return std::string(text_of(desc.get_blob())); };
-  const std::string form = name(from) + name(to);
+  const std::string form = form_of(from) + form_of(to);
   return packer.pack(source, form, to.get_size(), [&](MutableBytes bytes) -> Status {
     // One thread: weights are packed in a process that will be forked.
     const SingleThread single;
