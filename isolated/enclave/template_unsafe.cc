@@ -122,17 +122,18 @@ Result<pid_t> fork_spare(const Birth& birth, Handover& handover) {
   return static_cast<pid_t>(child);
 }
 
-// Makes one instance after another, each ahead of need, until nobody asks any more. `ready` is said
-// when the first one waits.
-Status make_instances(const Birth& birth, const control::Message& ready) {
+// Makes one instance after another, the first when it is asked for, the others ahead of need, until
+// nobody asks any more.
+Status make_instances(const Birth& birth) {
   struct sigaction wake{};  // the end of a child ends a wait
   wake.sa_handler = [](int) {};
   ::sigaction(SIGCHLD, &wake, nullptr);
+  pollfd asked{birth.control.fd(), POLLIN, 0};
+  ::poll(&asked, 1, -1);
   pid_t instance = -1;
-  for (bool first = true;; first = false) {
+  while (true) {
     Handover handover = TRY(Handover::make());
     const pid_t spare = TRY(fork_spare(birth, handover));
-    if (first) TRY(birth.control.send(ready));
     const Word fate = fate_of(spare, handover);
     if (fate == Word::kOver) return {};
     if (fate == Word::kTaken) {
@@ -141,7 +142,6 @@ Status make_instances(const Birth& birth, const control::Message& ready) {
       handover.say(Word::kGo);
       instance = spare;
     }
-    pollfd asked{birth.control.fd(), POLLIN, 0};
     ::poll(&asked, 1, kPauseMs);
   }
 }
@@ -169,10 +169,10 @@ int run_template(Program& program, const Frame& frame) {
   ::tzset();  // libc looks for the time zone's file once; an instance may not
   if (const Status started = program.start(manifest); !started)
     return refuse(control, started.error(), manifest);
-  if (!lockdown::apply(lockdown::Filter::kSealed)) return 3;
-  const Status made =
-      make_instances({program, frame, control, manifest},
-                     control::make(control::Type::kReady, EnclaveId{manifest.enclave}));
+  if (!lockdown::apply(lockdown::Filter::kSealed) ||
+      !control.send(control::make(control::Type::kReady, EnclaveId{manifest.enclave})))
+    return 3;
+  const Status made = make_instances({program, frame, control, manifest});
   if (!made) log("{}", made.error().text);
   return made ? 0 : 3;
 }

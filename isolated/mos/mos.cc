@@ -70,6 +70,8 @@ Status Mos::obey(Received& received) {
       return {};
     case Type::kAdopt:
       return adopt(received);
+    case Type::kPrepare:
+      return prepare(id, received.message);
     case Type::kFork:
       return fork(id, std::move(received.fds));
     case Type::kStop:
@@ -98,6 +100,14 @@ Status Mos::adopt(Received& received) {
   // A template that cannot even be spoken to is dead; the monitor watches its process.
   static_cast<void>(enclave.process->send(enclave.manifest));
   enclaves_.insert_or_assign(received.message.enclave, std::move(enclave));
+  return {};
+}
+
+// Of a template that is dead the monitor hears anyway.
+Status Mos::prepare(uint32_t id, const Message& request) {
+  const auto found = enclaves_.find(id);
+  if (found != enclaves_.end() && found->second.process)
+    static_cast<void>(found->second.process->send(request));
   return {};
 }
 

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@ namespace {
 // have sets of their own.
 constexpr uid_t kUserBase = 1'879'048'192;
 constexpr uint32_t kUsersPerPartition = 1 + limits::kEnclaves;
+constexpr int kLowest = 19;
 constexpr uint64_t kMosMemory = 32ull << 20;
 constexpr uint32_t kMosProcesses = 2;
 // Control sockets of all enclaves of a partition, grants in transit, and some room.
@@ -77,12 +77,13 @@ Result<std::vector<int>> Launcher::entrances(const std::string& path,
 Fd Launcher::listener() const { return Fd(::fcntl(listener_.number(), F_DUPFD_CLOEXEC, 3)); }
 
 void Launcher::set_background(const jail::Child& child, bool background) const {
-  const sched_param plain{};
   // One that has ended may have been waited for, and its number may be somebody else's.
   pollfd ended{child.pidfd.number(), POLLIN, 0};
   if (::poll(&ended, 1, 0) == 1) return;
+  // Not SCHED_IDLE: a core that runs nothing else counts as free, and whoever wakes is put there to
+  // wait, though another core has nothing to do at all.
   if (may_prioritize_)
-    ::sched_setscheduler(child.pid, background ? SCHED_IDLE : SCHED_OTHER, &plain);
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(child.pid), background ? kLowest : 0);
 }
 
 Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot) {

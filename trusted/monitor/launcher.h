@@ -41,7 +41,7 @@ class Launcher final {
   Result<Template> start_template(size_t enclave, uint32_t slot, const jail::Namespaces& partition);
   // What a gateway's instance gets at its birth.
   [[nodiscard]] Fd listener() const;
-  // Lets a process run only when nobody else wants the processor, or as all others again. Without
+  // Lets a process go last where others want the processor, or be as all others again. Without
   // the privilege to undo it, it is not done.
   void set_background(const jail::Child& child, bool background) const;
 

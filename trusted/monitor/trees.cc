@@ -126,7 +126,12 @@ void Monitor::take_standby_messages(size_t p) {
         found == partition.standby->templates.end() || found->second.ready)
       return drop_standby(p, "it said something that a standby has no reason to say");
     found->second.ready = true;
+    // Instances inherit how they are scheduled, so the first is made only now.
     launcher_.set_background(found->second.process, false);
+    Tree& tree = *partition.standby;
+    if (!tree.to_mos.send(tree.mos.socket, control::make(control::Type::kPrepare,
+                                                         setup_->system.measured(*e).enclave)))
+      return drop_standby(p, "its runtime does not listen");
   }
 }
 

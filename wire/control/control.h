@@ -51,6 +51,7 @@ enum class Type : uint32_t {
   kStop = 12,      // down: end now
   kPing = 13,      // down to a gateway's instance: answer as soon as you listen
   kPong = 14,      // up: the answer
+  kPrepare = 15,   // down to the template: make an instance ahead of need
 };
 
 enum class Role : uint32_t { kCaller = 1, kCallee = 2 };
