@@ -18,12 +18,11 @@ refuse() { printf 'dev: %s\n' "$*" >&2; exit 3; }
 
 if [ "${CASEMATE_ENTERING:-}" != 1 ]; then
   # Held by the command and all that it starts: while somebody is inside, the root is not removed.
-  if [ -f "$root/.complete" ]; then
-    touch -c "$root/.complete" 2>/dev/null || true  # another user's
-    exec {stamp}<"$root/.complete"
-    flock -n -s "$stamp" && [ -f "$root/.complete" ] ||
-      refuse "the toolchain root $root is just being removed: run this again."
-  fi
+  gone="the toolchain root $root is just being removed: run this again."
+  [ -f "$root/.complete" ] || refuse "$gone"
+  touch -c "$root/.complete" 2>/dev/null || true  # another user's
+  exec {stamp}<"$root/.complete" || refuse "$gone"
+  flock -n -s "$stamp" && [ -f "$root/.complete" ] || refuse "$gone"
   flags=(--mount --propagation private)
   if [ "$(id -u)" -ne 0 ] || ! unshare --mount true 2>/dev/null; then
     flags+=(--user --map-root-user)

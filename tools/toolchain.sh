@@ -56,7 +56,9 @@ if complete "$root"; then echo "$root"; exit 0; fi
 started=$SECONDS
 say "preparing the Debian 13 toolchain root once ($root)"
 remove "$root" || refuse "$root lacks something and somebody works in it: end that, and run this again."
-rm -rf "$roots"/*.half
+# Names of ours and nobody else's: the folder may hold other things.
+ours='(base|peers)-[0-9a-f]{16}'
+find "$roots" -maxdepth 1 -type d -regextype posix-extended -regex ".*/$ours\.half" -exec rm -rf {} +
 # Whatever it leaves running must not hold our lock.
 "$here/make_root.sh" "$root.half" "$roots/.apt" "${lists[@]}" 9>&-
 printf '%s' "$key" >"$root.half/.complete"
@@ -64,8 +66,8 @@ mv "$root.half" "$root"
 complete "$root" || refuse "$root was made and lacks one of ${programs[*]}: is its package in tools/packages.base?"
 # Roots of other package lists that nobody has entered for a month are dropped, and what is left of
 # those that were being dropped.
-for old in "$roots"/base-* "$roots"/peers-*; do
-  [ "$old" != "$root" ] && [ -d "$old" ] || continue
+find "$roots" -maxdepth 1 -type d -regextype posix-extended -regex ".*/$ours" ! -path "$root" -print0 |
+while IFS= read -r -d '' old; do
   if [ ! -f "$old/.complete" ] || [ -n "$(find "$old/.complete" -mtime +30)" ]; then remove "$old" || true; fi
 done
 say "  done in $((SECONDS - started)) s"

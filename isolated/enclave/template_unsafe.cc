@@ -25,6 +25,8 @@ constexpr int kManifestPatienceMs = 10'000;
 constexpr int kEndMs = 2000;
 // After one was used, before the next is made: what has just started is served first.
 constexpr int kPauseMs = 50;
+// After one could not be made.
+constexpr int kAgainMs = 1000;
 // Between looks at what signals may have been missed for.
 constexpr Duration kLook = std::chrono::seconds(1);
 // The only flags that the filters let through.
@@ -115,11 +117,17 @@ Word fate_of(pid_t spare, const Handover& handover) {
   }
 }
 
-Result<pid_t> fork_spare(const Birth& birth, Handover& handover) {
+struct Spare {
+  Handover handover;
+  pid_t pid;
+};
+
+Result<Spare> make_spare(const Birth& birth) {
+  Handover handover = TRY(Handover::make());
   const long child = ::syscall(SYS_clone, kInstance, nullptr, nullptr, nullptr, 0);
   if (child == 0) end(run_spare(birth, std::move(handover)));
   if (child < 0) return errno_error("forking an instance");
-  return static_cast<pid_t>(child);
+  return Spare{std::move(handover), static_cast<pid_t>(child)};
 }
 
 // Makes one instance after another, the first when it is asked for, the others ahead of need, until
@@ -132,15 +140,21 @@ Status make_instances(const Birth& birth) {
   ::poll(&asked, 1, -1);
   pid_t instance = -1;
   while (true) {
-    Handover handover = TRY(Handover::make());
-    const pid_t spare = TRY(fork_spare(birth, handover));
-    const Word fate = fate_of(spare, handover);
+    const auto spare = make_spare(birth);
+    if (!spare) {
+      // Nobody has asked for it yet, and the one that serves may have used up what it needs.
+      if (asked.revents != 0) return spare.error();
+      log("no instance is kept in reserve: {}", spare.error().text);
+      ::poll(&asked, 1, kAgainMs);
+      continue;
+    }
+    const Word fate = fate_of(spare->pid, spare->handover);
     if (fate == Word::kOver) return {};
     if (fate == Word::kTaken) {
       // It plays dead: it ends with this process, the first of its PID namespace's parent.
       if (!ended(instance)) return Error{Code::kPartitionFailed, "an instance does not end"};
-      handover.say(Word::kGo);
-      instance = spare;
+      spare->handover.say(Word::kGo);
+      instance = spare->pid;
     }
     ::poll(&asked, 1, kPauseMs);
   }

@@ -138,11 +138,10 @@ class Describer final {
   }
 
   // A model counts its progress by steps, and with a share of one core each takes as much longer.
-  static uint32_t patience_ms(const PartitionSettings& s) {
-    const uint64_t hang_ms = s.restart.hang_ms;
-    if (s.cpu_percent == 0 || s.cpu_percent >= 100) return s.restart.hang_ms;
+  static uint32_t patience_ms(const PartitionSettings& s, uint64_t of_a_whole_core) {
+    const uint64_t share = s.cpu_percent == 0 ? 100 : std::min(s.cpu_percent, 100u);
     return static_cast<uint32_t>(
-        std::min<uint64_t>(hang_ms * 100 / s.cpu_percent, limits::kRestartMs));
+        std::min<uint64_t>(of_a_whole_core * 100 / share, limits::kRestartMs));
   }
 
   static uint32_t threads_of(const PartitionSettings& settings) {
@@ -168,8 +167,8 @@ class Describer final {
     p.backoff_ms_max = s.restart.backoff_ms_max;
     p.failures_max = s.restart.failures_max;
     p.stable_ms = s.restart.stable_ms;
-    p.hang_ms = patience_ms(s);
-    p.load_ms = s.restart.load_ms;
+    p.hang_ms = patience_ms(s, s.restart.hang_ms);
+    p.load_ms = patience_ms(s, s.restart.load_ms);
     return d_->partition_count - 1;
   }
 

@@ -110,10 +110,11 @@ TEST_F(Describe, waits_for_a_hang_as_much_longer_as_a_quota_makes_everything_tak
   for (const auto& given : cases) {
     SystemFile file;
     file.defaults.cpu_percent = given.cpu_percent;
-    file.defaults.restart.hang_ms = given.hang_ms;
+    file.defaults.restart.hang_ms = file.defaults.restart.load_ms = given.hang_ms;
     const auto made = describe(file, models_named({"m"}));
     ASSERT_TRUE(made) << made.error().text;
     EXPECT_EQ((*made)->partitions[1].hang_ms, given.expected) << given.cpu_percent << " %";
+    EXPECT_EQ((*made)->partitions[1].load_ms, given.expected) << given.cpu_percent << " %";
     EXPECT_EQ((*made)->partitions[0].hang_ms, given.hang_ms) << "the gateway has no quota";
     EXPECT_EQ(refusal(check_description(**made)), "");
   }

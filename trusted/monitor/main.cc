@@ -120,8 +120,9 @@ Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
   std::vector<std::string> files;
   ::dl_iterate_phdr(
       [](dl_phdr_info* object, size_t, void* out) {
-        if (object->dlpi_name[0] == '/')
-          static_cast<std::vector<std::string>*>(out)->emplace_back(object->dlpi_name);
+        const std::string_view name(object->dlpi_name);
+        if (!name.empty() && !name.starts_with("linux-vdso"))
+          static_cast<std::vector<std::string>*>(out)->emplace_back(name);
         return 0;
       },
       &files);
@@ -132,7 +133,15 @@ Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
     return {};
   };
   TRY(measure("/proc/self/exe"));
-  for (const std::string& file : files) TRY(measure(file));
+  for (const std::string& file : files) {
+    if (!file.starts_with('/')) {
+      return Error{Code::kInvalid,
+                   std::format("the monitor has loaded '{}', whose place is not known: start it "
+                               "without LD_PRELOAD and with absolute library paths",
+                               file)};
+    }
+    TRY(measure(file));
+  }
   return sha384(digests);
 }
 

@@ -57,12 +57,13 @@ Status Monitor::run() {
     wait_for_events();
     const Instant now = clock_.now();
     forget_the_dead();
-    start_due(now);
     if (now >= hang_check_at_) {
       hang_check_at_ = now + kHangCheck;
       close_streams();
       look_for_hangs(now);
     }
+    // With a fresh look at the clock: what was found just now may be due at once.
+    start_due(clock_.now());
   }
   shut_down();
   return {};

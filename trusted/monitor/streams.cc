@@ -41,6 +41,7 @@ void Monitor::connect_stream(size_t i) {
   introduce(to_callee.message, d.enclaves[caller], d.streams[i].regions, caller);
   introduce(to_caller.message, d.enclaves[callee], d.streams[i].regions, callee);
   send(callee, to_callee.message, std::move(to_callee.fds));
+  if (!streams_.connected(i)) return;  // telling the callee found it dead
   send(caller, to_caller.message, std::move(to_caller.fds));
 }
 

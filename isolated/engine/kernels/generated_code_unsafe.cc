@@ -27,25 +27,31 @@ size_t count = 0;
 bool overflowed = false;
 std::mutex lock;
 
-void forget(uintptr_t begin, uintptr_t end) {
-  for (size_t i = 0; i < count;) {
-    if (ranges[i].begin < end && begin < ranges[i].end) {
-      ranges[i] = ranges[--count];
-    } else {
-      ++i;
-    }
-  }
-}
-
-void note(uintptr_t begin, uintptr_t end, int protection) {
-  const std::lock_guard guard(lock);
-  forget(begin, end);
-  if ((protection & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC)) return;
+void remember(uintptr_t begin, uintptr_t end) {
+  if (begin >= end) return;
   if (count == ranges.size()) {
     overflowed = true;
   } else {
     ranges[count++] = {begin, end};
   }
+}
+
+// What lies before and behind stays.
+void forget(uintptr_t begin, uintptr_t end) {
+  for (size_t i = 0; i < count;) {
+    const Range range = ranges[i];
+    if (range.begin >= end || begin >= range.end) {
+      ++i;
+      continue;
+    }
+    ranges[i] = ranges[--count];
+    if (range.begin < begin) remember(range.begin, begin);
+    if (end < range.end) remember(end, range.end);
+  }
+}
+
+bool writable_code(int protection) {
+  return (protection & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC);
 }
 
 }  // namespace
@@ -68,18 +74,24 @@ Status seal_generated_code() {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 extern "C" {
 
+// Both hold the lock over the call: what one gives back another may be given at once.
 int mprotect(void* address, size_t size, int protection) noexcept {
-  const auto done = static_cast<int>(::syscall(SYS_mprotect, address, size, protection));
+  using namespace casemate::engine;
   const auto begin = reinterpret_cast<uintptr_t>(address);
-  if (done == 0) casemate::engine::note(begin, begin + size, protection);
+  const std::lock_guard guard(lock);
+  const auto done = static_cast<int>(::syscall(SYS_mprotect, address, size, protection));
+  if (done == 0) forget(begin, begin + size);
+  if (done == 0 && writable_code(protection)) remember(begin, begin + size);
   return done;
 }
 
 int munmap(void* address, size_t size) noexcept {
+  using namespace casemate::engine;
   const auto begin = reinterpret_cast<uintptr_t>(address);
-  // Before the call: after it the range may be somebody else's.
-  casemate::engine::note(begin, begin + size, PROT_NONE);
-  return static_cast<int>(::syscall(SYS_munmap, address, size));
+  const std::lock_guard guard(lock);
+  const auto done = static_cast<int>(::syscall(SYS_munmap, address, size));
+  if (done == 0) forget(begin, begin + size);
+  return done;
 }
 
 }  // extern "C"

@@ -253,9 +253,10 @@ bool Connection::torn(const Origin* origin) {
   return true;
 }
 
-// False when some of `piece` had to be kept.
+// False when some of `piece` had to be kept: all of it, where what is encrypted already waits for
+// the client.
 bool Connection::send_piece(Bytes piece, const Origin* origin) {
-  while (!piece.empty() && rest_.empty() && phase_ == Phase::kSending) {
+  while (!piece.empty() && rest_.empty() && tls_->unsent() == 0 && phase_ == Phase::kSending) {
     const size_t size = std::min(piece.size(), kSendStep);
     if (tls_->write(piece.first(size)) != TlsStream::State::kDone) {
       phase_ = Phase::kGone;

@@ -161,6 +161,16 @@ TEST(Slow, a_reader_that_is_only_slow_gets_everything) {
   EXPECT_EQ(server.counters().buffered_bytes, 0u);
 }
 
+TEST(Slow, an_answer_of_many_pieces_reaches_a_reader_that_is_only_slow) {
+  EchoServer server({}, 8 << 20);
+  TlsClient client(server.port());
+  ASSERT_TRUE(client.send(get("/pieces")));
+  std::this_thread::sleep_for(milliseconds(100));
+  const auto answer = client.receive();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->body, std::string(8 << 20, 'z'));
+}
+
 TEST(Idle, connections_are_closed_politely_after_a_while) {
   HttpLimits limits;
   limits.idle = milliseconds(50);

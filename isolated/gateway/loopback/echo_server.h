@@ -4,6 +4,7 @@
 //
 //   /echo   the body        /hold   waits for release()        /refused   404 before the body
 //   /big    `big_bytes` of 'z'                                 /needy     411 without a length
+//   /pieces the same in pieces of 10,000, as a model's outputs come
 //
 //   Owns     everything, the thread included.
 //   Threads  the constructor's thread is the client's.
@@ -67,8 +68,16 @@ class EchoServer final : private Service {
     if (target == "/needy" && !announced) return Refusal{.status = 411, .text = "how long is it?"};
     return std::nullopt;
   }
+  void answer_in_pieces(CallId call) {
+    std::vector<Bytes> pieces;
+    for (size_t at = 0; at < big_.size(); at += 10'000)
+      pieces.push_back(bytes_of(std::string_view(big_).substr(at, 10'000)));
+    server_->answer(call, Response{.content_type = "text/plain", .body = pieces});
+  }
   void serve(CallId call, Request request) override {
-    if (request.target == "/hold") {
+    if (request.target == "/pieces") {
+      answer_in_pieces(call);
+    } else if (request.target == "/hold") {
       held_.push_back(call);
       ++held_count;
     } else {

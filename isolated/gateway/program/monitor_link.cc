@@ -2,6 +2,7 @@
 #include "isolated/gateway/program/monitor_link.h"
 
 #include <format>
+#include <thread>
 
 #include "base/log.h"
 
@@ -10,6 +11,7 @@ namespace {
 
 // The monitor signs in about a millisecond; it may be starting partitions meanwhile.
 constexpr int kVouchPatienceMs = 30'000;
+constexpr Duration kVouchAgain = std::chrono::milliseconds(25);
 // A ticket names a request and, in its low bits, which of its tokens. The first one is that of the
 // evidence about our own key.
 constexpr uint64_t kTokensPerRequest = 2;
@@ -46,13 +48,20 @@ Result<std::vector<uint8_t>> MonitorLink::vouch_for(const SigningKey& key) {
   key_sha256_ = sha256(key.public_der());
   key_sha384_ = sha384(key.public_der());
   TRY(ask(kOwnTicket, self_.index(), Nonce{}, true));
+  const Instant deadline = system_clock().now() + std::chrono::milliseconds(kVouchPatienceMs);
   while (true) {
     auto received = TRY(socket_.receive(kVouchPatienceMs));
-    if (received.type() == Type::kAttested) {
-      TRY(keep(received.message));
-      return cached_;
+    if (received.type() != Type::kAttested) {
+      early_.push_back(std::move(received));
+      continue;
     }
-    early_.push_back(std::move(received));
+    const Status kept = keep(received.message);
+    if (kept) return cached_;
+    // Clients of the instance before this one may have asked for as much as the monitor gives.
+    if (kept.error().code != Code::kUnavailable || system_clock().now() > deadline)
+      return kept.error();
+    std::this_thread::sleep_for(kVouchAgain);
+    TRY(ask(kOwnTicket, self_.index(), Nonce{}, true));
   }
 }
 
@@ -84,7 +93,10 @@ Status MonitorLink::open(ModelTable& models, Renewed renewed) {
   renewed_ = std::move(renewed);
   renewal_.set(loop_.now() + kLookEvery);
   TRY(loop_.watch(socket_.fd(), EPOLLIN | EPOLLRDHUP, *this));
-  for (Received& received : early_) TRY(take(received));
+  for (Received& received : early_) {
+    // What was said of a partition that has died since is no reason to end.
+    if (const Status taken = take(received); !taken) log("{}", taken.error().text);
+  }
   early_.clear();
   return {};
 }
