@@ -22,7 +22,7 @@ count_tests release
 step "TCB size" tools/dev/size.sh
 
 heading "AddressSanitizer and UndefinedBehaviorSanitizer"
-if build asan; then
+if build asan unit_tests; then
   pass "build asan"
   # Tests with real jails need programs that run behind the filters, which sanitizer runtimes do not.
   ASAN_OPTIONS=detect_leaks=1 count_tests asan -E '^(style|dev|tests_)|SecretHeap|Lockdown'
