@@ -6,6 +6,7 @@
 //   kWaiting  --- a request came --> kTaken
 //   kTaken   <-- its predecessor has ended --- kGo
 //   kWaiting  --- nobody asks any more --> kOver
+//   kWaiting  <-- a child of the template has ended --> kLook
 //
 //   Owns     a page that both share. The spare lets go of it before it serves.
 //   Threads  one on each side.
@@ -21,7 +22,7 @@ namespace casemate::enclave {
 
 class Handover final {
  public:
-  enum class Word : uint32_t { kWaiting, kTaken, kGo, kOver };
+  enum class Word : uint32_t { kWaiting, kTaken, kGo, kOver, kLook };
 
   static Result<Handover> make();
   Handover(Handover&& other) noexcept;
@@ -29,6 +30,8 @@ class Handover final {
   ~Handover();
 
   void say(Word word) const;
+  // Says `to` if the word is `from`, and wakes nobody. A signal handler may call it.
+  void replace(Word from, Word to) const;
   // What the word is once it is not `word` any more, or still, after `patience` or a signal.
   [[nodiscard]] Word wait_while(Word word, Duration patience) const;
 

@@ -40,6 +40,11 @@ void Handover::say(Word word) const {
   ::syscall(SYS_futex, page_, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
+void Handover::replace(Word from, Word to) const {
+  auto expected = static_cast<uint32_t>(from);
+  word_of(page_).compare_exchange_strong(expected, static_cast<uint32_t>(to));
+}
+
 Handover::Word Handover::wait_while(Word word, Duration patience) const {
   const auto seen = static_cast<uint32_t>(word);
   const auto count = patience.count();

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <ctime>
 
@@ -27,8 +28,8 @@ constexpr int kEndMs = 2000;
 constexpr int kPauseMs = 50;
 // After one could not be made.
 constexpr int kAgainMs = 1000;
-// Between looks at what signals may have been missed for.
-constexpr Duration kLook = std::chrono::seconds(1);
+// Between looks that no signal asked for.
+constexpr Duration kLook = std::chrono::seconds(10);
 // The only flags that the filters let through.
 constexpr unsigned long kInstance = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                                     CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD;
@@ -109,18 +110,33 @@ bool ended(pid_t instance) {
   return true;
 }
 
-// kWaiting: it died before anybody wanted it.
-Word fate_of(pid_t spare, const Handover& handover) {
-  while (true) {
-    const Word word = handover.wait_while(Word::kWaiting, kLook);
-    if (word != Word::kWaiting || ::waitpid(spare, nullptr, WNOHANG) == spare) return word;
-  }
-}
-
 struct Spare {
   Handover handover;
   pid_t pid;
 };
+
+// Between the two sides of the spare that waits; where a signal's handler finds it.
+std::atomic<const Handover*> waiting = nullptr;
+
+// The end of a child ends the wait for its word, or the one that is about to begin.
+void on_end_of_child(int) {
+  if (const Handover* handover = waiting) handover->replace(Word::kWaiting, Word::kLook);
+}
+
+// kWaiting: it died before anybody wanted it.
+Word fate_of(const Spare& spare) {
+  waiting = &spare.handover;
+  Word word = Word::kWaiting;
+  while (true) {
+    word = spare.handover.wait_while(Word::kWaiting, kLook);
+    if (word != Word::kWaiting && word != Word::kLook) break;
+    spare.handover.replace(Word::kLook, Word::kWaiting);
+    word = Word::kWaiting;
+    if (::waitpid(spare.pid, nullptr, WNOHANG) == spare.pid) break;
+  }
+  waiting = nullptr;
+  return word;
+}
 
 Result<Spare> make_spare(const Birth& birth) {
   Handover handover = TRY(Handover::make());
@@ -130,25 +146,30 @@ Result<Spare> make_spare(const Birth& birth) {
   return Spare{std::move(handover), static_cast<pid_t>(child)};
 }
 
+// True when a request came within `patience_ms`, or was there.
+bool asked(const Birth& birth, int patience_ms) {
+  pollfd control{birth.control.fd(), POLLIN, 0};
+  return ::poll(&control, 1, patience_ms) == 1;
+}
+
 // Makes one instance after another, the first when it is asked for, the others ahead of need, until
 // nobody asks any more.
 Status make_instances(const Birth& birth) {
-  struct sigaction wake{};  // the end of a child ends a wait
-  wake.sa_handler = [](int) {};
+  struct sigaction wake{};
+  wake.sa_handler = on_end_of_child;
   ::sigaction(SIGCHLD, &wake, nullptr);
-  pollfd asked{birth.control.fd(), POLLIN, 0};
-  ::poll(&asked, 1, -1);
+  bool wanted = asked(birth, -1);
   pid_t instance = -1;
   while (true) {
     const auto spare = make_spare(birth);
     if (!spare) {
       // Nobody has asked for it yet, and the one that serves may have used up what it needs.
-      if (asked.revents != 0) return spare.error();
+      if (wanted) return spare.error();
       log("no instance is kept in reserve: {}", spare.error().text);
-      ::poll(&asked, 1, kAgainMs);
+      wanted = asked(birth, kAgainMs);
       continue;
     }
-    const Word fate = fate_of(spare->pid, spare->handover);
+    const Word fate = fate_of(*spare);
     if (fate == Word::kOver) return {};
     if (fate == Word::kTaken) {
       // It plays dead: it ends with this process, the first of its PID namespace's parent.
@@ -156,7 +177,7 @@ Status make_instances(const Birth& birth) {
       spare->handover.say(Word::kGo);
       instance = spare->pid;
     }
-    ::poll(&asked, 1, kPauseMs);
+    wanted = asked(birth, kPauseMs);
   }
 }
 
