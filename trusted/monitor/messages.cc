@@ -11,6 +11,14 @@ namespace casemate::monitor {
 using control::Message;
 using control::Type;
 
+namespace {
+
+// A template that is killed takes along what it was just asked to make, and its own end may be heard
+// of a little later.
+constexpr Duration kDoubt = std::chrono::milliseconds(20);
+
+}  // namespace
+
 void Monitor::take_messages(size_t p) {
   Tree& tree = *partitions_[p].active;
   if (const Status sent = tree.to_mos.flush(tree.mos.socket); !sent)
@@ -114,6 +122,10 @@ void Monitor::on_died(size_t e) {
   revoke_streams(e, Code::kPartitionFailed, "it died");
   if (!ready(e)) return;  // telling the others found its partition dead
   const Instant now = clock_.now();
+  if (state == State::kStarting) {
+    if (!std::exchange(enclave.unborn, true)) enclave.restart_at = now + kDoubt;
+    return;
+  }
   enclave.restart_at = enclave.life.failed(now);
   // Only a restart leaves the end of its template to be told from an end that counts.
   enclave.instance_lost = enclave.restart_at.has_value();

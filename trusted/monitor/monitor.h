@@ -64,6 +64,8 @@ class Monitor final {
     explicit Enclave(RestartPolicy policy) : life(policy) {}
     Lifecycle life;
     bool instance_lost = false;  // and counted; the template may die of the same cause
+    // One died before it ran, and is counted only if its template outlives it by kDoubt.
+    bool unborn = false;
     std::optional<Instant> restart_at;
     Instant fork_at{};
     std::optional<Instant> pinged_at;  // and not answered yet

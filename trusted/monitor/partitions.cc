@@ -35,7 +35,7 @@ void Monitor::start_partition(size_t p) {
   for (size_t e = 0; e < enclaves_.size(); ++e) {
     if (description().enclaves[e].partition != p || !startable(e)) continue;
     enclaves_[e].restart_at.reset();
-    enclaves_[e].instance_lost = false;
+    enclaves_[e].instance_lost = enclaves_[e].unborn = false;
     enclaves_[e].life.starting(now);
     const auto found = partition.active->templates.find(e);
     if (found != partition.active->templates.end() && !found->second.ready)
@@ -94,7 +94,7 @@ void Monitor::fail_partition(size_t p, std::string_view why, Cause cause) {
 
 void Monitor::start_enclave(size_t e) {
   enclaves_[e].restart_at.reset();
-  enclaves_[e].instance_lost = false;
+  enclaves_[e].instance_lost = enclaves_[e].unborn = false;
   enclaves_[e].life.starting(clock_.now());
   const size_t p = description().enclaves[e].partition;
   if (const Status added = add_template(*partitions_[p].active, e); !added)
@@ -105,6 +105,7 @@ void Monitor::fail_enclave(size_t e, std::string_view why) {
   Enclave& enclave = enclaves_[e];
   const size_t p = description().enclaves[e].partition;
   if (enclave.life.state() == State::kRefused) return;  // its end is no news
+  enclave.unborn = false;
   revoke_streams(e, Code::kPartitionFailed, "it failed");
   auto& tree = partitions_[p].active;
   if (!tree) return;  // found dead by that
@@ -169,6 +170,13 @@ void Monitor::start_due(Instant now) {
     if (!enclave.restart_at || *enclave.restart_at > now ||
         !partitions_[description().enclaves[e].partition].active)
       continue;
+    if (std::exchange(enclave.unborn, false)) {
+      // Its template lives, so it was no victim of that one's end.
+      enclave.restart_at = enclave.life.failed(now);
+      enclave.instance_lost = enclave.restart_at.has_value();
+      if (!enclave.restart_at) fail_enclave(e, "its instances die before they run");
+      continue;
+    }
     // A living template only has to fork; a dead one has to be started and to compile again.
     if (ready(e)) {
       enclave.life.starting(now);

@@ -27,6 +27,27 @@ size_t count = 0;
 bool overflowed = false;
 std::mutex lock;
 
+}  // namespace
+
+Status seal_generated_code() {
+  const std::lock_guard guard(lock);
+  if (overflowed) return Error{Code::kTooLarge, "the model needs too many kernels"};
+  for (size_t i = 0; i < count; ++i) {
+    if (::syscall(SYS_mprotect, ranges[i].begin, ranges[i].end - ranges[i].begin,
+                  PROT_READ | PROT_EXEC) != 0)
+      return errno_error("taking the right to write from generated code");
+  }
+  count = 0;
+  return {};
+}
+
+}  // namespace casemate::engine
+
+// Sanitizers stand in for them already.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+namespace casemate::engine {
+namespace {
+
 void remember(uintptr_t begin, uintptr_t end) {
   if (begin >= end) return;
   if (count == ranges.size()) {
@@ -55,23 +76,8 @@ bool writable_code(int protection) {
 }
 
 }  // namespace
-
-Status seal_generated_code() {
-  const std::lock_guard guard(lock);
-  if (overflowed) return Error{Code::kTooLarge, "the model needs too many kernels"};
-  for (size_t i = 0; i < count; ++i) {
-    if (::syscall(SYS_mprotect, ranges[i].begin, ranges[i].end - ranges[i].begin,
-                  PROT_READ | PROT_EXEC) != 0)
-      return errno_error("taking the right to write from generated code");
-  }
-  count = 0;
-  return {};
-}
-
 }  // namespace casemate::engine
 
-// Sanitizers stand in for them already.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 extern "C" {
 
 // Both hold the lock over the call: what one gives back another may be given at once.
