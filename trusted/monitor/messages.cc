@@ -13,8 +13,8 @@ using control::Type;
 
 namespace {
 
-// A template that is killed takes along what it was just asked to make, and its own end may be heard
-// of a little later.
+// A template that is killed takes along what it was just asked to make, and its own end may be
+// heard of a little later.
 constexpr Duration kDoubt = std::chrono::milliseconds(20);
 
 }  // namespace

@@ -70,8 +70,10 @@ Result<Caller> Caller::make(StreamEnd end, Waiting waiting) {
   return caller;
 }
 
+// Where memory has vanished the monitor has revoked the stream, and there is nobody to tell.
 Status Caller::fail(std::string_view why) {
-  if (!std::exchange(failed_, true)) requests_.close();
+  if (!failed()) requests_.close();
+  failed_ = true;
   return Error{Code::kPartitionFailed, std::format("stream {}: {}", end_.id.number, why)};
 }
 
@@ -222,10 +224,11 @@ Result<Callee> Callee::make(StreamEnd end, Waiting waiting) {
 }
 
 Status Callee::fail(std::string_view why) {
-  if (!std::exchange(failed_, true)) {
+  if (!failed()) {
     replies_.close();
     ring_bell();
   }
+  failed_ = true;
   return Error{Code::kPartitionFailed, std::format("stream {}: {}", end_.id.number, why)};
 }
 
