@@ -30,7 +30,7 @@ if(CASEMATE_SANITIZE)
   add_compile_options(-fsanitize=${CASEMATE_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${CASEMATE_SANITIZE})
-  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1") # half the time to compile, and what runs is short
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -DNDEBUG") # quicker to compile, and what runs is short
 endif()
 if(CASEMATE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
