@@ -125,7 +125,7 @@ bool ConsumerEnd::peer_sleeps() const {
 
 Untrusted<int> ConsumerEnd::peer_core() const {
   return Untrusted(
-      static_cast<int>(at<uint32_t>(memory_.data(), kCore).load(std::memory_order_relaxed)) - 1);
+      static_cast<int>(at<uint32_t>(memory_.data(), kCore).load(std::memory_order_relaxed) - 1U));
 }
 
 uint64_t ConsumerEnd::progress() const {
