@@ -40,8 +40,8 @@ class Monitor final {
   Status run();
 
  private:
-  // A signature takes about a millisecond, and an answer may need two: a partition that asks
-  // without end gets a tenth of the monitor's time.
+  // An answer needs one or two signatures, each far dearer than all else that the monitor does for
+  // a message: a partition that asks without end must not have its whole time.
   static constexpr uint32_t kAttestationsPerSecond = 50;
   static constexpr uint32_t kAttestationsAtOnce = 100;
 
