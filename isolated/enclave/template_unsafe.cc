@@ -128,11 +128,13 @@ Word fate_of(const Spare& spare) {
   waiting = &spare.handover;
   Word word = Word::kWaiting;
   while (true) {
+    // In this order: an end before the handler knew where to tell it is seen by the look, a later
+    // one leaves kLook for the wait.
+    spare.handover.replace(Word::kLook, Word::kWaiting);
+    if (::waitpid(spare.pid, nullptr, WNOHANG) == spare.pid) break;
     word = spare.handover.wait_while(Word::kWaiting, kLook);
     if (word != Word::kWaiting && word != Word::kLook) break;
-    spare.handover.replace(Word::kLook, Word::kWaiting);
     word = Word::kWaiting;
-    if (::waitpid(spare.pid, nullptr, WNOHANG) == spare.pid) break;
   }
   waiting = nullptr;
   return word;
