@@ -40,12 +40,14 @@ struct PostOp {
 };
 
 struct Node {
-  std::string op = {};    // ONNX's name of the operator
+  std::string op = {};    // ONNX's name of the operator; "domain:Name" outside its main domain
   std::string name = {};  // for messages: the node's own name, or "Conv #3"
   std::vector<ValueId> inputs = {};
   std::vector<ValueId> outputs = {};
   Attributes attributes = {};
   std::vector<PostOp> post_ops = {};
+  // The version of the operator set that gave the operator its meaning; 0: the newest.
+  int since = 0;
 
   [[nodiscard]] ValueId input(size_t index) const {
     return index < inputs.size() ? inputs[index] : ValueId{};

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Tensor: a constant of a model; element type, shape and its own bytes in row-major order.
+// Tensor: element type, shape and elements in row-major order. A value: copies share their bytes
+// until one of them is written to, so that a constant of a gigabyte is passed around for nothing.
 //
-//   Owns     its bytes, aligned for every element type.
-//   Threads  a value type.
-//   Trust    byte count and shape agree; make() refuses otherwise.
-//   Fails    make() as documented; views of the wrong type are a bug.
+//   Owns     its elements, or a share of them; a view() borrows them.
+//   Threads  a value type; copies may be used by different threads, each by one.
+//   Trust    byte count and shape agree; make() refuses otherwise. What bools and strings hold may
+//            be anything.
+//   Fails    make() as documented; reading as another type is a bug.
 
+#include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "wire/abi/tensor.h"
@@ -20,16 +24,27 @@ namespace casemate::engine {
 // kInvalid on a negative extent, kTooLarge beyond 2^40.
 Result<uint64_t> tensor_bytes(ElementType type, const Shape& shape);
 
+// The 16-bit floats, in which nothing is computed: elements are widened, and rounded when stored.
+using Float16 = _Float16;
+using Bfloat16 = __bf16;
+
 // The element type of a C++ type.
 template <class T>
 consteval ElementType element_type_of() {
   if constexpr (std::is_same_v<T, float>) return ElementType::kFloat32;
   if constexpr (std::is_same_v<T, double>) return ElementType::kFloat64;
-  if constexpr (std::is_same_v<T, int32_t>) return ElementType::kInt32;
+  if constexpr (std::is_same_v<T, Float16>) return ElementType::kFloat16;
+  if constexpr (std::is_same_v<T, Bfloat16>) return ElementType::kBfloat16;
   if constexpr (std::is_same_v<T, int64_t>) return ElementType::kInt64;
-  if constexpr (std::is_same_v<T, uint8_t>) return ElementType::kUint8;
+  if constexpr (std::is_same_v<T, int32_t>) return ElementType::kInt32;
+  if constexpr (std::is_same_v<T, int16_t>) return ElementType::kInt16;
   if constexpr (std::is_same_v<T, int8_t>) return ElementType::kInt8;
+  if constexpr (std::is_same_v<T, uint64_t>) return ElementType::kUint64;
+  if constexpr (std::is_same_v<T, uint32_t>) return ElementType::kUint32;
+  if constexpr (std::is_same_v<T, uint16_t>) return ElementType::kUint16;
+  if constexpr (std::is_same_v<T, uint8_t>) return ElementType::kUint8;
   if constexpr (std::is_same_v<T, bool>) return ElementType::kBool;
+  if constexpr (std::is_same_v<T, std::string>) return ElementType::kString;
   return ElementType::kNone;
 }
 
@@ -38,15 +53,24 @@ class Tensor final {
   // Takes the bytes over. A string, because that is what protobuf can give away without a copy.
   // Fails with kInvalid when their count is not what type and shape need, and as tensor_bytes().
   static Result<Tensor> make(ElementType type, const Shape& shape, std::string bytes);
-  // Zeros. Fails as tensor_bytes().
+  // Zeros, or empty strings. Fails as tensor_bytes().
   static Result<Tensor> zeros(ElementType type, const Shape& shape);
+  // Elements that hold nothing in particular until they are written. Fails as tensor_bytes().
+  static Result<Tensor> unset(ElementType type, const Shape& shape);
+  // A tensor of text. Fails with kInvalid when there are not as many as the shape has elements.
+  static Result<Tensor> make(const Shape& shape, std::vector<std::string> strings);
+  // The elements stay where they are, and are written there. Requires: as many bytes as type and
+  // shape need, alive for as long as the view or a copy of it is used.
+  static Tensor view(ElementType type, const Shape& shape, MutableBytes bytes);
+  // The elements stay where they are until the tensor is written to. Requires: as above.
+  static Tensor view(const TensorView& borrowed);
 
   // A tensor of T from its values. Requires: as many values as the shape has elements.
   template <class T>
   static Tensor of(const Shape& shape, std::span<const T> values) {
-    const Bytes bytes = bytes_of_span(values);
-    auto tensor = make(element_type_of<T>(), shape, std::string(text_of(bytes)));
-    CHECK(tensor.has_value(), "shape and values of a literal tensor agree");
+    auto tensor = unset(element_type_of<T>(), shape);
+    CHECK(tensor && tensor->count() == values.size(), "shape and values of a literal agree");
+    std::ranges::copy(values, tensor->template values<T>().begin());
     return *std::move(tensor);
   }
   template <class T>
@@ -57,37 +81,57 @@ class Tensor final {
   [[nodiscard]] ElementType type() const { return type_; }
   [[nodiscard]] const Shape& shape() const { return shape_; }
   [[nodiscard]] uint64_t count() const { return count_; }
-  [[nodiscard]] Bytes bytes() const { return bytes_of(std::string_view(bytes_)); }
+  // Empty for text.
+  [[nodiscard]] Bytes bytes() const { return {data_, byte_count_}; }
+  // Unshares the elements. Requires: no text.
+  [[nodiscard]] MutableBytes mutable_bytes();
 
   // The elements. Requires: T is the tensor's element type.
   template <class T>
   [[nodiscard]] std::span<const T> values() const {
     CHECK(element_type_of<T>() == type_, "a tensor is read as the type it has");
-    return {static_cast<const T*>(static_cast<const void*>(bytes_.data())), count_};
+    if constexpr (std::is_same_v<T, std::string>) {
+      return storage_->strings;
+    } else {
+      return {static_cast<const T*>(static_cast<const void*>(data_)), count_};
+    }
   }
   template <class T>
   [[nodiscard]] std::span<T> values() {
     CHECK(element_type_of<T>() == type_, "a tensor is written as the type it has");
-    return {static_cast<T*>(static_cast<void*>(bytes_.data())), count_};
+    unshare();
+    if constexpr (std::is_same_v<T, std::string>) {
+      return storage_->strings;
+    } else {
+      return {static_cast<T*>(static_cast<void*>(data_)), count_};
+    }
   }
 
   // The same elements under another shape. Requires: an equal element count.
   [[nodiscard]] Tensor reshaped(const Shape& shape) const;
+  // True when both have the same type, shape and elements, bit by bit.
+  friend bool operator==(const Tensor& a, const Tensor& b);
+  // True when both are the same elements in memory: what was derived from one serves the other.
+  [[nodiscard]] bool shares_with(const Tensor& other) const { return data_ == other.data_; }
 
  private:
-  Tensor(ElementType type, const Shape& shape, uint64_t count, std::string bytes)
-      : type_(type), shape_(shape), count_(count), bytes_(std::move(bytes)) {}
+  struct Storage {
+    std::string bytes;
+    std::vector<std::string> strings;
+  };
 
-  template <class T>
-  static Bytes bytes_of_span(std::span<const T> values) {
-    return {static_cast<const uint8_t*>(static_cast<const void*>(values.data())),
-            values.size_bytes()};
-  }
+  Tensor(ElementType type, const Shape& shape, uint64_t count) : type_(type), shape_(shape), count_(count) {}
+  void keep(Storage storage);
+  void unshare();
 
   ElementType type_;
   Shape shape_;
   uint64_t count_;
-  std::string bytes_;
+  uint8_t* data_ = nullptr;
+  uint64_t byte_count_ = 0;
+  bool borrowed_ = false;  // written to by nobody
+  // Shared by copies, which come and go in no order; none for a view.
+  std::shared_ptr<Storage> storage_;
 };
 
 }  // namespace casemate::engine

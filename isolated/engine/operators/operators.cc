@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/engine/operators/operators.h"
+
+namespace casemate::engine {
+
+const Operators& Operators::instance() {
+  static const Operators operators = [] {
+    Operators all;
+    add_unary(all);
+    return all;
+  }();
+  return operators;
+}
+
+void Operators::add(std::string op, Compute compute) {
+  const bool fresh = functions_.emplace(std::move(op), compute).second;
+  CHECK(fresh, "an operator is added once");
+}
+
+Compute Operators::find(const std::string& op) const {
+  const auto found = functions_.find(op);
+  return found == functions_.end() ? nullptr : found->second;
+}
+
+}  // namespace casemate::engine

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Operators: what each of ONNX's operators means, as a function that computes it for any types and
+// shapes that its schema allows. One file per family, with a function `add_...` and its test.
+//
+// These functions are the reference: constants are folded with them, data-dependent parts of a
+// model run on them, and so does every node for which kernels/ has nothing faster.
+//
+//   Owns     the table.
+//   Threads  immutable once made.
+//   Trust    see computation.h.
+//   Fails    find() yields none for what is not here; a function body may stand for it.
+
+#include <map>
+#include <string>
+
+#include "isolated/engine/operators/computation.h"
+
+namespace casemate::engine {
+
+using Compute = Status (*)(Computation& computation);
+
+class Operators final {
+ public:
+  // Those of this build.
+  static const Operators& instance();
+
+  // Requires: not there yet. `op` as in Node::op.
+  void add(std::string op, Compute compute);
+  [[nodiscard]] Compute find(const std::string& op) const;
+  [[nodiscard]] const auto& all() const { return functions_; }
+
+ private:
+  std::map<std::string, Compute, std::less<>> functions_;
+};
+
+void add_unary(Operators& operators);
+
+}  // namespace casemate::engine
