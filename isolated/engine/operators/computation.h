@@ -105,6 +105,9 @@ class Computation final {
   // The elements of an input under another shape; known when that input is. Fails with kInvalid
   // when the counts differ.
   Status give_reshaped(size_t output, size_t input, const Shape& shape);
+  // For memory that make() does not know of: text, and what is needed on the way. Fails with
+  // kTooLarge when there may not be that many bytes more.
+  Status allow(uint64_t bytes) { return host_.allow(bytes); }
 
   // --- subgraphs. Fails in a dry run.
   Result<std::vector<Datum>> run(const Graph& graph, std::vector<Datum> inputs);

@@ -6,6 +6,17 @@ namespace casemate::engine {
 const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
+    add_col2im(all);
+    add_gather(all);
+    add_grid_sample(all);
+    add_pad(all);
+    add_pieces(all);
+    add_resize(all);
+    add_roi(all);
+    add_scatter(all);
+    add_selection(all);
+    add_sequences(all);
+    add_shapes(all);
     add_unary(all);
     return all;
   }();

@@ -34,6 +34,17 @@ class Operators final {
   std::map<std::string, Compute, std::less<>> functions_;
 };
 
+void add_col2im(Operators& operators);
+void add_gather(Operators& operators);
+void add_grid_sample(Operators& operators);
+void add_pad(Operators& operators);
+void add_pieces(Operators& operators);
+void add_resize(Operators& operators);
+void add_roi(Operators& operators);
+void add_scatter(Operators& operators);
+void add_selection(Operators& operators);
+void add_sequences(Operators& operators);
+void add_shapes(Operators& operators);
 void add_unary(Operators& operators);
 
 }  // namespace casemate::engine
