@@ -7,6 +7,7 @@ const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
     add_col2im(all);
+    add_control(all);
     add_gather(all);
     add_grid_sample(all);
     add_pad(all);

@@ -35,6 +35,7 @@ class Operators final {
 };
 
 void add_col2im(Operators& operators);
+void add_control(Operators& operators);
 void add_gather(Operators& operators);
 void add_grid_sample(Operators& operators);
 void add_pad(Operators& operators);
