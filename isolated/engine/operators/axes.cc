@@ -8,8 +8,7 @@ namespace casemate::engine {
 Result<uint32_t> axis_of(int64_t axis, size_t rank) {
   const auto count = static_cast<int64_t>(rank);
   if (axis < -count || axis >= count) {
-    return Error{Code::kInvalid,
-                 std::format("axis {} is none of a tensor of rank {}", axis, rank)};
+    return Error{Code::kInvalid, std::format("axis {} is none of a tensor of rank {}", axis, rank)};
   }
   return static_cast<uint32_t>(axis < 0 ? axis + count : axis);
 }

@@ -40,10 +40,13 @@ Result<std::vector<Blocks>> stated_blocks(Computation& c) {
   }
   std::vector<Blocks> axes;
   for (size_t i = 0; i < n; ++i) {
-    Blocks axis{.extent = image[i], .block = block[i], .dilation = dilations[i],
-                .stride = strides[i], .before = pads[i]};
-    if (axis.extent < 1 || axis.block < 1 || axis.dilation < 1 || axis.stride < 1 ||
-        pads[i] < 0 || pads[n + i] < 0)
+    Blocks axis{.extent = image[i],
+                .block = block[i],
+                .dilation = dilations[i],
+                .stride = strides[i],
+                .before = pads[i]};
+    if (axis.extent < 1 || axis.block < 1 || axis.dilation < 1 || axis.stride < 1 || pads[i] < 0 ||
+        pads[n + i] < 0)
       return Error{Code::kInvalid, std::format("an extent, stride, dilation or pad of axis {} has "
                                                "no meaning",
                                                i)};
@@ -110,9 +113,8 @@ Status compute_col2im(Computation& c) {
   const int64_t columns = count_of(extents.blocks);
   const Shape& x = c.shape(0);
   if (x.rank() != 3 || x[1] % elements != 0 || x[2] != columns) {
-    return Error{Code::kInvalid,
-                 std::format("shape {} does not hold {} blocks of {} elements", x.text(), columns,
-                             elements)};
+    return Error{Code::kInvalid, std::format("shape {} does not hold {} blocks of {} elements",
+                                             x.text(), columns, elements)};
   }
   std::vector<int64_t> dims = {x[0], x[1] / elements};
   dims.insert(dims.end(), extents.image.dims().begin(), extents.image.dims().end());
@@ -122,9 +124,8 @@ Status compute_col2im(Computation& c) {
     const Stored<T>* from = stored<T>(*TRY(c.tensor(0))).data();
     Stored<T>* to = elements_at<Stored<T>>(y.mutable_bytes().data());
     std::fill_n(to, y.count(), Stored<T>{});
-    Summation<T> sum{.axes = axes,
-                     .steps = dense_steps(extents.image),
-                     .columns = dense_steps(extents.blocks)};
+    Summation<T> sum{
+        .axes = axes, .steps = dense_steps(extents.image), .columns = dense_steps(extents.blocks)};
     for (int64_t image = 0; image < x[0] * dims[1]; ++image, to += count_of(extents.image)) {
       for (int64_t element = 0; element < elements; ++element, from += columns) {
         for (int64_t i = static_cast<int64_t>(axes.size()), rest = element; i-- > 0;) {

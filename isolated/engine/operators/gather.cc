@@ -94,8 +94,8 @@ Status compute_gather_nd(Computation& c) {
   const auto batch_rank = static_cast<size_t>(stated);
   const int64_t length = picks[picks.rank() - 1];
   if (length < 1 || length > static_cast<int64_t>(x.rank() - batch_rank)) {
-    return Error{Code::kInvalid, std::format("index tuples of {} do not fit data of shape {}",
-                                             length, x.text())};
+    return Error{Code::kInvalid,
+                 std::format("index tuples of {} do not fit data of shape {}", length, x.text())};
   }
   const size_t first = batch_rank + static_cast<size_t>(length);  // axis that is not indexed
   std::vector<int64_t> extents(picks.dims().begin(), picks.dims().end() - 1);
@@ -134,8 +134,8 @@ Status compute_array_feature_extractor(Computation& c) {
   for (size_t i = 0; i < indices.count(); ++i) {
     // Nothing says that they count from the end when they are negative.
     if (indices[i] < 0 || indices[i] >= features) {
-      return Error{Code::kInvalid, std::format("index {} is none of {} features", indices[i],
-                                               features)};
+      return Error{Code::kInvalid,
+                   std::format("index {} is none of {} features", indices[i], features)};
     }
   }
   return move_runs(c, y, 1, [&](int64_t i) {

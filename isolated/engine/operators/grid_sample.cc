@@ -122,11 +122,10 @@ std::array<double, 4> cubic_weights(double x) {
   return {far(x + 1), near(x), near(1 - x), far(2 - x)};
 }
 
-Along along(const SampledAxis& axis, const Style& style, double coordinate, size_t axes) {
+Along along(const SampledAxis& axis, const Style& style, double coordinate) {
   double at = axis.position(coordinate);
   if (style.sampling == Sampling::kNearest) {
-    // PyTorch, which the definition follows, rounds halves away from zero in volumes alone.
-    at = axis.inside(axes == 3 ? std::round(at) : std::nearbyint(at));
+    at = axis.inside(std::nearbyint(at));
     return {.element = {axis.element(std::trunc(at))}, .weight = {1}, .count = 1};
   }
   at = axis.inside(at);
@@ -153,7 +152,7 @@ class Sampler {
   std::span<const Part> at(std::span<const double> point) {
     parts_.assign(1, Part{});
     for (size_t i = 0; i < axes_.size(); ++i) {
-      const Along found = along(axes_[i], style_, point[axes_.size() - 1 - i], axes_.size());
+      const Along found = along(axes_[i], style_, point[axes_.size() - 1 - i]);
       next_.clear();
       for (const Part& part : parts_) {
         for (size_t j = 0; j < found.count; ++j) {

@@ -36,8 +36,8 @@ Result<PaddedAxis> padded(int64_t extent, int64_t begin, int64_t end, Filling fi
   const int64_t cropped = TRY(sum_of(std::min<int64_t>(begin, 0), std::min<int64_t>(end, 0)));
   axis.extent = TRY(sum_of(extent, cropped));
   if (axis.extent < 0) {
-    return Error{Code::kInvalid,
-                 std::format("pads of {} and {} cut more than an extent of {}", begin, end, extent)};
+    return Error{Code::kInvalid, std::format("pads of {} and {} cut more than an extent of {}",
+                                             begin, end, extent)};
   }
   const int64_t added = TRY(sum_of(axis.before, std::max<int64_t>(end, 0)));
   axis.count = TRY(sum_of(axis.extent, added));
@@ -121,8 +121,8 @@ Result<Tensor> stated_constant(Computation& c) {
     if (!c.has(2)) return Tensor::zeros(c.type(0), {});
     const Tensor* constant = TRY(c.tensor(2));
     if (constant->count() != 1) {
-      return Error{Code::kInvalid, std::format("it has {} constants to pad with, it takes one",
-                                               constant->count())};
+      return Error{Code::kInvalid,
+                   std::format("it has {} constants to pad with, it takes one", constant->count())};
     }
     return *constant;
   }

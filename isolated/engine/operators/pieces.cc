@@ -43,11 +43,11 @@ Result<Cuts> stated_cuts(Computation& c) {
   if (!c.has(4)) cuts.steps.assign(cuts.starts.size(), 1);
   if (cuts.ends.size() != cuts.starts.size() || cuts.axes.size() != cuts.starts.size() ||
       cuts.steps.size() != cuts.starts.size()) {
-    return Error{Code::kInvalid,
-                 std::format("it has {} starts, {} ends, {} axes and {} steps, which are to be as "
-                             "many",
-                             cuts.starts.size(), cuts.ends.size(), cuts.axes.size(),
-                             cuts.steps.size())};
+    return Error{
+        Code::kInvalid,
+        std::format("it has {} starts, {} ends, {} axes and {} steps, which are to be as "
+                    "many",
+                    cuts.starts.size(), cuts.ends.size(), cuts.axes.size(), cuts.steps.size())};
   }
   return cuts;
 }
@@ -107,9 +107,8 @@ Result<Shape> joined_shape(const Computation& c, uint32_t axis) {
     Shape alike = next;
     if (next.rank() == first.rank()) alike[axis] = first[axis];
     if (!c.has(i) || alike != first) {
-      return Error{Code::kInvalid,
-                   std::format("shapes {} and {} differ not only along axis {}", first.text(),
-                               next.text(), axis)};
+      return Error{Code::kInvalid, std::format("shapes {} and {} differ not only along axis {}",
+                                               first.text(), next.text(), axis)};
     }
     extent = TRY(sum_of(extent, next[axis]));
   }
@@ -143,8 +142,8 @@ Result<std::vector<int64_t>> equal_extents(const Computation& c, int64_t extent)
   const int64_t piece = extent / count + (extent % count != 0 ? 1 : 0);
   const int64_t last = extent - piece * (count - 1);
   if (last < 0 || (last != piece && !c.since(18))) {
-    return Error{Code::kInvalid,
-                 std::format("an extent of {} cannot be split into {} equal pieces", extent, count)};
+    return Error{Code::kInvalid, std::format("an extent of {} cannot be split into {} equal pieces",
+                                             extent, count)};
   }
   std::vector<int64_t> extents(static_cast<size_t>(count), piece);
   extents.back() = last;
@@ -167,9 +166,10 @@ Result<std::vector<int64_t>> piece_extents(Computation& c, int64_t extent) {
     sum = TRY(sum_of(sum, piece));
   }
   if (extents.size() != c.output_count() || sum != extent || negative) {
-    return Error{Code::kInvalid,
-                 std::format("its {} pieces of {} in all do not make {} outputs from an extent of {}",
-                             extents.size(), sum, c.output_count(), extent)};
+    return Error{
+        Code::kInvalid,
+        std::format("its {} pieces of {} in all do not make {} outputs from an extent of {}",
+                    extents.size(), sum, c.output_count(), extent)};
   }
   return extents;
 }
@@ -261,8 +261,7 @@ Status compute_trilu(Computation& c) {
     const int64_t all = rows == 0 || columns == 0 ? 0 : count_of(x) / columns;
     for (int64_t row = 0; row < all; ++row, in += columns, out += columns) {
       // The first column that belongs to the upper part, or no more to the lower one.
-      const int64_t edge =
-          std::clamp<int64_t>(row % rows + diagonal + (upper ? 0 : 1), 0, columns);
+      const int64_t edge = std::clamp<int64_t>(row % rows + diagonal + (upper ? 0 : 1), 0, columns);
       std::copy_n(in, columns, out);
       std::fill_n(upper ? out : out + edge, upper ? edge : columns - edge, E{});
     }
@@ -285,8 +284,8 @@ Status compute_reverse_sequence(Computation& c) {
   const int64_t batches = x[static_cast<size_t>(batch_axis)];
   const int64_t times = x[static_cast<size_t>(time_axis)];
   if (c.shape(1) != Shape{batches}) {
-    return Error{Code::kInvalid, std::format("its lengths have shape {}, not [{}]",
-                                             c.shape(1).text(), batches)};
+    return Error{Code::kInvalid,
+                 std::format("its lengths have shape {}, not [{}]", c.shape(1).text(), batches)};
   }
   Tensor& y = *TRY(c.make(0, c.type(0), x));
   const Indices lengths = TRY(Indices::of(c, 1));
@@ -321,8 +320,8 @@ Status compute_reverse_sequence(Computation& c) {
 
 Result<int64_t> block_size(const Computation& c) {
   if (c.shape(0).rank() != 4) {
-    return Error{Code::kInvalid, std::format("its input has shape {}, it takes one of rank 4",
-                                             c.shape(0).text())};
+    return Error{Code::kInvalid,
+                 std::format("its input has shape {}, it takes one of rank 4", c.shape(0).text())};
   }
   const int64_t block = c.attributes().integer("blocksize", 0);
   if (block < 1 || block > INT32_MAX)
@@ -361,8 +360,8 @@ Status compute_depth_to_space(Computation& c) {
   if (mode != "DCR" && mode != "CRD")
     return Error{Code::kInvalid, std::format("mode '{}' is neither DCR nor CRD", mode)};
   const int64_t channels = x[1] / (block * block);
-  const Shape shape = TRY(shape_of(std::array{x[0], channels, TRY(product_of(x[2], block)),
-                                              TRY(product_of(x[3], block))}));
+  const Shape shape = TRY(shape_of(
+      std::array{x[0], channels, TRY(product_of(x[2], block)), TRY(product_of(x[3], block))}));
   if (mode == "DCR")
     return move_blocks(c, shape, {x[0], block, block, channels, x[2], x[3]}, {0, 3, 4, 1, 5, 2});
   return move_blocks(c, shape, {x[0], channels, block, block, x[2], x[3]}, {0, 1, 4, 2, 5, 3});

@@ -78,8 +78,8 @@ Status set_scale(ResizedAxis& axis, float scale, bool grow) {
   return {};
 }
 
-Status set_scales(Computation& c, std::span<const float> scales,
-                  std::span<const uint32_t> axes, std::vector<ResizedAxis>& resized) {
+Status set_scales(Computation& c, std::span<const float> scales, std::span<const uint32_t> axes,
+                  std::vector<ResizedAxis>& resized) {
   TRY(check_count("scales", scales.size(), axes.size()));
   for (size_t i = 0; i < axes.size(); ++i)
     TRY(set_scale(resized[axes[i]], scales[i], c.node().op == "Upsample"));

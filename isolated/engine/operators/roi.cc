@@ -158,10 +158,10 @@ Status align_regions(Computation& c, Tensor& y, const Alignment& how) {
     const int64_t image = images[i];
     if (image < 0 || image >= x[0]) return no_image(image, x[0]);
     const T* region = regions.data() + 4 * i;
-    const auto columns = bins_of(static_cast<W>(region[0]), static_cast<W>(region[2]), how,
-                                 shape[3], x[3]);
-    const auto rows = bins_of(static_cast<W>(region[1]), static_cast<W>(region[3]), how, shape[2],
-                              x[2]);
+    const auto columns =
+        bins_of(static_cast<W>(region[0]), static_cast<W>(region[2]), how, shape[3], x[3]);
+    const auto rows =
+        bins_of(static_cast<W>(region[1]), static_cast<W>(region[3]), how, shape[2], x[2]);
     for (int64_t channel = 0; channel < x[1]; ++channel) {
       const T* plane = in.data() + (image * x[1] + channel) * x[2] * x[3];
       for (const auto& row : rows) {
@@ -192,9 +192,8 @@ Status compute_roi_align(Computation& c) {
   const auto bins = static_cast<uint64_t>(height) + static_cast<uint64_t>(width);
   const uint64_t entries = bins * (samples + 2) + 2 * static_cast<uint64_t>(x[2] + x[3]);
   TRY(c.allow(entries * sizeof(Between<double>)));
-  return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {
-    return align_regions<T>(c, y, how);
-  });
+  return for_type(Floats{}, c.type(0),
+                  [&]<class T>() -> Status { return align_regions<T>(c, y, how); });
 }
 
 // --- MaxRoiPool
@@ -218,7 +217,8 @@ struct Span {
     const float each = static_cast<float>(size) / static_cast<float>(bins);
     const auto from = static_cast<int64_t>(std::floor(static_cast<float>(index) * each));
     const auto to = static_cast<int64_t>(std::ceil(static_cast<float>(index + 1) * each));
-    return {std::clamp<int64_t>(from + start, 0, extent), std::clamp<int64_t>(to + start, 0, extent)};
+    return {std::clamp<int64_t>(from + start, 0, extent),
+            std::clamp<int64_t>(to + start, 0, extent)};
   }
 };
 
@@ -267,8 +267,7 @@ Status compute_max_roi_pool(Computation& c) {
   const auto pooled = c.attributes().integers("pooled_shape");
   if (pooled.size() != 2 || pooled[0] < 1 || pooled[1] < 1)
     return Error{Code::kInvalid, "its pooled shape is no height and width"};
-  const Shape shape =
-      TRY(shape_of(std::array{c.shape(1)[0], c.shape(0)[1], pooled[0], pooled[1]}));
+  const Shape shape = TRY(shape_of(std::array{c.shape(1)[0], c.shape(0)[1], pooled[0], pooled[1]}));
   Tensor& y = *TRY(c.make(0, c.type(0), shape));
   if (y.count() == 0) return {};
   return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {

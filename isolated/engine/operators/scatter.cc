@@ -67,14 +67,13 @@ Status scatter(Computation& c, Tensor& y, Reduction reduction, Place place) {
   }
   return for_type(NumbersAndBool{}, c.type(0), [&]<class T>() -> Status {
     const auto data = TRY(c.values<T>(0));
-    const auto updates = stored<T>(*TRY(c.tensor(2)));
     if (c.type(2) != c.type(0)) return Error{Code::kInvalid, "data and updates differ in type"};
+    const auto updates = stored<T>(*TRY(c.tensor(2)));
     Stored<T>* out = elements_at<Stored<T>>(y.mutable_bytes().data());
     if (!data.empty()) std::memcpy(out, data.data(), data.size_bytes());
     place([&](int64_t at, int64_t from, int64_t count) {
       for (int64_t i = 0; i < count; ++i) {
-        out[at + i] =
-            reduced<T>(reduction, out[at + i], updates[static_cast<size_t>(from + i)]);
+        out[at + i] = reduced<T>(reduction, out[at + i], updates[static_cast<size_t>(from + i)]);
       }
     });
     return {};

@@ -35,8 +35,8 @@ Status compute_one_hot(Computation& c) {
   std::vector<int64_t> extents(x.dims().begin(), x.dims().end());
   extents.insert(extents.begin() + axis, depth);
   if (TRY(c.shape(2).element_count()) != 2) {
-    return Error{Code::kInvalid, std::format("its values have shape {}, they are two",
-                                             c.shape(2).text())};
+    return Error{Code::kInvalid,
+                 std::format("its values have shape {}, they are two", c.shape(2).text())};
   }
   Tensor& y = *TRY(c.make(0, c.type(2), TRY(shape_of(extents))));
   Mover mover(c, c.type(2));
@@ -66,9 +66,10 @@ Status compute_one_hot(Computation& c) {
 Result<std::vector<int64_t>> chosen(Computation& c, int64_t extent) {
   const Tensor* condition = TRY(c.tensor(1));
   if (condition->type() != ElementType::kBool || condition->shape().rank() != 1) {
-    return Error{Code::kInvalid, std::format("its condition is a tensor of {} of shape {}, it takes "
-                                             "a vector of BOOL",
-                                             name_of(condition->type()), condition->shape().text())};
+    return Error{Code::kInvalid,
+                 std::format("its condition is a tensor of {} of shape {}, it takes "
+                             "a vector of BOOL",
+                             name_of(condition->type()), condition->shape().text())};
   }
   TRY(c.allow(condition->count() * sizeof(int64_t)));
   std::vector<int64_t> positions;
@@ -76,8 +77,8 @@ Result<std::vector<int64_t>> chosen(Computation& c, int64_t extent) {
     if (condition->bytes()[i] != 0) positions.push_back(static_cast<int64_t>(i));
   }
   if (!positions.empty() && positions.back() >= extent) {
-    return Error{Code::kInvalid, std::format("its condition chooses position {} of {}",
-                                             positions.back(), extent)};
+    return Error{Code::kInvalid,
+                 std::format("its condition chooses position {} of {}", positions.back(), extent)};
   }
   return positions;
 }
@@ -85,8 +86,7 @@ Result<std::vector<int64_t>> chosen(Computation& c, int64_t extent) {
 Status compute_compress(Computation& c) {
   const bool flat = !c.attributes().has("axis");
   const Shape& x = c.shape(0);
-  const uint32_t axis =
-      flat ? 0 : TRY(axis_of(c.attributes().integer("axis", 0), x.rank()));
+  const uint32_t axis = flat ? 0 : TRY(axis_of(c.attributes().integer("axis", 0), x.rank()));
   const int64_t extent = flat ? count_of(x) : x[axis];
   const auto positions = TRY(chosen(c, extent));
   const auto count = static_cast<int64_t>(positions.size());
@@ -240,8 +240,8 @@ Status compute_unique(Computation& c) {
   const Tensor* tensor = TRY(c.tensor(0));
   Slices slices{.extent = count_of(x)};
   if (!flat) {
-    slices = {.outer = count_of(x, 0, axis), .extent = x[axis],
-              .inner = count_of(x, axis + 1, x.rank())};
+    slices = {
+        .outer = count_of(x, 0, axis), .extent = x[axis], .inner = count_of(x, axis + 1, x.rank())};
   }
   Groups groups;
   if (tensor->count() == 0) {

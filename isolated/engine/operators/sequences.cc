@@ -131,7 +131,8 @@ Status compute_split_to_sequence(Computation& c) {
 
 // The shape of all tensors of a sequence joined along an axis, each seen with that axis.
 Result<Shape> joined_shape(const Sequence& sequence, uint32_t axis, bool new_axis) {
-  std::vector<int64_t> extents(sequence[0].shape().dims().begin(), sequence[0].shape().dims().end());
+  std::vector<int64_t> extents(sequence[0].shape().dims().begin(),
+                               sequence[0].shape().dims().end());
   if (new_axis) extents.insert(extents.begin() + axis, 0);
   extents[axis] = 0;
   for (const Tensor& tensor : sequence) {

@@ -22,8 +22,9 @@ Result<Shape> reshaped(const Shape& input, std::vector<int64_t> extents, bool ze
       extents[i] = 1;
     } else if (extents[i] == 0 && !zeros_allowed) {
       if (i >= input.rank()) {
-        return Error{Code::kInvalid, std::format("its shape copies extent {} of an input of shape {}",
-                                                 i, input.text())};
+        return Error{
+            Code::kInvalid,
+            std::format("its shape copies extent {} of an input of shape {}", i, input.text())};
       }
       extents[i] = input[i];
     }
@@ -34,8 +35,8 @@ Result<Shape> reshaped(const Shape& input, std::vector<int64_t> extents, bool ze
   const auto rest = static_cast<int64_t>(TRY(shape.element_count()));
   if (rest == 0 || have % rest != 0) {
     return Error{Code::kInvalid,
-                 std::format("{} elements of shape {} leave no extent for the -1 in its shape", have,
-                             input.text())};
+                 std::format("{} elements of shape {} leave no extent for the -1 in its shape",
+                             have, input.text())};
   }
   return with_extent(shape, static_cast<uint32_t>(*open), have / rest);
 }
@@ -74,8 +75,9 @@ Status compute_squeeze(Computation& c) {
   } else {
     for (const uint32_t axis : TRY(axes_of(*stated, x.rank()))) {
       if (x[axis] != 1) {
-        return Error{Code::kInvalid, std::format("axis {} of shape {} is not 1 and cannot be dropped",
-                                                 axis, x.text())};
+        return Error{
+            Code::kInvalid,
+            std::format("axis {} of shape {} is not 1 and cannot be dropped", axis, x.text())};
       }
       dropped[axis] = true;
     }
@@ -125,7 +127,8 @@ Status compute_shape(Computation& c) {
 
 Status compute_size(Computation& c) {
   TRY(check_is_tensor(c));
-  return c.give(0, Tensor::of<int64_t>({}, {static_cast<int64_t>(TRY(c.shape(0).element_count()))}));
+  return c.give(0,
+                Tensor::of<int64_t>({}, {static_cast<int64_t>(TRY(c.shape(0).element_count()))}));
 }
 
 Result<Shape> broadcast(const Shape& a, const Shape& b) {
@@ -155,9 +158,8 @@ Status move_all(Computation& c, const Box& box) {
 Status compute_expand(Computation& c) {
   const Shape wanted = TRY(shape_of(TRY(c.integers(1))));
   const Shape shape = TRY(broadcast(c.shape(0), wanted));
-  return move_all(c, {.shape = shape,
-                      .read = broadcast_steps(c.shape(0), shape),
-                      .write = dense_steps(shape)});
+  return move_all(
+      c, {.shape = shape, .read = broadcast_steps(c.shape(0), shape), .write = dense_steps(shape)});
 }
 
 Status compute_transpose(Computation& c) {
@@ -168,8 +170,8 @@ Status compute_transpose(Computation& c) {
     std::iota(order.rbegin(), order.rend(), 0);
   }
   if (order.size() != x.rank()) {
-    return Error{Code::kInvalid, std::format("its order has {} axes, its input {}", order.size(),
-                                             x.rank())};
+    return Error{Code::kInvalid,
+                 std::format("its order has {} axes, its input {}", order.size(), x.rank())};
   }
   const auto axes = TRY(axes_of(order, x.rank()));
   const Steps dense = dense_steps(x);

@@ -83,7 +83,8 @@ TEST(Shapes, unsqueeze_adds_ones) {
 }
 
 TEST(Shapes, a_shape_is_known_before_its_elements_are) {
-  const NodeRun run = {"Shape", {{"start", int64_t{-2}}, {"end", int64_t{9}}}, {counting({2, 3, 4})}};
+  const NodeRun run = {
+      "Shape", {{"start", int64_t{-2}}, {"end", int64_t{9}}}, {counting({2, 3, 4})}};
   EXPECT_EQ(values_of<int64_t>(run_node(run)), (std::vector<int64_t>{3, 4}));
   const auto foretold = foretell(run, {false});
   ASSERT_TRUE(foretold && (*foretold)[0].datum != nullptr);
@@ -91,8 +92,8 @@ TEST(Shapes, a_shape_is_known_before_its_elements_are) {
 
 TEST(Shapes, parts_of_shapes_are_clamped) {
   const auto part = [](int64_t start, int64_t end) {
-    return values_of<int64_t>(run_node(
-        {"Shape", {{"start", start}, {"end", end}}, {counting({2, 3, 4})}}));
+    return values_of<int64_t>(
+        run_node({"Shape", {{"start", start}, {"end", end}}, {counting({2, 3, 4})}}));
   };
   EXPECT_EQ(part(0, -1), (std::vector<int64_t>{2, 3}));
   EXPECT_EQ(part(INT64_MIN, INT64_MAX), (std::vector<int64_t>{2, 3, 4}));
@@ -118,8 +119,9 @@ TEST(Shapes, expand_repeats_as_broadcasting_does) {
 
 TEST(Shapes, text_is_expanded_as_far_as_there_is_memory) {
   const Tensor x = texts({1}, {std::string(1 << 20, 'x')});
-  EXPECT_EQ(values_of<std::string>(run_node({"Expand", {}, {texts({2, 1}, {"a", "b"}), list({2})}})),
-            (std::vector<std::string>{"a", "a", "b", "b"}));
+  EXPECT_EQ(
+      values_of<std::string>(run_node({"Expand", {}, {texts({2, 1}, {"a", "b"}), list({2})}})),
+      (std::vector<std::string>{"a", "a", "b", "b"}));
   EXPECT_EQ(error_of(run_node({"Expand", {}, {x, list({65})}})), "more than a test may have");
 }
 
@@ -137,7 +139,8 @@ TEST(Shapes, transpose_reverses_axes_or_orders_them) {
 
 TEST(Shapes, transpose_moves_elements_of_every_size) {
   const Tensor bytes = Tensor::of<uint8_t>({2, 2}, {1, 2, 3, 4});
-  const Tensor halves = Tensor::of<Float16>({2, 2}, {Float16(1), Float16(2), Float16(3), Float16(4)});
+  const Tensor halves =
+      Tensor::of<Float16>({2, 2}, {Float16(1), Float16(2), Float16(3), Float16(4)});
   const Tensor longs = Tensor::of<int64_t>({2, 2}, {1, 2, 3, 4});
   EXPECT_EQ(values_of<uint8_t>(run_node({"Transpose", {}, {bytes}})),
             (std::vector<uint8_t>{1, 3, 2, 4}));
@@ -145,8 +148,9 @@ TEST(Shapes, transpose_moves_elements_of_every_size) {
             (std::vector<Float16>{Float16(1), Float16(3), Float16(2), Float16(4)}));
   EXPECT_EQ(values_of<int64_t>(run_node({"Transpose", {}, {longs}})),
             (std::vector<int64_t>{1, 3, 2, 4}));
-  EXPECT_EQ(values_of<std::string>(run_node({"Transpose", {}, {texts({2, 2}, {"a", "b", "c", "d"})}})),
-            (std::vector<std::string>{"a", "c", "b", "d"}));
+  EXPECT_EQ(
+      values_of<std::string>(run_node({"Transpose", {}, {texts({2, 2}, {"a", "b", "c", "d"})}})),
+      (std::vector<std::string>{"a", "c", "b", "d"}));
 }
 
 TEST(Shapes, orders_that_are_none_are_refused) {
