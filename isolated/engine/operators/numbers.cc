@@ -5,6 +5,7 @@ namespace casemate::engine {
 
 Result<std::vector<double>> reals(Computation& c, size_t input) {
   const Tensor* tensor = TRY(c.tensor(input));
+  TRY(c.allow(tensor->count() * sizeof(double)));
   std::vector<double> numbers;
   TRY(for_type(Numbers{}, tensor->type(), [&]<class T>() -> Status {
     for (const T value : tensor->values<T>()) numbers.push_back(static_cast<double>(value));

@@ -85,7 +85,7 @@ TEST(ScatterElements, refuses_what_does_not_fit) {
       "it is not defined for tensors of BYTES");
 }
 
-TEST(ScatterND, writes_slices) {
+TEST(ScatterND, writes_slices_or_adds_them) {
   const Tensor x = counting<int64_t>({2, 2});
   const Tensor row = Tensor::of<int64_t>({1, 1}, {-1});
   const Tensor update = Tensor::of<int64_t>({1, 2}, {10, 20});
