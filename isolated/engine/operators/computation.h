@@ -106,6 +106,9 @@ class Computation final {
   // when the counts differ.
   Status give_reshaped(size_t output, size_t input, const Shape& shape);
 
+  // Asks for memory that is neither an input nor an output, where those do not bound its size.
+  Status allow(uint64_t bytes) { return host_.allow(bytes); }
+
   // --- subgraphs. Fails in a dry run.
   Result<std::vector<Datum>> run(const Graph& graph, std::vector<Datum> inputs);
 
