@@ -7,6 +7,7 @@ const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
     add_batch_normalization(all);
+    add_control(all);
     add_determinant(all);
     add_einsum(all);
     add_local_normalization(all);

@@ -35,6 +35,7 @@ class Operators final {
 };
 
 void add_batch_normalization(Operators& operators);
+void add_control(Operators& operators);
 void add_determinant(Operators& operators);
 void add_einsum(Operators& operators);
 void add_local_normalization(Operators& operators);
