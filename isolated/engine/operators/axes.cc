@@ -8,7 +8,8 @@ namespace casemate::engine {
 
 Result<uint32_t> axis_of(int64_t axis, uint32_t rank) {
   if (rank == 0)
-    return Error{Code::kInvalid, std::format("it works along axis {}, and a scalar has none", axis)};
+    return Error{Code::kInvalid,
+                 std::format("it works along axis {}, and a scalar has none", axis)};
   const int64_t end = rank;
   if (axis < -end || axis >= end) {
     return Error{Code::kInvalid,

@@ -46,9 +46,9 @@ Result<Plan> plan_of(Computation& c) {
   }
   for (size_t i = 1; i < 5; ++i) {
     if (c.has(i) && c.shape(i) == plan.statistics) continue;
-    return Error{Code::kInvalid, std::format("its {} has shape {}, {} is what X of {} needs",
-                                             kNames[i], c.shape(i).text(), plan.statistics.text(),
-                                             shape.text())};
+    return Error{Code::kInvalid,
+                 std::format("its {} has shape {}, {} is what X of {} needs", kNames[i],
+                             c.shape(i).text(), plan.statistics.text(), shape.text())};
   }
   return plan;
 }

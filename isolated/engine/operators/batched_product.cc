@@ -40,8 +40,9 @@ Steps matrix_steps(const Shape& shape, const Shape& batch) {
 
 Result<BatchedProduct> BatchedProduct::make(const Shape& a, const Shape& b) {
   if (a.rank() == 0 || b.rank() == 0) {
-    return Error{Code::kInvalid, std::format("its inputs have shapes {} and {}, it takes no scalars",
-                                             a.text(), b.text())};
+    return Error{
+        Code::kInvalid,
+        std::format("its inputs have shapes {} and {}, it takes no scalars", a.text(), b.text())};
   }
   TRY(a.element_count());
   TRY(b.element_count());
@@ -50,9 +51,10 @@ Result<BatchedProduct> BatchedProduct::make(const Shape& a, const Shape& b) {
   if (b.rank() == 1) product.b = {b[0], 1};
   const int64_t k = product.b[product.b.rank() - 2];
   if (product.k() != k) {
-    return Error{Code::kInvalid, std::format("its inputs of shapes {} and {} do not multiply: there "
-                                             "are {} columns and {} rows",
-                                             a.text(), b.text(), product.k(), k)};
+    return Error{Code::kInvalid,
+                 std::format("its inputs of shapes {} and {} do not multiply: there "
+                             "are {} columns and {} rows",
+                             a.text(), b.text(), product.k(), k)};
   }
   const Shape batch = TRY(broadcast_batch(product.a, product.b));
   std::vector<int64_t> dims(batch.dims().begin(), batch.dims().end());

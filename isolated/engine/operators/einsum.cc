@@ -129,7 +129,7 @@ class Contraction final {
     Labelled<W> tensor;
     const Shape& shape = c_.shape(operand);
     int64_t step = 1;
-    for (uint32_t i = shape.rank(); i-- > 0; step *= shape[i + 1]) {
+    for (uint32_t i = shape.rank(); i-- > 0; step *= shape[i]) {
       const int label = equation_.operands[operand][i];
       if (shape[i] != extent(label)) continue;
       const auto at = std::ranges::find(tensor.labels, label) - tensor.labels.begin();
@@ -158,7 +158,7 @@ class Contraction final {
     Labelled<W> tensor{.labels = std::move(labels), .steps = {}, .values = std::move(values)};
     tensor.steps.resize(tensor.labels.size());
     int64_t step = 1;
-    for (size_t i = tensor.labels.size(); i-- > 0; step *= extent(tensor.labels[i + 1]))
+    for (size_t i = tensor.labels.size(); i-- > 0; step *= extent(tensor.labels[i]))
       tensor.steps[i] = step;
     return tensor;
   }
@@ -190,9 +190,8 @@ class Contraction final {
     const auto left = gathered(a.values.data(), a, joined(batch, rows, shared), {});
     const auto right = gathered(b.values.data(), b, joined(batch, shared, columns), {});
     std::vector<W> values(count / sizeof(W));
-    multiply_all(size_of(batch),
-                 {.m = size_of(rows), .n = size_of(columns), .k = size_of(shared)}, left, right,
-                 values);
+    multiply_all(size_of(batch), {.m = size_of(rows), .n = size_of(columns), .k = size_of(shared)},
+                 left, right, values);
     return dense(labels, std::move(values));
   }
 
@@ -226,8 +225,7 @@ using Factors = decltype(Types<float, double, Float16>{} + Integers{});
 Status compute_einsum(Computation& c) {
   std::vector<Shape> shapes;
   for (size_t i = 0; i < c.input_count(); ++i) shapes.push_back(c.shape(i));
-  const auto equation =
-      TRY(EinsumEquation::make(c.attributes().text("equation", ""), shapes));
+  const auto equation = TRY(EinsumEquation::make(c.attributes().text("equation", ""), shapes));
   return for_type(Factors{}, c.type(0), [&]<class T>() -> Status {
     const auto y = TRY(c.make<T>(0, equation.shape()));
     if (std::ranges::contains(equation.extents, 0)) {

@@ -59,7 +59,8 @@ Status settle_extents(std::string_view text, EinsumEquation& equation, const Lab
     int64_t& here = own[labels[i]];
     int64_t& all = equation.extents[labels[i]];
     // Within an operand, the dimensions of a diagonal are not broadcast.
-    if ((here != -1 && here != shape[i]) || (all != -1 && all != 1 && shape[i] != 1 && all != shape[i]))
+    if ((here != -1 && here != shape[i]) ||
+        (all != -1 && all != 1 && shape[i] != 1 && all != shape[i]))
       return wrong(text, std::format("gives one label to dimensions of {} and {} elements",
                                      here != -1 && here != shape[i] ? here : all, shape[i]));
     here = shape[i];

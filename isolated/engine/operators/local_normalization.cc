@@ -66,7 +66,8 @@ void normalize_responses(const Split& split, const ResponseAttributes& a, const 
   const int64_t channels = split.extent;
   WindowSums windows(channels, std::min(a.before + a.behind + 1, channels));
   double squares[kColumns];
-  for (int64_t i = 0; i < split.outer; ++i, x += channels * split.inner, y += channels * split.inner) {
+  for (int64_t i = 0; i < split.outer;
+       ++i, x += channels * split.inner, y += channels * split.inner) {
     for (int64_t j = 0; j < split.inner; j += kColumns) {
       const int64_t count = std::min(kColumns, split.inner - j);
       windows.add([&](int64_t channel) {
@@ -96,7 +97,8 @@ Status compute_response_normalization(Computation& c) {
   if (size < 1)
     return Error{Code::kInvalid, std::format("its size is {}, it takes at least 1", size)};
   const ResponseAttributes a{
-      .alpha = static_cast<double>(c.attributes().real("alpha", 0.0001F)) / static_cast<double>(size),
+      .alpha =
+          static_cast<double>(c.attributes().real("alpha", 0.0001F)) / static_cast<double>(size),
       .beta = static_cast<double>(c.attributes().real("beta", 0.75F)),
       .bias = static_cast<double>(c.attributes().real("bias", 1)),
       .before = (size - 1) / 2,
@@ -113,7 +115,8 @@ Status compute_response_normalization(Computation& c) {
 // Where all elements are 0, they stay.
 template <class T>
 void normalize_lengths(const Split& split, int64_t p, const T* x, T* y) {
-  for (int64_t i = 0; i < split.outer; ++i, x += split.extent * split.inner, y += split.extent * split.inner) {
+  for (int64_t i = 0; i < split.outer;
+       ++i, x += split.extent * split.inner, y += split.extent * split.inner) {
     for (int64_t j = 0; j < split.inner; j += kColumns) {
       const int64_t count = std::min(kColumns, split.inner - j);
       double sums[kColumns] = {};
@@ -128,7 +131,8 @@ void normalize_lengths(const Split& split, int64_t p, const T* x, T* y) {
       }
       for (int64_t d = 0; d < split.extent; ++d) {
         const int64_t at = d * split.inner + j;
-        for (int64_t k = 0; k < count; ++k) y[at + k] = static_cast<T>(real_of(x[at + k]) / sums[k]);
+        for (int64_t k = 0; k < count; ++k)
+          y[at + k] = static_cast<T>(real_of(x[at + k]) / sums[k]);
       }
     }
   }

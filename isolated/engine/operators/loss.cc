@@ -10,10 +10,10 @@ namespace casemate::engine {
 namespace {
 
 struct LossPlan {
-  Split split;     // of the scores: items, classes, and places in each item
-  Shape shape;     // of the result
-  bool reduced;    // to one number
-  bool mean;       // ditto, divided by the weights
+  Split split;                     // of the scores: items, classes, and places in each item
+  Shape shape;                     // of the result
+  bool reduced;                    // to one number
+  bool mean;                       // ditto, divided by the weights
   std::optional<int64_t> ignored;  // a target that counts for nothing
 };
 
@@ -28,17 +28,17 @@ Result<LossPlan> loss_plan(Computation& c) {
                 .reduced = reduction != "none",
                 .mean = reduction == "mean"};
   if (targets != reduced_shape(scores, 1u << 1, false)) {
-    return Error{Code::kInvalid, std::format("its scores have shape {} and its targets {}, which is "
-                                             "not that without the classes",
-                                             scores.text(), targets.text())};
+    return Error{Code::kInvalid,
+                 std::format("its scores have shape {} and its targets {}, which is "
+                             "not that without the classes",
+                             scores.text(), targets.text())};
   }
   if (c.has(2) && c.shape(2) != Shape{plan.split.extent}) {
     return Error{Code::kInvalid, std::format("its weights have shape {}, there are {} classes",
                                              c.shape(2).text(), plan.split.extent)};
   }
   if (!plan.reduced) plan.shape = targets;
-  if (c.attributes().has("ignore_index"))
-    plan.ignored = c.attributes().integer("ignore_index", 0);
+  if (c.attributes().has("ignore_index")) plan.ignored = c.attributes().integer("ignore_index", 0);
   return plan;
 }
 
@@ -47,8 +47,8 @@ Result<std::vector<int64_t>> targets_of(Computation& c, const LossPlan& plan) {
   std::vector<int64_t> targets = TRY(c.integers(1));
   for (const int64_t target : targets) {
     if (target == plan.ignored || (target >= 0 && target < plan.split.extent)) continue;
-    return Error{Code::kInvalid, std::format("its target {} is none of {} classes", target,
-                                             plan.split.extent)};
+    return Error{Code::kInvalid,
+                 std::format("its target {} is none of {} classes", target, plan.split.extent)};
   }
   return targets;
 }
@@ -97,11 +97,9 @@ Status compute_cross_entropy_loss(Computation& c) {
     const auto x = TRY(c.values<T>(0));
     std::vector<double> logs;
     if (!x.empty()) logs = log_sum_exp(plan.split, x.data());
-    if (!probabilities.empty())
-      subtract_logs(plan.split, logs, x.data(), probabilities.data());
-    return store_losses(c, plan, y, [&](int64_t at, int64_t place) {
-      return logs[place] - real_of(x[at]);
-    });
+    if (!probabilities.empty()) subtract_logs(plan.split, logs, x.data(), probabilities.data());
+    return store_losses(c, plan, y,
+                        [&](int64_t at, int64_t place) { return logs[place] - real_of(x[at]); });
   });
 }
 

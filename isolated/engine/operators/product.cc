@@ -52,9 +52,10 @@ Result<Gemm> gemm_of(Computation& c) {
   gemm.n = b[gemm.b_transposed ? 0 : 1];
   const int64_t rows = b[gemm.b_transposed ? 1 : 0];
   if (gemm.k != rows) {
-    return Error{Code::kInvalid, std::format("its matrices do not multiply: A has {} columns, and B "
-                                             "{} rows",
-                                             gemm.k, rows)};
+    return Error{Code::kInvalid,
+                 std::format("its matrices do not multiply: A has {} columns, and B "
+                             "{} rows",
+                             gemm.k, rows)};
   }
   // A beta of 0 leaves C out, whatever it holds.
   gemm.adds = c.has(2) && gemm.beta != 0;
@@ -88,10 +89,10 @@ template <class T>
 void run_gemm(const Gemm& gemm, const T* a, const T* b, const T* c, T* y) {
   using W = Wide<T>;
   MatrixProduct<T, W> product{.m = gemm.m, .n = gemm.n, .k = gemm.k};
-  product.a = gemm.a_transposed ? transposed(Matrix<const T>{a, gemm.m})
-                                : Matrix<const T>{a, gemm.k};
-  product.b = gemm.b_transposed ? transposed(Matrix<const T>{b, gemm.k})
-                                : Matrix<const T>{b, gemm.n};
+  product.a =
+      gemm.a_transposed ? transposed(Matrix<const T>{a, gemm.m}) : Matrix<const T>{a, gemm.k};
+  product.b =
+      gemm.b_transposed ? transposed(Matrix<const T>{b, gemm.k}) : Matrix<const T>{b, gemm.n};
   // 16-bit floats are rounded after C was added.
   std::vector<W> wide;
   if constexpr (std::is_same_v<T, W>) {

@@ -24,11 +24,11 @@ Result<Steps> parameter_steps(Computation& c, size_t input, const Shape& over, S
   const uint32_t constant = side == Side::kRows ? 1 : 2;  // the dimension that has but one of them
   const bool fits = shape.rank() < constant || shape[shape.rank() - constant] == 1;
   if (!fits || !broadcastable(shape, over)) {
-    return Error{Code::kInvalid,
-                 std::format("its input {} of shape {} is neither one for all of a tensor of shape "
-                             "{} nor one for each of its {}",
-                             input, given.text(), over.text(),
-                             side == Side::kRows ? "rows" : "columns")};
+    return Error{
+        Code::kInvalid,
+        std::format("its input {} of shape {} is neither one for all of a tensor of shape "
+                    "{} nor one for each of its {}",
+                    input, given.text(), over.text(), side == Side::kRows ? "rows" : "columns")};
   }
   return broadcast_steps(shape, over);
 }
@@ -56,9 +56,9 @@ Result<Operand> operand_of(Computation& c, size_t values, size_t zero_point, con
   Operand operand{.values = values, .zero_point = zero_point};
   if (!c.has(zero_point)) return operand;
   if (c.type(zero_point) != c.type(values)) {
-    return Error{Code::kInvalid, std::format("its input {} is of {}, and its zero point of {}",
-                                             values, name_of(c.type(values)),
-                                             name_of(c.type(zero_point)))};
+    return Error{Code::kInvalid,
+                 std::format("its input {} is of {}, and its zero point of {}", values,
+                             name_of(c.type(values)), name_of(c.type(zero_point)))};
   }
   operand.steps = TRY(parameter_steps(c, zero_point, shape, side));
   return operand;

@@ -29,8 +29,8 @@ void find_places(const Split& split, bool last, const T* x, int64_t* y) {
       for (int64_t j = 0; j < split.inner; ++j) {
         const Wide<T> best = at(y[j], j);
         const Wide<T> next = at(i, j);
-        const bool better = last ? !found_before<greatest>(best, next)
-                                 : found_before<greatest>(next, best);
+        const bool better =
+            last ? !found_before<greatest>(best, next) : found_before<greatest>(next, best);
         if (better) y[j] = i;
       }
     }

@@ -19,8 +19,8 @@ namespace casemate::engine {
 // Columns that are worked on together, so that memory is walked in order.
 inline constexpr int64_t kSoftmaxColumns = 64;
 
-// The greatest element of each of `count` columns, `extent` elements that lie `inner` apart; what is
-// no number where there is one.
+// The greatest element of each of `count` columns, of `extent` elements that lie `inner` apart; what
+// is no number where there is one.
 template <class T>
 void greatest_of_columns(const Split& split, const T* x, int64_t count, Wide<T>* greatest) {
   for (int64_t j = 0; j < count; ++j) greatest[j] = static_cast<Wide<T>>(x[j]);

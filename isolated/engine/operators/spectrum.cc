@@ -63,9 +63,9 @@ Result<Transform> transform_of(Computation& c) {
   }
   plan.length = c.has(1) ? TRY(c.integer(1)) : plan.split.extent;
   if (plan.length < 1) {
-    return Error{Code::kInvalid,
-                 std::format("it transforms signals of {} elements, it takes at least 1",
-                             plan.length)};
+    return Error{
+        Code::kInvalid,
+        std::format("it transforms signals of {} elements, it takes at least 1", plan.length)};
   }
   plan.bins = bin_count(plan.length, c.attributes().integer("onesided", 0) != 0);
   plan.complex = shape[rank - 1] == 2;
@@ -136,9 +136,10 @@ Result<Frames> frames_of(Computation& c) {
   frames.length = c.has(2) ? c.shape(2)[0] : frames.samples;
   if (c.has(3)) frames.length = TRY(c.integer(3));
   if (frames.step < 1 || frames.length < 1 || frames.length > frames.samples) {
-    return Error{Code::kInvalid, std::format("frames of {} samples, {} apart, do not lie in a signal "
-                                             "of {}",
-                                             frames.length, frames.step, frames.samples)};
+    return Error{Code::kInvalid,
+                 std::format("frames of {} samples, {} apart, do not lie in a signal "
+                             "of {}",
+                             frames.length, frames.step, frames.samples)};
   }
   frames.count = 1 + (frames.samples - frames.length) / frames.step;
   frames.bins = bin_count(frames.length, c.attributes().integer("onesided", 1) != 0);
@@ -154,7 +155,8 @@ Status compute_short_time_transform(Computation& c) {
     // What a window does not reach is left out.
     std::vector<double> window(static_cast<size_t>(frames.length), c.has(2) ? 0 : 1);
     const auto given = c.has(2) ? TRY(c.values<T>(2)) : std::span<const T>();
-    for (size_t i = 0; i < std::min(window.size(), given.size()); ++i) window[i] = real_of(given[i]);
+    for (size_t i = 0; i < std::min(window.size(), given.size()); ++i)
+      window[i] = real_of(given[i]);
     Fourier fourier = TRY(fourier_of(c, frames.length));
     std::vector<Complex> signal(window.size());
     const int64_t parts = frames.complex ? 2 : 1;
@@ -198,9 +200,10 @@ Result<std::vector<int64_t>> mel_edges(Computation& c, int64_t triangles, int64_
     const double hertz = 700 * (std::pow(10, (static_cast<double>(i) * step + low) / 2595) - 1);
     const double bin = std::floor(static_cast<double>(length + 1) * hertz / rate);
     if (!(bin >= 0 && bin < bins)) {
-      return Error{Code::kInvalid, std::format("its triangles reach {} Hz, a signal with {} samples "
-                                               "a second has no such frequency",
-                                               hertz, rate)};
+      return Error{Code::kInvalid,
+                   std::format("its triangles reach {} Hz, a signal with {} samples "
+                               "a second has no such frequency",
+                               hertz, rate)};
     }
     edges.push_back(static_cast<int64_t>(bin));
   }
@@ -232,7 +235,8 @@ Status compute_mel_weights(Computation& c) {
                                              triangles, length)};
   }
   const auto type = c.attributes().integer("output_datatype", 1);
-  const auto known = element_type_from(type < 0 || type > UINT32_MAX ? 0 : static_cast<uint32_t>(type));
+  const auto known =
+      element_type_from(type < 0 || type > UINT32_MAX ? 0 : static_cast<uint32_t>(type));
   return for_type(Numbers{}, known.value_or(ElementType::kNone), [&]<class T>() -> Status {
     const auto y = TRY(c.make<T>(0, {bin_count(length, true), triangles}));
     if (y.empty()) return {};
