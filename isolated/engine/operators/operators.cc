@@ -6,7 +6,20 @@ namespace casemate::engine {
 const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
+    add_batch_normalization(all);
     add_control(all);
+    add_determinant(all);
+    add_einsum(all);
+    add_local_normalization(all);
+    add_loss(all);
+    add_normalization(all);
+    add_optimisers(all);
+    add_product(all);
+    add_quantized_product(all);
+    add_ranking(all);
+    add_reduction(all);
+    add_softmax(all);
+    add_spectrum(all);
     add_unary(all);
     return all;
   }();

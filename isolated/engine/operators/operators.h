@@ -34,7 +34,20 @@ class Operators final {
   std::map<std::string, Compute, std::less<>> functions_;
 };
 
+void add_batch_normalization(Operators& operators);
 void add_control(Operators& operators);
+void add_determinant(Operators& operators);
+void add_einsum(Operators& operators);
+void add_local_normalization(Operators& operators);
+void add_loss(Operators& operators);
+void add_normalization(Operators& operators);
+void add_optimisers(Operators& operators);
+void add_product(Operators& operators);
+void add_quantized_product(Operators& operators);
+void add_ranking(Operators& operators);
+void add_reduction(Operators& operators);
+void add_softmax(Operators& operators);
+void add_spectrum(Operators& operators);
 void add_unary(Operators& operators);
 
 }  // namespace casemate::engine
