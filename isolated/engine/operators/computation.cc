@@ -10,6 +10,12 @@ namespace {
 
 const Shape kNoShape;
 
+// What that many strings take before there is anything in them.
+Result<uint64_t> empty_strings(const Shape& shape) {
+  constexpr uint64_t kEnough = 1ull << 40;
+  return std::min(TRY(shape.element_count()), kEnough) * sizeof(std::string);
+}
+
 }  // namespace
 
 uint64_t Datum::bytes() const {
@@ -127,12 +133,13 @@ Status Computation::settle(size_t output, const Fact& fact) {
 
 Result<Tensor*> Computation::make(size_t output, ElementType type, const Shape& shape) {
   CHECK(output < outputs_.size(), "a function makes the outputs that its node has");
-  const uint64_t bytes = type == ElementType::kString ? 0 : TRY(tensor_bytes(type, shape));
+  const bool text = type == ElementType::kString;
+  const uint64_t bytes = text ? TRY(empty_strings(shape)) : TRY(tensor_bytes(type, shape));
   TRY(host_.allow(bytes));
   if (mode_ == Mode::kDry) {
     TRY(settle(output, Fact::of(type, shape)));
     // Not to be looked into: whoever makes another output first gets no further than that one.
-    if (type == ElementType::kString) {
+    if (text) {
       outputs_[output] = TRY(Tensor::make({0}, std::vector<std::string>()));
     } else {
       outputs_[output] =

@@ -7,17 +7,28 @@ const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
     add_batch_normalization(all);
+    add_col2im(all);
     add_control(all);
     add_determinant(all);
     add_einsum(all);
+    add_gather(all);
+    add_grid_sample(all);
     add_local_normalization(all);
     add_loss(all);
     add_normalization(all);
     add_optimisers(all);
+    add_pad(all);
+    add_pieces(all);
     add_product(all);
     add_quantized_product(all);
     add_ranking(all);
     add_reduction(all);
+    add_resize(all);
+    add_roi(all);
+    add_scatter(all);
+    add_selection(all);
+    add_sequences(all);
+    add_shapes(all);
     add_softmax(all);
     add_spectrum(all);
     add_unary(all);

@@ -35,17 +35,28 @@ class Operators final {
 };
 
 void add_batch_normalization(Operators& operators);
+void add_col2im(Operators& operators);
 void add_control(Operators& operators);
 void add_determinant(Operators& operators);
 void add_einsum(Operators& operators);
+void add_gather(Operators& operators);
+void add_grid_sample(Operators& operators);
 void add_local_normalization(Operators& operators);
 void add_loss(Operators& operators);
 void add_normalization(Operators& operators);
 void add_optimisers(Operators& operators);
+void add_pad(Operators& operators);
+void add_pieces(Operators& operators);
 void add_product(Operators& operators);
 void add_quantized_product(Operators& operators);
 void add_ranking(Operators& operators);
 void add_reduction(Operators& operators);
+void add_resize(Operators& operators);
+void add_roi(Operators& operators);
+void add_scatter(Operators& operators);
+void add_selection(Operators& operators);
+void add_sequences(Operators& operators);
+void add_shapes(Operators& operators);
 void add_softmax(Operators& operators);
 void add_spectrum(Operators& operators);
 void add_unary(Operators& operators);
