@@ -34,6 +34,7 @@ class Operators final {
   std::map<std::string, Compute, std::less<>> functions_;
 };
 
+void add_control(Operators& operators);
 void add_unary(Operators& operators);
 
 }  // namespace casemate::engine
