@@ -27,7 +27,6 @@ inline constexpr std::array kSkips = std::to_array<Skip>({
     {"INT4", "4-bit integers are not held"},
     {"int4", "4-bit integers are not held"},
     {"bernoulli", "expects what NumPy's random generator draws"},
-    {"training_dropout", "expects what NumPy's random generator draws"},
     {"image_decoder", "needs seven image codecs, which would widen what an attacker reaches"},
     {"gradient_of", "gradients come with training"},
 });

@@ -26,8 +26,10 @@ Status cast_numbers(Computation& c) {
   return {};
 }
 
+// No number takes more than 32 characters.
 template <class From>
 Status write_texts(Computation& c) {
+  TRY(allow_texts(c, c.shape(0), 32));
   const auto y = TRY(c.make<std::string>(0, c.shape(0)));
   const auto x = TRY(stored<From>(c, 0));
   for (size_t i = 0; i < x.size(); ++i) y[i] = number_text(element<From>(x[i]));

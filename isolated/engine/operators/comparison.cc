@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Comparisons, what is made of their results, and the choice by them.
-#include "base/limits.h"
 #include "isolated/engine/operators/broadcast.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -52,29 +51,26 @@ struct Choice {
   }
 };
 
-// A small text may be chosen so often that no memory holds the result.
+// How many bytes of text are chosen: a long one may be chosen often.
 template <class T>
-Status check_size(const Choice& choice, std::span<const T> a, std::span<const T> b) {
+uint64_t text_bytes(const Choice& choice, std::span<const T> a, std::span<const T> b) {
+  uint64_t bytes = 0;
   if constexpr (std::is_same_v<T, std::string>) {
-    uint64_t bytes = 0;
     choice.for_each([&](size_t i) { bytes += a[i].size(); }, [&](size_t i) { bytes += b[i].size(); });
-    if (bytes > limits::kTensorBytes) {
-      return Error{Code::kTooLarge, std::format("its result has {} bytes of text, the limit is {}",
-                                                bytes, limits::kTensorBytes)};
-    }
   }
-  return {};
+  return bytes;
 }
 
 Status compute_where(Computation& c) {
   const Shape shape = TRY(broadcast(TRY(broadcast(c.shape(0), c.shape(1))), c.shape(2)));
   return for_type(Everything{}, c.type(1), [&]<class T>() -> Status {
+    if (std::is_same_v<T, std::string>) TRY(allow_texts(c, shape, 0));
     const auto made = TRY(c.make<T>(0, shape));
     const auto condition = TRY(stored<bool>(c, 0));
     const auto a = TRY(stored<T>(c, 1));
     const auto b = TRY(stored<T>(c, 2));
     const Choice choice{loops_over(shape, {c.shape(0), c.shape(1), c.shape(2)}), condition};
-    TRY(check_size(choice, a, b));
+    TRY(c.allow(text_bytes(choice, a, b)));
     void* start = made.data();
     auto* y = static_cast<Stored<T>*>(start);
     choice.for_each([&](size_t i) { *y++ = a[i]; }, [&](size_t i) { *y++ = b[i]; });

@@ -38,6 +38,13 @@ Result<Stored<T>> only_element(Computation& c, size_t input) {
   return values[0];
 }
 
+// Whether a tensor of text may be had, each of so many bytes, which make() does not account for.
+inline Status allow_texts(Computation& c, const Shape& shape, uint64_t bytes_each) {
+  const uint64_t count = TRY(shape.element_count());
+  const uint64_t each = sizeof(std::string) + bytes_each;
+  return c.allow(count > UINT64_MAX / each ? UINT64_MAX : count * each);
+}
+
 template <class T>
 Wide<T> widened(T x) {
   return static_cast<Wide<T>>(x);

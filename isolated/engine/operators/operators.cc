@@ -6,8 +6,17 @@ namespace casemate::engine {
 const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
+    add_activation(all);
+    add_binary(all);
+    add_cast(all);
+    add_comparison(all);
+    add_constants(all);
     add_control(all);
+    add_dropout(all);
+    add_quantise(all);
+    add_random(all);
     add_unary(all);
+    add_variadic(all);
     return all;
   }();
   return operators;

@@ -34,7 +34,16 @@ class Operators final {
   std::map<std::string, Compute, std::less<>> functions_;
 };
 
+void add_activation(Operators& operators);
+void add_binary(Operators& operators);
+void add_cast(Operators& operators);
+void add_comparison(Operators& operators);
+void add_constants(Operators& operators);
 void add_control(Operators& operators);
+void add_dropout(Operators& operators);
+void add_quantise(Operators& operators);
+void add_random(Operators& operators);
 void add_unary(Operators& operators);
+void add_variadic(Operators& operators);
 
 }  // namespace casemate::engine

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "isolated/engine/operators/dimensions.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/generator.h"
+#include "isolated/engine/operators/given_shape.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/type_attribute.h"
 
@@ -16,10 +16,11 @@ namespace {
 template <auto draw>
 Status fill(Computation& c, ElementType type, const Shape& shape, float scale, float offset) {
   return for_type(Floats{}, type, [&]<class T>() -> Status {
+    const auto y = TRY(c.make<T>(0, shape));
     Generator generator(c.node());
-    for (T& y : TRY(c.make<T>(0, shape))) {
+    for (T& element : y) {
       const auto drawn = static_cast<Wide<T>>((generator.*draw)());
-      y = static_cast<T>(drawn * static_cast<Wide<T>>(scale) + static_cast<Wide<T>>(offset));
+      element = static_cast<T>(drawn * static_cast<Wide<T>>(scale) + static_cast<Wide<T>>(offset));
     }
     return {};
   });
@@ -40,7 +41,7 @@ using Fill = Status (*)(Computation&, ElementType, const Shape&);
 
 template <Fill fill_with>
 Status compute_random(Computation& c) {
-  const Shape shape = TRY(shape_of(c.attributes().integers("shape")));
+  const Shape shape = TRY(given_shape(c.attributes().integers("shape")));
   return fill_with(c, TRY(type_attribute(c, "dtype", ElementType::kFloat32)), shape);
 }
 

@@ -71,7 +71,7 @@ Status compute_is_inf(Computation& c) {
 Status compute_identity(Computation& c) {
   if (!c.has(0)) return c.give(0, Datum());
   if (c.type(0) != ElementType::kNone) return c.give_reshaped(0, 0, c.shape(0));
-  return c.give(0, *TRY(c.sequence(0)));
+  return c.give(0, *TRY(c.datum(0)));
 }
 
 void add_trigonometry(Operators& operators) {
