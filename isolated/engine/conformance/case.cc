@@ -41,7 +41,8 @@ Result<Datum> sequence_from(onnx::SequenceProto& proto) {
 Result<Datum> as_port(Datum datum, const Port& port) {
   const Tensor* tensor = datum.tensor();
   if (tensor->type() != ElementType::kUint16 || port.type != ElementType::kBfloat16) return datum;
-  return Datum(TRY(Tensor::make(port.type, tensor->shape(), std::string(text_of(tensor->bytes())))));
+  return Datum(
+      TRY(Tensor::make(port.type, tensor->shape(), std::string(text_of(tensor->bytes())))));
 }
 
 // The interface says which message the file holds.
@@ -184,8 +185,8 @@ Result<Expectation> load_case(const Case& tested) {
   const bool light = tested.suite == "light";
   for (size_t i = 0; i < expected.model.inputs.size(); ++i) {
     const Port& port = expected.model.inputs[i];
-    expected.inputs.push_back(TRY(
-        light ? ramp(port) : datum_from(tested.data / std::format("input_{}.pb", i), port)));
+    expected.inputs.push_back(
+        TRY(light ? ramp(port) : datum_from(tested.data / std::format("input_{}.pb", i), port)));
   }
   for (size_t i = 0; i < expected.model.outputs.size(); ++i) {
     const fs::path path = light ? tested.data : tested.data / std::format("output_{}.pb", i);

@@ -24,7 +24,8 @@ constexpr auto kSoftplus = []<class W>(W x) {
 };
 
 Status compute_relu(Computation& c) {
-  return map_elements<decltype(Floats{} + Signed{})>(c, []<class W>(W x) { return x < 0 ? W{} : x; });
+  return map_elements<decltype(Floats{} + Signed{})>(c,
+                                                     []<class W>(W x) { return x < 0 ? W{} : x; });
 }
 
 Status compute_leaky_relu(Computation& c) {
@@ -39,8 +40,8 @@ Status compute_thresholded_relu(Computation& c) {
 
 Status compute_elu(Computation& c) {
   const float alpha = c.attributes().real("alpha", 1);
-  return map_elements<Floats>(
-      c, [=]<class W>(W x) { return x < 0 ? W(alpha) * std::expm1(x) : x; });
+  return map_elements<Floats>(c,
+                              [=]<class W>(W x) { return x < 0 ? W(alpha) * std::expm1(x) : x; });
 }
 
 Status compute_celu(Computation& c) {
@@ -53,9 +54,8 @@ Status compute_celu(Computation& c) {
 Status compute_selu(Computation& c) {
   const float alpha = c.attributes().real("alpha", c.since(6) ? 1.67326319F : 1.6732F);
   const float gamma = c.attributes().real("gamma", c.since(6) ? 1.05070102F : 1.0507F);
-  return map_elements<Floats>(c, [=]<class W>(W x) {
-    return W(gamma) * (x > 0 ? x : W(alpha) * std::expm1(x));
-  });
+  return map_elements<Floats>(
+      c, [=]<class W>(W x) { return W(gamma) * (x > 0 ? x : W(alpha) * std::expm1(x)); });
 }
 
 Status compute_sigmoid(Computation& c) {
@@ -87,9 +87,8 @@ Status compute_mish(Computation& c) {
 Status compute_gelu(Computation& c) {
   const std::string approximate = c.attributes().text("approximate", "none");
   if (approximate == "none") {
-    return map_elements<Floats>(c, []<class W>(W x) {
-      return W(0.5) * x * (1 + std::erf(x / std::numbers::sqrt2_v<W>));
-    });
+    return map_elements<Floats>(
+        c, []<class W>(W x) { return W(0.5) * x * (1 + std::erf(x / std::numbers::sqrt2_v<W>)); });
   }
   if (approximate != "tanh") {
     return Error{Code::kInvalid, std::format("its attribute 'approximate' is '{}', it takes 'none' "
@@ -131,8 +130,7 @@ Status compute_clip(Computation& c) {
     const Wide<T> most = Limits::has_infinity ? Limits::infinity() : Limits::max();
     const Wide<T> low = TRY(bound<T>(c, 1, "min", least));
     const Wide<T> high = TRY(bound<T>(c, 2, "max", most));
-    for (size_t i = 0; i < x.size(); ++i)
-      y[i] = static_cast<T>(kBetween(low, widened(x[i]), high));
+    for (size_t i = 0; i < x.size(); ++i) y[i] = static_cast<T>(kBetween(low, widened(x[i]), high));
     return {};
   });
 }

@@ -24,11 +24,11 @@ TEST(Binary, arithmetic_is_that_of_the_type) {
   EXPECT_EQ(values_of<double>(run_node({"Mul", {}, {a, b}})), (std::vector<double>{14, -4}));
   EXPECT_EQ(values_of<double>(run_node({"Div", {}, {a, b}})), (std::vector<double>{3.5, -0.25}));
   const Tensor half = row<Float16>({Float16(60000)});
-  EXPECT_TRUE(std::isinf(
-      static_cast<float>(values_of<Float16>(run_node({"Add", {}, {half, half}}))[0])));
+  EXPECT_TRUE(
+      std::isinf(static_cast<float>(values_of<Float16>(run_node({"Add", {}, {half, half}}))[0])));
 }
 
-TEST(Binary, integers_wrap) {
+TEST(Binary, integers_wrap_around_their_bounds) {
   const Tensor a = row<int8_t>({127, -128, 100});
   const Tensor b = row<int8_t>({1, 1, 3});
   EXPECT_EQ(values_of<int8_t>(run_node({"Add", {}, {a, b}})), (Int8s{-128, -127, 103}));
@@ -129,8 +129,7 @@ TEST(Binary, bits_may_all_be_shifted_out) {
 TEST(Binary, bits_are_combined_one_by_one) {
   const Tensor a = row<int16_t>({12, -1});
   const Tensor b = row<int16_t>({10, 5});
-  EXPECT_EQ(values_of<int16_t>(run_node({"BitwiseAnd", {}, {a, b}})),
-            (std::vector<int16_t>{8, 5}));
+  EXPECT_EQ(values_of<int16_t>(run_node({"BitwiseAnd", {}, {a, b}})), (std::vector<int16_t>{8, 5}));
   EXPECT_EQ(values_of<int16_t>(run_node({"BitwiseOr", {}, {a, b}})),
             (std::vector<int16_t>{14, -1}));
   EXPECT_EQ(values_of<int16_t>(run_node({"BitwiseXor", {}, {a, b}})),

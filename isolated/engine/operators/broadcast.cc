@@ -68,9 +68,8 @@ Result<Aligned> align(const Computation& c) {
 
 Loops loops_over(const Shape& result, std::initializer_list<Shape> operands) {
   std::array<Steps, 3> steps{};
-  std::ranges::transform(operands, steps.begin(), [&](const Shape& operand) {
-    return broadcast_steps(operand, result);
-  });
+  std::ranges::transform(operands, steps.begin(),
+                         [&](const Shape& operand) { return broadcast_steps(operand, result); });
   Loops loops;
   std::array<int64_t, limits::kRank> dims{};
   uint32_t rank = 0;

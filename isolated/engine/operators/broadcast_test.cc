@@ -37,9 +37,9 @@ std::vector<int32_t> differences(const Tensor& a, const Tensor& b, const Shape& 
 }
 
 TEST(Broadcast, every_pair_of_shapes_follows_the_definition) {
-  const std::vector<Shape> shapes = {{},           {1},       {5},          {4, 5},    {1, 5},
-                                     {4, 1},       {3, 4, 5}, {3, 1, 5},    {1, 4, 1}, {3, 1, 1},
-                                     {2, 3, 4, 5}, {2, 1, 4, 1}, {1, 1, 1, 1}, {2, 3, 1, 1}};
+  const std::vector<Shape> shapes = {
+      {},        {1},       {5},       {4, 5},       {1, 5},       {4, 1},       {3, 4, 5},
+      {3, 1, 5}, {1, 4, 1}, {3, 1, 1}, {2, 3, 4, 5}, {2, 1, 4, 1}, {1, 1, 1, 1}, {2, 3, 1, 1}};
   for (const Shape& of_a : shapes) {
     for (const Shape& of_b : shapes) {
       const Tensor a = counted(of_a);
@@ -111,8 +111,9 @@ TEST(Broadcast, before_set_7_an_axis_places_the_second_operand) {
 TEST(Broadcast, before_set_7_only_the_second_operand_is_broadcast) {
   EXPECT_EQ(error_of(run_node(old_add(counted({3}), counted({2, 3}), {kBroadcast}))),
             "its operands have the shapes [3] and [2,3], which cannot be broadcast to each other");
-  EXPECT_EQ(error_of(run_node(old_add(counted({1, 3}), counted({2, 1}), {kBroadcast}))),
-            "its operands have the shapes [1,3] and [2,1], which cannot be broadcast to each other");
+  EXPECT_EQ(
+      error_of(run_node(old_add(counted({1, 3}), counted({2, 1}), {kBroadcast}))),
+      "its operands have the shapes [1,3] and [2,1], which cannot be broadcast to each other");
 }
 
 TEST(Broadcast, before_set_7_an_axis_may_be_any_number) {

@@ -29,8 +29,8 @@ TEST(Cast, what_an_integer_cannot_hold_becomes_its_bound) {
   const Tensor x = Tensor::of<float>({6}, {1e10F, -1e10F, infinity, -infinity, -2.9F, 0.5F});
   EXPECT_EQ(as<int8_t>(x), (std::vector<int8_t>{127, -128, 127, -128, -2, 0}));
   EXPECT_EQ(as<uint32_t>(x), (std::vector<uint32_t>{UINT32_MAX, 0, UINT32_MAX, 0, 0, 0}));
-  EXPECT_EQ(as<int32_t>(x), (std::vector<int32_t>{INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN, -2,
-                                                  0}));
+  EXPECT_EQ(as<int32_t>(x),
+            (std::vector<int32_t>{INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN, -2, 0}));
   EXPECT_EQ(as<bool>(x), (std::vector<bool>{true, true, true, true, true, true}));
   const Tensor nan = Tensor::of<double>({2}, {std::nan(""), -0.0});
   EXPECT_EQ(as<int64_t>(nan), (std::vector<int64_t>{0, 0}));
@@ -118,9 +118,9 @@ TEST(Cast, types_were_names_before_set_6) {
 TEST(Cast, numbers_that_name_no_type_are_refused) {
   const Tensor x = Tensor::of<float>({1}, {1});
   for (const int64_t to : {int64_t{17}, int64_t{-1}, int64_t{1} << 32 | 1, INT64_MIN, INT64_MAX}) {
-    EXPECT_EQ(error_of(run_node({"Cast", {{"to", to}}, {x}})),
-              std::format("its attribute 'to' is {}, which is no element type that is supported",
-                          to));
+    EXPECT_EQ(
+        error_of(run_node({"Cast", {{"to", to}}, {x}})),
+        std::format("its attribute 'to' is {}, which is no element type that is supported", to));
   }
   EXPECT_EQ(error_of(run_node({"Cast", {}, {x}})), "it has no attribute 'to'");
   EXPECT_EQ(error_of(run_node({"Cast", {{"to", int64_t{1}}}, {Datum()}})),

@@ -56,7 +56,8 @@ template <class T>
 uint64_t text_bytes(const Choice& choice, std::span<const T> a, std::span<const T> b) {
   uint64_t bytes = 0;
   if constexpr (std::is_same_v<T, std::string>) {
-    choice.for_each([&](size_t i) { bytes += a[i].size(); }, [&](size_t i) { bytes += b[i].size(); });
+    choice.for_each([&](size_t i) { bytes += a[i].size(); },
+                    [&](size_t i) { bytes += b[i].size(); });
   }
   return bytes;
 }

@@ -39,13 +39,15 @@ Status compute_constant(Computation& c) {
 Status compute_constant_of_shape(Computation& c) {
   const std::vector<int64_t> extents = TRY(c.integers(0));
   if (c.shape(0).rank() != 1) {
-    return Error{Code::kInvalid, std::format("its input has the shape {}, it takes a list of extents",
-                                             c.shape(0).text())};
+    return Error{
+        Code::kInvalid,
+        std::format("its input has the shape {}, it takes a list of extents", c.shape(0).text())};
   }
   const Shape shape = TRY(given_shape(extents));
   const Tensor* value = c.attributes().tensor("value");
   if (value != nullptr && value->count() != 1) {
-    return Error{Code::kInvalid, std::format("its value has {} elements, it takes one", value->count())};
+    return Error{Code::kInvalid,
+                 std::format("its value has {} elements, it takes one", value->count())};
   }
   const ElementType type = value == nullptr ? ElementType::kFloat32 : value->type();
   return for_type(NumbersAndBool{}, type, [&]<class T>() -> Status {
@@ -83,8 +85,8 @@ Result<int64_t> range_count(double start, double limit, double delta) {
   const double count = std::ceil((limit - start) / delta);
   if (count <= 0) return 0;
   if (count < 0x1p62) return static_cast<int64_t>(count);
-  return Error{Code::kTooLarge,
-               std::format("from {} to {} in steps of {} are too many numbers", start, limit, delta)};
+  return Error{Code::kTooLarge, std::format("from {} to {} in steps of {} are too many numbers",
+                                            start, limit, delta)};
 }
 
 Result<int64_t> range_count(int64_t start, int64_t limit, int64_t delta) {
@@ -96,8 +98,8 @@ Result<int64_t> range_count(int64_t start, int64_t limit, int64_t delta) {
   const uint64_t step = up ? static_cast<uint64_t>(delta) : 0 - static_cast<uint64_t>(delta);
   const uint64_t count = distance / step + (distance % step != 0 ? 1 : 0);
   if (count < 1ull << 62) return static_cast<int64_t>(count);
-  return Error{Code::kTooLarge,
-               std::format("from {} to {} in steps of {} are too many numbers", start, limit, delta)};
+  return Error{Code::kTooLarge, std::format("from {} to {} in steps of {} are too many numbers",
+                                            start, limit, delta)};
 }
 
 // Floats are counted and computed in double, as in the reference, which rounds each of them once.

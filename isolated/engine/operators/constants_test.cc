@@ -28,8 +28,7 @@ TEST(Constants, a_value_has_many_forms) {
   EXPECT_EQ(constant("value_string", "a"), Datum(*Tensor::make(Shape{}, {"a"})));
   EXPECT_EQ(constant("value_strings", std::vector<std::string>{"a", "b"}),
             Datum(*Tensor::make({2}, {"a", "b"})));
-  EXPECT_EQ(error_of(run_node({"Constant", {}, {}})),
-            "it has no attribute that gives its value");
+  EXPECT_EQ(error_of(run_node({"Constant", {}, {}})), "it has no attribute that gives its value");
 }
 
 TEST(Constants, a_shape_is_filled) {
@@ -95,13 +94,11 @@ TEST(Constants, ranges_end_before_their_limit) {
   EXPECT_EQ(values_of<int32_t>(run_node(range<int32_t>(3, 9, 3))), (std::vector<int32_t>{3, 6}));
   EXPECT_EQ(values_of<int64_t>(run_node(range<int64_t>(10, 4, -2))),
             (std::vector<int64_t>{10, 8, 6}));
-  EXPECT_EQ(values_of<int16_t>(run_node(range<int16_t>(0, 5, 2))),
-            (std::vector<int16_t>{0, 2, 4}));
+  EXPECT_EQ(values_of<int16_t>(run_node(range<int16_t>(0, 5, 2))), (std::vector<int16_t>{0, 2, 4}));
   EXPECT_EQ(values_of<float>(run_node(range<float>(1, 5, 2))), (std::vector<float>{1, 3}));
   EXPECT_EQ(values_of<float>(run_node(range<float>(0, 0.5F, 0.25F))),
             (std::vector<float>{0, 0.25F}));
-  EXPECT_EQ(values_of<double>(run_node(range<double>(1, 0, -0.5))),
-            (std::vector<double>{1, 0.5}));
+  EXPECT_EQ(values_of<double>(run_node(range<double>(1, 0, -0.5))), (std::vector<double>{1, 0.5}));
   EXPECT_TRUE(values_of<float>(run_node(range<float>(5, 1, 2))).empty());
   EXPECT_TRUE(values_of<int32_t>(run_node(range<int32_t>(1, 5, -2))).empty());
 }

@@ -22,7 +22,8 @@ TEST(Dropout, outside_of_training_it_keeps_all) {
       EXPECT_EQ(values_of<bool>(y, 1), (std::vector<bool>{true, true, true, true}));
     }
   }
-  EXPECT_EQ(values_of<float>(run_node({"Dropout", {}, {kData, scalar(0.5F), truth(false)}})), kSame);
+  EXPECT_EQ(values_of<float>(run_node({"Dropout", {}, {kData, scalar(0.5F), truth(false)}})),
+            kSame);
   EXPECT_EQ(values_of<float>(run_node({"Dropout", {}, {kData, scalar(0), truth(true)}})), kSame);
   const Attributes tested = {{"is_test", int64_t{1}}, {"ratio", 0.5F}};
   EXPECT_EQ(values_of<float>(run_node({"Dropout", tested, {kData}, 1, 6})), kSame);

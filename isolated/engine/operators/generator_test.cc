@@ -35,8 +35,8 @@ TEST(Generator, without_a_seed_the_name_decides) {
   EXPECT_EQ(first_of({}, "a"), first_of({}, "a"));
   EXPECT_NE(first_of({}, "a"), first_of({}, "b"));
   // What is no number is no seed.
-  for (const float seed : {std::numeric_limits<float>::quiet_NaN(),
-                           std::numeric_limits<float>::infinity(), -1e30F}) {
+  for (const float seed :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -1e30F}) {
     EXPECT_EQ(first_of({{"seed", seed}}, "a"), first_of({}, "a"));
   }
 }

@@ -17,7 +17,8 @@ std::string laid_out(std::string_view scientific) {
   std::from_chars(power.data(), power.data() + power.size(), exponent);
   if (exponent < -4 || exponent >= 16) return std::string(scientific);
   std::string text = negative ? "-" : "";
-  if (exponent < 0) return text + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
+  if (exponent < 0)
+    return text + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
   const size_t whole = static_cast<size_t>(exponent) + 1;
   if (digits.size() <= whole) digits.append(whole + 1 - digits.size(), '0');
   return text + digits.substr(0, whole) + "." + digits.substr(whole);
@@ -41,7 +42,8 @@ Result<double> real_from(std::string_view text) {
     return Error{Code::kInvalid, std::format("the text '{}' is no number", text.substr(0, 32))};
   }
   // Too large or too small; strtod says which.
-  if (error == std::errc::result_out_of_range) return std::strtod(std::string(digits).c_str(), nullptr);
+  if (error == std::errc::result_out_of_range)
+    return std::strtod(std::string(digits).c_str(), nullptr);
   return number;
 }
 

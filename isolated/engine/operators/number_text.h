@@ -39,8 +39,7 @@ std::string number_text(T number) {
     auto written = std::to_chars(buffer.data(), end, value, std::chars_format::scientific);
     // The fewest digits of a 16-bit float: at most 5 in all.
     for (int digits = 0; !std::is_same_v<Wide<T>, T> && digits < 5; ++digits) {
-      written =
-          std::to_chars(buffer.data(), end, value, std::chars_format::scientific, digits);
+      written = std::to_chars(buffer.data(), end, value, std::chars_format::scientific, digits);
       Wide<T> back = 0;
       std::from_chars(buffer.data(), written.ptr, back);
       if (static_cast<T>(back) == number) break;

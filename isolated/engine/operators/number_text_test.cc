@@ -76,7 +76,8 @@ TEST(NumberText, integers_keep_all_their_digits) {
 }
 
 TEST(NumberText, other_text_is_no_number) {
-  for (const char* text : {"", " ", "Hello World!", "1 2", "+-1", "++1", "1e", "0x10", "--1", "1,5"})
+  for (const char* text :
+       {"", " ", "Hello World!", "1 2", "+-1", "++1", "1e", "0x10", "--1", "1,5"})
     EXPECT_EQ(error_text(real_from(text)), std::format("the text '{}' is no number", text));
   EXPECT_EQ(error_text(real_from(std::string(1000, 'a'))),
             std::format("the text '{}' is no number", std::string(32, 'a')));

@@ -60,9 +60,10 @@ Result<Granularity> granularity(const Computation& c) {
   const auto count = static_cast<int64_t>(TRY(x.element_count()));
   const uint64_t scales = TRY(scale.element_count());
   if (c.has(2) && c.shape(2) != scale && (scales != 1 || TRY(c.shape(2).element_count()) != 1)) {
-    return Error{Code::kInvalid,
-                 std::format("its zero point has the shape {}, its scale has {}; both must be alike",
-                             c.shape(2).text(), scale.text())};
+    return Error{
+        Code::kInvalid,
+        std::format("its zero point has the shape {}, its scale has {}; both must be alike",
+                    c.shape(2).text(), scale.text())};
   }
   if (scales == 1) return Granularity{.inner = count};
   const int64_t rank = x.rank();
@@ -178,7 +179,8 @@ Status compute_dequantize_linear(Computation& c) {
 // are 0, any scale would do: it is 1.
 Status compute_dynamic_quantize_linear(Computation& c) {
   if (c.output_count() != 3) {
-    return Error{Code::kInvalid, std::format("it has {} outputs, it makes three", c.output_count())};
+    return Error{Code::kInvalid,
+                 std::format("it has {} outputs, it makes three", c.output_count())};
   }
   const auto y = TRY(c.make<uint8_t>(0, c.shape(0)));
   const auto y_scale = TRY(c.make<float>(1, {}));

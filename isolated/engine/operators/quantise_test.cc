@@ -117,7 +117,8 @@ TEST(Quantise, scales_and_zero_points_fit_the_data) {
   const auto refused = [&](Attributes attributes, std::vector<Datum> inputs) {
     return error_of(run_node({"DequantizeLinear", std::move(attributes), std::move(inputs)}));
   };
-  EXPECT_EQ(refused({}, {x, two}), "its scale of shape [2] does not fit the shape [2,3] of its data");
+  EXPECT_EQ(refused({}, {x, two}),
+            "its scale of shape [2] does not fit the shape [2,3] of its data");
   for (const int64_t axis : {int64_t{2}, int64_t{-3}, INT64_MIN, INT64_MAX}) {
     EXPECT_EQ(refused({{"axis", axis}}, {x, two}),
               std::format("its axis {} is outside of its data of shape [2,3]", axis));

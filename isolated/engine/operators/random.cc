@@ -86,8 +86,9 @@ template <class X, class Y>
 Status sample(Computation& c, int64_t sample_count) {
   const Shape& shape = c.shape(0);
   if (shape.rank() != 2 || shape[1] < 1 || shape[1] > INT32_MAX) {
-    return Error{Code::kInvalid, std::format("its input has the shape {}, it takes [batch, classes]",
-                                             shape.text())};
+    return Error{
+        Code::kInvalid,
+        std::format("its input has the shape {}, it takes [batch, classes]", shape.text())};
   }
   const auto y = TRY(c.make<Y>(0, {shape[0], sample_count}));
   const auto x = TRY(c.values<X>(0));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "isolated/engine/operators/node_run.h"
@@ -15,10 +15,11 @@ Attribute shape(std::vector<int64_t> dims) { return dims; }
 // numpy.random.RandomState(0).rand(2) and .randn(2).
 TEST(Random, numbers_are_those_of_the_seed) {
   const auto uniform = run_node({"RandomUniform", {kSeed, {"shape", shape({1, 2})}}, {}});
-  EXPECT_EQ(values_of<float>(uniform), (std::vector<float>{0.5488135F, static_cast<float>(0.7151893663724195)}));
+  EXPECT_EQ(values_of<float>(uniform),
+            (std::vector<float>{0.5488135F, static_cast<float>(0.7151893663724195)}));
   EXPECT_EQ((*uniform)[0].tensor()->shape(), (Shape{1, 2}));
-  const Attributes range = {kSeed, {"shape", shape({2})}, {"low", 10.0F}, {"high", 20.0F},
-                            {"dtype", int64_t{11}}};
+  const Attributes range = {
+      kSeed, {"shape", shape({2})}, {"low", 10.0F}, {"high", 20.0F}, {"dtype", int64_t{11}}};
   EXPECT_NEAR(values_of<double>(run_node({"RandomUniform", range, {}}))[1], 17.151893663724195,
               1e-12);
   const Attributes normal = {kSeed, {"shape", shape({2})}, {"mean", 5.0F}, {"scale", 2.0F}};
@@ -33,8 +34,8 @@ TEST(Random, shape_and_type_may_be_those_of_a_tensor) {
             Float16(0.5488135F));
   const Tensor text = *Tensor::make({1}, std::vector<std::string>{"a"});
   const Attributes wide = {kSeed, {"dtype", int64_t{11}}};
-  EXPECT_NEAR(values_of<double>(run_node({"RandomNormalLike", wide, {text}}))[0],
-              1.764052345967664, 1e-15);
+  EXPECT_NEAR(values_of<double>(run_node({"RandomNormalLike", wide, {text}}))[0], 1.764052345967664,
+              1e-15);
   EXPECT_EQ(error_of(run_node({"RandomNormalLike", {kSeed}, {text}})),
             "it is not defined for tensors of BYTES");
 }

@@ -62,9 +62,8 @@ Status compute_is_nan(Computation& c) {
 Status compute_is_inf(Computation& c) {
   const bool negative = c.attributes().integer("detect_negative", 1) != 0;
   const bool positive = c.attributes().integer("detect_positive", 1) != 0;
-  return map_elements<Floats, bool>(c, [=](auto x) {
-    return std::isinf(x) && (x < 0 ? negative : positive);
-  });
+  return map_elements<Floats, bool>(
+      c, [=](auto x) { return std::isinf(x) && (x < 0 ? negative : positive); });
 }
 
 // Whatever it is: a tensor, a sequence, or an optional with one of them or with nothing.

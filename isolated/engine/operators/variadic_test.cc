@@ -25,8 +25,7 @@ TEST(Variadic, operands_are_broadcast_since_set_8) {
   const Tensor a = Tensor::of<int8_t>({2, 1}, {1, 5});
   const Tensor b = Tensor::of<int8_t>({}, {3});
   const Tensor c = Tensor::of<int8_t>({2}, {2, 4});
-  EXPECT_EQ(values_of<int8_t>(run_node({"Max", {}, {a, b, c}})),
-            (std::vector<int8_t>{3, 4, 5, 5}));
+  EXPECT_EQ(values_of<int8_t>(run_node({"Max", {}, {a, b, c}})), (std::vector<int8_t>{3, 4, 5, 5}));
   const Tensor d = Tensor::of<float>({2}, {1, 5});
   const Tensor e = Tensor::of<float>({}, {3});
   EXPECT_EQ(error_of(run_node({"Sum", {}, {d, e}, 1, 6})),
