@@ -185,7 +185,7 @@ Status Reader::define_outputs(Frame& frame, const onnx::NodeProto& node, const N
 
 Status Reader::add_operator(Frame& frame, onnx::NodeProto& node, const onnx::OpSchema& schema,
                             const Versions& versions) {
-  Node made{.op = op_of(node), .name = node.name(), .since = schema.since_version()};
+  Node made{.op = op_of(node), .name = node.name(), .since = schema.since_version(), .raw = true};
   made.inputs = TRY(inputs_of(frame, node));
   for (const auto& [name, attribute] : schema.attributes()) {
     if (!attribute.default_value.has_type() || find_attribute(node, name) != nullptr) continue;

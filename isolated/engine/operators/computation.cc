@@ -144,6 +144,10 @@ Result<Tensor*> Computation::make(size_t output, ElementType type, const Shape& 
   } else {
     TRY(settle(output, Fact::of(type, shape)));
     const Tensor& place = places_[output];
+    if (!wants(output)) {
+      outputs_[output] = TRY(Tensor::unset(type, shape));
+      return const_cast<Tensor*>(outputs_[output].tensor());
+    }
     if (place.type() != type || place.shape() != shape)
       return Error{Code::kInvalid, "its outputs have not the shapes that were foretold"};
     outputs_[output] = place;
@@ -152,6 +156,7 @@ Result<Tensor*> Computation::make(size_t output, ElementType type, const Shape& 
 }
 
 Status Computation::fill_place(size_t output, const Tensor& tensor) {
+  if (!wants(output)) return {};
   Tensor& place = places_[output];
   if (place.type() != tensor.type() || place.shape() != tensor.shape())
     return Error{Code::kInvalid, "its outputs have not the shapes that were foretold"};
