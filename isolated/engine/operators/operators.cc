@@ -6,10 +6,16 @@ namespace casemate::engine {
 const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
+    add_activation(all);
     add_batch_normalization(all);
+    add_binary(all);
+    add_cast(all);
     add_col2im(all);
+    add_comparison(all);
+    add_constants(all);
     add_control(all);
     add_determinant(all);
+    add_dropout(all);
     add_einsum(all);
     add_gather(all);
     add_grid_sample(all);
@@ -20,7 +26,9 @@ const Operators& Operators::instance() {
     add_pad(all);
     add_pieces(all);
     add_product(all);
+    add_quantise(all);
     add_quantized_product(all);
+    add_random(all);
     add_ranking(all);
     add_reduction(all);
     add_resize(all);
@@ -32,6 +40,7 @@ const Operators& Operators::instance() {
     add_softmax(all);
     add_spectrum(all);
     add_unary(all);
+    add_variadic(all);
     return all;
   }();
   return operators;

@@ -34,10 +34,16 @@ class Operators final {
   std::map<std::string, Compute, std::less<>> functions_;
 };
 
+void add_activation(Operators& operators);
 void add_batch_normalization(Operators& operators);
+void add_binary(Operators& operators);
+void add_cast(Operators& operators);
 void add_col2im(Operators& operators);
+void add_comparison(Operators& operators);
+void add_constants(Operators& operators);
 void add_control(Operators& operators);
 void add_determinant(Operators& operators);
+void add_dropout(Operators& operators);
 void add_einsum(Operators& operators);
 void add_gather(Operators& operators);
 void add_grid_sample(Operators& operators);
@@ -48,7 +54,9 @@ void add_optimisers(Operators& operators);
 void add_pad(Operators& operators);
 void add_pieces(Operators& operators);
 void add_product(Operators& operators);
+void add_quantise(Operators& operators);
 void add_quantized_product(Operators& operators);
+void add_random(Operators& operators);
 void add_ranking(Operators& operators);
 void add_reduction(Operators& operators);
 void add_resize(Operators& operators);
@@ -60,5 +68,6 @@ void add_shapes(Operators& operators);
 void add_softmax(Operators& operators);
 void add_spectrum(Operators& operators);
 void add_unary(Operators& operators);
+void add_variadic(Operators& operators);
 
 }  // namespace casemate::engine
