@@ -120,7 +120,8 @@ class Tensor final {
     std::vector<std::string> strings;
   };
 
-  Tensor(ElementType type, const Shape& shape, uint64_t count) : type_(type), shape_(shape), count_(count) {}
+  Tensor(ElementType type, const Shape& shape, uint64_t count)
+      : type_(type), shape_(shape), count_(count) {}
   void keep(Storage storage);
   void unshare();
 

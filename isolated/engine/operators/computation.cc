@@ -106,8 +106,8 @@ Result<std::vector<int64_t>> Computation::integers(size_t input) {
 Result<int64_t> Computation::integer(size_t input) {
   const auto values = TRY(integers(input));
   if (values.size() != 1) {
-    return Error{Code::kInvalid, std::format("its input {} has {} elements, it takes one", input,
-                                             values.size())};
+    return Error{Code::kInvalid,
+                 std::format("its input {} has {} elements, it takes one", input, values.size())};
   }
   return values[0];
 }
@@ -135,7 +135,8 @@ Result<Tensor*> Computation::make(size_t output, ElementType type, const Shape& 
     if (type == ElementType::kString) {
       outputs_[output] = TRY(Tensor::make({0}, std::vector<std::string>()));
     } else {
-      outputs_[output] = Tensor::view(type, shape, MutableBytes(static_cast<uint8_t*>(nullptr), bytes));
+      outputs_[output] =
+          Tensor::view(type, shape, MutableBytes(static_cast<uint8_t*>(nullptr), bytes));
     }
   } else if (places_.empty()) {
     TRY(settle(output, Fact::of(type, shape)));
@@ -164,7 +165,8 @@ Status Computation::give(size_t output, Datum datum) {
   CHECK(output < outputs_.size(), "a function makes the outputs that its node has");
   const Tensor* tensor = datum.tensor();
   if (!places_.empty()) {
-    if (tensor == nullptr) return Error{Code::kInvalid, "it gives no tensor where one has its place"};
+    if (tensor == nullptr)
+      return Error{Code::kInvalid, "it gives no tensor where one has its place"};
     TRY(fill_place(output, *tensor));
     return settle(output, Fact::of(outputs_[output]));
   }

@@ -38,7 +38,8 @@ inline Node node_of(const NodeRun& run) {
 
 // What a dry run says of the outputs when only the inputs marked in `known` have their elements;
 // none when it has to wait.
-inline std::optional<std::vector<Fact>> foretell(const NodeRun& run, const std::vector<bool>& known) {
+inline std::optional<std::vector<Fact>> foretell(const NodeRun& run,
+                                                 const std::vector<bool>& known) {
   TestHost host;
   const Node node = node_of(run);
   std::vector<Fact> facts;
@@ -64,7 +65,8 @@ inline Result<std::vector<Datum>> run_node(const NodeRun& run) {
   TRY(compute(real));
   for (uint32_t known = 0; known < (1u << std::min<size_t>(run.inputs.size(), 6)); ++known) {
     std::vector<bool> mask;
-    for (size_t i = 0; i < run.inputs.size(); ++i) mask.push_back(i >= 6 || ((known >> i) & 1) != 0);
+    for (size_t i = 0; i < run.inputs.size(); ++i)
+      mask.push_back(i >= 6 || ((known >> i) & 1) != 0);
     const auto foretold = foretell(run, mask);
     for (size_t i = 0; foretold && i < foretold->size(); ++i) {
       const Tensor* tensor = real.outputs()[i].tensor();

@@ -6,6 +6,16 @@ namespace casemate::engine {
 const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
+    add_convolution(all);
+    add_deformable_convolution(all);
+    add_detection(all);
+    add_integer_convolution(all);
+    add_labels(all);
+    add_ngrams(all);
+    add_pooling(all);
+    add_recurrent(all);
+    add_text(all);
+    add_tree_ensemble(all);
     add_unary(all);
     return all;
   }();

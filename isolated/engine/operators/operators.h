@@ -34,6 +34,16 @@ class Operators final {
   std::map<std::string, Compute, std::less<>> functions_;
 };
 
+void add_convolution(Operators& operators);
+void add_deformable_convolution(Operators& operators);
+void add_detection(Operators& operators);
+void add_integer_convolution(Operators& operators);
+void add_labels(Operators& operators);
+void add_ngrams(Operators& operators);
+void add_pooling(Operators& operators);
+void add_recurrent(Operators& operators);
+void add_text(Operators& operators);
+void add_tree_ensemble(Operators& operators);
 void add_unary(Operators& operators);
 
 }  // namespace casemate::engine

@@ -38,7 +38,8 @@ inline constexpr bool kInteger = std::is_integral_v<T> && !std::is_same_v<T, boo
 
 // What elements of T are computed in: 16-bit floats in float, all others in themselves.
 template <class T>
-using Wide = std::conditional_t<std::is_same_v<T, Float16> || std::is_same_v<T, Bfloat16>, float, T>;
+using Wide =
+    std::conditional_t<std::is_same_v<T, Float16> || std::is_same_v<T, Bfloat16>, float, T>;
 
 // What integers are added and multiplied in, so that they wrap as NumPy's do; others in Wide<T>.
 template <class T>
@@ -56,8 +57,8 @@ using Wrapping = typename WrappingOf<T>::Type;
 
 template <class... T, class Function>
 Status for_type(Types<T...>, ElementType type, Function function) {
-  Status done = Error{Code::kUnsupported,
-                      std::format("it is not defined for tensors of {}", name_of(type))};
+  Status done =
+      Error{Code::kUnsupported, std::format("it is not defined for tensors of {}", name_of(type))};
   (void)((element_type_of<T>() == type && (done = function.template operator()<T>(), true)) || ...);
   return done;
 }
