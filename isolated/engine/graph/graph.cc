@@ -26,6 +26,12 @@ Graph::Graph(std::vector<int64_t> batch_sizes) : batch_sizes_(std::move(batch_si
   CHECK(!batch_sizes_.empty(), "a graph is compiled for at least one batch size");
 }
 
+Graph Graph::unshaped() {
+  Graph graph;
+  graph.batch_sizes_.clear();
+  return graph;
+}
+
 ValueId Graph::add_input(Made value) {
   CHECK(value.shapes.size() == variant_count(), "a value has one shape per variant");
   values_.push_back({std::move(value.name), value.type, std::move(value.shapes), std::nullopt});
@@ -45,6 +51,10 @@ ValueId Graph::add_node(Node node, std::vector<Made> outputs) {
   node.outputs.clear();
   for (Made& made : outputs) {
     CHECK(made.shapes.size() == variant_count(), "a value has one shape per variant");
+    if (made.name.empty()) {
+      node.outputs.emplace_back();
+      continue;
+    }
     values_.push_back({std::move(made.name), made.type, std::move(made.shapes), std::nullopt});
     node.outputs.push_back({static_cast<uint32_t>(values_.size() - 1)});
   }

@@ -66,19 +66,21 @@ struct Value {
 struct Made {
   std::string name;
   ElementType type = ElementType::kFloat32;
-  std::vector<Shape> shapes;
+  std::vector<Shape> shapes = {};
 };
 
 class Graph final {
  public:
   // A graph whose variants are these batch sizes. Requires: at least one.
   explicit Graph(std::vector<int64_t> batch_sizes = {1});
+  // A graph as it was read: nothing has a shape yet but constants, or a type but they and inputs.
+  static Graph unshaped();
 
   // Builders. Requires: shapes has one entry per variant; ids are of this graph.
   ValueId add_input(Made value);
   ValueId add_constant(std::string name, Tensor tensor);
   // Appends the node, which makes `outputs`, and returns the first of them. `node.outputs` is
-  // ignored.
+  // ignored. Outputs without a name are left out.
   ValueId add_node(Node node, std::vector<Made> outputs);
   void add_output(ValueId value) { outputs_.push_back(value); }
 

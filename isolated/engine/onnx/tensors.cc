@@ -141,12 +141,34 @@ Result<Shape> shape_from(std::span<const int64_t> dims) {
   return Shape(dims);
 }
 
+namespace {
+
+Status admit_text(const TensorProto& tensor, Budget& budget) {
+  const Shape shape =
+      TRY(shape_from({tensor.dims().data(), static_cast<size_t>(tensor.dims_size())}));
+  const uint64_t count = TRY(shape.element_count());
+  if (tensor.data_location() == TensorProto::EXTERNAL || tensor.has_raw_data() ||
+      typed_data(tensor).count != tensor.string_data_size()) {
+    return Error{Code::kInvalid, "its strings stand in a field of another type"};
+  }
+  if (static_cast<uint64_t>(tensor.string_data_size()) != count) {
+    return Error{Code::kInvalid, std::format("it has {} strings, its shape {} needs {}",
+                                             tensor.string_data_size(), shape.text(), count)};
+  }
+  uint64_t bytes = count * sizeof(std::string);
+  for (const std::string& text : tensor.string_data()) bytes += text.size();
+  return budget.take(bytes);
+}
+
+}  // namespace
+
 Status admit_tensor(TensorProto& tensor, const ExternalData& external, Budget& budget) {
   const auto type = element_type_from(static_cast<uint32_t>(tensor.data_type()));
-  if (!type || size_of(*type) == 0) {
+  if (!type || *type == ElementType::kNone) {
     return Error{Code::kUnsupported,
                  std::format("its element type {} is not supported", tensor.data_type())};
   }
+  if (*type == ElementType::kString) return admit_text(tensor, budget);
   if (tensor.has_segment()) return Error{Code::kUnsupported, "it is stored in segments"};
   const Shape shape =
       TRY(shape_from({tensor.dims().data(), static_cast<size_t>(tensor.dims_size())}));
@@ -178,6 +200,10 @@ Result<Tensor> take_tensor(TensorProto& tensor) {
   const auto type = static_cast<ElementType>(tensor.data_type());
   const Shape shape =
       TRY(shape_from({tensor.dims().data(), static_cast<size_t>(tensor.dims_size())}));
+  if (type == ElementType::kString) {
+    return Tensor::make(
+        shape, std::vector<std::string>(tensor.string_data().begin(), tensor.string_data().end()));
+  }
   std::string bytes;
   if (tensor.raw_data().empty()) {
     bytes = TRY(typed_bytes(tensor, type));

@@ -80,6 +80,7 @@ class Computation final {
   [[nodiscard]] const Shape& shape(size_t input) const;
   // Those with elements fail when they are not known yet, with kInvalid when the input is left out
   // or is something else.
+  Result<const Datum*> datum(size_t input);
   Result<const Tensor*> tensor(size_t input);
   Result<const Sequence*> sequence(size_t input);
   template <class T>
@@ -106,6 +107,9 @@ class Computation final {
   // when the counts differ.
   Status give_reshaped(size_t output, size_t input, const Shape& shape);
 
+  // Whether that much memory may be had for something that is given, or for work in between.
+  Status allow(uint64_t bytes) { return host_.allow(bytes); }
+
   // --- subgraphs. Fails in a dry run.
   Result<std::vector<Datum>> run(const Graph& graph, std::vector<Datum> inputs);
 
@@ -123,7 +127,6 @@ class Computation final {
  private:
   Error wrong_type(size_t input, ElementType wanted) const;
   Error not_known();
-  Result<const Datum*> datum(size_t input);
   Status settle(size_t output, const Fact& fact);
   Status fill_place(size_t output, const Tensor& tensor);
 

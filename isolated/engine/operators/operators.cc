@@ -6,6 +6,7 @@ namespace casemate::engine {
 const Operators& Operators::instance() {
   static const Operators operators = [] {
     Operators all;
+    add_control(all);
     add_convolution(all);
     add_deformable_convolution(all);
     add_detection(all);

@@ -34,6 +34,7 @@ class Operators final {
   std::map<std::string, Compute, std::less<>> functions_;
 };
 
+void add_control(Operators& operators);
 void add_convolution(Operators& operators);
 void add_deformable_convolution(Operators& operators);
 void add_detection(Operators& operators);

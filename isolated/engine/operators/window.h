@@ -11,7 +11,7 @@
 //
 //   Owns     nothing.
 //   Threads  value types.
-//   Trust    attributes and shapes may be anything; what window_of() lets through overflows nowhere.
+//   Trust    attributes and shapes may be anything; what window_of() lets through never overflows.
 //   Fails    with kInvalid, and the attribute that is wrong.
 
 #include <array>
