@@ -70,6 +70,7 @@ Status compute_conv(Computation& c) {
     if (x.empty()) return {};
     const int64_t image = g.inputs * g.window.cells();
     const int64_t rows = g.inputs * g.window.taps();
+    TRY(allow_columns<T>(c, rows, positions, 0));
     std::vector<T> columns;
     for (int64_t i = 0; i < g.batch * g.groups; ++i) {
       convolve(g, x.data() + i * image, weights.data() + i % g.groups * g.outputs * rows, columns,
@@ -138,6 +139,8 @@ Status compute_conv_transpose(Computation& c) {
     fill_bias(y, bias, channels, cells);
     if (x.empty()) return {};
     // Sums are rounded to 16 bits once, when all is added.
+    const int64_t more = g.outputs * cells + Widened<T>::copies(weights) + Widened<T>::copies(x);
+    TRY(allow_columns<Wide<T>>(c, g.outputs * g.window.taps(), g.window.positions(), more));
     const Widened<T> wide_weights(weights);
     std::vector<Wide<T>> columns;
     std::vector<Wide<T>> sums(static_cast<size_t>(g.outputs * cells));

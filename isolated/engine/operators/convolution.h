@@ -36,6 +36,10 @@ class Widened {
   explicit Widened(std::span<const T> values) : values_(values) {
     if constexpr (!std::is_same_v<T, Wide<T>>) wide_.assign(values.begin(), values.end());
   }
+  // How many copies there will be.
+  static int64_t copies(std::span<const T> values) {
+    return std::is_same_v<T, Wide<T>> ? 0 : static_cast<int64_t>(values.size());
+  }
   [[nodiscard]] const Wide<T>* data() const {
     if constexpr (std::is_same_v<T, Wide<T>>) {
       return values_.data();
@@ -54,6 +58,13 @@ inline int64_t positions_at_once(int64_t rows, int64_t positions) {
   constexpr int64_t kElements = 1 << 20;
   return std::clamp<int64_t>(kElements / std::max<int64_t>(rows, 1), 1,
                              std::max<int64_t>(positions, 1));
+}
+
+// Asks for the memory of such columns, and of so many elements more.
+template <class T>
+Status allow_columns(Computation& c, int64_t rows, int64_t positions, int64_t more) {
+  const int64_t elements = rows * positions_at_once(rows, positions) + more;
+  return c.allow(static_cast<uint64_t>(elements) * sizeof(T));
 }
 
 // One tap at positions that follow each other along the last dimension.

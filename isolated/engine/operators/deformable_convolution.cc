@@ -164,6 +164,9 @@ Status compute_deform_conv(Computation& c) {
     const auto bias = c.has(3) ? TRY(c.values<T>(3)) : std::span<const T>();
     const auto mask = c.has(4) ? TRY(c.values<T>(4)) : std::span<const T>();
     if (y.empty()) return {};
+    const int64_t more = static_cast<int64_t>(y.size()) / g.batch + Widened<T>::copies(weights) +
+                         Widened<T>::copies(x);
+    TRY(allow_columns<Wide<T>>(c, g.inputs * g.window.taps(), g.window.positions(), more));
     const Widened<T> wide_weights(weights);
     const auto positions = static_cast<size_t>(g.window.positions());
     const auto image = static_cast<size_t>(g.groups * g.inputs * g.window.cells());

@@ -71,6 +71,14 @@ class Centred {
   size_t step_ = 1;
 };
 
+// Asks for the memory that convolve() takes: one group of weights, of an image and of sums.
+Status allow_sums(Computation& c, const Grouped& g) {
+  const int64_t rows = g.inputs * g.window.taps();
+  const int64_t sums = std::max(rows, g.outputs);
+  return allow_columns<int32_t>(c, sums + rows, g.window.positions(),
+                                g.outputs * rows + g.inputs * g.window.cells());
+}
+
 // Calls `store(number of the image's group, first position, sums)` with sums [outputs, count].
 template <class Store>
 void convolve(const Grouped& g, const Centred& x, const Centred& weights, Store store) {
@@ -112,6 +120,7 @@ Status compute_conv_integer(Computation& c) {
   const auto x = TRY(Centred::make(c, 0, 2, 1));
   const auto weights = TRY(Centred::make(c, 1, 3, g.inputs * g.window.taps()));
   if (y.empty()) return {};
+  TRY(allow_sums(c, g));
   const int64_t positions = g.window.positions();
   convolve(g, x, weights, [&](int64_t number, Range block, std::span<const int32_t> sums) {
     for (int64_t m = 0; m < g.outputs; ++m) {
@@ -169,6 +178,7 @@ Status compute_qlinear_conv(Computation& c) {
     if (y.empty()) return {};
     Requantization quantized = TRY(requantization(c, static_cast<size_t>(channels)));
     quantized.zero_point = TRY(c.values<T>(7))[0];
+    TRY(allow_sums(c, g));
     const int64_t positions = g.window.positions();
     convolve(g, x, weights, [&](int64_t number, Range block, std::span<const int32_t> sums) {
       for (int64_t m = 0; m < g.outputs; ++m) {

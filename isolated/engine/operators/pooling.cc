@@ -95,15 +95,12 @@ void reduce(const Window& window, const Place& place, const T* x, Reduction& red
   }
 }
 
-// The cells of a window that a mean is taken over. As a double: padding knows no bounds.
+// The cells of a window that a mean is taken over; with padding all of them, even behind it, where
+// 'ceil_mode' lets a window reach. As a double: a kernel that lies in no tensor knows no bounds.
 double divisor(const Window& window, const Place& place, bool with_padding) {
   double count = 1;
-  for (uint32_t i = 0; i < window.rank; ++i) {
-    const WindowAxis& axis = window.axes[i];
-    const int64_t rest = axis.input + axis.pad_end - axis.cell(place.position[i], 0);
-    const int64_t padded = std::min(axis.kernel, (rest + axis.dilation - 1) / axis.dilation);
-    count *= static_cast<double>(with_padding ? padded : place.taps[i].count());
-  }
+  for (uint32_t i = 0; i < window.rank; ++i)
+    count *= static_cast<double>(with_padding ? window.axes[i].kernel : place.taps[i].count());
   return count;
 }
 

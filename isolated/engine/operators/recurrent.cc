@@ -359,6 +359,16 @@ class Sequences {
   std::vector<int64_t> lengths_;
 };
 
+// Asks for the memory of one direction, and of the gates of some steps.
+template <class T>
+Status allow_state(Computation& c, const Layer& layer) {
+  const int64_t rows = layer.gates * layer.hidden;
+  const int64_t widened = std::is_same_v<T, Wide<T>> ? 0 : rows * (layer.inputs + layer.hidden);
+  const int64_t state = layer.batch * (rows + 3 * layer.hidden);
+  const int64_t step = layer.steps == 0 ? 0 : layer.batch * (rows + layer.inputs);
+  return allow_columns<Wide<T>>(c, step, layer.steps, state + layer.directions * widened);
+}
+
 template <class Step>
 Status run_layer(Computation& c, const Layer& layer, Step step) {
   return for_type(Floats{}, c.type(kX), [&]<class T>() -> Status {
@@ -368,6 +378,7 @@ Status run_layer(Computation& c, const Layer& layer, Step step) {
         outputs[i] = TRY(c.make<T>(i, i == 0 ? layer.y_shape() : layer.state_shape()));
     }
     if (std::ranges::all_of(outputs, [](std::span<T> output) { return output.empty(); })) return {};
+    TRY(allow_state<T>(c, layer));
     const auto sequences = TRY(Sequences<T>::make(c, layer));
     sequences.run(step, outputs[0], outputs[1], outputs[2]);
     return {};

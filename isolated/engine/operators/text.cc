@@ -11,8 +11,6 @@
 namespace casemate::engine {
 namespace {
 
-// Texts that an operator makes of others, together: as much as crosses a wall at once.
-constexpr uint64_t kTextMax = limits::kTensorBytes;
 // As many texts as a tensor holds.
 constexpr size_t kPartsMax = 1 << 24;
 
@@ -83,20 +81,19 @@ Status compute_string_concat(Computation& c) {
   const auto b = TRY(c.values<std::string>(1));
   const std::array steps = {broadcast_steps(c.shape(0), shape), broadcast_steps(c.shape(1), shape)};
   const uint32_t last = shape.rank() == 0 ? 0 : shape.rank() - 1;
+  const auto for_each_pair = [&](auto visit) {
+    for_each_row(shape, steps, [&](const auto& offsets, int64_t columns) {
+      for (int64_t i = 0; i < columns; ++i)
+        visit(a[offsets[0] + i * steps[0][last]], b[offsets[1] + i * steps[1][last]]);
+    });
+  };
+  // Few long texts may make up many.
   uint64_t bytes = 0;
+  for_each_pair([&](const auto& left, const auto& right) { bytes += left.size() + right.size(); });
+  TRY(c.allow(bytes));
   auto to = y.begin();
-  for_each_row(shape, steps, [&](const auto& offsets, int64_t columns) {
-    for (int64_t i = 0; i < columns; ++i, ++to) {
-      const std::string& left = a[offsets[0] + i * steps[0][last]];
-      const std::string& right = b[offsets[1] + i * steps[1][last]];
-      bytes += left.size() + right.size();
-      if (bytes <= kTextMax) *to = left + right;
-    }
-  });
-  if (bytes <= kTextMax) return {};
-  return Error{Code::kTooLarge,
-               std::format("its output would hold {} bytes of text, {} MiB are allowed", bytes,
-                           kTextMax >> 20)};
+  for_each_pair([&](const auto& left, const auto& right) { *to++ = left + right; });
+  return {};
 }
 
 // At runs of white space, of which there is none at the beginning; nor at the end, unless what is
