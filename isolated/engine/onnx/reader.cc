@@ -56,6 +56,7 @@ Result<ReadModel> Reader::read() {
     read.graph.add_output(id);
     read.outputs.push_back(TRY(port_of(output)));
   }
+  read.graph.remove_dead();
   for (const auto& entry : model_.metadata_props())
     read.metadata.emplace_back(entry.key(), entry.value());
   return read;

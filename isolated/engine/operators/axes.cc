@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/operators/axes.h"
 
+#include <algorithm>
 #include <format>
 
 namespace casemate::engine {
@@ -22,6 +23,33 @@ Result<std::vector<uint32_t>> axes_of(std::span<const int64_t> axes, size_t rank
     found.push_back(meant);
   }
   return found;
+}
+
+Result<uint32_t> axis_bits(std::span<const int64_t> axes, size_t rank) {
+  uint32_t bits = 0;
+  for (const uint32_t axis : TRY(axes_of(axes, rank))) bits |= 1u << axis;
+  return bits;
+}
+
+Shape reduced_shape(const Shape& shape, uint32_t axes, bool kept) {
+  std::vector<int64_t> dims;
+  for (uint32_t i = 0; i < shape.rank(); ++i) {
+    if (((axes >> i) & 1) == 0) {
+      dims.push_back(shape[i]);
+    } else if (kept) {
+      dims.push_back(1);
+    }
+  }
+  return Shape(std::span<const int64_t>(dims));
+}
+
+Result<Split> split_at(const Shape& shape, int64_t axis) {
+  Split split{.axis = TRY(axis_of(axis, shape.rank()))};
+  TRY(shape.element_count());  // so that none of the products below overflows
+  split.outer = count_of(shape, 0, split.axis);
+  split.extent = shape[split.axis];
+  split.inner = count_of(shape, split.axis + 1, shape.rank());
+  return split;
 }
 
 Result<Shape> shape_of(std::span<const int64_t> extents) {

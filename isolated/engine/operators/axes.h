@@ -20,6 +20,21 @@ Result<uint32_t> axis_of(int64_t axis, size_t rank);
 // Ditto for several. Fails when one is there twice.
 Result<std::vector<uint32_t>> axes_of(std::span<const int64_t> axes, size_t rank);
 
+// Ditto as bits.
+Result<uint32_t> axis_bits(std::span<const int64_t> axes, size_t rank);
+
+// A shape with some dimensions, given as bits, reduced to 1, or left out when they are not kept.
+Shape reduced_shape(const Shape& shape, uint32_t axes, bool kept);
+
+// A shape as seen from one axis: element [i,j,k] lies at (i * extent + j) * inner + k.
+struct Split {
+  uint32_t axis = 0;
+  int64_t outer = 1;
+  int64_t extent = 1;
+  int64_t inner = 1;
+};
+Result<Split> split_at(const Shape& shape, int64_t axis);
+
 // The shape of these extents. Fails when there are too many, one is negative, or their product has
 // no place in 62 bits, whatever zeros are among them.
 Result<Shape> shape_of(std::span<const int64_t> extents);

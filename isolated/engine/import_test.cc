@@ -2,18 +2,11 @@
 // What files mean: older operator sets, implicit attributes, typed and raw data.
 #include <gtest/gtest.h>
 
-#include "isolated/engine/onnx/model_builder.h"
-#include "isolated/engine/onnx/onnx.h"
+#include "isolated/engine/onnx/read.h"
+#include "isolated/engine/shape_model.h"
 
 namespace casemate::engine {
 namespace {
-
-Imported import(const ModelBuilder& builder, const ImportOptions& options = {}) {
-  const std::string bytes = builder.bytes();
-  auto imported = import_onnx(bytes_of(std::string_view(bytes)), options);
-  CHECK(imported.has_value(), imported ? "" : imported.error().text.c_str());
-  return *std::move(imported);
-}
 
 // x [2,6] through the node to y, whose shape is inferred.
 struct Single {
@@ -34,29 +27,12 @@ std::vector<std::string> operators(const Graph& graph) {
   return list;
 }
 
-TEST(Import, gives_every_value_a_shape_for_every_batch_size) {
-  const Imported model = import(small_network(), {.batch_sizes = {1, 3, 8}});
-  EXPECT_TRUE(model.batched);
-  EXPECT_EQ(model.graph.batch_sizes(), (Dims{1, 3, 8}));
-  for (const Node& node : model.graph.nodes()) {
-    const auto& shapes = model.graph.value(node.output()).shapes;
-    ASSERT_EQ(shapes.size(), 3u);
-    EXPECT_EQ(shapes[1][0], 3) << node.name;
+TEST(Import, gives_every_value_its_shape_for_a_batch) {
+  for (const int64_t size : {1, 3, 8}) {
+    const Graph graph = shape_model(small_network(), size);
+    for (const Node& node : graph.nodes())
+      EXPECT_EQ(graph.value(node.output()).shapes.front()[0], size) << node.name;
   }
-}
-
-TEST(Import, takes_a_fixed_batch_as_one_variant) {
-  const Imported model = import(Single("Relu").b);
-  EXPECT_FALSE(model.batched);
-  EXPECT_EQ(model.graph.variant_count(), 1u);
-}
-
-TEST(Import, keeps_the_batch_sizes_that_the_model_makes_sense_for) {
-  // Reshaped to two rows: only even batches have them.
-  Single given("Reshape", {"x", "shape"}, 17, {-1, 3}, {2, -1});
-  given.b.integers("shape", {2}, {2, -1});
-  const Imported model = import(given.b, {.batch_sizes = {1, 2, 3, 4}});
-  EXPECT_EQ(model.graph.batch_sizes(), (Dims{2, 4}));
 }
 
 TEST(Import, reads_typed_and_raw_data_alike) {
@@ -69,9 +45,9 @@ TEST(Import, reads_typed_and_raw_data_alike) {
   auto& typed = b.floats("typed", {3}, {});
   typed.clear_raw_data();
   for (const float value : {1.0F, 2.0F, 3.0F}) typed.add_float_data(value);
-  const Imported model = import(b);
+  const Graph graph = shape_model(b);
   const auto constant = [&](size_t node) {
-    return model.graph.constant(model.graph.nodes()[node].inputs[1]);
+    return graph.constant(graph.nodes()[node].inputs[1]);
   };
   EXPECT_TRUE(std::ranges::equal(constant(0)->bytes(), constant(1)->bytes()));
 }
@@ -81,9 +57,9 @@ TEST(Import, takes_initializers_out_of_the_inputs_of_old_files) {
   given.b.model.set_ir_version(3);
   given.b.noise("c", {6});
   given.b.input("c", {6});
-  const Imported model = import(given.b);
-  EXPECT_EQ(model.graph.inputs().size(), 1u);
-  EXPECT_NE(model.graph.constant(model.graph.nodes()[0].inputs[1]), nullptr);
+  const Graph graph = shape_model(given.b);
+  EXPECT_EQ(graph.inputs().size(), 1u);
+  EXPECT_NE(graph.constant(graph.nodes()[0].inputs[1]), nullptr);
 }
 
 TEST(Import, keeps_the_metadata) {
@@ -91,7 +67,10 @@ TEST(Import, keeps_the_metadata) {
   auto& entry = *b.model.add_metadata_props();
   entry.set_key("k");
   entry.set_value("v");
-  EXPECT_EQ(import(b).metadata, (std::vector<std::pair<std::string, std::string>>{{"k", "v"}}));
+  const std::string bytes = b.bytes();
+  const auto read = read_onnx(bytes_of(std::string_view(bytes)), {});
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->metadata, (std::vector<std::pair<std::string, std::string>>{{"k", "v"}}));
 }
 
 TEST(Import, makes_automatic_padding_explicit) {
@@ -111,16 +90,16 @@ TEST(Import, makes_automatic_padding_explicit) {
     model.b.noise("w", {3, 2, given.kernel[0], given.kernel[1]});
     set_text(model.node(), "auto_pad", given.mode);
     set_ints(model.node(), "strides", given.strides);
-    const Imported imported = import(model.b);
-    EXPECT_EQ(imported.graph.nodes()[0].attributes.integers("pads"), given.pads) << given.mode;
-    EXPECT_EQ(imported.graph.nodes()[0].attributes.integers("kernel_shape"), given.kernel);
-    EXPECT_FALSE(imported.graph.nodes()[0].attributes.has("auto_pad"));
+    const Graph graph = shape_model(model.b);
+    EXPECT_EQ(graph.nodes()[0].attributes.integers("pads"), given.pads) << given.mode;
+    EXPECT_EQ(graph.nodes()[0].attributes.integers("kernel_shape"), given.kernel);
+    EXPECT_FALSE(graph.nodes()[0].attributes.has("auto_pad"));
   }
 }
 
 TEST(Import, makes_every_change_of_shape_a_reshape) {
   const auto expect_reshape = [](const Single& given) {
-    EXPECT_EQ(operators(import(given.b).graph), std::vector<std::string>{"Reshape"});
+    EXPECT_EQ(operators(shape_model(given.b)), std::vector<std::string>{"Reshape"});
   };
   expect_reshape(Single("Flatten", {"x"}, 17, {2, 3, 2}, {2, 6}));
   Single squeeze("Squeeze", {"x", "axes"}, 17, {2, 1, 6});
@@ -136,14 +115,14 @@ TEST(Import, makes_every_change_of_shape_a_reshape) {
 
 TEST(Import, flattens_around_an_old_softmax_and_not_around_a_new_one) {
   Single old("Softmax", {"x"}, 11, {2, 3, 4}, {2, 3, 4});
-  EXPECT_EQ(operators(import(old.b).graph),
+  EXPECT_EQ(operators(shape_model(old.b)),
             (std::vector<std::string>{"Reshape", "Softmax", "Reshape"}));
   Single last("Softmax", {"x"}, 11, {2, 3, 4}, {2, 3, 4});
   set_int(last.node(), "axis", 2);
-  EXPECT_EQ(operators(import(last.b).graph), std::vector<std::string>{"Softmax"});
+  EXPECT_EQ(operators(shape_model(last.b)), std::vector<std::string>{"Softmax"});
   Single fresh("Softmax", {"x"}, 13, {2, 3, 4}, {2, 3, 4});
-  const Imported model = import(fresh.b);
-  EXPECT_EQ(model.graph.nodes()[0].attributes.integer("axis", 0), 2);
+  const Graph graph = shape_model(fresh.b);
+  EXPECT_EQ(graph.nodes()[0].attributes.integer("axis", 0), 2);
 }
 
 TEST(Import, reads_bounds_of_clip_from_attributes_and_inputs) {
@@ -152,9 +131,9 @@ TEST(Import, reads_bounds_of_clip_from_attributes_and_inputs) {
   Single fresh("Clip", {"x", "", "max"});
   fresh.b.floats("max", {}, {6});
   for (const Single* given : {&old, &fresh}) {
-    const Imported model = import(given->b);
-    EXPECT_EQ(model.graph.nodes()[0].attributes.real("max", 0), 6);
-    EXPECT_LT(model.graph.nodes()[0].attributes.real("min", 0), -1e38F);
+    const Graph graph = shape_model(given->b);
+    EXPECT_EQ(graph.nodes()[0].attributes.real("max", 0), 6);
+    EXPECT_LT(graph.nodes()[0].attributes.real("min", 0), -1e38F);
   }
 }
 
@@ -164,20 +143,20 @@ TEST(Import, puts_the_scalars_of_gemm_into_constants) {
   given.b.floats("c", {3}, {1, 1, 1});
   set_float(given.node(), "alpha", 0.5F);
   set_float(given.node(), "beta", 3);
-  const Imported model = import(given.b);
-  ASSERT_EQ(operators(model.graph), std::vector<std::string>{"Gemm"});
-  const Node& gemm = model.graph.nodes()[0];
-  EXPECT_EQ(model.graph.constant(gemm.inputs[1])->values<float>()[0], 0.5F);
-  EXPECT_EQ(model.graph.constant(gemm.inputs[2])->values<float>()[0], 3.0F);
+  const Graph graph = shape_model(given.b);
+  ASSERT_EQ(operators(graph), std::vector<std::string>{"Gemm"});
+  const Node& gemm = graph.nodes()[0];
+  EXPECT_EQ(graph.constant(gemm.inputs[1])->values<float>()[0], 0.5F);
+  EXPECT_EQ(graph.constant(gemm.inputs[2])->values<float>()[0], 3.0F);
 }
 
 TEST(Import, turns_sums_of_many_into_sums_of_two) {
   Single sum("Sum", {"x", "x", "c"});
   sum.b.noise("c", {6});
-  EXPECT_EQ(operators(import(sum.b).graph), (std::vector<std::string>{"Add", "Add"}));
+  EXPECT_EQ(operators(shape_model(sum.b)), (std::vector<std::string>{"Add", "Add"}));
   Single mean("Mean", {"x", "x"});
-  EXPECT_EQ(operators(import(mean.b).graph), (std::vector<std::string>{"Add", "Mul"}));
-  EXPECT_EQ(operators(import(Single("Max", {"x"}).b).graph), std::vector<std::string>{"Identity"});
+  EXPECT_EQ(operators(shape_model(mean.b)), (std::vector<std::string>{"Add", "Mul"}));
+  EXPECT_EQ(operators(shape_model(Single("Max", {"x"}).b)), std::vector<std::string>{"Identity"});
 }
 
 TEST(Import, makes_slices_explicit_for_every_dimension) {
@@ -186,12 +165,12 @@ TEST(Import, makes_slices_explicit_for_every_dimension) {
   given.b.integers("ends", {1}, {INT64_MIN});
   given.b.integers("axes", {1}, {-1});
   given.b.integers("steps", {1}, {-2});
-  const Imported model = import(given.b);
-  EXPECT_EQ(model.graph.nodes()[0].attributes.integers("starts"), (Dims{0, 5}));
-  EXPECT_EQ(model.graph.nodes()[0].attributes.integers("steps"), (Dims{1, -2}));
+  const Graph graph = shape_model(given.b);
+  EXPECT_EQ(graph.nodes()[0].attributes.integers("starts"), (Dims{0, 5}));
+  EXPECT_EQ(graph.nodes()[0].attributes.integers("steps"), (Dims{1, -2}));
 }
 
-TEST(Import, knows_shapes_as_constants_where_they_are_the_same_for_all_batches) {
+TEST(Import, knows_shapes_as_constants) {
   Single given("Shape", {"x"}, 17, {-1, 6}, {});
   given.b.graph().mutable_output(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
       onnx::TensorProto::INT64);
@@ -203,8 +182,8 @@ TEST(Import, knows_shapes_as_constants_where_they_are_the_same_for_all_batches) 
       ->add_dim()
       ->set_dim_value(1);
   set_int(given.node(), "start", 1);
-  const Imported model = import(given.b);
-  const Tensor* shape = model.graph.constant(model.graph.outputs()[0]);
+  const Graph graph = shape_model(given.b);
+  const Tensor* shape = graph.constant(graph.outputs()[0]);
   ASSERT_NE(shape, nullptr);
   EXPECT_EQ(shape->values<int64_t>()[0], 6);
 }
@@ -212,7 +191,7 @@ TEST(Import, knows_shapes_as_constants_where_they_are_the_same_for_all_batches) 
 TEST(Import, drops_what_no_output_needs) {
   ModelBuilder b = Single("Relu").b;
   b.node("Neg", {"x"}, "unread");
-  EXPECT_EQ(operators(import(b).graph), std::vector<std::string>{"Relu"});
+  EXPECT_EQ(operators(shape_model(b)), std::vector<std::string>{"Relu"});
 }
 
 }  // namespace

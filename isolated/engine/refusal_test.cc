@@ -8,14 +8,13 @@
 #include <iterator>
 #include <set>
 
-#include "isolated/engine/onnx/model_builder.h"
-#include "isolated/engine/onnx/onnx.h"
+#include "isolated/engine/shape_model.h"
 
 namespace casemate::engine {
 namespace {
 
-Result<Imported> import(const std::string& bytes) {
-  return import_onnx(bytes_of(std::string_view(bytes)), {});
+Result<Graph> import(const std::string& bytes) {
+  return shape_model(bytes_of(std::string_view(bytes)));
 }
 
 struct Wrong {
@@ -547,7 +546,7 @@ TEST(Refusal, or_a_sound_graph_of_a_file_with_any_flipped_bit) {
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
     const auto result = import(flipped);
     if (result) {
-      EXPECT_TRUE(result->graph.sound()) << "bit " << bit;
+      EXPECT_TRUE(result->sound()) << "bit " << bit;
       continue;
     }
     ++refused;
@@ -562,7 +561,7 @@ TEST(Refusal, or_a_sound_graph_of_a_network_with_any_byte_replaced) {
     std::string changed = file;
     changed[at] = static_cast<char>(0xFF);
     const auto result = import(changed);
-    EXPECT_TRUE(result ? result->graph.sound().has_value()
+    EXPECT_TRUE(result ? result->sound().has_value()
                        : says_what_is_wrong(result.error().text))
         << at << ": " << (result ? "" : result.error().text);
   }
