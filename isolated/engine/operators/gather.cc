@@ -10,8 +10,8 @@
 namespace casemate::engine {
 namespace {
 
-// Copies runs of elements: for each of `outer`, `count` of them. `at(i, j)` tells where in the input
-// the j-th run of the i-th begins.
+// Copies runs of elements, `count` of them at a time. `at(i, j)` tells where in the input the j-th
+// run begins of the i-th time.
 template <class At>
 Status move_runs(Computation& c, Tensor& y, int64_t count, int64_t run, At at) {
   if (y.count() == 0) return {};
