@@ -3,7 +3,7 @@
 
 namespace casemate::engine {
 
-Result<std::vector<double>> reals(Computation& c, size_t input) {
+Result<std::vector<double>> parameters(Computation& c, size_t input) {
   const Tensor* tensor = TRY(c.tensor(input));
   std::vector<double> numbers;
   TRY(for_type(Numbers{}, tensor->type(), [&]<class T>() -> Status {
@@ -15,7 +15,7 @@ Result<std::vector<double>> reals(Computation& c, size_t input) {
 
 Result<std::vector<int64_t>> whole_numbers(Computation& c, size_t input) {
   std::vector<int64_t> numbers;
-  for (const double value : TRY(reals(c, input))) {
+  for (const double value : TRY(parameters(c, input))) {
     if (!(std::abs(value) <= 0x1p62))
       return Error{Code::kInvalid, std::format("{} stands where an integer is needed", value)};
     numbers.push_back(static_cast<int64_t>(value));

@@ -17,7 +17,7 @@
 namespace casemate::engine {
 
 // The elements of a tensor of numbers. Few of them: parameters, not data.
-Result<std::vector<double>> reals(Computation& c, size_t input);
+Result<std::vector<double>> parameters(Computation& c, size_t input);
 // Ditto, towards zero. Fails for one beyond 2^62.
 Result<std::vector<int64_t>> whole_numbers(Computation& c, size_t input);
 
