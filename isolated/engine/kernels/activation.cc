@@ -27,7 +27,7 @@ KernelResult make_activation(const KernelRequest& request) {
 
 void register_activation(Registry& registry) {
   for (const char* op :
-       {"Abs", "Clip", "Elu", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Log", "Mish", "Neg",
+       {"Abs", "Clip", "Elu", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Neg",
         "Reciprocal", "Relu", "Sigmoid", "Softplus", "Sqrt", "Tanh"}) {
     registry.add(op, ElementType::kFloat32, Device::kCpu, make_activation);
   }
