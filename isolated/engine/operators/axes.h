@@ -8,6 +8,7 @@
 //   Fails    with kInvalid for an axis that is none, as Shape::element_count() for a shape that is
 //            none.
 
+#include <algorithm>
 #include <span>
 
 #include "wire/abi/tensor.h"
@@ -31,5 +32,16 @@ struct Split {
   int64_t inner = 1;
 };
 Result<Split> split_at(const Shape& shape, int64_t axis);
+
+// Calls `block(first, count)` for all columns, of the elements along the axis: up to `most` at once
+// that lie side by side, so that memory is walked in order. `first` is where the first one begins;
+// the elements of a column lie `inner` apart.
+template <class Block>
+void for_each_columns(const Split& split, int64_t most, Block block) {
+  for (int64_t i = 0; i < split.outer; ++i) {
+    for (int64_t j = 0; j < split.inner; j += most)
+      block(i * split.extent * split.inner + j, std::min(most, split.inner - j));
+  }
+}
 
 }  // namespace casemate::engine
