@@ -92,6 +92,9 @@ using KernelResult = Result<std::unique_ptr<Kernel>>;
 // type; the error names the node.
 KernelResult make_kernel(const KernelRequest& request, Device device = Device::kCpu);
 
+// A kernel that runs the operator's own function, for a node as its operator set has it. Fails with
+// kUnsupported when there is none.
+KernelResult make_operator_kernel(const KernelRequest& request);
 // A kernel that copies a tensor from one layout to another.
 KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Layout to);
 // A kernel that copies a tensor as it is.

@@ -236,7 +236,7 @@ Status compute_mean_variance_normalization(Computation& c) {
   std::vector<int64_t> axes = {0, 2, 3};
   if (c.attributes().has("axes")) axes = c.attributes().integers("axes");
   const uint32_t rank = c.shape(0).rank();
-  uint32_t bits = TRY(axes_of(axes, rank));
+  uint32_t bits = TRY(axis_bits(axes, rank));
   if (axes.empty()) bits = (1u << rank) - 1;  // as a reduction without axes
   return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {
     const auto y = TRY(c.make<T>(0, c.shape(0)));

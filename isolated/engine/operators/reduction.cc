@@ -244,7 +244,7 @@ Result<uint32_t> gathered_axes(Computation& c, bool as_input) {
   const uint32_t rank = c.shape(0).rank();
   std::vector<int64_t> axes = c.attributes().integers("axes");
   if (as_input) axes = c.has(1) ? TRY(c.integers(1)) : std::vector<int64_t>();
-  if (!axes.empty()) return axes_of(axes, rank);
+  if (!axes.empty()) return axis_bits(axes, rank);
   const bool none = as_input && c.attributes().integer("noop_with_empty_axes", 0) != 0;
   return none ? 0 : (1u << rank) - 1;
 }

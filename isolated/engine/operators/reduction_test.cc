@@ -180,13 +180,13 @@ TEST(Reduction, any_byte_but_zero_is_true) {
 TEST(Reduction, axes_that_are_none_are_refused) {
   const Tensor x = counting({2, 3});
   EXPECT_EQ(error_of(run_node({"ReduceSum", {}, {x, axes({2})}})),
-            "its axis 2 lies outside [-2,1]");
+            "axis 2 is none of a tensor of rank 2");
   EXPECT_EQ(error_of(run_node({"ReduceSum", {}, {x, axes({std::numeric_limits<int64_t>::min()})}})),
-            "its axis -9223372036854775808 lies outside [-2,1]");
+            "axis -9223372036854775808 is none of a tensor of rank 2");
   EXPECT_EQ(error_of(run_node({"ReduceMax", {}, {x, axes({1, -1})}})),
-            "its axes name axis -1 twice");
+            "axis 1 is stated twice");
   EXPECT_EQ(error_of(run_node({"ReduceMin", {}, {Tensor::of<float>({}, {1}), axes({0})}})),
-            "it works along axis 0, and a scalar has none");
+            "axis 0 is none of a tensor of rank 0");
   EXPECT_EQ(error_of(run_node({"ReduceSum", {}, {x, x}})),
             "its input 1 is a tensor of FP32, it takes one of INT64");
 }
@@ -230,7 +230,7 @@ TEST(CumSum, integers_wrap_and_bad_axes_are_refused) {
   EXPECT_EQ(values_of<int32_t>(run_node({"CumSum", {}, {x, Tensor::of<int64_t>({}, {0})}})).back(),
             std::numeric_limits<int32_t>::min());
   EXPECT_EQ(error_of(run_node({"CumSum", {}, {x, Tensor::of<int64_t>({}, {1})}})),
-            "its axis 1 lies outside [-1,0]");
+            "axis 1 is none of a tensor of rank 1");
   EXPECT_EQ(error_of(run_node({"CumSum", {}, {x, axes({0, 0})}})),
             "its input 1 has 2 elements, it takes one");
 }

@@ -11,7 +11,7 @@ namespace {
 size_t own_inputs(const Node& node) { return node.op == "MatMul" ? 2 : 3; }
 
 bool product(const Node& node) {
-  return node.op == "Conv" || node.op == "Gemm" || node.op == "MatMul";
+  return ((node.op == "Conv" || node.op == "Gemm") && !node.raw) || node.op == "MatMul";
 }
 
 bool same_shape(const Graph& graph, ValueId a, ValueId b) {

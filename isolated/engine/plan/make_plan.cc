@@ -49,6 +49,7 @@ class Planner final {
     for (const ValueId id : graph_.outputs()) {
       plan_.output_bytes.push_back(TRY(tensor_bytes(type(id), shape(id))));
       plan_.output_shapes.push_back(shape(id));
+      plan_.output_types.push_back(type(id));
     }
     place();
     plan_.batch = graph_.batch_sizes()[variant_];
@@ -146,6 +147,10 @@ class Planner final {
     std::vector<size_t> outputs;
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       const ValueId id = node.outputs[i];
+      if (!id.present()) {
+        outputs.push_back(SIZE_MAX);
+        continue;
+      }
       const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), needs.outputs[i]));
       outputs.push_back(i == 0 ? first_output(node, needs, inputs, bytes)
                                : add_buffer(id, bytes, Place::Kind::kArena));
@@ -257,7 +262,7 @@ class Planner final {
   // Inputs belong to the caller. Weights have no place at all: kernels know where they lie.
   static void check_writes(const Step& step) {
     for (const Place& place : step.outputs) {
-      CHECK(place.kind == Place::Kind::kArena || place.kind == Place::Kind::kOutput,
+      CHECK(place.kind != Place::Kind::kInput,
             "a step writes to the arena or to the caller's outputs");
     }
     CHECK(step.scratch.kind == Place::Kind::kArena || step.scratch.kind == Place::Kind::kNone,

@@ -44,6 +44,7 @@ struct Plan {
   std::vector<uint64_t> input_bytes;  // of each of the graph's inputs
   std::vector<uint64_t> output_bytes;
   std::vector<Shape> output_shapes;
+  std::vector<ElementType> output_types;
 
   // One line per step: what runs, how, from where, to where.
   [[nodiscard]] std::string text() const;
