@@ -36,7 +36,6 @@ constexpr std::array kActivations = std::to_array<Activation>({
     {"Reciprocal"},
     {"Relu"},
     {"Sigmoid"},
-    {"Softplus"},
     {"Sqrt"},
     {"Tanh"},
 });

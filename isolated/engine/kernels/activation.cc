@@ -28,7 +28,7 @@ KernelResult make_activation(const KernelRequest& request) {
 void register_activation(Registry& registry) {
   for (const char* op :
        {"Abs", "Clip", "Elu", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Neg",
-        "Reciprocal", "Relu", "Sigmoid", "Softplus", "Sqrt", "Tanh"}) {
+        "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh"}) {
     registry.add(op, ElementType::kFloat32, Device::kCpu, make_activation);
   }
 }
