@@ -64,6 +64,7 @@ void split_rest(const Graph& general, const std::vector<size_t>& nodes,
 void split_put_off(const Graph& general, const Specialised& made, Compiled& compiled) {
   std::vector<bool> had(general.value_count());
   for (uint32_t i = 0; i < general.value_count(); ++i) had[i] = made.has({i});
+  for (const ValueId id : general.inputs()) had[id.index] = true;  // sequences and text as well
   const std::vector<bool> before = had;
   std::vector<size_t> rest;
   for (const size_t index : made.put_off) {
@@ -113,7 +114,8 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
     make_canonical(made.graph);
     TRY(optimize(made.graph, derivations_));
   }
-  compiled.plan = TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer_));
+  compiled.plan =
+      TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer_, code_ == Code::kFixed));
   return compiled;
 }
 

@@ -561,8 +561,7 @@ TEST(Refusal, or_a_sound_graph_of_a_network_with_any_byte_replaced) {
     std::string changed = file;
     changed[at] = static_cast<char>(0xFF);
     const auto result = import(changed);
-    EXPECT_TRUE(result ? result->sound().has_value()
-                       : says_what_is_wrong(result.error().text))
+    EXPECT_TRUE(result ? result->sound().has_value() : says_what_is_wrong(result.error().text))
         << at << ": " << (result ? "" : result.error().text);
   }
 }

@@ -14,8 +14,8 @@ inline Result<Graph> shape_model(Bytes file, int64_t size = 1,
   TRY(check_ports(read));
   Packer packer;
   Compiler compiler(packer, Compiler::Code::kFixed);
-  auto shaped = TRY(compiler.shaped(
-      read.graph, facts_of(read.inputs, [=](const std::string&) { return size; })));
+  auto shaped = TRY(
+      compiler.shaped(read.graph, facts_of(read.inputs, [=](const std::string&) { return size; })));
   if (!shaped) return Error{Code::kUnsupported, "a shape depends on data"};
   TRY(shaped->sound());
   return *std::move(shaped);

@@ -37,12 +37,13 @@ std::string outcome_of(const Case& tested) {
   if (!weights) return weights.error().text;
   Packer packer(*weights);
   for (const auto code : {Compiler::Code::kGenerated, Compiler::Code::kFixed}) {
+    const std::string kind = code == Compiler::Code::kFixed ? " late: " : ": ";
     Compiler compiler(packer, code);
     Runner runner(compiler, {});
     const auto planned = runner.run(graph, loaded->inputs);
-    if (!planned) return "planned: " + planned.error().text;
+    if (!planned) return "planned" + kind + planned.error().text;
     if (const std::string found = difference(*planned, loaded->outputs); !found.empty())
-      return "planned: " + found;
+      return "planned" + kind + found;
   }
   return {};
 }

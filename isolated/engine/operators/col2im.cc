@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "isolated/engine/operators/axes.h"
+#include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/mover.h"
-#include "isolated/engine/operators/numbers.h"
 #include "isolated/engine/operators/operators.h"
 
 namespace casemate::engine {
@@ -121,7 +121,7 @@ Status compute_col2im(Computation& c) {
   const Shape shape = TRY(shape_of(dims));
   Tensor& y = *TRY(c.make(0, c.type(0), shape));
   return for_type(NumbersAndBool{}, c.type(0), [&]<class T>() -> Status {
-    const Stored<T>* from = stored<T>(*TRY(c.tensor(0))).data();
+    const Stored<T>* from = TRY(stored<T>(c, 0)).data();
     Stored<T>* to = elements_at<Stored<T>>(y.mutable_bytes().data());
     std::fill_n(to, y.count(), Stored<T>{});
     Summation<T> sum{

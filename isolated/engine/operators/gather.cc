@@ -10,21 +10,24 @@
 namespace casemate::engine {
 namespace {
 
-// The input's elements at `at`, one `run` after the other; `at` is called with 0, 1, ... and tells
-// where in the input a run begins.
+// Copies runs of elements, `count` of them at a time. `at(i, j)` tells where in the input the j-th
+// run begins of the i-th time.
 template <class At>
-Status move_runs(Computation& c, Tensor& y, int64_t run, At at) {
+Status move_runs(Computation& c, Tensor& y, int64_t count, int64_t run, At at) {
+  if (y.count() == 0) return {};
   Mover mover(c, c.type(0));
   const uint8_t* from = TRY(mover.from(0));
   uint8_t* to = mover.to(y);
-  const int64_t runs = run == 0 ? 0 : static_cast<int64_t>(y.count()) / run;
+  const int64_t outer = static_cast<int64_t>(y.count()) / (count * run);
   for_width(mover.width(), [&]<class E>() {
     const E* in = elements_at<E>(from);
     E* out = elements_at<E>(to);
-    if (run == 1) {
-      for (int64_t i = 0; i < runs; ++i) out[i] = in[at(i)];
-    } else {
-      for (int64_t i = 0; i < runs; ++i, out += run) std::copy_n(in + at(i), run, out);
+    for (int64_t i = 0; i < outer; ++i) {
+      if (run == 1) {
+        for (int64_t j = 0; j < count; ++j) *out++ = in[at(i, j)];
+      } else {
+        for (int64_t j = 0; j < count; ++j) out = std::copy_n(in + at(i, j), run, out);
+      }
     }
   });
   return mover.done();
@@ -40,11 +43,10 @@ Status compute_gather(Computation& c) {
   const Indices indices = TRY(Indices::of(c, 1));
   const int64_t extent = x[axis];
   TRY(indices.within(extent));
-  if (y.count() == 0) return {};
   const int64_t run = count_of(x, axis + 1, x.rank());
   const auto count = static_cast<int64_t>(indices.count());
-  return move_runs(c, y, run, [&](int64_t i) {
-    return ((i / count) * extent + indices.at(static_cast<size_t>(i % count), extent)) * run;
+  return move_runs(c, y, count, run, [&](int64_t i, int64_t j) {
+    return (i * extent + indices.at(static_cast<size_t>(j), extent)) * run;
   });
 }
 
@@ -107,16 +109,14 @@ Status compute_gather_nd(Computation& c) {
     const size_t axis = batch_rank + i % static_cast<size_t>(length);
     if (!Indices::inside(indices[i], x[axis])) return Indices::outside(indices[i], x[axis]);
   }
-  if (y.count() == 0) return {};
   const Steps steps = dense_steps(x);
   const int64_t batch = count_of(x, batch_rank, x.rank());
   const int64_t tuples = count_of(picks, batch_rank, picks.rank() - 1);  // in a batch
-  return move_runs(c, y, count_of(x, first, x.rank()), [&](int64_t i) {
-    int64_t offset = (i / tuples) * batch;
-    for (size_t j = 0; j < static_cast<size_t>(length); ++j) {
-      const size_t axis = batch_rank + j;
-      offset += indices.at(static_cast<size_t>(i * length) + j, x[axis]) * steps[axis];
-    }
+  return move_runs(c, y, tuples, count_of(x, first, x.rank()), [&](int64_t i, int64_t j) {
+    int64_t offset = i * batch;
+    auto next = static_cast<size_t>((i * tuples + j) * length);
+    for (size_t axis = batch_rank; axis < first; ++axis, ++next)
+      offset += indices.at(next, x[axis]) * steps[axis];
     return offset;
   });
 }
@@ -138,8 +138,8 @@ Status compute_array_feature_extractor(Computation& c) {
                    std::format("index {} is none of {} features", indices[i], features)};
     }
   }
-  return move_runs(c, y, 1, [&](int64_t i) {
-    return (i / count) * features + indices[static_cast<size_t>(i % count)];
+  return move_runs(c, y, count, 1, [&](int64_t i, int64_t j) {
+    return i * features + indices[static_cast<size_t>(j)];
   });
 }
 

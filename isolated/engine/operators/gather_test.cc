@@ -106,7 +106,7 @@ TEST(GatherND, refuses_tuples_that_do_not_fit) {
             "common");
 }
 
-TEST(ArrayFeatureExtractor, picks_columns) {
+TEST(ArrayFeatureExtractor, picks_columns_and_nothing_beside_them) {
   const char* op = "ai.onnx.ml:ArrayFeatureExtractor";
   const Tensor x = counting({2, 3});
   const auto y = run_node({op, {}, {x, list({2, 0})}});

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "isolated/engine/operators/axes.h"
+#include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/mover.h"
-#include "isolated/engine/operators/numbers.h"
 #include "isolated/engine/operators/operators.h"
 
 namespace casemate::engine {
@@ -244,7 +244,7 @@ Status compute_grid_sample(Computation& c) {
         W sum{};
         for (const Part& part : parts)
           sum += static_cast<W>(part.weight) * static_cast<W>(in[i * elements + part.offset]);
-        out[i * points + point] = narrowed<T>(sum);
+        out[i * points + point] = converted<T>(sum);
       }
     });
   });

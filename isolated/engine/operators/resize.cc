@@ -6,9 +6,10 @@
 #include <numeric>
 
 #include "isolated/engine/operators/axes.h"
+#include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/mover.h"
-#include "isolated/engine/operators/numbers.h"
 #include "isolated/engine/operators/operators.h"
+#include "isolated/engine/operators/reals.h"
 
 namespace casemate::engine {
 namespace {
@@ -180,7 +181,7 @@ Result<Tensor> outside_value(ElementType type, float value) {
   Result<Tensor> element = Tensor::zeros(type, {});
   if (type == ElementType::kString || type == ElementType::kBool) return element;
   TRY(for_type(Numbers{}, type, [&]<class T>() -> Status {
-    element = Tensor::of<T>({}, {narrowed<T>(value)});
+    element = Tensor::of<T>({}, {converted<T>(value)});
     return {};
   }));
   return element;
@@ -287,10 +288,10 @@ Status resize_weighted(Computation& c, Tensor& y, const Resizing& resizing,
     shape[axis] = y.shape()[axis];
   }
   const std::span<T> out = y.values<T>();
-  std::ranges::transform(values, out.begin(), [](W value) { return narrowed<T>(value); });
+  std::ranges::transform(values, out.begin(), [](W value) { return converted<T>(value); });
   for (uint32_t axis = 0; axis < taps.size(); ++axis) {
     if (!taps[axis].first.empty())
-      fill_outside<T>(out, shape, axis, taps[axis], narrowed<T>(extrapolation));
+      fill_outside<T>(out, shape, axis, taps[axis], converted<T>(extrapolation));
   }
   return {};
 }

@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "isolated/engine/operators/axes.h"
+#include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/indices.h"
 #include "isolated/engine/operators/mover.h"
-#include "isolated/engine/operators/numbers.h"
 #include "isolated/engine/operators/operators.h"
 
 namespace casemate::engine {
@@ -67,8 +67,7 @@ Status scatter(Computation& c, Tensor& y, Reduction reduction, Place place) {
   }
   return for_type(NumbersAndBool{}, c.type(0), [&]<class T>() -> Status {
     const auto data = TRY(c.values<T>(0));
-    if (c.type(2) != c.type(0)) return Error{Code::kInvalid, "data and updates differ in type"};
-    const auto updates = stored<T>(*TRY(c.tensor(2)));
+    const auto updates = TRY(stored<T>(c, 2));
     Stored<T>* out = elements_at<Stored<T>>(y.mutable_bytes().data());
     if (!data.empty()) std::memcpy(out, data.data(), data.size_bytes());
     place([&](int64_t at, int64_t from, int64_t count) {

@@ -77,7 +77,7 @@ TEST(ScatterElements, refuses_what_does_not_fit) {
   EXPECT_EQ(refusal(Tensor::of<int64_t>({1, 1}, {0}), Tensor::of<int64_t>({1, 1}, {0})),
             "its input 2 is a tensor of INT64, it takes one of FP32");
   EXPECT_EQ(refusal(Tensor::of<int64_t>({1, 1}, {0}), Tensor::of<int64_t>({1, 1}, {0}), "add"),
-            "data and updates differ in type");
+            "its input 2 is a tensor of INT64, it takes one of FP32");
   EXPECT_EQ(refusal(Tensor::of<int64_t>({1, 1}, {0}), one, "mean"), "there is no reduction 'mean'");
   EXPECT_EQ(
       error_of(run_node(
@@ -85,7 +85,7 @@ TEST(ScatterElements, refuses_what_does_not_fit) {
       "it is not defined for tensors of BYTES");
 }
 
-TEST(ScatterND, writes_slices) {
+TEST(ScatterND, writes_slices_or_adds_them) {
   const Tensor x = counting<int64_t>({2, 2});
   const Tensor row = Tensor::of<int64_t>({1, 1}, {-1});
   const Tensor update = Tensor::of<int64_t>({1, 2}, {10, 20});

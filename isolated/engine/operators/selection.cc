@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "isolated/engine/operators/axes.h"
+#include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/mover.h"
 #include "isolated/engine/operators/numbers.h"
 #include "isolated/engine/operators/operators.h"
@@ -112,9 +113,8 @@ Status compute_compress(Computation& c) {
 
 Status compute_non_zero(Computation& c) {
   const Shape& x = c.shape(0);
-  const Tensor* tensor = TRY(c.tensor(0));
-  return for_type(Everything{}, tensor->type(), [&]<class T>() -> Status {
-    const auto values = stored<T>(*tensor);
+  return for_type(Everything{}, c.type(0), [&]<class T>() -> Status {
+    const auto values = TRY(stored<T>(c, 0));
     const auto zero = Stored<T>{};
     const auto count = std::ranges::count_if(values, [&](const auto& v) { return v != zero; });
     const auto y = TRY(c.make<int64_t>(0, {x.rank(), static_cast<int64_t>(count)}));
@@ -250,7 +250,7 @@ Status compute_unique(Computation& c) {
     // Order, inverse and groups, each of 8 bytes per slice.
     TRY(c.allow(tensor->count() * 5 * sizeof(int64_t)));
     TRY(for_type(Everything{}, tensor->type(), [&]<class T>() -> Status {
-      groups = groups_of(slices, stored<T>(*tensor), sorted);
+      groups = groups_of(slices, TRY(stored<T>(c, 0)), sorted);
       return {};
     }));
   }

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "isolated/engine/operators/axes.h"
+#include "isolated/engine/operators/broadcast.h"
 #include "isolated/engine/operators/mover.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -131,21 +132,6 @@ Status compute_size(Computation& c) {
                 Tensor::of<int64_t>({}, {static_cast<int64_t>(TRY(c.shape(0).element_count()))}));
 }
 
-Result<Shape> broadcast(const Shape& a, const Shape& b) {
-  const uint32_t rank = std::max(a.rank(), b.rank());
-  std::vector<int64_t> extents(rank, 1);
-  for (uint32_t i = 1; i <= rank; ++i) {
-    const int64_t from_a = i <= a.rank() ? a[a.rank() - i] : 1;
-    const int64_t from_b = i <= b.rank() ? b[b.rank() - i] : 1;
-    if (from_a != from_b && from_a != 1 && from_b != 1) {
-      return Error{Code::kInvalid,
-                   std::format("shape {} cannot be expanded to {}", a.text(), b.text())};
-    }
-    extents[rank - i] = from_a == 1 ? from_b : from_a;
-  }
-  return shape_of(extents);
-}
-
 // One box of the input makes the whole output.
 Status move_all(Computation& c, const Box& box) {
   Tensor& y = *TRY(c.make(0, c.type(0), box.shape));
@@ -158,6 +144,7 @@ Status move_all(Computation& c, const Box& box) {
 Status compute_expand(Computation& c) {
   const Shape wanted = TRY(shape_of(TRY(c.integers(1))));
   const Shape shape = TRY(broadcast(c.shape(0), wanted));
+  TRY(shape.element_count());
   return move_all(
       c, {.shape = shape, .read = broadcast_steps(c.shape(0), shape), .write = dense_steps(shape)});
 }

@@ -109,8 +109,9 @@ TEST(Shapes, expand_repeats_as_broadcasting_does) {
   EXPECT_EQ(values_of<int16_t>(y), (std::vector<int16_t>{7, 7, 7, 8, 8, 8, 7, 7, 7, 8, 8, 8}));
   EXPECT_EQ(shape_of(run_node({"Expand", {}, {x, list({1})}})), "[2,1]");
   EXPECT_EQ(shape_of(run_node({"Expand", {}, {x, list({0})}})), "[2,0]");
-  EXPECT_EQ(error_of(run_node({"Expand", {}, {x, list({3, 1})}})),
-            "shape [2,1] cannot be expanded to [3,1]");
+  EXPECT_EQ(
+      error_of(run_node({"Expand", {}, {x, list({3, 1})}})),
+      "its operands have the shapes [2,1] and [3,1], which cannot be broadcast to each other");
   EXPECT_EQ(error_of(run_node({"Expand", {}, {x, list({-1})}})),
             "shape [-1] has a negative extent");
   EXPECT_EQ(error_of(run_node({"Expand", {}, {x, list({1 << 30, 1, 1})}})),
