@@ -160,7 +160,7 @@ Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
   model.memory_bytes_max_ = options.memory_bytes_max;
   model.weights_ = TRY(tensors::WeightStore::make(options.memory_bytes_max));
   Packer packer(model.weights_);
-  Compiler compiler(packer, Compiler::Code::kGenerated);
+  Compiler compiler(packer, Compiler::Code::kGenerated, options.memory_bytes_max);
   const Variation variation = variation_of(read.inputs);
   const std::vector<Graph> shaped = telling_graphs(read, variation, options, compiler);
   model.batched_ = variation.batched;
