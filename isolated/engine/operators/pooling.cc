@@ -159,8 +159,10 @@ Status compute_max_pool(Computation& c) {
       reduce(window, place, channel, greatest);
       y[i] = greatest.value;
       if (indices.empty()) return;
+      indices[i] = -1;
+      if (greatest.cell < 0) return;
       const int64_t cell = by_columns ? column_major(window, greatest.cell) : greatest.cell;
-      indices[i] = greatest.cell < 0 ? -1 : channel - x.data() + cell;
+      indices[i] = channel - x.data() + cell;
     });
     return {};
   });
