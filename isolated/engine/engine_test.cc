@@ -54,10 +54,10 @@ TEST(Engine, describes_what_a_model_takes_and_gives) {
 
 TEST(Engine, fuses_the_small_network_into_five_steps) {
   const Model model = load(small_network());
-  EXPECT_EQ(model.plans().size(), 4u);
+  EXPECT_EQ(model.compiled().size(), 4u);
   EXPECT_TRUE(model.slow_nodes().empty());
   // Two convolutions, a pool, a product, a softmax.
-  EXPECT_EQ(model.plans().front().steps.size(), 5u) << model.plans().front().text();
+  EXPECT_EQ(model.compiled().front().plan.steps.size(), 5u) << model.compiled().front().plan.text();
 }
 
 TEST(Engine, probabilities_sum_to_one) {

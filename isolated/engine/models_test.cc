@@ -50,7 +50,8 @@ TEST(Models, mnist_8_reads_handwriting) {
   ASSERT_TRUE(model) << model.error().text;
   EXPECT_TRUE(model->slow_nodes().empty());
   // Biases, activations and the flattening are all part of the convolutions and the product.
-  EXPECT_EQ(model->plans().front().steps.size(), 5u) << model->plans().front().text();
+  EXPECT_EQ(model->compiled().front().plan.steps.size(), 5u)
+      << model->compiled().front().plan.text();
   const auto pixels = unzipped(folder / "mnist/t10k-images-idx3-ubyte.gz", 16);
   const auto labels = unzipped(folder / "mnist/t10k-labels-idx1-ubyte.gz", 8);
   ASSERT_EQ(pixels.size(), 784u * 10000u);

@@ -13,20 +13,39 @@
 #include "isolated/engine/conformance/case.h"
 #include "isolated/engine/conformance/skips.h"
 #include "isolated/engine/interpret/interpreter.h"
+#include "isolated/engine/runner.h"
+#include "isolated/tensors/tensors.h"
 
 namespace casemate::engine {
 namespace {
 
 constexpr int kCaseMs = 120'000;
+constexpr uint64_t kMemoryMax = 4ull << 30;
 
-// Empty when the case passes, otherwise what went wrong.
+// Empty when the case passes by all ways to run it: interpreted, planned with all kernels, and
+// planned as for a shape that is first seen when a model serves. Otherwise what went wrong.
 std::string outcome_of(const Case& tested) {
   auto loaded = load_case(tested);
   if (!loaded) return loaded.error().text;
+  const Graph& graph = loaded->model.graph;
   Interpreter interpreter;
-  const auto outputs = interpreter.run(loaded->model.graph, std::move(loaded->inputs));
-  if (!outputs) return outputs.error().text;
-  return difference(*outputs, loaded->outputs);
+  const auto reference = interpreter.run(graph, loaded->inputs);
+  if (!reference) return reference.error().text;
+  if (const std::string found = difference(*reference, loaded->outputs); !found.empty())
+    return found;
+  auto weights = tensors::WeightStore::make(kMemoryMax);
+  if (!weights) return weights.error().text;
+  Packer packer(*weights);
+  for (const auto code : {Compiler::Code::kGenerated, Compiler::Code::kFixed}) {
+    const std::string kind = code == Compiler::Code::kFixed ? " late: " : ": ";
+    Compiler compiler(packer, code);
+    Runner runner(compiler, {});
+    const auto planned = runner.run(graph, loaded->inputs);
+    if (!planned) return "planned" + kind + planned.error().text;
+    if (const std::string found = difference(*planned, loaded->outputs); !found.empty())
+      return "planned" + kind + found;
+  }
+  return {};
 }
 
 // The same in a child: what kills a case kills that case alone.

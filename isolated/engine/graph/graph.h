@@ -48,6 +48,8 @@ struct Node {
   std::vector<PostOp> post_ops = {};
   // The version of the operator set that gave the operator its meaning; 0: the newest.
   int since = 0;
+  // As the operator set has it, not in the form that passes and kernels take: see canonical.h.
+  bool raw = false;
 
   [[nodiscard]] ValueId input(size_t index) const {
     return index < inputs.size() ? inputs[index] : ValueId{};
@@ -84,6 +86,12 @@ class Graph final {
   ValueId add_node(Node node, std::vector<Made> outputs);
   void add_output(ValueId value) { outputs_.push_back(value); }
 
+  // The graph with a second variant, whose shapes are those of `other`. Requires: equal but for
+  // shapes.
+  [[nodiscard]] Graph with_variant(const Graph& other, std::vector<int64_t> batch_sizes) const;
+
+  // Tells graphs of this process apart; a copy has the number of its original.
+  [[nodiscard]] uint64_t serial() const { return serial_; }
   [[nodiscard]] const std::vector<int64_t>& batch_sizes() const { return batch_sizes_; }
   [[nodiscard]] size_t variant_count() const { return batch_sizes_.size(); }
   [[nodiscard]] const std::vector<ValueId>& inputs() const { return inputs_; }
@@ -106,6 +114,7 @@ class Graph final {
   [[nodiscard]] std::string text() const;
 
  private:
+  uint64_t serial_;
   std::vector<int64_t> batch_sizes_;
   std::vector<Value> values_;
   std::vector<Node> nodes_;

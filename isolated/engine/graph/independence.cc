@@ -27,6 +27,7 @@ class Proof final {
       if (std::ranges::none_of(node.inputs, [&](ValueId id) { return batched(id); })) continue;
       if (!node.post_ops.empty() || !keeps_items_apart(node)) return false;
       for (const ValueId id : node.outputs) {
+        if (!id.present()) continue;
         if (!scales(id)) return false;
         batched_[id.index] = true;
       }

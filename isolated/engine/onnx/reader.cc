@@ -56,6 +56,7 @@ Result<ReadModel> Reader::read() {
     read.graph.add_output(id);
     read.outputs.push_back(TRY(port_of(output)));
   }
+  read.graph.remove_dead();
   for (const auto& entry : model_.metadata_props())
     read.metadata.emplace_back(entry.key(), entry.value());
   return read;
@@ -185,7 +186,7 @@ Status Reader::define_outputs(Frame& frame, const onnx::NodeProto& node, const N
 
 Status Reader::add_operator(Frame& frame, onnx::NodeProto& node, const onnx::OpSchema& schema,
                             const Versions& versions) {
-  Node made{.op = op_of(node), .name = node.name(), .since = schema.since_version()};
+  Node made{.op = op_of(node), .name = node.name(), .since = schema.since_version(), .raw = true};
   made.inputs = TRY(inputs_of(frame, node));
   for (const auto& [name, attribute] : schema.attributes()) {
     if (!attribute.default_value.has_type() || find_attribute(node, name) != nullptr) continue;

@@ -10,6 +10,12 @@ namespace {
 
 const Shape kNoShape;
 
+// What that many strings take before there is anything in them.
+Result<uint64_t> empty_strings(const Shape& shape) {
+  constexpr uint64_t kEnough = 1ull << 40;
+  return std::min(TRY(shape.element_count()), kEnough) * sizeof(std::string);
+}
+
 }  // namespace
 
 uint64_t Datum::bytes() const {
@@ -127,12 +133,13 @@ Status Computation::settle(size_t output, const Fact& fact) {
 
 Result<Tensor*> Computation::make(size_t output, ElementType type, const Shape& shape) {
   CHECK(output < outputs_.size(), "a function makes the outputs that its node has");
-  const uint64_t bytes = type == ElementType::kString ? 0 : TRY(tensor_bytes(type, shape));
+  const bool text = type == ElementType::kString;
+  const uint64_t bytes = text ? TRY(empty_strings(shape)) : TRY(tensor_bytes(type, shape));
   TRY(host_.allow(bytes));
   if (mode_ == Mode::kDry) {
     TRY(settle(output, Fact::of(type, shape)));
     // Not to be looked into: whoever makes another output first gets no further than that one.
-    if (type == ElementType::kString) {
+    if (text) {
       outputs_[output] = TRY(Tensor::make({0}, std::vector<std::string>()));
     } else {
       outputs_[output] =
@@ -144,6 +151,10 @@ Result<Tensor*> Computation::make(size_t output, ElementType type, const Shape& 
   } else {
     TRY(settle(output, Fact::of(type, shape)));
     const Tensor& place = places_[output];
+    if (!wants(output)) {
+      outputs_[output] = TRY(Tensor::unset(type, shape));
+      return const_cast<Tensor*>(outputs_[output].tensor());
+    }
     if (place.type() != type || place.shape() != shape)
       return Error{Code::kInvalid, "its outputs have not the shapes that were foretold"};
     outputs_[output] = place;
@@ -152,6 +163,7 @@ Result<Tensor*> Computation::make(size_t output, ElementType type, const Shape& 
 }
 
 Status Computation::fill_place(size_t output, const Tensor& tensor) {
+  if (!wants(output)) return {};
   Tensor& place = places_[output];
   if (place.type() != tensor.type() || place.shape() != tensor.shape())
     return Error{Code::kInvalid, "its outputs have not the shapes that were foretold"};

@@ -55,12 +55,12 @@ void add_tile(const W* a, const W* b, int64_t depth, W* c, int64_t c_step) {
 }
 
 // Room for one block of each matrix, widened.
-template <class T>
+template <class T, class R>
 class Blocks final {
  public:
   using W = Wrapping<T>;
 
-  explicit Blocks(const MatrixProduct<T>& product) : product_(product) {
+  explicit Blocks(const MatrixProduct<T, R>& product) : product_(product) {
     rows_ = std::min(product.m, kBlockRows);
     columns_ = rounded_up(std::min(product.n, kBlockColumns));
     const int64_t depth = std::min(product.k, kBlockDepth);
@@ -136,17 +136,17 @@ class Blocks final {
   void store(int64_t row, int64_t column, int64_t width) {
     const auto& [elements, row_step, column_step] = product_.c;
     for (int64_t i = 0; i < rows_; ++i) {
-      T* to = elements + (row + i) * row_step + column * column_step;
+      R* to = elements + (row + i) * row_step + column * column_step;
       const W* sums = c_.data() + i * columns_;
       for (int64_t j = 0; j < width; ++j) {
-        T& y = to[j * column_step];
-        y = static_cast<T>(product_.accumulate ? static_cast<W>(static_cast<W>(y) + sums[j])
+        R& y = to[j * column_step];
+        y = static_cast<R>(product_.accumulate ? static_cast<W>(static_cast<W>(y) + sums[j])
                                                : sums[j]);
       }
     }
   }
 
-  const MatrixProduct<T>& product_;
+  const MatrixProduct<T, R>& product_;
   int64_t rows_ = 0;     // of the block of A and C
   int64_t columns_ = 0;  // of the block of B and C, in whole tiles
   std::vector<W> a_;
@@ -156,10 +156,10 @@ class Blocks final {
 
 }  // namespace
 
-template <class T>
-void multiply(const MatrixProduct<T>& product) {
+template <class T, class R>
+void multiply(const MatrixProduct<T, R>& product) {
   if (product.m == 0 || product.n == 0) return;
-  Blocks<T> blocks(product);
+  Blocks<T, R> blocks(product);
   for (int64_t column = 0; column < product.n; column += kBlockColumns) {
     for (int64_t row = 0; row < product.m; row += kBlockRows) blocks.run(row, column);
   }
@@ -169,6 +169,8 @@ template void multiply(const MatrixProduct<float>&);
 template void multiply(const MatrixProduct<double>&);
 template void multiply(const MatrixProduct<Float16>&);
 template void multiply(const MatrixProduct<Bfloat16>&);
+template void multiply(const MatrixProduct<Float16, float>&);
+template void multiply(const MatrixProduct<Bfloat16, float>&);
 template void multiply(const MatrixProduct<int32_t>&);
 template void multiply(const MatrixProduct<int64_t>&);
 template void multiply(const MatrixProduct<uint32_t>&);

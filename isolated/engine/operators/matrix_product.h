@@ -9,8 +9,8 @@
 //                    .b = transposed({w, 4}),   // w: dense [3,4]
 //                    .c = {y, 3}});
 //
-// Elements are widened as they are packed into blocks that stay in the caches, and rounded to T
-// once, when C is stored. The order of additions follows from m, n and k alone: equal inputs give
+// Elements are widened as they are packed into blocks that stay in the caches, and rounded once,
+// when C is stored. The order of additions follows from m, n and k alone: equal inputs give
 // equal bits. Integers wrap.
 //
 //   Owns     nothing.
@@ -38,20 +38,21 @@ Matrix<T> transposed(const Matrix<T>& matrix) {
   return {matrix.elements, matrix.column_step, matrix.row_step};
 }
 
-template <class T>
+// C may be of another type than A and B.
+template <class T, class R = T>
 struct MatrixProduct {
   int64_t m = 0;
   int64_t n = 0;
   int64_t k = 0;
   Matrix<const T> a = {};
   Matrix<const T> b = {};
-  Matrix<T> c = {};
+  Matrix<R> c = {};
   bool accumulate = false;  // adds to what C holds
 };
 
-// Defined for the floats and for integers of 32 and 64 bits. Requires: m, n, k >= 0; C shares no
-// memory with A and B.
-template <class T>
-void multiply(const MatrixProduct<T>& product);
+// Defined for the floats and for integers of 32 and 64 bits, with R = T or R = Wide<T>. Requires:
+// m, n, k >= 0; C shares no memory with A and B.
+template <class T, class R = T>
+void multiply(const MatrixProduct<T, R>& product);
 
 }  // namespace casemate::engine

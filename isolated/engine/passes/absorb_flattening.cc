@@ -30,7 +30,7 @@ bool flattens_image(const Graph& graph, const Node& node) {
 void absorb_flattening(Graph& graph) {
   const Uses uses(graph);
   for (Node& gemm : graph.nodes()) {
-    if (gemm.op != "Gemm" || gemm.attributes.integer("transA", 0) != 0 ||
+    if (gemm.op != "Gemm" || gemm.raw || gemm.attributes.integer("transA", 0) != 0 ||
         graph.constant(gemm.inputs[1]) == nullptr) {
       continue;
     }

@@ -11,7 +11,7 @@ namespace {
 size_t own_inputs(const Node& node) { return node.op == "MatMul" ? 2 : 3; }
 
 bool product(const Node& node) {
-  return node.op == "Conv" || node.op == "Gemm" || node.op == "MatMul";
+  return ((node.op == "Conv" || node.op == "Gemm") && !node.raw) || node.op == "MatMul";
 }
 
 bool same_shape(const Graph& graph, ValueId a, ValueId b) {
@@ -79,7 +79,8 @@ void fuse_post_operations(Graph& graph) {
       if (gone[i]) continue;
       size_t at = i;
       const Node& first = graph.nodes()[i];
-      if (graph.value(first.output()).type != ElementType::kFloat32) continue;
+      if (!first.output().present() || graph.value(first.output()).type != ElementType::kFloat32)
+        continue;
       if (sums ? !plain_sum(graph, first) : !product(first)) continue;
       for (;;) {
         const auto reader = uses.only_reader(graph.nodes()[at].output());

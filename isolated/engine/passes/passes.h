@@ -14,19 +14,20 @@
 #include <string_view>
 
 #include "isolated/engine/graph/graph.h"
+#include "isolated/engine/passes/derivations.h"
 
 namespace casemate::engine {
 
 struct Pass {
   std::string_view name;
-  void (*run)(Graph& graph);
+  void (*run)(Graph& graph, Derivations& derivations);
 };
 
 // All passes, in order.
 std::span<const Pass> passes();
 
 // Runs them all and drops what is dead.
-Status optimize(Graph& graph);
+Status optimize(Graph& graph, Derivations& derivations);
 
 // What constant folding may add to a graph, all results together: 256 MiB. Real models fold shapes
 // and a few weights; a hostile one may ask to expand one number to terabytes.
@@ -35,14 +36,12 @@ inline constexpr uint64_t kFoldedBytesMax = 256ull << 20;
 // Identity, and Cast, Reshape, Transpose and Concat that change nothing, are passed by; a Reshape
 // of a Reshape is one.
 void remove_identities(Graph& graph);
-// Nodes that read only constants become constants.
-void fold_constants(Graph& graph);
 // MatMul of a matrix by a constant one, and an Add of a row after it, become Gemm.
 void turn_matmul_into_gemm(Graph& graph);
 // Conv followed by BatchNormalization: the normalization goes into weights and bias.
-void fold_batch_normalization(Graph& graph);
+void fold_batch_normalization(Graph& graph, Derivations& derivations);
 // Conv followed by Add, Sub, Mul or Div with one constant per channel: ditto.
-void fold_channel_arithmetic(Graph& graph);
+void fold_channel_arithmetic(Graph& graph, Derivations& derivations);
 // Pad with zeros before Conv: the convolution pads.
 void fold_padding(Graph& graph);
 // Gemm of a flattened image reads the image itself.

@@ -43,7 +43,7 @@ void remove_identities(Graph& graph) {
     for (ValueId& id : node.inputs) {
       if (id.present()) id = same[id.index];
     }
-    if (node.op == "Transpose" && moves_nothing(graph, node)) {
+    if (node.op == "Transpose" && !node.raw && moves_nothing(graph, node)) {
       node.op = "Reshape";
       node.attributes = {};
     }
@@ -53,7 +53,9 @@ void remove_identities(Graph& graph) {
         node.inputs[0] = graph.nodes()[*maker].inputs[0];
     }
     if (changes_nothing(graph, node)) same[node.output().index] = node.inputs[0];
-    for (const ValueId id : node.outputs) makers[id.index] = i;
+    for (const ValueId id : node.outputs) {
+      if (id.present()) makers[id.index] = i;
+    }
   }
   for (ValueId& id : graph.outputs()) id = same[id.index];
 }
