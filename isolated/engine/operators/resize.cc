@@ -164,7 +164,7 @@ Result<Resizing> stated_resizing(Computation& c) {
 
 // The region: starts of the resized axes, then their ends.
 Status set_region(Computation& c, Resizing& resizing) {
-  const auto region = TRY(parameters(c, 1));
+  const auto region = TRY(reals(c, 1));
   const size_t count = resizing.axes.size();
   TRY(check_count("ends of regions", region.size(), 2 * count));
   for (size_t i = 0; i < count; ++i) {
