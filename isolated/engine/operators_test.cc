@@ -148,7 +148,7 @@ TEST(Operators, averages_count_the_padding_and_what_lies_beyond) {
                 {{{1, 1, 1, 5}, {1, 2, 3, 4, 5}}}, {1, 1, 1, 3}, {0.5, 2.5, 4.5});
   expect_answer(row_pool("AveragePool", 4, {3, 2}, {0, 1}, 2, true), {{{1, 1, 1, 4}, {1, 2, 3, 4}}},
                 {1, 1, 1, 2}, {2, 7.0 / 3});
-  // The last window has a cell beyond the padding, which counts as well: so the published cases say.
+  // The last window has a cell beyond the padding, which counts too: so the published cases say.
   expect_answer(row_pool("AveragePool", 6, {3, 2}, {0, 0}, 3, true),
                 {{{1, 1, 1, 6}, {1, 2, 3, 4, 5, 6}}}, {1, 1, 1, 3}, {2, 4, 11.0 / 3});
 }

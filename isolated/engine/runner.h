@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Runner: runs graphs on data of any shape. Each shape that is seen is planned once; plans are kept,
-// a bounded number for each graph, and the one that was not used for longest makes room.
+// Runner: runs graphs on data of any shape. Each shape that is seen is planned once; plans are
+// kept, a bounded number for each graph, and the one that was not used for longest makes room.
 //
 //   Owns     plans, and the memory for one run of each.
 //   Threads  one.
