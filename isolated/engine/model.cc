@@ -84,7 +84,10 @@ std::vector<std::vector<Fact>> shapes_for(const ReadModel& read, const Variation
         shapes.push_back(facts_of(read.inputs, [=](const std::string&) { return size; }));
     }
   }
-  for (const auto& named : options.shapes) shapes.push_back(facts_of(read.inputs, extents(named)));
+  if (!variation.batched) {
+    for (const auto& named : options.shapes)
+      shapes.push_back(facts_of(read.inputs, extents(named)));
+  }
   if (!variation.any) shapes.push_back(facts_of(read.inputs, extents({})));
   return shapes;
 }

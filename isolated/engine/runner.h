@@ -44,6 +44,7 @@ class Runner final : public Host {
   };
   using Plans = std::vector<std::unique_ptr<Ready>>;
 
+  void make_room(Plans& plans, uint64_t arena_bytes) const;
   Result<Ready*> plan_for(const Graph& graph, const std::vector<Datum>& inputs);
   Status run_plan(Ready& ready, const std::vector<Datum>& inputs, std::vector<Datum>& values);
   Status run_node(const Node& node, std::vector<Datum>& values);
