@@ -137,8 +137,12 @@ Status normalize_batch(Computation& c, const Plan& plan, bool trains) {
   for (size_t i = 1; trains && i < std::min<size_t>(c.output_count(), 5); ++i)
     places.push_back(TRY(c.make(i, i < 3 ? c.type(2 + i) : c.type(0), plan.statistics)));
   const auto x = TRY(c.values<T>(0));
-  Coefficients coefficients{.mean = {}, .factor = TRY(reals(c, 1)), .shift = TRY(reals(c, 2))};
-  Statistics used{.mean = TRY(reals(c, 3)), .variance = TRY(reals(c, 4))};
+  Coefficients coefficients;
+  coefficients.factor = TRY(reals(c, 1));
+  coefficients.shift = TRY(reals(c, 2));
+  Statistics used;
+  used.mean = TRY(reals(c, 3));
+  used.variance = TRY(reals(c, 4));
   if (trains) {
     Statistics batch = statistics_of(plan.split, x);
     TRY(store_statistics(c, used, batch, places));

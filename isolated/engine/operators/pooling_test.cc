@@ -58,6 +58,10 @@ TEST(MaxPool, over_padding_alone_is_lowest_and_nowhere) {
   const auto y = run_node({"MaxPool", attributes, {counted({1, 1, 1})}, 2});
   EXPECT_EQ(values_of<float>(y), (Floats32{-std::numeric_limits<float>::infinity()}));
   EXPECT_EQ(values_of<int64_t>(y, 1), Numbers64{-1});
+  const Attributes by_columns =
+      pool({1, 1}, {{"pads", Numbers64{1, 0, 0, 0}}, {"storage_order", int64_t{1}}});
+  const Tensor none = Tensor::of<float>({1, 1, 0, 1}, {});
+  EXPECT_EQ(values_of<int64_t>(run_node({"MaxPool", by_columns, {none}, 2}), 1), Numbers64{-1});
 }
 
 TEST(MaxPool, a_vast_kernel_costs_no_more_than_its_input) {

@@ -222,7 +222,7 @@ void gather_rows(const Gathering& plan, const Element* x, T* y) {
 // As many columns at once as have room close by.
 template <class Reduction, class Element, class T>
 void gather_columns(const Gathering& plan, const Element* x, T* y) {
-  constexpr int64_t kColumns = 128;
+  constexpr int64_t kColumns = 1024;
   const std::array<Steps, 1> steps = {plan.steps};
   for_each_row(plan.kept, steps, [&](const auto& at, int64_t columns) {
     for (int64_t first = 0; first < columns; first += kColumns) {

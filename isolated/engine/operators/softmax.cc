@@ -23,10 +23,11 @@ void softmax(const Split& split, const T* x, T* y) {
         sums[j] += to[j];
       }
     }
+    for (int64_t j = 0; j < count; ++j) sums[j] = 1 / sums[j];
     for (int64_t i = 0; i < split.extent; ++i) {
       const Wide<T>* from = exponentials.data() + i * count;
       for (int64_t j = 0; j < count; ++j)
-        y[first + i * split.inner + j] = static_cast<T>(from[j] / sums[j]);
+        y[first + i * split.inner + j] = static_cast<T>(from[j] * sums[j]);
     }
   });
 }

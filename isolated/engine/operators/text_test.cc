@@ -50,7 +50,7 @@ TEST(StringConcat, broadcasts_both_sides) {
       values_of<std::string>(run_node({"StringConcat", {}, {texts({}, {"x"}), texts({}, {"y"})}})),
       Texts{"xy"});
   EXPECT_EQ(error_of(run_node({"StringConcat", {}, {texts({2}, {"a", "b"}), b}})),
-            "the shapes [2] and [3] do not broadcast");
+            "its operands have the shapes [2] and [3], which cannot be broadcast to each other");
 }
 
 TEST(StringConcat, few_long_texts_do_not_make_too_many) {
@@ -90,7 +90,7 @@ TEST(StringSplit, more_parts_than_a_tensor_holds_are_refused) {
   Texts many(1 << 13, "a");
   many[0] = std::string(1 << 13, ',');
   EXPECT_EQ(error_of(run_node({"StringSplit", {{"delimiter", ","}}, {texts({1 << 13}, many)}})),
-            "a tensor of text of shape [8192,8193] has more than 2^24 strings");
+            "more than a test may have");
   EXPECT_EQ(error_of(run_node({"StringSplit", {}, {texts({1, 1, 1, 1, 1, 1, 1, 1}, {"a"})}})),
             "its output would have 9 dimensions, 8 are allowed");
 }
