@@ -64,6 +64,7 @@ void split_rest(const Graph& general, const std::vector<size_t>& nodes,
 void split_put_off(const Graph& general, const Specialised& made, Compiled& compiled) {
   std::vector<bool> had(general.value_count());
   for (uint32_t i = 0; i < general.value_count(); ++i) had[i] = made.has({i});
+  for (const ValueId id : general.inputs()) had[id.index] = true;  // sequences and text as well
   const std::vector<bool> before = had;
   std::vector<size_t> rest;
   for (const size_t index : made.put_off) {
@@ -90,7 +91,7 @@ bool Compiled::fits(const std::vector<Fact>& facts) const {
 }
 
 Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>& inputs) {
-  Specialised made = TRY(specialise(general, inputs, derivations_));
+  Specialised made = TRY(specialise(general, inputs, derivations_, memory_bytes_max_));
   Compiled compiled;
   compiled.inputs = inputs;
   for (Fact& fact : compiled.inputs) fact.datum = nullptr;
@@ -113,13 +114,16 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
     make_canonical(made.graph);
     TRY(optimize(made.graph, derivations_));
   }
-  compiled.plan = TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer_));
+  if (packer_ == nullptr) compiled.own = std::make_unique<Packer>();
+  Packer& packer = packer_ == nullptr ? *compiled.own : *packer_;
+  compiled.plan =
+      TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer, code_ == Code::kFixed));
   return compiled;
 }
 
 Result<std::optional<Graph>> Compiler::shaped(const Graph& general,
                                               const std::vector<Fact>& inputs) {
-  Specialised made = TRY(specialise(general, inputs, derivations_));
+  Specialised made = TRY(specialise(general, inputs, derivations_, memory_bytes_max_));
   if (!made.put_off.empty()) return std::optional<Graph>();
   for (const ValueId id : general.outputs()) {
     if (!made.known[id.index].id.present()) return std::optional<Graph>();

@@ -16,6 +16,7 @@
 namespace casemate::engine {
 
 struct Compiled {
+  std::unique_ptr<Packer> own;  // of a plan that owns its constants
   Plan plan;
   std::vector<Fact> inputs;                          // what it was compiled for
   std::vector<ValueId> live;                         // by output of the plan: what it is
@@ -37,7 +38,15 @@ class Compiler final {
     kGenerated,  // kernels may generate machine code
     kFixed,      // only what is in the program already may run
   };
-  Compiler(Packer& packer, Code code) : packer_(packer), code_(code) {}
+  // Requires: the packer outlives what is compiled.
+  Compiler(Packer& packer, Code code, uint64_t memory_bytes_max = 4ull << 30)
+      : packer_(&packer), code_(code), memory_bytes_max_(memory_bytes_max) {}
+  // For shapes that are first seen while a model serves: kFixed, and what is compiled owns all that
+  // it needs, so that nothing stays of it when it is dropped.
+  explicit Compiler(uint64_t memory_bytes_max)
+      : code_(Code::kFixed), memory_bytes_max_(memory_bytes_max) {
+    derivations_.freeze();
+  }
 
   // Ids in the result are of `general`, which must outlive the compiler and the result.
   Result<Compiled> compile(const Graph& general, const std::vector<Fact>& inputs);
@@ -45,8 +54,9 @@ class Compiler final {
   Result<std::optional<Graph>> shaped(const Graph& general, const std::vector<Fact>& inputs);
 
  private:
-  Packer& packer_;
+  Packer* packer_ = nullptr;
   Code code_;
+  uint64_t memory_bytes_max_;
   Derivations derivations_;
 };
 

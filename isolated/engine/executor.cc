@@ -40,9 +40,8 @@ std::vector<Datum> borrowed(std::span<const TensorView> inputs) {
 
 struct Executor::Unplanned {
   explicit Unplanned(uint64_t memory_bytes_max)
-      : runner(compiler, {.memory_bytes_max = memory_bytes_max}) {}
-  Packer packer;
-  Compiler compiler{packer, Compiler::Code::kFixed};
+      : compiler(memory_bytes_max), runner(compiler, {.memory_bytes_max = memory_bytes_max}) {}
+  Compiler compiler;
   Runner runner;
 };
 

@@ -46,9 +46,7 @@ TEST(Import, reads_typed_and_raw_data_alike) {
   typed.clear_raw_data();
   for (const float value : {1.0F, 2.0F, 3.0F}) typed.add_float_data(value);
   const Graph graph = shape_model(b);
-  const auto constant = [&](size_t node) {
-    return graph.constant(graph.nodes()[node].inputs[1]);
-  };
+  const auto constant = [&](size_t node) { return graph.constant(graph.nodes()[node].inputs[1]); };
   EXPECT_TRUE(std::ranges::equal(constant(0)->bytes(), constant(1)->bytes()));
 }
 

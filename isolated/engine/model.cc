@@ -84,7 +84,10 @@ std::vector<std::vector<Fact>> shapes_for(const ReadModel& read, const Variation
         shapes.push_back(facts_of(read.inputs, [=](const std::string&) { return size; }));
     }
   }
-  for (const auto& named : options.shapes) shapes.push_back(facts_of(read.inputs, extents(named)));
+  if (!variation.batched) {
+    for (const auto& named : options.shapes)
+      shapes.push_back(facts_of(read.inputs, extents(named)));
+  }
   if (!variation.any) shapes.push_back(facts_of(read.inputs, extents({})));
   return shapes;
 }
@@ -160,7 +163,7 @@ Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
   model.memory_bytes_max_ = options.memory_bytes_max;
   model.weights_ = TRY(tensors::WeightStore::make(options.memory_bytes_max));
   Packer packer(model.weights_);
-  Compiler compiler(packer, Compiler::Code::kGenerated);
+  Compiler compiler(packer, Compiler::Code::kGenerated, options.memory_bytes_max);
   const Variation variation = variation_of(read.inputs);
   const std::vector<Graph> shaped = telling_graphs(read, variation, options, compiler);
   model.batched_ = variation.batched;

@@ -55,40 +55,36 @@ const std::vector<Wrong>& container_wrongs() {
       {"no format version", [](ModelBuilder& b) { b.model.clear_ir_version(); }, Code::kUnsupported,
        "format (IR) version 0"},
       {"an unknown format version", [](ModelBuilder& b) { b.model.set_ir_version(99); },
-       Code::kUnsupported, "format (IR) version 99, supported are 3 to 10"},
+       Code::kUnsupported, "format (IR) version 99, supported are 1 to 13"},
       {"a negative format version", [](ModelBuilder& b) { b.model.set_ir_version(-1); },
        Code::kUnsupported, "version -1"},
       {"an operator set of the future",
        [](ModelBuilder& b) { b.model.mutable_opset_import(0)->set_version(1000); },
-       Code::kUnsupported, "operator set 1000, supported are 7 to 22"},
-      {"an operator set of the past",
-       [](ModelBuilder& b) { b.model.mutable_opset_import(0)->set_version(6); }, Code::kUnsupported,
-       "convert it"},
+       Code::kUnsupported, "version 1000 of operator set '', supported are 1 to 22"},
       {"two operator sets", [](ModelBuilder& b) { b.model.add_opset_import()->set_version(13); },
        Code::kInvalid, "twice"},
       {"no operator set", [](ModelBuilder& b) { b.model.clear_opset_import(); }, Code::kInvalid,
-       "imports no ONNX operator set"},
+       "imports no operator set"},
       {"a domain that nobody knows",
-       [](ModelBuilder& b) { node(b, "r1").set_domain("com.example"); }, Code::kUnsupported,
-       "node 'r1' (Relu): its domain 'com.example' is not supported"},
+       [](ModelBuilder& b) { node(b, "r1").set_domain("com.example"); }, Code::kInvalid,
+       "node 'r1' (Relu): its domain 'com.example' is not among those"},
       {"an operator that nobody knows",
-       [](ModelBuilder& b) { node(b, "r1").set_op_type("Frobnicate"); }, Code::kInvalid,
-       "node 'r1' (Frobnicate): operator set 17 has no such operator"},
-      {"an operator that we do not know", [](ModelBuilder& b) { node(b, "r1").set_op_type("Det"); },
-       Code::kUnsupported, "node 'r1' (Det): this operator is not supported"},
+       [](ModelBuilder& b) { node(b, "r1").set_op_type("Frobnicate"); }, Code::kUnsupported,
+       "node 'r1' (Frobnicate): operator set 17 of domain '' has no such operator"},
+      {"an operator that we do not know",
+       [](ModelBuilder& b) { node(b, "r1").set_op_type("ImageDecoder"); }, Code::kUnsupported,
+       "node 'r1' (ImageDecoder)"},
       {"a node without a name",
        [](ModelBuilder& b) {
-         node(b, "r2").set_op_type("Det");
+         node(b, "r2").set_op_type("ImageDecoder");
          node(b, "r2").clear_name();
        },
-       Code::kUnsupported, "node 'Det #5' (Det)"},
-      {"functions of its own", [](ModelBuilder& b) { b.model.add_functions()->set_name("f"); },
-       Code::kUnsupported, "functions local to the model"},
+       Code::kUnsupported, "node 'ImageDecoder #5' (ImageDecoder)"},
       {"a sparse initializer", [](ModelBuilder& b) { b.graph().add_sparse_initializer(); },
        Code::kUnsupported, "sparse initializers"},
       {"an input that is a sequence",
        [](ModelBuilder& b) { b.graph().mutable_input(0)->mutable_type()->mutable_sequence_type(); },
-       Code::kUnsupported, "'image' of the model's interface is no tensor"},
+       Code::kUnsupported, "input 'image' is no tensor"},
       {"an input of text",
        [](ModelBuilder& b) {
          b.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(8);
@@ -116,7 +112,7 @@ const std::vector<Wrong>& container_wrongs() {
              ->mutable_dim(1)
              ->set_dim_value(-5);
        },
-       Code::kUnsupported, "extent -5"},
+       Code::kInvalid, "'image' is declared with the negative extent -5"},
       {"an input of an enormous extent",
        [](ModelBuilder& b) {
          b.graph()
@@ -128,28 +124,6 @@ const std::vector<Wrong>& container_wrongs() {
              ->set_dim_value(1ll << 40);
        },
        Code::kUnsupported, "supported are 0 to 2^31"},
-      {"an input that varies in more than its batch",
-       [](ModelBuilder& b) {
-         b.graph()
-             .mutable_input(0)
-             ->mutable_type()
-             ->mutable_tensor_type()
-             ->mutable_shape()
-             ->mutable_dim(2)
-             ->set_dim_param("H");
-       },
-       Code::kUnsupported, "extent 2 ('H') of input 'image' varies"},
-      {"an output declared with another shape",
-       [](ModelBuilder& b) {
-         b.graph()
-             .mutable_output(0)
-             ->mutable_type()
-             ->mutable_tensor_type()
-             ->mutable_shape()
-             ->mutable_dim(1)
-             ->set_dim_value(6);
-       },
-       Code::kInvalid, "output 'probabilities' is declared with another shape"},
   };
   return all;
 }
@@ -157,18 +131,17 @@ const std::vector<Wrong>& container_wrongs() {
 const std::vector<Wrong>& name_wrongs() {
   static const std::vector<Wrong> all = {
       {"a cycle", [](ModelBuilder& b) { node(b, "r1").set_input(0, "r2"); }, Code::kInvalid,
-       "node 'r1' (Relu): reads 'r2', which is made later by node 'r2' (Relu): the graph has a "
-       "cycle"},
+       "node 'r1' (Relu): reads 'r2', which nothing before it makes: is the graph cyclic"},
       {"a node that reads itself", [](ModelBuilder& b) { node(b, "r1").set_input(0, "r1"); },
        Code::kInvalid, "node 'r1' (Relu): reads 'r1'"},
       {"a name that nothing makes", [](ModelBuilder& b) { node(b, "r1").set_input(0, "ghost"); },
-       Code::kInvalid, "node 'r1' (Relu): reads 'ghost', which nothing makes"},
+       Code::kInvalid, "node 'r1' (Relu): reads 'ghost', which nothing before it makes"},
       {"a value made twice", [](ModelBuilder& b) { node(b, "r2").set_output(0, "r1"); },
-       Code::kInvalid, "node 'r2' (Relu): makes 'r1', which another node makes too"},
+       Code::kInvalid, "node 'r2' (Relu): makes 'r1', which is there already"},
       {"a value that is an initializer", [](ModelBuilder& b) { node(b, "r2").set_output(0, "w1"); },
-       Code::kInvalid, "node 'r2' (Relu): makes 'w1', which is an input or initializer"},
+       Code::kInvalid, "node 'r2' (Relu): makes 'w1', which is there already"},
       {"two initializers of one name", [](ModelBuilder& b) { b.noise("w1", {6, 1, 3, 3}); },
-       Code::kInvalid, "two initializers named 'w1'"},
+       Code::kInvalid, "'w1' is the name of two initializers"},
       {"two inputs of one name", [](ModelBuilder& b) { b.input("image", {1}); }, Code::kInvalid,
        "two inputs named 'image'"},
       {"two outputs of one name", [](ModelBuilder& b) { b.output("probabilities", {-1, 5}); },
@@ -178,7 +151,7 @@ const std::vector<Wrong>& name_wrongs() {
       {"an initializer without a name", [](ModelBuilder& b) { tensor(b, "w1").clear_name(); },
        Code::kInvalid, "an initializer has no name"},
       {"a node that makes nothing", [](ModelBuilder& b) { node(b, "r2").clear_output(); },
-       Code::kInvalid, "node 'r2' (Relu): makes nothing"},
+       Code::kInvalid, "node 'r2' (Relu): has 0 outputs"},
       {"a node that lacks an input",
        [](ModelBuilder& b) { node(b, "c1").mutable_input()->RemoveLast(); }, Code::kInvalid, "c1"},
       {"a node with an empty input", [](ModelBuilder& b) { node(b, "c1").set_input(1, ""); },
@@ -225,8 +198,8 @@ const std::vector<Wrong>& tensor_wrongs() {
       {"an element type that nobody knows",
        [](ModelBuilder& b) { tensor(b, "w1").set_data_type(77); }, Code::kUnsupported,
        "element type 77"},
-      {"text", [](ModelBuilder& b) { tensor(b, "w1").set_data_type(8); }, Code::kUnsupported,
-       "element type 8"},
+      {"text", [](ModelBuilder& b) { tensor(b, "w1").set_data_type(8); }, Code::kInvalid,
+       "its strings stand in a field of another type"},
       {"4-bit numbers", [](ModelBuilder& b) { tensor(b, "w1").set_data_type(22); },
        Code::kUnsupported, "element type 22"},
       {"segments", [](ModelBuilder& b) { tensor(b, "w1").mutable_segment()->set_begin(1); },
@@ -262,10 +235,10 @@ const std::vector<Wrong>& operator_wrongs() {
        [](ModelBuilder& b) { replace_ints(node(b, "pool"), "kernel_shape", {13, 2}); },
        Code::kInvalid, "node 'pool' (MaxPool): "},
       {"a stride of 0", [](ModelBuilder& b) { set_ints(node(b, "c1"), "strides", {0, 1}); },
-       Code::kInvalid, "node 'c1' (Conv): a value of its attribute 'strides' is not in 1..1048576"},
+       Code::kInvalid, "node 'c1' (Conv): attribute 'strides' has the value 0, expected 1"},
       {"a negative stride",
        [](ModelBuilder& b) { replace_ints(node(b, "pool"), "strides", {-2, 2}); }, Code::kInvalid,
-       "node 'pool' (MaxPool): a value of its attribute 'strides'"},
+       "node 'pool' (MaxPool): attribute 'strides' has the value -2"},
       {"a dilation of 0", [](ModelBuilder& b) { set_ints(node(b, "c1"), "dilations", {1, 0}); },
        Code::kInvalid, "attribute 'dilations'"},
       {"a kernel of 0",
@@ -282,7 +255,7 @@ const std::vector<Wrong>& operator_wrongs() {
       {"too many strides", [](ModelBuilder& b) { set_ints(node(b, "c1"), "strides", {1, 1, 1}); },
        Code::kInvalid, "c1"},
       {"no groups", [](ModelBuilder& b) { set_int(node(b, "c2"), "group", 0); }, Code::kInvalid,
-       "node 'c2' (Conv): a value of its attribute 'group'"},
+       "node 'c2' (Conv): 0 groups do not divide"},
       {"groups that do not divide the channels",
        [](ModelBuilder& b) { set_int(node(b, "c2"), "group", 4); }, Code::kInvalid,
        "node 'c2' (Conv): 4 groups do not divide the 6 input and 6 output channels"},
@@ -300,7 +273,7 @@ const std::vector<Wrong>& operator_wrongs() {
          tensor(b, "b2").set_dims(0, 3);
          tensor(b, "b2").set_raw_data(std::string(12, '\0'));
        },
-       Code::kInvalid, "node 'c2' (Conv): its bias [3] needs 6 elements"},
+       Code::kInvalid, "node 'c2' (Conv): its bias [3] needs the shape [6]"},
       {"statistics of another length",
        [](ModelBuilder& b) {
          tensor(b, "mean").set_dims(0, 3);
@@ -312,12 +285,13 @@ const std::vector<Wrong>& operator_wrongs() {
          tensor(b, "w3").set_dims(1, 100);
          tensor(b, "w3").set_raw_data(std::string(5 * 100 * 4, '\0'));
        },
-       Code::kInvalid, "node 'logits' (Gemm): [1,216] and [5,100]"},
+       Code::kInvalid,
+       "node 'logits' (Gemm): its matrices do not multiply: A has 216 columns, and B 100 rows"},
       {"an axis out of range",
        [](ModelBuilder& b) { set_int(node(b, "probabilities"), "axis", 7); }, Code::kInvalid,
        "probabilities"},
       {"an attribute twice", [](ModelBuilder& b) { set_ints(node(b, "c1"), "pads", {1, 1, 1, 1}); },
-       Code::kInvalid, "node 'c1' (Conv): attribute 'pads' is there twice"},
+       Code::kInvalid, "node 'c1' (Conv): Attribute 'pads' appeared multiple times"},
       {"an attribute of another type",
        [](ModelBuilder& b) {
          drop_attribute(node(b, "c1"), "pads");
@@ -333,26 +307,7 @@ const std::vector<Wrong>& operator_wrongs() {
          a.set_type(onnx::AttributeProto::GRAPH);
          a.mutable_g()->set_name("g");
        },
-       Code::kUnsupported, "node 'r1' (Relu): attribute 'then_branch' has an unsupported type"},
-      {"a subgraph in disguise",
-       [](ModelBuilder& b) {
-         auto& a = *node(b, "c1").mutable_attribute(0);
-         a.mutable_g()->set_name("g");
-       },
-       Code::kUnsupported, "holds a subgraph"},
-      {"a training normalization",
-       [](ModelBuilder& b) { set_int(node(b, "n1"), "training_mode", 1); }, Code::kInvalid,
-       "node 'n1' (BatchNormalization): "},
-      {"weights that are computed",
-       [](ModelBuilder& b) {
-         auto& a = b.node("Abs", {"w1"}, "abs");
-         *b.graph().add_node() = a;
-         b.graph().mutable_node()->RemoveLast();
-         for (int i = b.graph().node_size() - 1; i > 0; --i)
-           b.graph().mutable_node()->SwapElements(i, i - 1);
-         node(b, "c1").set_input(1, "abs");
-       },
-       Code::kUnsupported, "node 'c1' (Conv): its weights are computed"},
+       Code::kInvalid, "node 'r1' (Relu): Unrecognized attribute: then_branch"},
   };
   return all;
 }
@@ -403,13 +358,13 @@ TEST(Refusal, of_shapes_that_make_no_sense) {
 TEST(Refusal, of_outputs_that_explode) {
   ModelBuilder expand = single("Expand", {"x", "shape"}, 3);
   expand.integers("shape", {3}, {1000000000, 2, 6});
-  expect_refused(expand, "node 'y' (Expand): value 'y' would take");
+  expect_refused(expand, "node 'y' (Expand): a value would take");
   ModelBuilder pad = single("Pad", {"x", "pads"});
   pad.integers("pads", {4}, {0, 0, 1ll << 40, 1ll << 40});
-  expect_refused(pad, "node 'y' (Pad): value 'y' is too large");
+  expect_refused(pad, "node 'y' (Pad): shape [1099511627778,1099511627782] has more than");
   ModelBuilder chain = single("Expand", {"x", "shape"}, 8);
   chain.integers("shape", {8}, {1ll << 40, 1ll << 40, 1, 1, 1, 1, 2, 6});
-  expect_refused(chain, "node 'y' (Expand): value 'y' is too large");
+  expect_refused(chain, "node 'y' (Expand): shape [1099511627776,1099511627776");
 }
 
 TEST(Refusal, of_steps_axes_and_indices_out_of_range) {
@@ -435,23 +390,6 @@ TEST(Refusal, of_operands_that_do_not_broadcast) {
   ModelBuilder b = single("Add", {"x", "c"});
   b.noise("c", {5});
   expect_refused(b, "node 'y' (Add): ");
-}
-
-TEST(Refusal, of_shapes_that_depend_on_data) {
-  ModelBuilder b = single("Reshape", {"x", "shape"});
-  b.input("shape", {2}, onnx::TensorProto::INT64);
-  expect_refused(b, "node 'y' (Reshape): value 'y' has a shape that depends on data");
-}
-
-TEST(Refusal, of_a_dropout_in_training) {
-  ModelBuilder b = single("Dropout", {"x", "", "training"});
-  auto& flag = *b.graph().add_initializer();
-  flag.set_name("training");
-  flag.set_data_type(onnx::TensorProto::BOOL);
-  flag.add_int32_data(1);
-  expect_refused(b, "node 'y' (Dropout): it is in training mode");
-  flag.set_int32_data(0, 2);
-  expect_refused(b, "training");
 }
 
 // A network of every kind of entry in some hundred bytes, so that all its bits can be tried.
@@ -561,8 +499,7 @@ TEST(Refusal, or_a_sound_graph_of_a_network_with_any_byte_replaced) {
     std::string changed = file;
     changed[at] = static_cast<char>(0xFF);
     const auto result = import(changed);
-    EXPECT_TRUE(result ? result->sound().has_value()
-                       : says_what_is_wrong(result.error().text))
+    EXPECT_TRUE(result ? result->sound().has_value() : says_what_is_wrong(result.error().text))
         << at << ": " << (result ? "" : result.error().text);
   }
 }

@@ -15,6 +15,21 @@ Status Runner::allow(uint64_t bytes) {
                            limits_.memory_bytes_max)};
 }
 
+// Drops the plans that were not used for longest until there is room for one more, and its memory
+// with that of the others stays below half of what the model may use.
+void Runner::make_room(Plans& plans, uint64_t arena_bytes) const {
+  const auto held = [&] {
+    uint64_t bytes = arena_bytes;
+    for (const auto& ready : plans) bytes += ready->compiled.plan.arena_bytes;
+    return bytes;
+  };
+  while (!plans.empty() &&
+         (plans.size() >= limits_.plans_max || held() > limits_.memory_bytes_max / 2)) {
+    plans.erase(
+        std::ranges::min_element(plans, {}, [](const auto& ready) { return ready->used_at; }));
+  }
+}
+
 Result<Runner::Ready*> Runner::plan_for(const Graph& graph, const std::vector<Datum>& inputs) {
   std::vector<Fact> facts;
   for (const Datum& input : inputs) {
@@ -35,10 +50,7 @@ Result<Runner::Ready*> Runner::plan_for(const Graph& graph, const std::vector<Da
   ready->arena = TRY(Mapping::anonymous(arena));
   ready->session = TRY(Session::make(ready->compiled.plan, ready->arena.data()));
   ready->used_at = ++clock_;
-  if (plans.size() >= limits_.plans_max) {
-    plans.erase(
-        std::ranges::min_element(plans, {}, [](const auto& kept) { return kept->used_at; }));
-  }
+  make_room(plans, arena);
   plans.push_back(std::move(ready));
   return plans.back().get();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Runner: runs graphs on data of any shape. Each shape that is seen is planned once; plans are kept,
-// a bounded number for each graph, and the one that was not used for longest makes room.
+// Runner: runs graphs on data of any shape. Each shape that is seen is planned once; plans are
+// kept, a bounded number for each graph, and the one that was not used for longest makes room.
 //
 //   Owns     plans, and the memory for one run of each.
 //   Threads  one.
@@ -44,6 +44,7 @@ class Runner final : public Host {
   };
   using Plans = std::vector<std::unique_ptr<Ready>>;
 
+  void make_room(Plans& plans, uint64_t arena_bytes) const;
   Result<Ready*> plan_for(const Graph& graph, const std::vector<Datum>& inputs);
   Status run_plan(Ready& ready, const std::vector<Datum>& inputs, std::vector<Datum>& values);
   Status run_node(const Node& node, std::vector<Datum>& values);

@@ -13,9 +13,9 @@ inline Result<Graph> shape_model(Bytes file, int64_t size = 1,
   const ReadModel read = TRY(read_onnx(file, {.memory_bytes_max = memory_bytes_max}));
   TRY(check_ports(read));
   Packer packer;
-  Compiler compiler(packer, Compiler::Code::kFixed);
-  auto shaped = TRY(compiler.shaped(
-      read.graph, facts_of(read.inputs, [=](const std::string&) { return size; })));
+  Compiler compiler(packer, Compiler::Code::kFixed, memory_bytes_max);
+  auto shaped = TRY(
+      compiler.shaped(read.graph, facts_of(read.inputs, [=](const std::string&) { return size; })));
   if (!shaped) return Error{Code::kUnsupported, "a shape depends on data"};
   TRY(shaped->sound());
   return *std::move(shaped);

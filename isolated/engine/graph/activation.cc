@@ -31,13 +31,11 @@ constexpr std::array kActivations = std::to_array<Activation>({
     {"HardSigmoid", {"alpha", 0.2F}, {"beta", 0.5F}},
     {"HardSwish", {"", 1.0F / 6.0F}, {"", 0.5F}},
     {"LeakyRelu", {"alpha", 0.01F}},
-    {"Log"},
     {"Mish"},
     {"Neg"},
     {"Reciprocal"},
     {"Relu"},
     {"Sigmoid"},
-    {"Softplus"},
     {"Sqrt"},
     {"Tanh"},
 });

@@ -48,6 +48,8 @@ struct Node {
   std::vector<PostOp> post_ops = {};
   // The version of the operator set that gave the operator its meaning; 0: the newest.
   int since = 0;
+  // By input: inputs of one number, other than 0, have one element type. Empty: nothing is known.
+  std::vector<uint8_t> type_groups = {};
   // As the operator set has it, not in the form that passes and kernels take: see canonical.h.
   bool raw = false;
 

@@ -26,9 +26,8 @@ KernelResult make_activation(const KernelRequest& request) {
 }  // namespace
 
 void register_activation(Registry& registry) {
-  for (const char* op :
-       {"Abs", "Clip", "Elu", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Log", "Mish", "Neg",
-        "Reciprocal", "Relu", "Sigmoid", "Softplus", "Sqrt", "Tanh"}) {
+  for (const char* op : {"Abs", "Clip", "Elu", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu",
+                         "Mish", "Neg", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh"}) {
     registry.add(op, ElementType::kFloat32, Device::kCpu, make_activation);
   }
 }

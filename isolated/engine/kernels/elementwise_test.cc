@@ -28,13 +28,11 @@ const std::vector<Definition>& definitions() {
       {"HardSigmoid", [](double x) { return std::min(1.0, std::max(0.0, 0.2 * x + 0.5)); }},
       {"HardSwish", [](double x) { return x * std::min(1.0, std::max(0.0, x / 6 + 0.5)); }},
       {"LeakyRelu", [](double x) { return x < 0 ? 0.1 * x : x; }, {{"alpha", 0.1F}}},
-      {"Log", [](double x) { return std::log(x); }, {}, true},
       {"Mish", [](double x) { return x * std::tanh(std::log1p(std::exp(x))); }},
       {"Neg", [](double x) { return -x; }},
       {"Reciprocal", [](double x) { return 1 / x; }, {}, true},
       {"Relu", [](double x) { return std::max(x, 0.0); }},
       {"Sigmoid", sigmoid},
-      {"Softplus", [](double x) { return std::log1p(std::exp(x)); }},
       {"Sqrt", [](double x) { return std::sqrt(x); }, {}, true},
       {"Tanh", [](double x) { return std::tanh(x); }},
   };

@@ -36,6 +36,7 @@ struct KernelRequest {
   // The input that a post-operation "Add" reads and that dies here: add in place.
   std::optional<size_t> overwrite_operand;
   Packer& packer;
+  bool fixed = false;  // no machine code may be generated: raw nodes run their operator's function
 
   [[nodiscard]] const Shape& input_shape(size_t index) const;
   [[nodiscard]] const Shape& output_shape(size_t index = 0) const;

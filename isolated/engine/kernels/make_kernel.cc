@@ -69,7 +69,9 @@ KernelResult make_kernel(const KernelRequest& request, Device device) {
   const Node& node = request.node;
   const ElementType type = node.input(0).present() ? request.input_type(0) : request.output_type();
   const KernelEntry* entry = Registry::instance().find(node.op, type, device);
-  const bool fitting = entry != nullptr && check_types(request, type, *entry);
+  const bool fitting = entry != nullptr && !request.fixed && entry->plain &&
+                       (node.since == 0 || node.since >= 7 || node.inputs.size() == 1) &&
+                       check_types(request, type, *entry);
   if (node.raw && !fitting) return make_operator_kernel(request);
   if (entry == nullptr) {
     const std::string reason = Registry::instance().knows(node.op, device)

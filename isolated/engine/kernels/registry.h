@@ -20,6 +20,9 @@ using KernelMaker = KernelResult (*)(const KernelRequest& request);
 struct KernelEntry {
   KernelMaker maker;
   ElementType output;  // kNone: any, the maker looks
+  // It takes nodes as the operator sets have them, since 7; the others take the canonical form
+  // alone.
+  bool plain;
 };
 
 class Registry final {

@@ -164,7 +164,7 @@ TEST_F(ExternalDataTest, a_model_cannot_read_more_than_its_memory) {
   const std::string bytes = b.bytes();
   const auto refused =
       read_onnx(bytes_of(std::string_view(bytes)),
-                  {.directory = (root_ / "inner").string(), .memory_bytes_max = 1 << 20});
+                {.directory = (root_ / "inner").string(), .memory_bytes_max = 1 << 20});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kTooLarge) << refused.error().text;
 }

@@ -10,6 +10,8 @@
 namespace casemate::engine {
 namespace {
 
+using OnnxOption = onnx::OpSchema::FormalParameterOption;
+
 constexpr int kDepthMax = 48;
 
 bool main_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
@@ -19,10 +21,52 @@ std::string op_of(const onnx::NodeProto& node) {
   return main_domain(node.domain()) ? node.op_type() : node.domain() + ":" + node.op_type();
 }
 
+// Whether the node has as many inputs and outputs, and the attributes, that its schema allows.
+Status check_against(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
+  if (node.input_size() < schema.min_input() || node.input_size() > schema.max_input()) {
+    return invalid(node, std::format("has {} inputs, it takes {} to {}", node.input_size(),
+                                     schema.min_input(), schema.max_input()));
+  }
+  if (node.output_size() < schema.min_output() || node.output_size() > schema.max_output()) {
+    return invalid(node, std::format("has {} outputs, it makes {} to {}", node.output_size(),
+                                     schema.min_output(), schema.max_output()));
+  }
+  for (int i = 0; i < node.input_size() && i < static_cast<int>(schema.inputs().size()); ++i) {
+    const bool required = schema.inputs()[static_cast<size_t>(i)].GetOption() == OnnxOption::Single;
+    if (required && node.input(i).empty())
+      return invalid(node, std::format("its input {} may not be left out", i));
+  }
+  try {
+    schema.Verify(node);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    return invalid(node, error.what());
+  }
+  return {};
+}
+
+// By input: which of the schema's types it has in common with others, none: 0.
+std::vector<uint8_t> type_groups(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
+  std::vector<uint8_t> groups;
+  std::vector<std::string> names;
+  for (int i = 0; i < node.input_size() && !schema.inputs().empty(); ++i) {
+    const size_t last = schema.inputs().size() - 1;
+    const auto& formal = schema.inputs()[std::min(static_cast<size_t>(i), last)];
+    const bool mixed = formal.GetOption() == OnnxOption::Variadic && !formal.GetIsHomogeneous();
+    auto found = std::ranges::find(names, formal.GetTypeStr());
+    if (found == names.end()) found = names.insert(names.end(), formal.GetTypeStr());
+    groups.push_back(mixed ? 0 : static_cast<uint8_t>(1 + (found - names.begin())));
+  }
+  return groups;
+}
+
 }  // namespace
 
 Result<ReadModel> Reader::read() {
   onnx::GraphProto& graph = *model_.mutable_graph();
+  if (model_.opset_import().empty() && model_.ir_version() >= 3)
+    return Error{Code::kInvalid, "the model imports no operator set"};
   versions_ = TRY(versions_of(model_.opset_import()));
   TRY(read_functions());
   ReadModel read{Graph::unshaped(), {}, {}, {}};
@@ -136,7 +180,7 @@ Status Reader::add_node(Frame& frame, onnx::NodeProto node, const Versions& vers
                                          version->second, domain));
   }
   node.set_domain(domain);
-  schema->Verify(node);
+  TRY(check_against(node, *schema));
   if (Operators::instance().find(op_of(node)) == nullptr)
     return add_schema_function(frame, node, *schema, versions);
   return add_operator(frame, node, *schema, versions);
@@ -188,6 +232,7 @@ Status Reader::add_operator(Frame& frame, onnx::NodeProto& node, const onnx::OpS
                             const Versions& versions) {
   Node made{.op = op_of(node), .name = node.name(), .since = schema.since_version(), .raw = true};
   made.inputs = TRY(inputs_of(frame, node));
+  made.type_groups = type_groups(node, schema);
   for (const auto& [name, attribute] : schema.attributes()) {
     if (!attribute.default_value.has_type() || find_attribute(node, name) != nullptr) continue;
     onnx::AttributeProto copy = attribute.default_value;

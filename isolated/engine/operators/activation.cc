@@ -130,7 +130,7 @@ Status compute_clip(Computation& c) {
     const Wide<T> most = Limits::has_infinity ? Limits::infinity() : Limits::max();
     const Wide<T> low = TRY(bound<T>(c, 1, "min", least));
     const Wide<T> high = TRY(bound<T>(c, 2, "max", most));
-    for (size_t i = 0; i < x.size(); ++i) y[i] = static_cast<T>(kBetween(low, widened(x[i]), high));
+    for (size_t i = 0; i < x.size(); ++i) y[i] = narrowed<T>(kBetween(low, widened(x[i]), high));
     return {};
   });
 }

@@ -7,6 +7,7 @@
 //   Trust    every number may be anything.
 //   Fails    kInvalid for what has no meaning; kTooLarge for what no tensor may have.
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,17 @@ struct Split {
   int64_t inner = 1;
 };
 Result<Split> split_at(const Shape& shape, int64_t axis);
+
+// Calls `block(first, count)` for all columns, of the elements along the axis: up to `most` at once
+// that lie side by side, so that memory is walked in order. `first` is where the first one begins;
+// the elements of a column lie `inner` apart.
+template <class Block>
+void for_each_columns(const Split& split, int64_t most, Block block) {
+  for (int64_t i = 0; i < split.outer; ++i) {
+    for (int64_t j = 0; j < split.inner; j += most)
+      block(i * split.extent * split.inner + j, std::min(most, split.inner - j));
+  }
+}
 
 // The shape of these extents. Fails when there are too many, one is negative, or their product has
 // no place in 62 bits, whatever zeros are among them.

@@ -79,12 +79,17 @@ struct Statistics {
 
 // Those of each channel over the whole batch.
 template <class T>
-Statistics statistics_of(const Split& split, const T* x) {
+Statistics statistics_of(const Split& split, std::span<const T> x) {
   Statistics found;
+  if (x.empty()) {
+    found.mean.assign(static_cast<size_t>(split.extent), std::nan(""));
+    found.variance = found.mean;
+    return found;
+  }
   const double count = static_cast<double>(split.outer) * static_cast<double>(split.inner);
   const auto averages = [&](auto term) {
     std::vector<double> sums(static_cast<size_t>(split.extent));
-    const T* from = x;
+    const T* from = x.data();
     for (int64_t i = 0; i < split.outer * split.extent; ++i, from += split.inner) {
       const int64_t channel = i % split.extent;
       sums[channel] +=
@@ -132,10 +137,14 @@ Status normalize_batch(Computation& c, const Plan& plan, bool trains) {
   for (size_t i = 1; trains && i < std::min<size_t>(c.output_count(), 5); ++i)
     places.push_back(TRY(c.make(i, i < 3 ? c.type(2 + i) : c.type(0), plan.statistics)));
   const auto x = TRY(c.values<T>(0));
-  Coefficients coefficients{.mean = {}, .factor = TRY(reals(c, 1)), .shift = TRY(reals(c, 2))};
-  Statistics used{.mean = TRY(reals(c, 3)), .variance = TRY(reals(c, 4))};
+  Coefficients coefficients;
+  coefficients.factor = TRY(reals(c, 1));
+  coefficients.shift = TRY(reals(c, 2));
+  Statistics used;
+  used.mean = TRY(reals(c, 3));
+  used.variance = TRY(reals(c, 4));
   if (trains) {
-    Statistics batch = statistics_of(plan.split, x.data());
+    Statistics batch = statistics_of(plan.split, x);
     TRY(store_statistics(c, used, batch, places));
     used = std::move(batch);
   }

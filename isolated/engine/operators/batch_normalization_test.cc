@@ -101,6 +101,17 @@ TEST(BatchNormalization, each_input_may_have_its_own_type_of_float) {
   expect_near<Float16>(run_node({"BatchNormalization", kExact, mixed}), {1, 11});
 }
 
+TEST(BatchNormalization, a_batch_of_nothing_has_no_statistics) {
+  std::vector<Datum> none = inputs();
+  none[0] = Tensor::of<float>({int64_t{1} << 40, 2, 0}, {});
+  Attributes training = kExact;
+  training.set("training_mode", int64_t{1});
+  const auto y = run_node(
+      {.op = "BatchNormalization", .attributes = training, .inputs = none, .output_count = 3});
+  expect_near(y, {NAN, NAN}, 0, 1);
+  EXPECT_EQ(shape_of(y), (Shape{int64_t{1} << 40, 2, 0}));
+}
+
 TEST(BatchNormalization, what_does_not_fit_is_refused) {
   std::vector<Datum> bad = inputs();
   bad[4] = vector_of({1});

@@ -111,8 +111,7 @@ Status compute_pow(Computation& c) {
       const auto x = TRY(c.values<Base>(0));
       const auto y = TRY(c.values<Exponent>(1));
       if (squares<Base, Exponent>(c, y)) {
-        for (size_t i = 0; i < x.size(); ++i)
-          z[i] = static_cast<Base>(widened(x[i]) * widened(x[i]));
+        for (size_t i = 0; i < x.size(); ++i) z[i] = narrowed<Base>(widened(x[i]) * widened(x[i]));
       } else {
         combine_elements(shapes, x.data(), y.data(), z.data(), kPower);
       }

@@ -44,15 +44,15 @@ void combine_row(const A* a, bool a_repeats, const B* b, bool b_repeats, std::sp
                  Function function) {
   if (!a_repeats && !b_repeats) {
     for (size_t i = 0; i < y.size(); ++i)
-      y[i] = static_cast<Y>(function(widened(a[i]), widened(b[i])));
+      y[i] = narrowed<Y>(function(widened(a[i]), widened(b[i])));
   } else if (!a_repeats) {
     const auto& right = widened(*b);
-    for (size_t i = 0; i < y.size(); ++i) y[i] = static_cast<Y>(function(widened(a[i]), right));
+    for (size_t i = 0; i < y.size(); ++i) y[i] = narrowed<Y>(function(widened(a[i]), right));
   } else if (!b_repeats) {
     const auto& left = widened(*a);
-    for (size_t i = 0; i < y.size(); ++i) y[i] = static_cast<Y>(function(left, widened(b[i])));
+    for (size_t i = 0; i < y.size(); ++i) y[i] = narrowed<Y>(function(left, widened(b[i])));
   } else {
-    std::ranges::fill(y, static_cast<Y>(function(widened(*a), widened(*b))));
+    std::ranges::fill(y, narrowed<Y>(function(widened(*a), widened(*b))));
   }
 }
 

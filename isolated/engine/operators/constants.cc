@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
-#include "isolated/engine/operators/given_shape.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/type_attribute.h"
 
@@ -37,13 +37,14 @@ Status compute_constant(Computation& c) {
 }
 
 Status compute_constant_of_shape(Computation& c) {
-  const std::vector<int64_t> extents = TRY(c.integers(0));
-  if (c.shape(0).rank() != 1) {
-    return Error{
-        Code::kInvalid,
-        std::format("its input has the shape {}, it takes a list of extents", c.shape(0).text())};
+  // Before it is read: a shape has few extents, a tensor may have any number of elements.
+  const Shape& given = c.shape(0);
+  if (given.rank() != 1 || given[0] > int64_t{limits::kRank}) {
+    return Error{Code::kInvalid,
+                 std::format("its input has the shape {}, it takes a list of at most {} extents",
+                             given.text(), limits::kRank)};
   }
-  const Shape shape = TRY(given_shape(extents));
+  const Shape shape = TRY(shape_of(TRY(c.integers(0))));
   const Tensor* value = c.attributes().tensor("value");
   if (value != nullptr && value->count() != 1) {
     return Error{Code::kInvalid,

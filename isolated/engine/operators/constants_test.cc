@@ -51,13 +51,13 @@ TEST(Constants, a_shape_may_be_any_numbers) {
   };
   EXPECT_EQ(refused({2, -1}), "shape [2,-1] has a negative extent");
   EXPECT_EQ(refused(std::vector<int64_t>(100, 1)),
-            "it makes a tensor of 100 dimensions, supported are at most 8");
+            "its input has the shape [100], it takes a list of at most 8 extents");
   EXPECT_EQ(refused({1 << 30}), "more than a test may have");
   EXPECT_EQ(refused({INT64_MAX, INT64_MAX}),
             "shape [9223372036854775807,9223372036854775807] has more than 2^62 elements");
   const Tensor scalar = Tensor::of<int64_t>({}, {2});
   EXPECT_EQ(error_of(run_node({"ConstantOfShape", {}, {scalar}})),
-            "its input has the shape [], it takes a list of extents");
+            "its input has the shape [], it takes a list of at most 8 extents");
   const Attributes two = {{"value", Tensor::of<float>({2}, {1, 2})}};
   EXPECT_EQ(error_of(run_node({"ConstantOfShape", two, {integers({1})}})),
             "its value has 2 elements, it takes one");

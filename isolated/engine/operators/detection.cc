@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/operators.h"
-#include "isolated/engine/operators/types.h"
 
 namespace casemate::engine {
 namespace {
@@ -44,20 +44,11 @@ struct Limits {
   std::optional<float> score_min = {};
 };
 
-// The one element of an input; 0 where it is left out.
-Result<float> number_of(Computation& c, size_t input) {
-  if (!c.has(input)) return 0.0F;
-  const auto values = TRY(c.values<float>(input));
-  if (values.size() == 1) return values[0];
-  return Error{Code::kInvalid,
-               std::format("its input {} has {} elements, it takes one", input, values.size())};
-}
-
 Result<Limits> limits_of(Computation& c) {
   Limits limits;
   if (c.has(2)) limits.boxes_max = std::max<int64_t>(TRY(c.integer(2)), 0);
-  limits.overlap_max = TRY(number_of(c, 3));
-  if (c.has(4)) limits.score_min = TRY(number_of(c, 4));
+  if (c.has(3)) limits.overlap_max = TRY(only_element<float>(c, 3));
+  if (c.has(4)) limits.score_min = TRY(only_element<float>(c, 4));
   if (limits.overlap_max >= 0 && limits.overlap_max <= 1) return limits;
   return Error{Code::kInvalid,
                std::format("its iou_threshold is {}, expected 0 to 1", limits.overlap_max)};

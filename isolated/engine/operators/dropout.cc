@@ -53,7 +53,7 @@ Status drop(Computation& c) {
   const auto scale = static_cast<Wide<T>>(1 / (1 - dropped));
   for (size_t i = 0; i < x.size(); ++i) {
     const bool kept = generator.uniform() >= dropped;
-    y[i] = kept ? static_cast<T>(widened(x[i]) * scale) : T{};
+    y[i] = kept ? narrowed<T>(widened(x[i]) * scale) : T{};
     if (wants_mask) mask[i] = static_cast<M>(kept);
   }
   return {};

@@ -6,6 +6,7 @@
 #include "isolated/engine/operators/einsum_equation.h"
 #include "isolated/engine/operators/matrix_product.h"
 #include "isolated/engine/operators/operators.h"
+#include "isolated/engine/operators/reals.h"
 
 namespace casemate::engine {
 namespace {
@@ -204,12 +205,21 @@ class Contraction final {
       product.b = {b.data() + i * k * n, n};
       product.c = {c.data() + i * m * n, n};
       if (m == 1 && n == 1) {
-        W sum{};
-        for (int64_t j = 0; j < k; ++j) sum += left.elements[j] * right.elements[j];
-        *to.elements = sum;
+        *to.elements = dot_product(left.elements, right.elements, k);
       } else {
         multiply(product);
       }
+    }
+  }
+
+  static W dot_product(const W* a, const W* b, int64_t count) {
+    if constexpr (kFloating<W>) {
+      return static_cast<W>(
+          sum_of(count, [&](int64_t i) { return real_of(a[i]) * real_of(b[i]); }));
+    } else {
+      W sum{};
+      for (int64_t i = 0; i < count; ++i) sum += a[i] * b[i];
+      return sum;
     }
   }
 

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "isolated/engine/operators/computation.h"
+#include "isolated/engine/operators/narrow_float.h"
 #include "isolated/engine/operators/types.h"
 
 namespace casemate::engine {
@@ -45,11 +46,25 @@ inline Status allow_texts(Computation& c, const Shape& shape, uint64_t bytes_eac
   return c.allow(count > UINT64_MAX / each ? UINT64_MAX : count * each);
 }
 
+// An element as what it is computed in, and back.
 template <class T>
 Wide<T> widened(T x) {
-  return static_cast<Wide<T>>(x);
+  if constexpr (std::is_same_v<Wide<T>, T>) {
+    return x;
+  } else {
+    return wide_float(x);
+  }
 }
 inline const std::string& widened(const std::string& x) { return x; }
+
+template <class T, class W>
+T narrowed(W x) {
+  if constexpr (std::is_same_v<W, float> && !std::is_same_v<Wide<T>, T>) {
+    return narrow_float<T>(x);
+  } else {
+    return static_cast<T>(x);
+  }
+}
 
 // A number as another type, as ONNX's Cast means it: integers wrap, what is too large for a float
 // becomes infinite, and what is not 0 is true. Where ONNX leaves it open: what an integer cannot
@@ -57,7 +72,7 @@ inline const std::string& widened(const std::string& x) { return x; }
 template <class To, class From>
 To converted(From value) {
   if constexpr (!std::is_same_v<Wide<From>, From>) {
-    return converted<To>(static_cast<float>(value));
+    return converted<To>(widened(value));
   } else if constexpr (std::is_same_v<To, bool>) {
     return value != From{};
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
@@ -69,9 +84,9 @@ To converted(From value) {
       return std::numeric_limits<To>::min();
     return static_cast<To>(value);
   } else if constexpr (std::is_integral_v<From> && !std::is_same_v<Wide<To>, To>) {
-    return static_cast<To>(static_cast<float>(value));
+    return narrowed<To>(static_cast<float>(value));
   } else {
-    return static_cast<To>(value);
+    return narrowed<To>(value);
   }
 }
 
@@ -83,7 +98,7 @@ Status map_elements(Computation& c, Function function) {
     using Out = std::conditional_t<std::is_void_v<Y>, T, Y>;
     const auto y = TRY(c.make<Out>(0, c.shape(0)));
     const auto x = TRY(stored<T>(c, 0));
-    for (size_t i = 0; i < x.size(); ++i) y[i] = static_cast<Out>(function(widened(x[i])));
+    for (size_t i = 0; i < x.size(); ++i) y[i] = narrowed<Out>(function(widened(x[i])));
     return {};
   });
 }

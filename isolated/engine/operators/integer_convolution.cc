@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ConvInteger and QLinearConv: 8-bit images and weights, summed in 32 bits that wrap.
 #include <cmath>
-#include <limits>
 
 #include "isolated/engine/operators/convolution.h"
+#include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/matrix_product.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -140,13 +140,9 @@ struct Requantization {
   // The nearest number, the even one of two, within T.
   template <class T>
   T operator()(int32_t sum, size_t channel) const {
-    constexpr float kLow = std::numeric_limits<T>::min();
-    constexpr float kHigh = std::numeric_limits<T>::max();
     const auto whole = static_cast<uint32_t>(sum) + static_cast<uint32_t>(bias[channel]);
     const float scaled = static_cast<float>(static_cast<int32_t>(whole)) * scales[channel];
-    const float moved = std::nearbyint(scaled) + static_cast<float>(zero_point);
-    if (!(moved > kLow)) return std::numeric_limits<T>::min();
-    return moved > kHigh ? std::numeric_limits<T>::max() : static_cast<T>(moved);
+    return converted<T>(std::nearbyint(scaled) + static_cast<float>(zero_point));
   }
 };
 

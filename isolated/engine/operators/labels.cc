@@ -5,8 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/operators.h"
-#include "isolated/engine/operators/types.h"
 
 namespace casemate::engine {
 namespace {
@@ -126,16 +126,9 @@ Status compute_label_encoder(Computation& c) {
 }
 
 Status compute_binarizer(Computation& c) {
-  const float threshold = c.attributes().real("threshold", 0);
-  using Listed = Types<float, double, int64_t, int32_t>;
-  return for_type(Listed{}, c.type(0), [&]<class T>() -> Status {
-    const auto y = TRY(c.make<T>(0, c.shape(0)));
-    const auto x = TRY(c.values<T>(0));
-    std::ranges::transform(x, y.begin(), [&](T value) {
-      return static_cast<T>(static_cast<double>(value) > static_cast<double>(threshold));
-    });
-    return {};
-  });
+  const double threshold = static_cast<double>(c.attributes().real("threshold", 0));
+  return map_elements<Types<float, double, int64_t, int32_t>>(
+      c, [&](auto x) { return static_cast<double>(x) > threshold; });
 }
 
 }  // namespace

@@ -65,30 +65,23 @@ template <class T>
 void normalize_responses(const Split& split, const ResponseAttributes& a, const T* x, T* y) {
   const int64_t channels = split.extent;
   WindowSums windows(channels, std::min(a.before + a.behind + 1, channels));
-  double squares[kColumns];
-  for (int64_t i = 0; i < split.outer;
-       ++i, x += channels * split.inner, y += channels * split.inner) {
-    for (int64_t j = 0; j < split.inner; j += kColumns) {
-      const int64_t count = std::min(kColumns, split.inner - j);
-      windows.add([&](int64_t channel) {
-        std::fill_n(squares, kColumns, 0);
-        for (int64_t k = 0; k < count; ++k) {
-          const double value = real_of(x[channel * split.inner + j + k]);
-          squares[k] = value * value;
-        }
-        return squares;
-      });
-      for (int64_t channel = 0; channel < channels; ++channel) {
-        const int64_t low = channel - std::min(channel, a.before);
-        const int64_t high = channel + std::min(channels - 1 - channel, a.behind);
-        for (int64_t k = 0; k < count; ++k) {
-          const int64_t at = channel * split.inner + j + k;
-          const double size = std::pow(a.bias + a.alpha * windows.sum(low, high, k), a.beta);
-          y[at] = static_cast<T>(real_of(x[at]) / size);
-        }
+  for_each_columns(split, kColumns, [&](int64_t first, int64_t count) {
+    double squares[kColumns] = {};
+    windows.add([&](int64_t channel) {
+      const T* from = x + first + channel * split.inner;
+      for (int64_t j = 0; j < count; ++j) squares[j] = real_of(from[j]) * real_of(from[j]);
+      return squares;
+    });
+    for (int64_t channel = 0; channel < channels; ++channel) {
+      const int64_t low = channel - std::min(channel, a.before);
+      const int64_t high = channel + std::min(channels - 1 - channel, a.behind);
+      for (int64_t j = 0; j < count; ++j) {
+        const int64_t at = first + channel * split.inner + j;
+        const double size = std::pow(a.bias + a.alpha * windows.sum(low, high, j), a.beta);
+        y[at] = static_cast<T>(real_of(x[at]) / size);
       }
     }
-  }
+  });
 }
 
 Status compute_response_normalization(Computation& c) {
@@ -115,27 +108,22 @@ Status compute_response_normalization(Computation& c) {
 // Where all elements are 0, they stay.
 template <class T>
 void normalize_lengths(const Split& split, int64_t p, const T* x, T* y) {
-  for (int64_t i = 0; i < split.outer;
-       ++i, x += split.extent * split.inner, y += split.extent * split.inner) {
-    for (int64_t j = 0; j < split.inner; j += kColumns) {
-      const int64_t count = std::min(kColumns, split.inner - j);
-      double sums[kColumns] = {};
-      for (int64_t d = 0; d < split.extent; ++d) {
-        const T* from = x + d * split.inner + j;
-        for (int64_t k = 0; k < count; ++k)
-          sums[k] += p == 1 ? std::abs(real_of(from[k])) : real_of(from[k]) * real_of(from[k]);
-      }
-      for (int64_t k = 0; k < count; ++k) {
-        if (p == 2) sums[k] = std::sqrt(sums[k]);
-        if (sums[k] == 0) sums[k] = 1;
-      }
-      for (int64_t d = 0; d < split.extent; ++d) {
-        const int64_t at = d * split.inner + j;
-        for (int64_t k = 0; k < count; ++k)
-          y[at + k] = static_cast<T>(real_of(x[at + k]) / sums[k]);
-      }
+  for_each_columns(split, kColumns, [&](int64_t first, int64_t count) {
+    double sizes[kColumns] = {};
+    for (int64_t i = 0; i < split.extent; ++i) {
+      const T* from = x + first + i * split.inner;
+      for (int64_t j = 0; j < count; ++j)
+        sizes[j] += p == 1 ? std::abs(real_of(from[j])) : real_of(from[j]) * real_of(from[j]);
     }
-  }
+    for (double& size : sizes) {
+      if (p == 2) size = std::sqrt(size);
+      if (size == 0) size = 1;
+    }
+    for (int64_t i = 0; i < split.extent; ++i) {
+      const int64_t at = first + i * split.inner;
+      for (int64_t j = 0; j < count; ++j) y[at + j] = static_cast<T>(real_of(x[at + j]) / sizes[j]);
+    }
+  });
 }
 
 Status compute_length_normalization(Computation& c) {

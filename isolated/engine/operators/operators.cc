@@ -41,6 +41,7 @@ const Operators& Operators::instance() {
     add_reduction(all);
     add_resize(all);
     add_roi(all);
+    add_scan(all);
     add_scatter(all);
     add_selection(all);
     add_sequences(all);

@@ -69,6 +69,7 @@ void add_recurrent(Operators& operators);
 void add_reduction(Operators& operators);
 void add_resize(Operators& operators);
 void add_roi(Operators& operators);
+void add_scan(Operators& operators);
 void add_scatter(Operators& operators);
 void add_selection(Operators& operators);
 void add_sequences(Operators& operators);

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "isolated/engine/operators/operators.h"
-#include "isolated/engine/operators/types.h"
+#include "isolated/engine/operators/reals.h"
 #include "isolated/engine/operators/window.h"
 
 namespace casemate::engine {
@@ -42,7 +42,7 @@ struct Sum {
   double value = 0;
 
   void add(const T* x, int64_t first, int64_t count, int64_t step) {
-    for (int64_t i = 0; i < count; ++i) value += static_cast<Wide<T>>(x[first + i * step]);
+    for (int64_t i = 0; i < count; ++i) value += real_of(x[first + i * step]);
   }
 };
 
@@ -54,8 +54,7 @@ struct Powers {
 
   void add(const T* x, int64_t first, int64_t count, int64_t step) {
     for (int64_t i = 0; i < count; ++i) {
-      const double magnitude =
-          std::abs(static_cast<double>(static_cast<Wide<T>>(x[first + i * step])));
+      const double magnitude = std::abs(real_of(x[first + i * step]));
       value += order == 1   ? magnitude
                : order == 2 ? magnitude * magnitude
                             : std::pow(magnitude, order);
@@ -159,8 +158,10 @@ Status compute_max_pool(Computation& c) {
       reduce(window, place, channel, greatest);
       y[i] = greatest.value;
       if (indices.empty()) return;
+      indices[i] = -1;
+      if (greatest.cell < 0) return;
       const int64_t cell = by_columns ? column_major(window, greatest.cell) : greatest.cell;
-      indices[i] = greatest.cell < 0 ? -1 : channel - x.data() + cell;
+      indices[i] = channel - x.data() + cell;
     });
     return {};
   });
@@ -238,9 +239,8 @@ Status compute_global_max_pool(Computation& c) {
 
 Status compute_global_average_pool(Computation& c) {
   return compute_global<Floats>(c, []<class T>(const T* x, int64_t count) {
-    Sum<T> sum;
-    sum.add(x, 0, count, 1);
-    return sum.value / static_cast<double>(count);
+    const double sum = sum_of(count, [&](int64_t i) { return real_of(x[i]); });
+    return sum / static_cast<double>(count);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/type_attribute.h"
@@ -66,23 +67,13 @@ Result<Granularity> granularity(const Computation& c) {
                     c.shape(2).text(), scale.text())};
   }
   if (scales == 1) return Granularity{.inner = count};
-  const int64_t rank = x.rank();
-  int64_t axis = c.attributes().integer("axis", 1);
-  if (axis < 0) axis += rank;
-  if (rank == 1) axis = 0;
-  if (axis < 0 || axis >= rank) {
-    return Error{Code::kInvalid, std::format("its axis {} is outside of its data of shape {}",
-                                             c.attributes().integer("axis", 1), x.text())};
-  }
-  const auto at = static_cast<size_t>(axis);
-  Granularity along{.extent = x[at]};
-  for (size_t i = 0; i < at; ++i) along.outer *= x[i];
-  for (size_t i = at + 1; i < x.rank(); ++i) along.inner *= x[i];
+  const Split split = TRY(split_at(x, x.rank() == 1 ? 0 : c.attributes().integer("axis", 1)));
+  Granularity along{.outer = split.outer, .extent = split.extent, .inner = split.inner};
   const int64_t block = c.since(21) ? c.attributes().integer("block_size", 0) : 0;
   if (block < 0)
     return Error{Code::kInvalid, std::format("its block_size is {}, it takes none below 0", block)};
-  if (block > 0) return blocked(c, along, at, block);
-  if (scale.rank() != 1 || scale[0] != x[at]) return misfit(scale, x);
+  if (block > 0) return blocked(c, along, split.axis, block);
+  if (scale.rank() != 1 || scale[0] != split.extent) return misfit(scale, x);
   if (along.inner > 1) {
     along.block_step = 1;
   } else {
@@ -116,7 +107,7 @@ Status quantise(Computation& c) {
     for (int64_t i = 0; i < scales.inner; ++i, at += scales.inner_step) {
       const auto k = static_cast<size_t>(at);
       const W shift = zero.empty() ? W{} : static_cast<W>(zero[k]);
-      const W whole = std::nearbyint(static_cast<W>(from[i]) / static_cast<W>(scale[k])) + shift;
+      const W whole = std::nearbyint(W(widened(from[i])) / W(widened(scale[k]))) + shift;
       to[i] = static_cast<Y>(whole > kLow ? std::min(whole, kHigh) : kLow);
     }
   });
@@ -161,7 +152,7 @@ Status dequantise(Computation& c) {
       const auto k = static_cast<size_t>(at);
       const int64_t shift = zero.empty() ? 0 : int64_t{zero[k]};
       const auto distance = static_cast<float>(int64_t{from[i]} - shift);
-      to[i] = static_cast<Y>(distance * static_cast<float>(scale[k]));
+      to[i] = narrowed<Y>(distance * widened(scale[k]));
     }
   });
   return {};

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/generator.h"
-#include "isolated/engine/operators/given_shape.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/type_attribute.h"
 
@@ -41,7 +41,7 @@ using Fill = Status (*)(Computation&, ElementType, const Shape&);
 
 template <Fill fill_with>
 Status compute_random(Computation& c) {
-  const Shape shape = TRY(given_shape(c.attributes().integers("shape")));
+  const Shape shape = TRY(shape_of(c.attributes().integers("shape")));
   return fill_with(c, TRY(type_attribute(c, "dtype", ElementType::kFloat32)), shape);
 }
 

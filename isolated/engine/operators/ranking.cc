@@ -10,8 +10,8 @@
 namespace casemate::engine {
 namespace {
 
-// Whether a comes before b. What is no number comes first of all among the greatest, as in NumPy,
-// and among the least when one of them is asked for, but last where they are sorted.
+// Whether a is found before b. What is no number is found before all that are, among the greatest
+// and among the least, as in NumPy.
 template <bool greatest, class W>
 bool found_before(W a, W b) {
   if (a != a || b != b) return a != a && b == b;

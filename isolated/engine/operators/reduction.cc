@@ -222,7 +222,7 @@ void gather_rows(const Gathering& plan, const Element* x, T* y) {
 // As many columns at once as have room close by.
 template <class Reduction, class Element, class T>
 void gather_columns(const Gathering& plan, const Element* x, T* y) {
-  constexpr int64_t kColumns = 128;
+  constexpr int64_t kColumns = 1024;
   const std::array<Steps, 1> steps = {plan.steps};
   for_each_row(plan.kept, steps, [&](const auto& at, int64_t columns) {
     for (int64_t first = 0; first < columns; first += kColumns) {
@@ -276,7 +276,7 @@ Status compute_reduction(Computation& c) {
 template <class T>
 void sum_along(const Split& split, bool exclusive, bool reverse, const T* x, T* y) {
   constexpr int64_t kColumns = 64;
-  const auto sum_columns = [&](int64_t first, int64_t count) {
+  for_each_columns(split, kColumns, [&](int64_t first, int64_t count) {
     Sums<T> sums[kColumns] = {};
     for (int64_t i = 0; i < split.extent; ++i) {
       const int64_t at = first + (reverse ? split.extent - 1 - i : i) * split.inner;
@@ -286,11 +286,7 @@ void sum_along(const Split& split, bool exclusive, bool reverse, const T* x, T* 
         y[at + j] = static_cast<T>(exclusive ? before : sums[j]);
       }
     }
-  };
-  for (int64_t i = 0; i < split.outer; ++i) {
-    for (int64_t j = 0; j < split.inner; j += kColumns)
-      sum_columns(i * split.extent * split.inner + j, std::min(kColumns, split.inner - j));
-  }
+  });
 }
 
 using Summands = decltype(Floats{} + Types<int32_t, int64_t, uint32_t, uint64_t>{});

@@ -183,8 +183,7 @@ TEST(Reduction, axes_that_are_none_are_refused) {
             "axis 2 is none of a tensor of rank 2");
   EXPECT_EQ(error_of(run_node({"ReduceSum", {}, {x, axes({std::numeric_limits<int64_t>::min()})}})),
             "axis -9223372036854775808 is none of a tensor of rank 2");
-  EXPECT_EQ(error_of(run_node({"ReduceMax", {}, {x, axes({1, -1})}})),
-            "axis 1 is stated twice");
+  EXPECT_EQ(error_of(run_node({"ReduceMax", {}, {x, axes({1, -1})}})), "axis 1 is stated twice");
   EXPECT_EQ(error_of(run_node({"ReduceMin", {}, {Tensor::of<float>({}, {1}), axes({0})}})),
             "axis 0 is none of a tensor of rank 0");
   EXPECT_EQ(error_of(run_node({"ReduceSum", {}, {x, x}})),

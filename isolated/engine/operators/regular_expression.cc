@@ -19,6 +19,7 @@ using Instruction = RegularExpression::Instruction;
 
 constexpr uint32_t kRepeatMax = 1000;
 constexpr uint32_t kDepthMax = 100;
+constexpr size_t kPatternMax = 1 << 16;  // letters
 // Each letter of a text costs at most as many steps.
 constexpr size_t kProgramMax = 1 << 13;
 constexpr char32_t kLastLetter = 0x10FFFF;
@@ -504,6 +505,8 @@ bool RegularExpression::Letters::contain(char32_t letter) const {
 Result<RegularExpression> RegularExpression::make(std::string_view pattern) {
   auto points = code_points(pattern);
   if (!points) return Error{Code::kInvalid, "its pattern is no UTF-8"};
+  if (points->size() > kPatternMax)
+    return Error{Code::kTooLarge, "its pattern is longer than 65536 letters"};
   Compiler compiler;
   TRY(compiler.compile(TRY(Parser(*std::move(points)).parse())));
   compiler.emit(Instruction::Op::kMatch);

@@ -11,7 +11,7 @@ template <class T>
 void softmax(const Split& split, const T* x, T* y) {
   std::vector<Wide<T>> exponentials(
       static_cast<size_t>(split.extent * std::min(split.inner, kSoftmaxColumns)));
-  for_each_columns(split, [&](int64_t first, int64_t count) {
+  for_each_columns(split, kSoftmaxColumns, [&](int64_t first, int64_t count) {
     Wide<T> greatest[kSoftmaxColumns];
     double sums[kSoftmaxColumns] = {};
     greatest_of_columns(split, x + first, count, greatest);
@@ -23,10 +23,11 @@ void softmax(const Split& split, const T* x, T* y) {
         sums[j] += to[j];
       }
     }
+    for (int64_t j = 0; j < count; ++j) sums[j] = 1 / sums[j];
     for (int64_t i = 0; i < split.extent; ++i) {
       const Wide<T>* from = exponentials.data() + i * count;
       for (int64_t j = 0; j < count; ++j)
-        y[first + i * split.inner + j] = static_cast<T>(from[j] / sums[j]);
+        y[first + i * split.inner + j] = static_cast<T>(from[j] * sums[j]);
     }
   });
 }
@@ -39,7 +40,7 @@ void log_softmax(const Split& split, const T* x, T* y) {
 // 1 for the first of the greatest elements, or the first that is no number; 0 for all others.
 template <class T>
 void hardmax(const Split& split, const T* x, T* y) {
-  for_each_columns(split, [&](int64_t first, int64_t count) {
+  for_each_columns(split, kSoftmaxColumns, [&](int64_t first, int64_t count) {
     Wide<T> greatest[kSoftmaxColumns];
     bool found[kSoftmaxColumns] = {};
     greatest_of_columns(split, x + first, count, greatest);

@@ -16,11 +16,11 @@
 
 namespace casemate::engine {
 
-// Columns that are worked on together, so that memory is walked in order.
+// Columns that are worked on together.
 inline constexpr int64_t kSoftmaxColumns = 64;
 
-// The greatest element of each of `count` columns, of `extent` elements that lie `inner` apart; what
-// is no number where there is one.
+// The greatest element of each of `count` columns; what is no number where there is one. Requires:
+// columns have elements.
 template <class T>
 void greatest_of_columns(const Split& split, const T* x, int64_t count, Wide<T>* greatest) {
   for (int64_t j = 0; j < count; ++j) greatest[j] = static_cast<Wide<T>>(x[j]);
@@ -32,23 +32,12 @@ void greatest_of_columns(const Split& split, const T* x, int64_t count, Wide<T>*
   }
 }
 
-// Calls `block(first, count)` for columns that lie side by side; `first` is where the first of them
-// begins. Requires: the extent is not 0.
-template <class Block>
-void for_each_columns(const Split& split, Block block) {
-  for (int64_t i = 0; i < split.outer; ++i) {
-    for (int64_t j = 0; j < split.inner; j += kSoftmaxColumns) {
-      block(i * split.extent * split.inner + j, std::min(kSoftmaxColumns, split.inner - j));
-    }
-  }
-}
-
-// log(sum(exp(x))) along the axis, for each [outer, inner].
+// log(sum(exp(x))) along the axis, for each [outer, inner]. Requires: the extent is not 0.
 template <class T>
 std::vector<double> log_sum_exp(const Split& split, const T* x) {
   std::vector<double> logs;
   logs.reserve(static_cast<size_t>(split.outer * split.inner));
-  for_each_columns(split, [&](int64_t first, int64_t count) {
+  for_each_columns(split, kSoftmaxColumns, [&](int64_t first, int64_t count) {
     Wide<T> greatest[kSoftmaxColumns];
     double sums[kSoftmaxColumns] = {};
     greatest_of_columns(split, x + first, count, greatest);

@@ -89,7 +89,8 @@ Status compute_transform(Computation& c) {
   return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {
     const auto y = TRY(c.make<T>(0, plan.shape));
     const auto x = TRY(c.values<T>(0));
-    if (y.empty()) return {};
+    std::ranges::fill(y, T{});
+    if (x.empty() || y.empty()) return {};
     Fourier fourier = TRY(fourier_of(c, plan.length));
     std::vector<Complex> signal(static_cast<size_t>(plan.length));
     const int64_t parts = plan.complex ? 2 : 1;

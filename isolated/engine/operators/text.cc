@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "isolated/engine/graph/box.h"
+#include "isolated/engine/operators/broadcast.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/regular_expression.h"
 #include "isolated/engine/operators/unicode.h"
@@ -61,21 +61,9 @@ Status compute_string_normalizer(Computation& c) {
   return {};
 }
 
-// The shape to which both broadcast.
-Result<Shape> shape_of_both(const Shape& a, const Shape& b) {
-  Shape shape = a.rank() >= b.rank() ? a : b;
-  const Shape& other = a.rank() >= b.rank() ? b : a;
-  const uint32_t shift = shape.rank() - other.rank();
-  for (uint32_t i = 0; i < other.rank(); ++i) {
-    if (shape[i + shift] == 1) shape[i + shift] = other[i];
-  }
-  if (broadcastable(a, shape) && broadcastable(b, shape)) return shape;
-  return Error{Code::kInvalid,
-               std::format("the shapes {} and {} do not broadcast", a.text(), b.text())};
-}
-
 Status compute_string_concat(Computation& c) {
-  const Shape shape = TRY(shape_of_both(c.shape(0), c.shape(1)));
+  const Shape shape = TRY(broadcast(c.shape(0), c.shape(1)));
+  TRY(allow_texts(c, shape, 0));
   const auto y = TRY(c.make<std::string>(0, shape));
   const auto a = TRY(c.values<std::string>(0));
   const auto b = TRY(c.values<std::string>(1));
@@ -144,6 +132,7 @@ Status compute_string_split(Computation& c) {
   const int64_t width = counts.empty() ? 0 : *std::ranges::max_element(counts);
   std::vector<int64_t> dims(shape.dims().begin(), shape.dims().end());
   dims.push_back(width);
+  TRY(allow_texts(c, Shape(dims), 0));
   const auto y = TRY(c.make<std::string>(0, Shape(dims)));
   if (c.wants(1)) std::ranges::copy(counts, TRY(c.make<int64_t>(1, shape)).begin());
   auto part = parts.begin();

@@ -56,7 +56,7 @@ Status compute_mean(Computation& c) {
   return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {
     const auto y = TRY(fold<T>(c, kSum));
     const auto count = static_cast<Wide<T>>(c.input_count());
-    for (T& element : y) element = static_cast<T>(widened(element) / count);
+    for (T& element : y) element = narrowed<T>(widened(element) / count);
     return {};
   });
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Canonical form: what passes and kernels need not know of operator sets. In a shaped graph each
-// node that has a fast kernel is rewritten into the one form which that kernel takes: all that only
-// changes a shape is Reshape, lists that were constant inputs are attributes, defaults are explicit,
-// scalars of Gemm are in its operands. Everything is checked already: the shapes come from the
-// operators' own functions.
+// node that has a fast kernel is rewritten into the one form that this kernel takes: all that only
+// changes a shape is Reshape, lists that were constant inputs are attributes, defaults are
+// explicit, scalars of Gemm are in its operands. Everything is checked already: the shapes come
+// from the operators' own functions.
 //
 //   Reshape(x)                          the shape is that of its output
 //   Transpose(x; perm)  Expand(x)  Slice(x; starts, steps)  Pad(x, fill; pads)

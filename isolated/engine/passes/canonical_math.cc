@@ -78,7 +78,8 @@ void canonize_batch_normalization(Graph& graph, Node& node) {
   const Shape& input = shape_of(graph, node.inputs[0]);
   if (!real(graph, node.inputs[0]) || input.rank() < 2) return;
   for (size_t i = 1; i < 5; ++i) {
-    if (!real(graph, node.input(i)) || shape_of(graph, node.inputs[i]) != Shape{input[1]}) return;
+    if (!real(graph, node.input(i)) || graph.constant(node.inputs[i]) == nullptr) return;
+    if (shape_of(graph, node.inputs[i]) != Shape{input[1]}) return;
   }
   node.inputs.resize(5);
   become(node, "BatchNormalization", node.inputs, {{"epsilon", given.real("epsilon", 1e-5F)}});
@@ -109,7 +110,10 @@ void canonize_aligned(Graph& graph, Node& node);
 
 void canonize_pow(Graph& graph, Node& node) {
   canonize_aligned(graph, node);
-  if (!real(graph, node.inputs[0])) return;
+  const ElementType exponent = graph.value(node.inputs[1]).type;
+  const bool castable = exponent == ElementType::kFloat32 || exponent == ElementType::kInt32 ||
+                        exponent == ElementType::kInt64 || exponent == ElementType::kFloat64;
+  if (!real(graph, node.inputs[0]) || !castable) return;
   if (!real(graph, node.inputs[1])) {
     const Shape shape = shape_of(graph, node.inputs[1]);
     node.inputs[1] = add_inner(graph, node, "Cast", {node.inputs[1]}, {}, shape);

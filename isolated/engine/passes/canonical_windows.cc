@@ -87,6 +87,10 @@ void canonize_pooling(Graph& graph, Node& node) {
   if (!images(graph, node) || indices) return;
   const Shape& input = graph.value(node.inputs[0]).shapes.front();
   const Window window = window_of(node, input, list_or(node, "kernel_shape", input.rank() - 2, 1));
+  // Where rounding up lets a window pass the padding, ONNX counts the padding and no further.
+  if (node.attributes.integer("ceil_mode", 0) != 0 &&
+      node.attributes.integer("count_include_pad", 0) != 0)
+    return;
   if (!windows_see_input(window, input, graph.value(node.output()).shapes.front())) return;
   node.outputs.resize(1);
   become(node, window);

@@ -79,7 +79,8 @@ void fuse_post_operations(Graph& graph) {
       if (gone[i]) continue;
       size_t at = i;
       const Node& first = graph.nodes()[i];
-      if (graph.value(first.output()).type != ElementType::kFloat32) continue;
+      if (!first.output().present() || graph.value(first.output()).type != ElementType::kFloat32)
+        continue;
       if (sums ? !plain_sum(graph, first) : !product(first)) continue;
       for (;;) {
         const auto reader = uses.only_reader(graph.nodes()[at].output());

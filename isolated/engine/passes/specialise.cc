@@ -23,9 +23,24 @@ bool draws(const Node& node) {
          (node.op == "Dropout" && node.input(2).present());
 }
 
+// Inputs that the operator set gives one type have it.
+Status check_types(const Node& node, const std::vector<Fact>& facts) {
+  for (size_t i = 0; i < facts.size() && i < node.type_groups.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      const bool same = node.type_groups[i] != 0 && node.type_groups[i] == node.type_groups[k];
+      if (!same || !facts[i].given || !facts[k].given || facts[i].type == facts[k].type) continue;
+      return Error{Code::kInvalid,
+                   std::format("its inputs {} and {} need one type, and have {} and {}", k, i,
+                               name_of(facts[k].type), name_of(facts[i].type))};
+    }
+  }
+  return {};
+}
+
 class Specialiser final : public Host {
  public:
-  explicit Specialiser(Derivations& derivations) : derivations_(derivations) {}
+  Specialiser(Derivations& derivations, uint64_t memory_bytes_max)
+      : derivations_(derivations), memory_bytes_max_(memory_bytes_max) {}
 
   Result<Specialised> run(const Graph& general, const std::vector<Fact>& inputs);
 
@@ -47,6 +62,7 @@ class Specialiser final : public Host {
   }
 
   Derivations& derivations_;
+  uint64_t memory_bytes_max_;
   Interpreter interpreter_{{.memory_bytes_max = kFoldedBytesMax, .steps_max = kStepsMax}};
   Graph graph_;
   uint64_t folded_bytes_ = 0;
@@ -54,8 +70,11 @@ class Specialiser final : public Host {
 };
 
 Status Specialiser::allow(uint64_t bytes) {
-  if (bytes <= granted_bytes_ + kFoldedBytesMax - folded_bytes_) return {};
-  return Error{Code::kTooLarge, "it would make more of constants than is done ahead of time"};
+  if (bytes <= granted_bytes_ + (kFoldedBytesMax - folded_bytes_)) return {};
+  return Error{
+      Code::kTooLarge,
+      std::format("a value would take {} bytes, the model may use {}: allow it more memory", bytes,
+                  memory_bytes_max_)};
 }
 
 Fact Specialiser::fact_of(ValueId id, const std::vector<Known>& known) const {
@@ -131,7 +150,8 @@ Result<bool> Specialiser::take(const Graph& general, size_t index, std::vector<K
     if (TRY(fold(general, index, facts, known))) return true;
   }
   if (std::ranges::any_of(facts, sequence)) return false;  // a shaped graph holds tensors
-  granted_bytes_ = UINT64_MAX / 2;                         // nothing is computed
+  TRY(check_types(node, facts));
+  granted_bytes_ = memory_bytes_max_;  // nothing is computed
   Computation dry(node, facts, *this, Computation::Mode::kDry);
   const Status done = compute(dry);
   if (dry.outcome().unknown) return false;
@@ -247,8 +267,8 @@ Result<bool> Specialiser::take_branch(const Node& node, std::vector<Known>& know
 }  // namespace
 
 Result<Specialised> specialise(const Graph& general, const std::vector<Fact>& inputs,
-                               Derivations& derivations) {
-  return Specialiser(derivations).run(general, inputs);
+                               Derivations& derivations, uint64_t memory_bytes_max) {
+  return Specialiser(derivations, memory_bytes_max).run(general, inputs);
 }
 
 }  // namespace casemate::engine

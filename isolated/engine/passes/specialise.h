@@ -32,8 +32,9 @@ struct Specialised {
   }
 };
 
-// Requires: one fact per input of the graph.
+// Requires: one fact per input of the graph. Fails with kTooLarge when a single value would need
+// more than the limit.
 Result<Specialised> specialise(const Graph& general, const std::vector<Fact>& inputs,
-                               Derivations& derivations);
+                               Derivations& derivations, uint64_t memory_bytes_max = 4ull << 30);
 
 }  // namespace casemate::engine

@@ -10,13 +10,11 @@ namespace {
 struct Draft {
   Graph graph = Graph::unshaped();
 
-  ValueId input(const std::string& name) {
-    return graph.add_input({name, ElementType::kFloat32});
-  }
+  ValueId input(const std::string& name) { return graph.add_input({name, ElementType::kFloat32}); }
   ValueId constant(Tensor tensor) { return graph.add_constant("c", std::move(tensor)); }
   ValueId node(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {}) {
-    Node node{.op = op, .name = op, .inputs = std::move(inputs),
-              .attributes = std::move(attributes)};
+    Node node{
+        .op = op, .name = op, .inputs = std::move(inputs), .attributes = std::move(attributes)};
     node.raw = true;
     return graph.add_node(std::move(node), {{op + "'", ElementType::kNone}});
   }
@@ -112,8 +110,7 @@ TEST(Specialise, names_the_node_that_cannot_be) {
   Derivations derivations;
   const auto made = specialise(d.graph, {Fact::of(ElementType::kInt64, {})}, derivations);
   ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().text,
-            "node 'Exp' (Exp): it is not defined for tensors of INT64");
+  EXPECT_EQ(made.error().text, "node 'Exp' (Exp): it is not defined for tensors of INT64");
 }
 
 }  // namespace

@@ -28,8 +28,9 @@ struct Home {
 
 class Planner final {
  public:
-  Planner(const Graph& graph, size_t variant, Layout preferred, Packer& packer)
-      : graph_(graph),
+  Planner(const Graph& graph, size_t variant, Layout preferred, Packer& packer, bool fixed)
+      : fixed_(fixed),
+        graph_(graph),
         uses_(graph),
         variant_(variant),
         preferred_(preferred),
@@ -96,7 +97,7 @@ class Planner final {
   }
 
   Result<std::unique_ptr<Kernel>> compile(const Node& node) {
-    KernelRequest request{graph_, node, variant_, {}, preferred_, std::nullopt, packer_};
+    KernelRequest request{graph_, node, variant_, {}, preferred_, std::nullopt, packer_, fixed_};
     for (const ValueId id : node.inputs) {
       request.layouts.push_back(id.present() ? homes_[id.index].layout : Layout::kRowMajor);
     }
@@ -276,6 +277,7 @@ class Planner final {
     size_t scratch = SIZE_MAX;
   };
 
+  bool fixed_;
   const Graph& graph_;
   Uses uses_;
   size_t variant_;
@@ -291,8 +293,9 @@ class Planner final {
 
 }  // namespace
 
-Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer) {
-  return Planner(graph, variant, preferred, packer).make();
+Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer,
+                       bool fixed) {
+  return Planner(graph, variant, preferred, packer, fixed).make();
 }
 
 }  // namespace casemate::engine

@@ -55,7 +55,9 @@ struct Plan {
 // The layout for images that suits the graph's convolutions.
 Layout preferred_layout(const Graph& graph);
 
-// A plan for one variant. Requires: graph.sound().
-Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer);
+// A plan for one variant; with `fixed` one for which no machine code is generated. Requires:
+// graph.sound(); with `fixed`, raw nodes alone.
+Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer,
+                       bool fixed = false);
 
 }  // namespace casemate::engine

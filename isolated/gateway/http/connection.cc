@@ -278,6 +278,18 @@ bool Connection::send_piece(Bytes piece, const Origin* origin) {
   return false;
 }
 
+// At once: the turn may be over, and what comes next is another connection's.
+Connection::Step Connection::flush_now() {
+  switch (tls_->flush()) {
+    case TlsStream::State::kDone:
+      return Step::kOn;
+    case TlsStream::State::kWaitWrite:
+      return Step::kWait;
+    default:
+      return Step::kGone;
+  }
+}
+
 Connection::Step Connection::go_on_sending() {
   const TlsStream::State flushed = tls_->flush();
   if (flushed == TlsStream::State::kWaitWrite) return Step::kWait;
@@ -289,7 +301,7 @@ Connection::Step Connection::go_on_sending() {
     rest_at_ += size;
     window_bytes_ += size;
     moved_ += size;
-    return Step::kOn;
+    return flush_now();
   }
   if (!last_) {
     finish();
@@ -298,7 +310,7 @@ Connection::Step Connection::go_on_sending() {
   if (!said_goodbye_) {
     said_goodbye_ = true;
     tls_->close_output();
-    return Step::kOn;
+    return flush_now();
   }
   // With what the client still sends unread, closing would reset the connection and could take our
   // answer from it: so we listen a little longer.

@@ -71,6 +71,7 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   Step read_known();
   Step read_chunks();
   Step read_to_drop();
+  Step flush_now();
   Step ended_early();
   Step end_body();
   Step serve();

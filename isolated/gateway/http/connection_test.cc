@@ -408,6 +408,28 @@ TEST(Fairness, a_small_request_is_not_kept_waiting_by_a_large_body) {
   EXPECT_LT(times[times.size() / 2], 0.05) << "the median client waits a turn, not a body";
 }
 
+TEST(Fairness, an_answer_whose_turn_ends_midway_leaves_nothing_in_the_way_of_others) {
+  EchoServer server({.turn_bytes = 1}, 16 << 20);
+  std::atomic<bool> whole = true;
+  std::thread heavy([&] {
+    // A small buffer, so that the server has to go on sending again and again.
+    TlsClient client(server.port(), {.receive_buffer = 64 << 10});
+    for (int i = 0; i < 3; ++i) {
+      const auto answer = client.exchange(get("/big"));
+      whole = whole && answer && answer->body.size() == 16u << 20;
+    }
+  });
+  TlsClient client(server.port());
+  bool served = true;
+  for (int i = 0; i < 2000 && served; ++i) {
+    const auto answer = client.exchange(post("/echo", "x"));
+    served = answer && answer->body == "x";
+  }
+  heavy.join();
+  EXPECT_TRUE(whole) << "what is the heavy client's reaches it and nobody else";
+  EXPECT_TRUE(served);
+}
+
 // TLS.
 
 TEST(Tls, is_1_3_and_nothing_else) {

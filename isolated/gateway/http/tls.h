@@ -44,8 +44,13 @@ class TlsContext final {
   ssl_ctx_st* context_;
 };
 
+class TlsStream;
+
 // Ciphertext on its way out, shared by all streams of a process; empty between their operations.
-using TlsOutput = std::vector<uint8_t>;
+struct TlsOutput {
+  std::vector<uint8_t> bytes;
+  const TlsStream* owner = nullptr;  // who made them
+};
 
 class TlsStream final {
  public:

@@ -47,7 +47,12 @@ struct TlsBio {
     TlsStream& stream = stream_of(bio);
     BIO_clear_retry_flags(bio);
     const bool waiting = !stream.unsent_.empty();
-    std::vector<uint8_t>& queue = waiting ? stream.unsent_ : stream.output_;
+    std::vector<uint8_t>& queue = waiting ? stream.unsent_ : stream.output_.bytes;
+    if (!waiting) {
+      CHECK(queue.empty() || stream.output_.owner == &stream,
+            "what one stream has made leaves before another makes more");
+      stream.output_.owner = &stream;
+    }
     if (queue.size() > kUnsentMax) {
       BIO_set_retry_write(bio);
       return -1;
@@ -115,7 +120,7 @@ TlsStream::State TlsStream::handshake() {
     state = failed();
   }
   // Whatever happened, our flight or alert goes out; an alert would mean nothing to plain HTTP.
-  if (plain_http_) output_.clear();
+  if (plain_http_) output_.bytes.clear();
   const State flushed = flush();
   return state != State::kFailed && flushed == State::kFailed ? flushed : state;
 }
@@ -148,7 +153,7 @@ TlsStream::Moved TlsStream::read(MutableBytes into) {
     }
   }
   // Answers to key updates, and alerts.
-  if (!output_.empty() && flush() == State::kFailed) state = State::kFailed;
+  if (!output_.bytes.empty() && flush() == State::kFailed) state = State::kFailed;
   return {state, got};
 }
 
@@ -159,7 +164,7 @@ TlsStream::State TlsStream::write(Bytes plain) {
     return State::kDone;
   // Without SSL_MODE_ENABLE_PARTIAL_WRITE it is all or nothing, and our BIO takes all. What it took
   // before it failed must not leave through the next stream.
-  output_.clear();
+  output_.bytes.clear();
   return failed();
 }
 
@@ -181,12 +186,12 @@ TlsStream::State TlsStream::send(Bytes bytes, size_t& sent) {
 
 TlsStream::State TlsStream::flush() {
   if (unsent_.empty()) {
-    if (output_.empty()) return State::kDone;
+    if (output_.bytes.empty()) return State::kDone;
     size_t sent = 0;
-    const State state = send(output_, sent);
+    const State state = send(output_.bytes, sent);
     if (state == State::kWaitWrite)
-      unsent_.assign(output_.begin() + static_cast<long>(sent), output_.end());
-    output_.clear();
+      unsent_.assign(output_.bytes.begin() + static_cast<long>(sent), output_.bytes.end());
+    output_.bytes.clear();
     return state;
   }
   const State state = send(unsent_, unsent_at_);
@@ -199,7 +204,7 @@ TlsStream::State TlsStream::flush() {
 
 void TlsStream::discard() {
   broken_ = true;
-  output_.clear();
+  output_.bytes.clear();
 }
 
 void TlsStream::close_output() {

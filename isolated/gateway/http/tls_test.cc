@@ -54,7 +54,7 @@ TEST(TlsStream, bytes_arrive_in_both_directions) {
   EXPECT_EQ(pair.stream->read(buffer).state, State::kWaitRead);
   EXPECT_EQ(pair.stream->write(bytes_of(std::string_view("world"))), State::kDone);
   EXPECT_EQ(pair.stream->flush(), State::kDone);
-  EXPECT_TRUE(pair.output.empty());
+  EXPECT_TRUE(pair.output.bytes.empty());
   EXPECT_EQ(SSL_read(pair.client, buffer.data(), 100), 5);
 }
 

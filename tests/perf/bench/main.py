@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from measure import Unmeasured  # noqa: E402
 
-NAMES = ("answers", "calls", "partitioned", "start", "recovery")
+NAMES = ("answers", "calls", "partitioned", "start", "recovery", "zoo")
 
 
 def machine():
