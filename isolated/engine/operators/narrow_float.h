@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// 16-bit floats to and from float, with integer arithmetic that compilers turn into vectors: without
-// hardware that converts them, each conversion of the language is a call.
+// 16-bit floats to and from float, with integer arithmetic that compilers turn into vectors:
+// without hardware that converts them, each conversion of the language is a call.
 //
 //   Owns     nothing.
 //   Threads  pure functions.
