@@ -3,8 +3,8 @@
 //
 //   casemate-perf-engine MODEL.onnx THREADS [--plan] [SYMBOL=EXTENT ...]
 //
-// Symbolic extents are 1 unless they are named. Prints one line of JSON when the model is loaded and
-// has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice, and
+// Symbolic extents are 1 unless they are named. Prints one line of JSON when the model is loaded
+// and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice, and
 // prints one line with the times of the runs. With --plan it prints what it would run, and ends.
 #include <fcntl.h>
 

@@ -4,8 +4,8 @@
 //   engine_peer LIBRARY MODEL.onnx THREADS [SYMBOL=EXTENT ...]
 //
 // LIBRARY is the libonnxruntime to load. Prints one line of JSON when the model is loaded and has
-// run once; then, for each line "SECONDS" on its input, runs for so long, at least twice, and prints
-// one line with the times of the runs.
+// run once; then, for each line "SECONDS" on its input, runs for so long, at least twice, and
+// prints one line with the times of the runs.
 #define ORT_API_MANUAL_INIT
 #include <dlfcn.h>
 #include <onnxruntime_cxx_api.h>

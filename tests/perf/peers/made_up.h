@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Inputs for a model of which only its ONNX file is known: floats are normally distributed; integers
-// are 1 for an attention mask, count up for positions, and are random otherwise. Symbolic dimensions
-// have extent 1 unless they are named.
+// Inputs for a model of which only its ONNX file is known: floats are normally distributed;
+// integers are 1 for an attention mask, count up for positions, and are random otherwise. Symbolic
+// dimensions have extent 1 unless they are named.
 #include <onnxruntime_cxx_api.h>
 
 #include <cstdlib>

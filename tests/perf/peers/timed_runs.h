@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The protocol of tests/perf/bench/engine.py with an engine that holds one model: a line of JSON when
-// it is loaded; then, for each line "SECONDS", so many seconds of runs and a line with their times.
+// The protocol of tests/perf/bench/engine.py with an engine that holds one model: a line of JSON
+// when it is loaded; then, for each line "SECONDS", so many seconds of runs and a line with their
+// times.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
