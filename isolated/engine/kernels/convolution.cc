@@ -3,6 +3,7 @@
 #include <format>
 #include <optional>
 
+#include "isolated/engine/kernels/gemm_convolution.h"
 #include "isolated/engine/kernels/post_ops.h"
 #include "isolated/engine/kernels/window.h"
 
@@ -106,6 +107,10 @@ KernelResult make_convolution(const KernelRequest& request) {
   if (rank < 3 || rank > 5) {
     return Error{Code::kUnsupported,
                  std::format("input of rank {}, supported are 3, 4 and 5", rank)};
+  }
+  if (request.preferred == Layout::kChannelsLast) {
+    auto ours = TRY(make_gemm_convolution(request));
+    if (ours != nullptr) return ours;
   }
   std::optional<Attempt> best;
   for (const Choice choice : choices(request)) {
