@@ -6,6 +6,7 @@
 #include "isolated/engine/kernels/gemm_convolution.h"
 #include "isolated/engine/kernels/post_ops.h"
 #include "isolated/engine/kernels/window.h"
+#include "isolated/engine/kernels/winograd.h"
 
 namespace casemate::engine {
 namespace {
@@ -109,7 +110,11 @@ KernelResult make_convolution(const KernelRequest& request) {
                  std::format("input of rank {}, supported are 3, 4 and 5", rank)};
   }
   if (request.preferred == Layout::kChannelsLast) {
-    auto ours = TRY(make_gemm_convolution(request));
+    const char* force = getenv("WINO");
+    const int size =
+        force ? (atoi(force) && winograd_size(request) ? atoi(force) : 0) : winograd_size(request);
+    auto ours = size != 0 ? TRY(make_winograd_convolution(request, size))
+                          : TRY(make_gemm_convolution(request));
     if (ours != nullptr) return ours;
   }
   std::optional<Attempt> best;

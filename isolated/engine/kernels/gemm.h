@@ -47,12 +47,32 @@ struct Panel {
   Epilogue epilogue;  // its pointers are at the panel's first column
 };
 
+// Where a tile of a convolution's result goes; see winograd.h.
+struct OutputTile {
+  float* to;
+  int64_t line_stride;
+  int64_t lines;  // of the tile that lie inside the image
+  int64_t columns;
+  Epilogue epilogue;  // its addend is at `to`, with the same stride
+};
+
+// Winograd's transforms for tiles of one size.
+struct Transforms {
+  // Pixels [size + 2, size + 2, channels] to as many planes.
+  void (*input)(const float* pixels, int64_t line_stride, int64_t channels, float* to,
+                int64_t plane_stride);
+  // Planes to size x size pixels.
+  void (*output)(const float* from, int64_t plane_stride, int64_t outputs, const OutputTile& tile);
+};
+
 // The functions for one instruction set.
 struct InstructionSet {
   const char* name;
   int64_t vector_floats;
   int64_t panel_columns;
   void (*multiply)(const Panel& panel);
+  Transforms of_two;   // tiles of 2 x 2
+  Transforms of_four;  // tiles of 4 x 4
 };
 
 // The best that this processor has.

@@ -12,10 +12,18 @@ constexpr int kTallRows = 6;
 constexpr int kWideRows = 6;
 
 #include "isolated/engine/kernels/gemm_tile.inc"
+#include "isolated/engine/kernels/winograd_tile.inc"
 
 }  // namespace
 
-const InstructionSet kAvx2 = {"AVX2", kVectorFloats, kVectorFloats* kPanelVectors, multiply_panel};
+const InstructionSet kAvx2 = {
+    .name = "AVX2",
+    .vector_floats = kVectorFloats,
+    .panel_columns = kVectorFloats * kPanelVectors,
+    .multiply = multiply_panel,
+    .of_two = {transform_input<2>, transform_output<2>},
+    .of_four = {transform_input<4>, transform_output<4>},
+};
 
 }  // namespace casemate::engine::gemm
 #endif

@@ -11,10 +11,17 @@ constexpr int kTallRows = 6;
 constexpr int kWideRows = 6;
 
 #include "isolated/engine/kernels/gemm_tile.inc"
+#include "isolated/engine/kernels/winograd_tile.inc"
 
 }  // namespace
 
-const InstructionSet kBaseline = {"baseline", kVectorFloats, kVectorFloats* kPanelVectors,
-                                  multiply_panel};
+const InstructionSet kBaseline = {
+    .name = "baseline",
+    .vector_floats = kVectorFloats,
+    .panel_columns = kVectorFloats * kPanelVectors,
+    .multiply = multiply_panel,
+    .of_two = {transform_input<2>, transform_output<2>},
+    .of_four = {transform_input<4>, transform_output<4>},
+};
 
 }  // namespace casemate::engine::gemm

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/engine/kernels/winograd.h"
+
+#include <algorithm>
+#include <array>
+#include <format>
+
+#include "isolated/engine/kernels/epilogue.h"
+#include "isolated/engine/kernels/image.h"
+#include "isolated/engine/kernels/loop_kernel.h"
+#include "isolated/engine/kernels/threads.h"
+
+namespace casemate::engine {
+namespace {
+
+// Transformed pixels and products of one block of tiles: about the second-level cache.
+constexpr int64_t kBlockBytes = 768 << 10;
+// Weights beyond this come from memory for each block, which is therefore larger.
+constexpr int64_t kCachedWeights = 8 << 20;
+constexpr int64_t kTilesMin = 24;
+
+struct Tiling {
+  ImageWindow window;
+  int size;  // of a tile of results
+  int64_t across, down;
+  int64_t block;   // tiles
+  int64_t blocks;  // one after another, or each on a thread
+  int threads;
+
+  [[nodiscard]] int64_t planes() const { return (size + 2) * (size + 2); }
+  [[nodiscard]] int64_t tiles() const { return window.batch * across * down; }
+  // Rows lie a vector further apart than they are long: rows a power of two apart would share
+  // their places in the cache.
+  [[nodiscard]] int64_t pixel_stride() const { return window.channels + 16; }
+  [[nodiscard]] int64_t product_stride() const { return window.outputs + 16; }
+  [[nodiscard]] int64_t pixel_floats() const { return planes() * block * pixel_stride(); }
+  [[nodiscard]] int64_t product_floats() const { return planes() * block * product_stride(); }
+  // A tile at the image's edge, with the zeros around it.
+  [[nodiscard]] int64_t edge_floats() const { return planes() * window.channels; }
+  [[nodiscard]] int64_t block_floats() const {
+    return (pixel_floats() + product_floats() + edge_floats() + 15) / 16 * 16;
+  }
+  // Few tiles: all threads work on one block, step by step.
+  [[nodiscard]] bool together() const { return blocks == 1 && threads > 1; }
+};
+
+Tiling tiling_of(const ImageWindow& window, int size) {
+  Tiling made{.window = window, .size = size};
+  made.across = (window.out_width + size - 1) / size;
+  made.down = (window.out_height + size - 1) / size;
+  made.threads = thread_count();
+  const int64_t weights = made.planes() * window.channels * window.outputs * 4;
+  const int64_t tile = made.planes() * (made.pixel_stride() + made.product_stride()) * 4;
+  const int64_t least = weights > kCachedWeights ? 3 * kTilesMin : kTilesMin;
+  const int64_t wanted = std::max(kBlockBytes / tile, least);
+  made.blocks = (made.tiles() + wanted - 1) / wanted;
+  if (made.tiles() >= made.threads * kTilesMin)
+    made.blocks = (made.blocks + made.threads - 1) / made.threads * made.threads;
+  made.block = (made.tiles() + made.blocks - 1) / std::max<int64_t>(made.blocks, 1);
+  return made;
+}
+
+class WinogradConvolution final : public Kernel {
+ public:
+  WinogradConvolution(KernelNeeds needs, const Tiling& tiling, const gemm::InstructionSet& set,
+                      const float* weights, const float* bias, EpilogueForm form)
+      : Kernel(std::move(needs)),
+        tiling_(tiling),
+        set_(set),
+        transforms_(tiling.size == 4 ? set.of_four : set.of_two),
+        weights_(weights),
+        packed_(gemm::packed_floats(tiling.window.channels, tiling.window.outputs, set)),
+        bias_(bias),
+        form_(form) {}
+
+  Status run(const KernelArguments& arguments) const override {
+    auto* const scratch = elements<float>(arguments.scratch);
+    if (tiling_.together()) {
+      run_together(arguments, scratch);
+      return {};
+    }
+    const auto threads = static_cast<int>(std::min<int64_t>(tiling_.threads, tiling_.blocks));
+    parallel(threads, [&](int thread) {
+      Block block = block_in(scratch + thread * tiling_.block_floats());
+      for (int64_t i = thread; i < tiling_.blocks; i += threads) {
+        block.begin = std::min(i * tiling_.block, tiling_.tiles());
+        block.end = std::min(block.begin + tiling_.block, tiling_.tiles());
+        read(arguments, block, block.begin, block.end, block.edge);
+        multiply(block, 0, tiling_.planes());
+        write(arguments, block, block.begin, block.end);
+      }
+    });
+    return {};
+  }
+
+ private:
+  // Tiles [begin, end) and the memory they are worked on in.
+  struct Block {
+    float* pixels;    // [plane, tile, channel]
+    float* products;  // [plane, tile, output]
+    float* edge;
+    int64_t begin, end;
+  };
+  // Which part of the image a tile is.
+  struct Spot {
+    int64_t image, line, column;
+  };
+
+  Block block_in(float* memory) const {
+    float* const products = memory + tiling_.pixel_floats();
+    return {memory, products, products + tiling_.product_floats(), 0, tiling_.tiles()};
+  }
+
+  Spot spot_of(int64_t tile) const {
+    const int64_t each = tiling_.across * tiling_.down;
+    const int64_t in_image = tile % each;
+    return {tile / each, in_image / tiling_.across * tiling_.size,
+            in_image % tiling_.across * tiling_.size};
+  }
+
+  void run_together(const KernelArguments& arguments, float* scratch) const {
+    const Block block = block_in(scratch);
+    const auto cut = [&](int64_t whole, int i) { return whole * i / tiling_.threads; };
+    parallel(tiling_.threads, [&](int i) {
+      float* const edge = scratch + tiling_.block_floats() + i * tiling_.edge_floats();
+      read(arguments, block, cut(block.end, i), cut(block.end, i + 1), edge);
+    });
+    parallel(tiling_.threads, [&](int i) {
+      multiply(block, cut(tiling_.planes(), i), cut(tiling_.planes(), i + 1));
+    });
+    parallel(tiling_.threads,
+             [&](int i) { write(arguments, block, cut(block.end, i), cut(block.end, i + 1)); });
+  }
+
+  void read(const KernelArguments& arguments, const Block& block, int64_t begin, int64_t end,
+            float* edge) const {
+    const ImageWindow& window = tiling_.window;
+    const auto* source = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
+    const int64_t line_floats = window.width * window.channels;
+    const int64_t reach = tiling_.size + 2;
+    const int64_t plane = tiling_.block * tiling_.pixel_stride();
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const Spot spot = spot_of(tile);
+      const int64_t top = spot.line - window.pad_top;
+      const int64_t left = spot.column - window.pad_left;
+      const float* const image = source + spot.image * window.height * line_floats;
+      float* const to = block.pixels + (tile - block.begin) * tiling_.pixel_stride();
+      const bool inside =
+          top >= 0 && left >= 0 && top + reach <= window.height && left + reach <= window.width;
+      if (inside) {
+        const float* const pixels = image + top * line_floats + left * window.channels;
+        transforms_.input(pixels, line_floats, window.channels, to, plane);
+      } else {
+        copy_edge(image, top, left, edge);
+        transforms_.input(edge, reach * window.channels, window.channels, to, plane);
+      }
+    }
+  }
+
+  void copy_edge(const float* image, int64_t top, int64_t left, float* edge) const {
+    const ImageWindow& window = tiling_.window;
+    const int64_t reach = tiling_.size + 2;
+    for (int64_t i = 0; i < reach; ++i) {
+      for (int64_t j = 0; j < reach; ++j, edge += window.channels) {
+        const int64_t line = top + i;
+        const int64_t column = left + j;
+        if (line < 0 || line >= window.height || column < 0 || column >= window.width) {
+          std::fill_n(edge, window.channels, 0.0F);
+        } else {
+          std::copy_n(image + (line * window.width + column) * window.channels, window.channels,
+                      edge);
+        }
+      }
+    }
+  }
+
+  void multiply(const Block& block, int64_t begin, int64_t end) const {
+    gemm::Product product{.a_stride = tiling_.pixel_stride(),
+                          .depth = tiling_.window.channels,
+                          .columns = tiling_.window.outputs,
+                          .c_stride = tiling_.product_stride()};
+    const int64_t panels = gemm::panel_count(product.columns, set_);
+    for (int64_t plane = begin; plane < end; ++plane) {
+      product.a = block.pixels + plane * tiling_.block * product.a_stride;
+      product.b = weights_ + plane * packed_;
+      product.c = block.products + plane * tiling_.block * product.c_stride;
+      gemm::multiply(product, 0, block.end - block.begin, 0, panels, set_);
+    }
+  }
+
+  void write(const KernelArguments& arguments, const Block& block, int64_t begin,
+             int64_t end) const {
+    const ImageWindow& window = tiling_.window;
+    auto* const result = elements<float>(arguments.outputs[0]);
+    const float* addend = nullptr;
+    if (form_.addend)
+      addend = elements<float>(static_cast<const uint8_t*>(arguments.inputs[*form_.addend]));
+    gemm::OutputTile to{.line_stride = window.out_width * window.outputs,
+                        .epilogue = form_.epilogue};
+    to.epilogue.bias = bias_;
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const Spot spot = spot_of(tile);
+      const int64_t line = spot.image * window.out_height + spot.line;
+      const int64_t at = (line * window.out_width + spot.column) * window.outputs;
+      to.to = result + at;
+      to.epilogue.addend = addend == nullptr ? nullptr : addend + at;
+      to.lines = std::min<int64_t>(tiling_.size, window.out_height - spot.line);
+      to.columns = std::min<int64_t>(tiling_.size, window.out_width - spot.column);
+      transforms_.output(block.products + (tile - block.begin) * tiling_.product_stride(),
+                         tiling_.block * tiling_.product_stride(), window.outputs, to);
+    }
+  }
+
+  Tiling tiling_;
+  const gemm::InstructionSet& set_;
+  gemm::Transforms transforms_;
+  const float* weights_;
+  int64_t packed_;
+  const float* bias_;
+  EpilogueForm form_;
+};
+
+// G of F(size, 3): each row makes one of size + 2 from three.
+constexpr double kTwo[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+constexpr double kFour[6][3] = {{1. / 4, 0, 0},
+                                {-1. / 6, -1. / 6, -1. / 6},
+                                {-1. / 6, 1. / 6, -1. / 6},
+                                {1. / 24, 1. / 12, 1. / 6},
+                                {1. / 24, -1. / 12, 1. / 6},
+                                {0, 0, 1}};
+
+// Plane (i, j) of a filter: G f G'.
+float transformed(const float* filter, const double* left, const double* right) {
+  double sum = 0;
+  for (int i = 0; i < 3; ++i) {
+    double line = 0;
+    for (int j = 0; j < 3; ++j) line += static_cast<double>(filter[i * 3 + j]) * right[j];
+    sum += left[i] * line;
+  }
+  return static_cast<float>(sum);
+}
+
+Result<const float*> pack_weights(const KernelRequest& request, const Tiling& tiling,
+                                  const gemm::InstructionSet& set) {
+  const Tensor& weights = *request.constant(1);
+  const int64_t channels = tiling.window.channels;
+  const int64_t outputs = tiling.window.outputs;
+  const int64_t floats = gemm::packed_floats(channels, outputs, set);
+  const int edge = tiling.size + 2;
+  const auto row = [&](int i) { return tiling.size == 4 ? kFour[i] : kTwo[i]; };
+  const auto fill = [&](MutableBytes bytes) -> Status {
+    const float* filters = weights.values<float>().data();
+    std::vector<float> plane(static_cast<size_t>(channels * outputs));
+    for (int i = 0; i < edge; ++i) {
+      for (int j = 0; j < edge; ++j) {
+        for (size_t f = 0; f < plane.size(); ++f)
+          plane.data()[f] = transformed(filters + f * 9, row(i), row(j));
+        gemm::pack(plane.data(), channels, outputs, 1, channels,
+                   elements<float>(bytes.data()) + (i * edge + j) * floats, set);
+      }
+    }
+    return {};
+  };
+  const std::string form = std::format("winograd {} for {}", tiling.size, set.name);
+  const Bytes packed = TRY(request.packer.pack(
+      weights, form, static_cast<uint64_t>(floats * tiling.planes()) * 4, fill));
+  return elements<float>(packed.data());
+}
+
+bool takes(const KernelRequest& request, const ImageWindow& window) {
+  const bool constants = request.constant(1) != nullptr &&
+                         (!request.node.input(2).present() || request.constant(2) != nullptr);
+  const int64_t vector = gemm::instruction_set().vector_floats;
+  return constants && window.groups == 1 && window.kernel_h == 3 && window.kernel_w == 3 &&
+         window.stride_h == 1 && window.stride_w == 1 && window.dilation_h == 1 &&
+         window.dilation_w == 1 && window.channels >= vector && window.outputs % vector == 0 &&
+         window.batch * window.out_height * window.out_width > 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> make_winograd_convolution(const KernelRequest& request, int size) {
+  const auto window = image_window(request);
+  const auto form = epilogue_of(request);
+  if (!window || !form || !takes(request, *window)) return nullptr;
+  const gemm::InstructionSet& set = gemm::instruction_set();
+  const Tiling tiling = tiling_of(*window, size);
+  KernelNeeds needs{.outputs = {Layout::kChannelsLast}};
+  needs.inputs.resize(request.node.inputs.size());
+  needs.inputs[0] = Layout::kChannelsLast;
+  if (form->addend) {
+    needs.inputs[*form->addend] = Layout::kChannelsLast;
+    needs.may_overwrite = {*form->addend};
+  }
+  needs.implementation = std::format("winograd {0}x{0} {1}", size, set.name);
+  const int64_t floats =
+      tiling.together() ? tiling.block_floats() + tiling.threads * tiling.edge_floats()
+                        : std::min<int64_t>(tiling.threads, tiling.blocks) * tiling.block_floats();
+  needs.scratch_bytes = static_cast<uint64_t>(floats) * 4;
+  const float* const weights = TRY(pack_weights(request, tiling, set));
+  const float* bias = nullptr;
+  if (request.node.input(2).present())
+    bias = elements<float>(TRY(request.packer.pack(*request.constant(2))).data());
+  return std::make_unique<WinogradConvolution>(std::move(needs), tiling, set, weights, bias, *form);
+}
+
+int winograd_size(const KernelRequest& request) {
+  const auto window = image_window(request);
+  if (!window || !epilogue_of(request) || !takes(request, *window)) return 0;
+  return 4;
+}
+
+}  // namespace casemate::engine
