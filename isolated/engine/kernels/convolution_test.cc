@@ -46,7 +46,16 @@ const std::vector<ConvolutionCase>& cases() {
       {"kernel as large as the input", {1, 8, 4, 4}, {10, 8, 4, 4}, {}},
       {"one dimension", {2, 5, 21}, {7, 5, 4}, {{"pads", Ints{1, 2}}, {"strides", Ints{2}}}},
       {"three dimensions", {1, 3, 5, 6, 4}, {4, 3, 2, 3, 2}, {{"pads", Ints{1, 0, 1, 0, 1, 0}}}},
-      {"many channels", {1, 64, 8, 8}, {96, 64, 3, 3}, {{"pads", Ints{1, 1, 1, 1}}}},
+      {"many channels, stride 2",
+       {1, 64, 9, 9},
+       {96, 64, 3, 3},
+       {{"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}}},
+      {"a depth of several passes", {2, 160, 6, 5}, {72, 160, 3, 3}, {{"strides", Ints{1, 2}}}},
+      {"more lines than one round", {1, 48, 70, 40}, {24, 48, 1, 5}, {{"pads", Ints{0, 2, 0, 1}}}},
+      {"a window that ends before the image",
+       {1, 8, 10, 11},
+       {16, 8, 3, 2},
+       {{"strides", Ints{4, 4}}}},
   };
   return all;
 }
@@ -64,6 +73,12 @@ NodeCase node_case(const ConvolutionCase& given, Layout preferred) {
 constexpr Layout kLayouts[] = {Layout::kRowMajor, Layout::kChannelsLast, Layout::kBlocked8,
                                Layout::kBlocked16};
 
+// What single elements may be wrong by: Winograd's errors are of all that a tile sums up, which may
+// be much more than a single result is.
+double tolerance_of(const KernelNeeds& needs) {
+  return needs.implementation.starts_with("winograd") ? 5e-4 : 2e-5;
+}
+
 TEST(Convolution, agrees_with_its_definition_in_every_layout) {
   for (const ConvolutionCase& given : cases()) {
     for (const Layout layout : kLayouts) {
@@ -71,9 +86,10 @@ TEST(Convolution, agrees_with_its_definition_in_every_layout) {
       const NodeCase made = node_case(given, layout);
       const auto result = run_case(made);
       ASSERT_TRUE(result) << result.error().text;
-      EXPECT_TRUE(
-          near(result->output, reference_convolution(made.inputs[0].tensor, made.inputs[1].tensor,
-                                                     nullptr, made.node.attributes, made.output)));
+      EXPECT_TRUE(near(result->output,
+                       reference_convolution(made.inputs[0].tensor, made.inputs[1].tensor, nullptr,
+                                             made.node.attributes, made.output),
+                       tolerance_of(result->needs)));
     }
   }
 }
@@ -99,14 +115,16 @@ TEST(Convolution, adds_bias_residual_and_activation) {
         if (in_place) made.overwrite_operand = 3;
         const auto result = run_case(made);
         ASSERT_TRUE(result) << result.error().text;
-        EXPECT_EQ(result->needs.overwrites.has_value(), in_place);
+        const bool ours = !result->needs.implementation.starts_with("jit") &&
+                          !result->needs.implementation.starts_with("brg");
+        EXPECT_EQ(result->needs.overwrites.has_value(), in_place && !ours);
         auto expected =
             reference_convolution(made.inputs[0].tensor, made.inputs[1].tensor,
                                   &made.inputs[2].tensor, made.node.attributes, made.output);
         for (size_t i = 0; i < expected.size(); ++i) {
           expected[i] = std::max(0.0, expected[i] + made.inputs[3].tensor.values<float>()[i]);
         }
-        EXPECT_TRUE(near(result->output, expected));
+        EXPECT_TRUE(near(result->output, expected, tolerance_of(result->needs)));
       }
     }
   }
