@@ -10,6 +10,18 @@ constexpr int kPanelVectors = 2;
 constexpr int kTallRows = 6;
 constexpr int kWideRows = 6;
 
+using Vector = float __attribute__((vector_size(kVectorFloats * 4)));
+
+// The first `count` floats, and zeros behind them.
+inline Vector load_first(const float* from, int count) {
+  Vector value = {};
+  for (int i = 0; i < count; ++i) value[i] = from[i];
+  return value;
+}
+inline void store_first(float* to, Vector value, int count) {
+  for (int i = 0; i < count; ++i) to[i] = value[i];
+}
+
 #include "isolated/engine/kernels/gemm_tile.inc"
 #include "isolated/engine/kernels/winograd_tile.inc"
 
