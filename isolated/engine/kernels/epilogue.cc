@@ -26,23 +26,45 @@ bool take(const PostOp& post, gemm::Epilogue& epilogue) {
   return true;
 }
 
+// True when the input is a constant with one number for each column of a product.
+bool row_of(const KernelRequest& request, size_t operand) {
+  const Tensor* const constant = request.constant(operand);
+  if (constant == nullptr || constant->shape().rank() == 0) return false;
+  const Shape& result = request.output_shape();
+  const int64_t columns = result.rank() == 0 ? 1 : result[result.rank() - 1];
+  return constant->shape()[constant->shape().rank() - 1] == columns &&
+         constant->count() == static_cast<uint64_t>(columns);
+}
+
+// A sum as what is added; false when it is another one, or there was one before.
+bool take_sum(const KernelRequest& request, size_t operand, EpilogueForm& form) {
+  if (request.node.op != "Conv" && !form.row && row_of(request, operand)) {
+    form.row = operand;
+    return true;
+  }
+  if (form.addend || request.constant(operand) != nullptr ||
+      request.input_shape(operand) != request.output_shape())
+    return false;
+  form.addend = operand;
+  return true;
+}
+
 }  // namespace
 
 std::optional<EpilogueForm> epilogue_of(const KernelRequest& request) {
   EpilogueForm form;
   bool activated = false;
-  for (const PostOp& post : request.node.post_ops) {
+  const Node& node = request.node;
+  if (node.op == "Gemm" && node.input(2).present() && !take_sum(request, 2, form))
+    return std::nullopt;
+  for (const PostOp& post : node.post_ops) {
     if (activated) return std::nullopt;
     if (post.op != "Add") {
       if (!take(post, form.epilogue)) return std::nullopt;
       activated = true;
       continue;
     }
-    const auto operand = static_cast<size_t>(post.operand);
-    if (form.addend || request.constant(operand) != nullptr ||
-        request.input_shape(operand) != request.output_shape())
-      return std::nullopt;
-    form.addend = operand;
+    if (!take_sum(request, static_cast<size_t>(post.operand), form)) return std::nullopt;
   }
   return form;
 }

@@ -6,6 +6,7 @@
 #include <format>
 
 #include "isolated/engine/kernels/epilogue.h"
+#include "isolated/engine/kernels/gemm_rows.h"
 #include "isolated/engine/kernels/image.h"
 #include "isolated/engine/kernels/loop_kernel.h"
 #include "isolated/engine/kernels/threads.h"
@@ -197,47 +198,6 @@ class GemmConvolution final : public Kernel {
   EpilogueForm form_;
 };
 
-// A product over all pixels at once: nothing lies between them.
-class PointwiseConvolution final : public Kernel {
- public:
-  PointwiseConvolution(KernelNeeds needs, gemm::Product product, int64_t rows, int threads,
-                       const gemm::InstructionSet& set, std::optional<size_t> addend)
-      : Kernel(std::move(needs)),
-        product_(product),
-        rows_(rows),
-        threads_(threads),
-        set_(set),
-        addend_(addend) {}
-
-  Status run(const KernelArguments& arguments) const override {
-    gemm::Product product = product_;
-    product.a = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
-    product.c = elements<float>(arguments.outputs[0]);
-    if (addend_)
-      product.epilogue.addend =
-          elements<float>(static_cast<const uint8_t*>(arguments.inputs[*addend_]));
-    const int64_t panels = gemm::panel_count(product.columns, set_);
-    const bool by_panels = (panels % threads_ == 0 || panels > 4 * threads_) &&
-                           (product.columns > rows_ || rows_ < 8 * threads_);
-    parallel(threads_, [&](int part) {
-      const auto cut = [&](int64_t whole, int i) { return whole * i / threads_; };
-      if (by_panels) {
-        gemm::multiply(product, 0, rows_, cut(panels, part), cut(panels, part + 1), set_);
-      } else {
-        gemm::multiply(product, cut(rows_, part), cut(rows_, part + 1), 0, panels, set_);
-      }
-    });
-    return {};
-  }
-
- private:
-  gemm::Product product_;
-  int64_t rows_;
-  int threads_;
-  const gemm::InstructionSet& set_;
-  std::optional<size_t> addend_;
-};
-
 // The weights [M,C/group,KH,KW] as one packed matrix [KH*KW*C/group, M/group] for each group; from
 // planes or not, a window's elements come in the order of lines, columns, channels.
 Result<const float*> pack_weights(const KernelRequest& request, const ImageWindow& window,
@@ -318,8 +278,8 @@ Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& reque
     product.epilogue.bias = bias;
     product.epilogue.addend_stride = window->outputs;
     const int64_t rows = window->batch * window->height * window->width;
-    return std::make_unique<PointwiseConvolution>(std::move(needs), product, rows, layouts.threads,
-                                                  set, form->addend);
+    return std::make_unique<GemmRows>(std::move(needs), product, rows, layouts.threads, set,
+                                      form->addend);
   }
   layouts.packed_group = gemm::packed_floats(depth, layouts.group_outputs(), set);
   needs.scratch_bytes = static_cast<uint64_t>(layouts.threads * layouts.copy_floats()) * 4;

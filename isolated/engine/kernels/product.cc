@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <format>
 
+#include "isolated/engine/kernels/gemm_rows.h"
 #include "isolated/engine/kernels/post_ops.h"
 
 namespace casemate::engine {
@@ -113,7 +114,22 @@ Result<Compiled> compile(const KernelRequest& request, Layout source, const memo
   return made;
 }
 
+// The product on our own loops, where it is one of rows by constants.
+Result<std::unique_ptr<Kernel>> rows_by_constant(const KernelRequest& request,
+                                                 const Matrices& matrices) {
+  if (request.constant(1) == nullptr || matrices.transpose_a || matrices.a.size() != 2)
+    return nullptr;
+  const int64_t depth = matrices.b[0];
+  const int64_t columns = matrices.b[1];
+  return make_gemm_product(request, {.rows = matrices.a[0],
+                                     .depth = depth,
+                                     .columns = columns,
+                                     .depth_stride = matrices.transpose_b ? 1 : columns,
+                                     .column_stride = matrices.transpose_b ? depth : 1});
+}
+
 KernelResult make_matrix_product(const KernelRequest& request, const Matrices& matrices) {
+  if (auto ours = TRY(rows_by_constant(request, matrices))) return ours;
   Compiled made = TRY(compile(request, Layout::kRowMajor, matrices.c));
   const auto a = matrix_desc(matrices.a, matrices.transpose_a);
   const auto b = matrix_desc(matrices.b, matrices.transpose_b);

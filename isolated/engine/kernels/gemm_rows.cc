@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/engine/kernels/gemm_rows.h"
+
+#include <format>
+
+#include "isolated/engine/kernels/epilogue.h"
+#include "isolated/engine/kernels/loop_kernel.h"
+#include "isolated/engine/kernels/threads.h"
+
+namespace casemate::engine {
+
+Status GemmRows::run(const KernelArguments& arguments) const {
+  gemm::Product product = product_;
+  product.a = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
+  product.c = elements<float>(arguments.outputs[0]);
+  if (addend_)
+    product.epilogue.addend =
+        elements<float>(static_cast<const uint8_t*>(arguments.inputs[*addend_]));
+  const int64_t panels = gemm::panel_count(product.columns, set_);
+  const bool by_panels = (panels % threads_ == 0 || panels > 4 * threads_) &&
+                         (product.columns > rows_ || rows_ < 8 * threads_);
+  parallel(threads_, [&](int part) {
+    const auto cut = [&](int64_t whole, int i) { return whole * i / threads_; };
+    if (by_panels) {
+      gemm::multiply(product, 0, rows_, cut(panels, part), cut(panels, part + 1), set_);
+    } else {
+      gemm::multiply(product, cut(rows_, part), cut(rows_, part + 1), 0, panels, set_);
+    }
+  });
+  return {};
+}
+
+Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
+                                                  const RowsByConstant& sizes) {
+  const auto form = epilogue_of(request);
+  const Tensor* const weights = request.constant(1);
+  if (!form || weights == nullptr || request.constant(0) != nullptr || sizes.columns < 8)
+    return nullptr;
+  const gemm::InstructionSet& set = gemm::instruction_set();
+  KernelNeeds needs{.outputs = {Layout::kRowMajor}};
+  needs.inputs.resize(request.node.inputs.size());
+  needs.inputs[0] = Layout::kRowMajor;
+  gemm::Product product{.a_stride = sizes.depth,
+                        .depth = sizes.depth,
+                        .columns = sizes.columns,
+                        .c_stride = sizes.columns,
+                        .epilogue = form->epilogue};
+  if (form->row) {
+    const Bytes row = TRY(request.packer.pack(*request.constant(*form->row)));
+    product.epilogue.bias = elements<float>(row.data());
+  }
+  product.epilogue.addend_stride = sizes.columns;
+  if (form->addend) needs.inputs[*form->addend] = Layout::kRowMajor;
+  const auto fill = [&](MutableBytes bytes) -> Status {
+    gemm::pack(weights->values<float>().data(), sizes.depth, sizes.columns, sizes.depth_stride,
+               sizes.column_stride, elements<float>(bytes.data()), set);
+    return {};
+  };
+  const std::string name = std::format("panels for {} by {}", set.name, sizes.depth_stride);
+  const auto bytes =
+      static_cast<uint64_t>(gemm::packed_floats(sizes.depth, sizes.columns, set)) * 4;
+  product.b = elements<float>(TRY(request.packer.pack(*weights, name, bytes, fill)).data());
+  needs.implementation = std::format("gemm rows {}", set.name);
+  return std::make_unique<GemmRows>(std::move(needs), product, sizes.rows, thread_count(), set,
+                                    form->addend);
+}
+
+}  // namespace casemate::engine
