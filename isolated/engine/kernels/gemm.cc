@@ -61,15 +61,21 @@ int64_t packed_floats(int64_t depth, int64_t columns, const InstructionSet& set)
 
 void pack(const float* b, int64_t depth, int64_t columns, int64_t depth_stride,
           int64_t column_stride, float* packed, const InstructionSet& set) {
+  // Where the depth lies closest together, a few of it are read of each column in turn: what is
+  // written stays in the first-level cache, and what is read comes in whole lines.
+  const int64_t step = depth_stride < column_stride ? 16 : 1;
   for (int64_t panel = 0; panel < panel_count(columns, set); ++panel) {
     const int64_t first = panel * set.panel_columns;
     const int64_t width = packed_columns(panel, columns, set);
     const int64_t real = std::min(columns - first, width);
-    for (int64_t k = 0; k < depth; ++k) {
-      const float* row = b + k * depth_stride + first * column_stride;
-      for (int64_t n = 0; n < real; ++n) packed[n] = row[n * column_stride];
-      for (int64_t n = real; n < width; ++n) packed[n] = 0;
-      packed += width;
+    for (int64_t begin = 0; begin < depth; begin += step) {
+      const int64_t end = std::min(begin + step, depth);
+      for (int64_t n = 0; n < width; ++n) {
+        const float* const column = b + (first + n) * column_stride;
+        for (int64_t k = begin; k < end; ++k)
+          packed[(k - begin) * width + n] = n < real ? column[k * depth_stride] : 0;
+      }
+      packed += (end - begin) * width;
     }
   }
 }

@@ -212,13 +212,12 @@ Result<const float*> pack_weights(const KernelRequest& request, const ImageWindo
     const float* from = weights.values<float>().data();
     std::vector<float> plain(static_cast<size_t>(depth * outputs));
     for (int64_t group = 0; group < window.groups; ++group) {
-      float* to = plain.data();
       for (int64_t o = 0; o < outputs; ++o) {
-        const float* filter = from + (group * outputs + o) * depth;
+        const float* const filter = from + (group * outputs + o) * depth;
+        float* const to = plain.data() + o * depth;
         for (int64_t c = 0; c < channels; ++c) {
           for (int64_t k = 0; k < area; ++k) to[k * channels + c] = filter[c * area + k];
         }
-        to += depth;
       }
       gemm::pack(plain.data(), depth, outputs, 1, depth,
                  elements<float>(bytes.data()) + group * floats, set);

@@ -220,50 +220,73 @@ class WinogradConvolution final : public Kernel {
   EpilogueForm form_;
 };
 
-// G of F(size, 3): each row makes one of size + 2 from three.
-constexpr double kTwo[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
-constexpr double kFour[6][3] = {{1. / 4, 0, 0},
-                                {-1. / 6, -1. / 6, -1. / 6},
-                                {-1. / 6, 1. / 6, -1. / 6},
-                                {1. / 24, 1. / 12, 1. / 6},
-                                {1. / 24, -1. / 12, 1. / 6},
-                                {0, 0, 1}};
+// G of F(size, 3) for a column of three: each row makes one of size + 2.
+void filter_line(const double (&g)[3], double (&t)[4]) {
+  const double sum = (g[0] + g[2]) / 2;
+  t[0] = g[0];
+  t[1] = sum + g[1] / 2;
+  t[2] = sum - g[1] / 2;
+  t[3] = g[2];
+}
+void filter_line(const double (&g)[3], double (&t)[6]) {
+  const double near = (g[0] + g[2]) / -6;
+  const double far = g[0] / 24 + g[2] / 6;
+  t[0] = g[0] / 4;
+  t[1] = near - g[1] / 6;
+  t[2] = near + g[1] / 6;
+  t[3] = far + g[1] / 12;
+  t[4] = far - g[1] / 12;
+  t[5] = g[2];
+}
 
-// Plane (i, j) of a filter: G f G'.
-float transformed(const float* filter, const double* left, const double* right) {
-  double sum = 0;
-  for (int i = 0; i < 3; ++i) {
-    double line = 0;
-    for (int j = 0; j < 3; ++j) line += static_cast<double>(filter[i * 3 + j]) * right[j];
-    sum += left[i] * line;
+// G f G' of a filter, each plane `stride` floats behind the last.
+template <int kEdge>
+void transform_filter(const float* filter, float* planes, int64_t stride) {
+  double half[3][kEdge];
+  for (int i = 0; i < 3; ++i)
+    filter_line({filter[i * 3], filter[i * 3 + 1], filter[i * 3 + 2]}, half[i]);
+  for (int j = 0; j < kEdge; ++j) {
+    double made[kEdge];
+    filter_line({half[0][j], half[1][j], half[2][j]}, made);
+    for (int i = 0; i < kEdge; ++i) planes[(i * kEdge + j) * stride] = static_cast<float>(made[i]);
   }
-  return static_cast<float>(sum);
+}
+
+// All planes of all filters [M,C,3,3], packed; a panel's filters at a time, for the planes in
+// between are four times as large as the filters.
+void pack_planes(const float* filters, const Tiling& tiling, const gemm::InstructionSet& set,
+                 float* packed) {
+  const int64_t channels = tiling.window.channels;
+  const int64_t outputs = tiling.window.outputs;
+  const int64_t floats = gemm::packed_floats(channels, outputs, set);
+  const int64_t plane = channels * set.panel_columns;
+  std::vector<float> planes(static_cast<size_t>(tiling.planes() * plane));
+  for (int64_t first = 0; first < outputs; first += set.panel_columns) {
+    const int64_t count = std::min(outputs - first, set.panel_columns);
+    for (int64_t i = 0; i < count * channels; ++i) {
+      const float* const filter = filters + (first * channels + i) * 9;
+      tiling.size == 4 ? transform_filter<6>(filter, planes.data() + i, plane)
+                       : transform_filter<4>(filter, planes.data() + i, plane);
+    }
+    for (int64_t p = 0; p < tiling.planes(); ++p) {
+      gemm::pack(planes.data() + p * plane, channels, count, 1, channels,
+                 packed + p * floats + first * channels, set);
+    }
+  }
 }
 
 Result<const float*> pack_weights(const KernelRequest& request, const Tiling& tiling,
                                   const gemm::InstructionSet& set) {
   const Tensor& weights = *request.constant(1);
-  const int64_t channels = tiling.window.channels;
-  const int64_t outputs = tiling.window.outputs;
-  const int64_t floats = gemm::packed_floats(channels, outputs, set);
-  const int edge = tiling.size + 2;
-  const auto row = [&](int i) { return tiling.size == 4 ? kFour[i] : kTwo[i]; };
   const auto fill = [&](MutableBytes bytes) -> Status {
-    const float* filters = weights.values<float>().data();
-    std::vector<float> plane(static_cast<size_t>(channels * outputs));
-    for (int i = 0; i < edge; ++i) {
-      for (int j = 0; j < edge; ++j) {
-        for (size_t f = 0; f < plane.size(); ++f)
-          plane.data()[f] = transformed(filters + f * 9, row(i), row(j));
-        gemm::pack(plane.data(), channels, outputs, 1, channels,
-                   elements<float>(bytes.data()) + (i * edge + j) * floats, set);
-      }
-    }
+    pack_planes(weights.values<float>().data(), tiling, set, elements<float>(bytes.data()));
     return {};
   };
+  const int64_t floats =
+      gemm::packed_floats(tiling.window.channels, tiling.window.outputs, set) * tiling.planes();
   const std::string form = std::format("winograd {} for {}", tiling.size, set.name);
-  const Bytes packed = TRY(request.packer.pack(
-      weights, form, static_cast<uint64_t>(floats * tiling.planes()) * 4, fill));
+  const Bytes packed =
+      TRY(request.packer.pack(weights, form, static_cast<uint64_t>(floats) * 4, fill));
   return elements<float>(packed.data());
 }
 
