@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <format>
 
+#include "isolated/engine/kernels/few_rows.h"
 #include "isolated/engine/kernels/post_ops.h"
 
 namespace casemate::engine {
@@ -113,7 +114,17 @@ Result<Compiled> compile(const KernelRequest& request, Layout source, const memo
   return made;
 }
 
+// The product by our own loops, where it is one of a few rows.
+std::optional<KernelResult> few_rows(const KernelRequest& request, const Matrices& matrices) {
+  if (request.constant(1) == nullptr || request.constant(0) != nullptr || matrices.transpose_a ||
+      matrices.a.size() != 2) {
+    return std::nullopt;
+  }
+  return make_few_rows(request, matrices.a[0], matrix_desc(matrices.b, matrices.transpose_b));
+}
+
 KernelResult make_matrix_product(const KernelRequest& request, const Matrices& matrices) {
+  if (auto made = few_rows(request, matrices)) return *std::move(made);
   Compiled made = TRY(compile(request, Layout::kRowMajor, matrices.c));
   const auto a = matrix_desc(matrices.a, matrices.transpose_a);
   const auto b = matrix_desc(matrices.b, matrices.transpose_b);

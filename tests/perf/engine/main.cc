@@ -4,9 +4,9 @@
 //   casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]
 //
 // Symbolic extents are 1 unless they are named. Prints one line of JSON when the model is loaded
-// and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice, and
-// prints one line with the times of the runs. With --plan it prints what it would run, and ends;
-// with --profile, how long which steps of it take.
+// and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice,
+// and prints one line with the times of the runs. With --plan it prints what it would run, and
+// ends; with --profile, how long which steps of it take.
 #include <fcntl.h>
 
 #include <cstdlib>
@@ -154,8 +154,9 @@ bool parse(int argc, char** argv, Options& options) {
 int main(int argc, char** argv) {
   Options options;
   if (!parse(argc, argv, options)) {
-    std::fputs("usage: casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]\n",
-               stderr);
+    std::fputs(
+        "usage: casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]\n",
+        stderr);
     return 2;
   }
   const Status done = run(options);

@@ -59,13 +59,14 @@ std::string Profile::text() const {
   }
   std::vector<std::pair<std::pair<std::string, std::string>, Kind>> sorted(kinds.begin(),
                                                                            kinds.end());
-  std::ranges::stable_sort(sorted, std::ranges::greater{}, [](const auto& e) { return e.second.ms; });
+  std::ranges::stable_sort(sorted, std::ranges::greater{},
+                           [](const auto& e) { return e.second.ms; });
   std::string text = std::format("{:>9} {:>6} {:>5} {:>8}  {:32} {}\n", "ms", "share", "steps",
                                  "GFLOP/s", "kernel", "step");
   for (const auto& [names, kind] : sorted) {
-    text += std::format("{:9.3f} {:5.1f}% {:5} {:8.1f}  {:32} {}\n", kind.ms,
-                        100 * kind.ms / std::max(total, 1e-9), kind.steps,
-                        2e-6 * kind.operations / std::max(kind.ms, 1e-9), names.second, names.first);
+    text += std::format(
+        "{:9.3f} {:5.1f}% {:5} {:8.1f}  {:32} {}\n", kind.ms, 100 * kind.ms / std::max(total, 1e-9),
+        kind.steps, 2e-6 * kind.operations / std::max(kind.ms, 1e-9), names.second, names.first);
   }
   return text + std::format("{:9.3f}\n", total);
 }
