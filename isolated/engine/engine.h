@@ -110,6 +110,9 @@ class Executor final {
   // who changes it meanwhile: that spoils the peer's results and nothing else.
   Status run(std::span<const TensorView> inputs, OutputSink& sink,
              ProgressCounter* progress = nullptr);
+  // Has the steps of later runs observed, where a plan was compiled for their shapes; with nullptr
+  // no longer. Requires: the observer outlives them.
+  void observe(StepObserver* observer);
 
   Executor(Executor&&) noexcept;
   Executor& operator=(Executor&&) noexcept;

@@ -59,6 +59,12 @@ Result<Executor> Executor::make(const Model& model) {
   return executor;
 }
 
+void Executor::observe(StepObserver* observer) {
+  for (std::optional<Session>& session : sessions_) {
+    if (session) session->observe(observer);
+  }
+}
+
 Result<int64_t> Executor::batch_of(std::span<const TensorView> inputs) const {
   const ModelDescription& facts = model_->description();
   if (inputs.size() != facts.input_count) {

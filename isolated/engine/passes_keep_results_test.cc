@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "isolated/engine/passes/pass_graphs.h"
 #include "isolated/engine/passes/passes.h"
+#include "isolated/engine/passes/text_graphs.h"
 #include "isolated/engine/plan/run_plan.h"
 
 namespace casemate::engine {

@@ -7,6 +7,7 @@ namespace casemate::engine {
 
 Result<Session> Session::make(const Plan& plan, uint8_t* arena) {
   Session session;
+  session.plan_ = &plan;
   session.input_bytes_ = plan.input_bytes;
   session.output_bytes_ = plan.output_bytes;
   session.steps_.resize(plan.steps.size());
@@ -46,9 +47,12 @@ Status Session::run(std::span<const Bytes> inputs, std::span<const MutableBytes>
                          ? const_cast<uint8_t*>(inputs[patch.place.index].data())
                          : outputs[patch.place.index].data();
   }
-  for (const Bound& bound : steps_) {
+  if (observer_ != nullptr) observer_->begin(*plan_);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const Bound& bound = steps_[i];
     TRY(bound.kernel->run({bound.inputs, bound.outputs, bound.scratch, bound.state.get()}));
     if (progress != nullptr) progress->fetch_add(1, std::memory_order_relaxed);
+    if (observer_ != nullptr) observer_->done(*plan_, i);
   }
   return {};
 }

@@ -16,6 +16,16 @@ namespace casemate::engine {
 // Counts steps, so that who watches can tell a slow run from a hung one.
 using ProgressCounter = std::atomic<uint64_t>;
 
+// Who wants to know of every step of a run when it is done, to time them for example.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  // A run of the plan begins.
+  virtual void begin(const Plan& plan) = 0;
+  // plan.steps[step] has run.
+  virtual void done(const Plan& plan, size_t step) = 0;
+};
+
 class Session final {
  public:
   // Requires: plan and arena, of plan.arena_bytes, outlive it.
@@ -24,6 +34,8 @@ class Session final {
   // Requires: each input and output has at least the bytes that the plan says.
   Status run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
              ProgressCounter* progress);
+  // Has later runs observed, or, with nullptr, no longer. Requires: the observer outlives them.
+  void observe(StepObserver* observer) { observer_ = observer; }
 
  private:
   // A step whose operands are addresses.
@@ -40,6 +52,8 @@ class Session final {
     Place place;
   };
 
+  const Plan* plan_ = nullptr;
+  StepObserver* observer_ = nullptr;
   std::vector<Bound> steps_;
   std::vector<Patch> patches_;
   std::vector<uint64_t> input_bytes_;  // of one run

@@ -32,7 +32,7 @@ struct ValueId {
 
 // An operation applied to a node's result before it is stored.
 struct PostOp {
-  std::string op;    // "Add", or an activation that activation_named() knows
+  std::string op;    // "Add", or an activation: see activation.h
   float alpha = 0;   // as the ONNX operator's attribute of that name
   float beta = 0;    // ditto; Clip: alpha is the lower, beta the upper bound
   int operand = -1;  // Add: which of the node's inputs is added, behind the operator's own

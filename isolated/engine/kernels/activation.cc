@@ -26,8 +26,9 @@ KernelResult make_activation(const KernelRequest& request) {
 }  // namespace
 
 void register_activation(Registry& registry) {
-  for (const char* op : {"Abs", "Clip", "Elu", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu",
-                         "Mish", "Neg", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh"}) {
+  for (const char* op :
+       {"Abs", "Clip", "Elu", "Exp", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Neg",
+        "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh"}) {
     registry.add(op, ElementType::kFloat32, Device::kCpu, make_activation);
   }
 }

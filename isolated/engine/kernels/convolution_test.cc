@@ -130,6 +130,28 @@ TEST(Convolution, adds_bias_residual_and_activation) {
   }
 }
 
+// The same, whoever does the activation: oneDNN, our epilogues, or a loop over what was just made.
+TEST(Convolution, activates_on_any_number_of_threads) {
+  for (const ConvolutionCase& given : cases()) {
+    for (const char* activation : {"Tanh", "LeakyRelu"}) {
+      for (const int threads : {1, 2}) {
+        SCOPED_TRACE(std::string(given.what) + ", " + activation);
+        NodeCase made = node_case(given, Layout::kChannelsLast);
+        made.node.post_ops = {{.op = activation, .alpha = 0.25F}};
+        set_threads(threads);
+        const auto result = run_case(made);
+        set_threads(1);
+        ASSERT_TRUE(result) << result.error().text;
+        auto expected = reference_convolution(made.inputs[0].tensor, made.inputs[1].tensor, nullptr,
+                                              made.node.attributes, made.output);
+        for (double& value : expected)
+          value = activation[0] == 'T' ? std::tanh(value) : std::max(value, value / 4);
+        EXPECT_TRUE(near(result->output, expected, tolerance_of(result->needs)));
+      }
+    }
+  }
+}
+
 TEST(Convolution, refuses_computed_weights_and_flat_inputs) {
   NodeCase computed = node_case(cases()[1], Layout::kChannelsLast);
   computed.inputs[1].constant = false;

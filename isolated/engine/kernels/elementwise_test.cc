@@ -25,6 +25,12 @@ const std::vector<Definition>& definitions() {
        {{"min", -0.25F}, {"max", 0.5F}}},
       {"Elu", [](double x) { return x < 0 ? 0.7 * std::expm1(x) : x; }, {{"alpha", 0.7F}}},
       {"Exp", [](double x) { return std::exp(x); }},
+      {"Gelu", [](double x) { return x / 2 * (1 + std::erf(x / std::sqrt(2.0))); }},
+      {"Gelu",
+       [](double x) {
+         return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+       },
+       {{"approximate", "tanh"}}},
       {"HardSigmoid", [](double x) { return std::min(1.0, std::max(0.0, 0.2 * x + 0.5)); }},
       {"HardSwish", [](double x) { return x * std::min(1.0, std::max(0.0, x / 6 + 0.5)); }},
       {"LeakyRelu", [](double x) { return x < 0 ? 0.1 * x : x; }, {{"alpha", 0.1F}}},

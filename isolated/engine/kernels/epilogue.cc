@@ -6,8 +6,9 @@
 namespace casemate::engine {
 namespace {
 
-// The activation as limits and a slope; false when it is another one.
-bool take(const PostOp& post, gemm::Epilogue& epilogue) {
+// The activation as limits and a slope, or by name; false when it is another one.
+bool take(const PostOp& post, EpilogueForm& form) {
+  gemm::Epilogue& epilogue = form.epilogue;
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (post.op == "Relu") {
     epilogue.clamped = true;
@@ -20,6 +21,12 @@ bool take(const PostOp& post, gemm::Epilogue& epilogue) {
   } else if (post.op == "LeakyRelu") {
     epilogue.leaky = true;
     epilogue.slope = post.alpha;
+  } else if (post.op == "Tanh") {
+    form.activation = Activate::kTanh;
+  } else if (post.op == "Gelu") {
+    form.activation = Activate::kGelu;
+  } else if (post.op == "GeluTanh") {
+    form.activation = Activate::kGeluTanh;
   } else {
     return false;
   }
@@ -60,13 +67,21 @@ std::optional<EpilogueForm> epilogue_of(const KernelRequest& request) {
   for (const PostOp& post : node.post_ops) {
     if (activated) return std::nullopt;
     if (post.op != "Add") {
-      if (!take(post, form.epilogue)) return std::nullopt;
+      if (!take(post, form)) return std::nullopt;
       activated = true;
       continue;
     }
     if (!take_sum(request, static_cast<size_t>(post.operand), form)) return std::nullopt;
   }
   return form;
+}
+
+void activate_rows(Activate activation, float* c, int64_t rows, int64_t columns, int64_t stride) {
+  if (activation == Activate::kNone) return;
+  const auto activate = vector_loops().activate;
+  if (columns == stride) return activate(activation, c, c, rows * columns);
+  for (int64_t row = 0; row < rows; ++row)
+    activate(activation, c + row * stride, c + row * stride, columns);
 }
 
 }  // namespace casemate::engine

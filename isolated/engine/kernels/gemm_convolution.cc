@@ -73,7 +73,7 @@ class GemmConvolution final : public Kernel {
     const int64_t lines = window.batch * window.out_height;
     const int64_t panels = gemm::panel_count(layouts_.group_outputs(), set_);
     const Share share = share_of(lines, panels);
-    parallel(share.count, [&](int part) {
+    parallel_for(share.count, [&](int64_t part) {
       const auto cut = [&](int64_t whole) {
         return Range{whole * part / share.count, whole * (part + 1) / share.count};
       };
@@ -109,8 +109,9 @@ class GemmConvolution final : public Kernel {
     const bool even = panels % threads == 0 || panels > 4 * threads;
     const bool by_panels =
         window.groups == 1 && even && layouts_.packed_group > image && panels >= threads;
-    if (by_panels || lines < threads) return {static_cast<int>(std::min(panels, threads)), false};
-    return {static_cast<int>(threads), true};
+    if (by_panels || (lines < threads && window.groups == 1))
+      return {static_cast<int>(std::min(panels, threads)), false};
+    return {static_cast<int>(std::clamp<int64_t>(lines, 1, threads)), true};
   }
 
   void run_part(const KernelArguments& arguments, const Part& part) const {
@@ -150,6 +151,17 @@ class GemmConvolution final : public Kernel {
       for (int64_t panel = part.panels.begin; panel < part.panels.end; ++panel)
         run_panel(lines, result, epilogue, group, panel, count);
     }
+    activate(part, result, count * window.out_width);
+  }
+
+  // What the part made of these pixels.
+  void activate(const Part& part, float* result, int64_t pixels) const {
+    const int64_t outputs = layouts_.window.outputs;
+    const int64_t first = part.panels.begin * set_.panel_columns;
+    const int64_t last = std::min(part.panels.end * set_.panel_columns, outputs);
+    const bool all = layouts_.window.groups > 1;  // whose parts are of lines
+    activate_rows(form_.activation, result + (all ? 0 : first), pixels,
+                  all ? outputs : last - first, outputs);
   }
 
   void run_panel(const float* lines, float* result, gemm::Epilogue epilogue, int64_t group,
@@ -235,7 +247,7 @@ bool takes(const KernelRequest& request, const ImageWindow& window) {
                          (!request.node.input(2).present() || request.constant(2) != nullptr);
   const int64_t outputs = window.outputs / window.groups;
   const int64_t channels = window.channels / window.groups;
-  return constants && outputs >= 8 && (window.groups == 1 || channels >= 16) &&
+  return constants && outputs >= 4 && (window.groups == 1 || channels >= 16) &&
          window.reach_h(1) * window.reach_w() * window.channels * 4 < (64 << 20);
 }
 
@@ -277,8 +289,7 @@ Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& reque
     product.epilogue.bias = bias;
     product.epilogue.addend_stride = window->outputs;
     const int64_t rows = window->batch * window->height * window->width;
-    return std::make_unique<GemmRows>(std::move(needs), product, rows, layouts.threads, set,
-                                      form->addend);
+    return std::make_unique<GemmRows>(std::move(needs), product, rows, layouts.threads, set, *form);
   }
   layouts.packed_group = gemm::packed_floats(depth, layouts.group_outputs(), set);
   needs.scratch_bytes = static_cast<uint64_t>(layouts.threads * layouts.copy_floats()) * 4;

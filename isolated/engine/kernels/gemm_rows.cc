@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/kernels/gemm_rows.h"
 
+#include <algorithm>
 #include <format>
 
-#include "isolated/engine/kernels/epilogue.h"
 #include "isolated/engine/kernels/loop_kernel.h"
 #include "isolated/engine/kernels/threads.h"
 
@@ -13,21 +13,34 @@ Status GemmRows::run(const KernelArguments& arguments) const {
   gemm::Product product = product_;
   product.a = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
   product.c = elements<float>(arguments.outputs[0]);
-  if (addend_)
+  if (form_.addend)
     product.epilogue.addend =
-        elements<float>(static_cast<const uint8_t*>(arguments.inputs[*addend_]));
+        elements<float>(static_cast<const uint8_t*>(arguments.inputs[*form_.addend]));
   const int64_t panels = gemm::panel_count(product.columns, set_);
   const bool by_panels = (panels % threads_ == 0 || panels > 4 * threads_) &&
                          (product.columns > rows_ || rows_ < 8 * threads_);
-  parallel(threads_, [&](int part) {
-    const auto cut = [&](int64_t whole, int i) { return whole * i / threads_; };
+  parallel_for(threads_, [&](int64_t part) {
+    const auto cut = [&](int64_t whole, int64_t i) { return whole * i / threads_; };
     if (by_panels) {
-      gemm::multiply(product, 0, rows_, cut(panels, part), cut(panels, part + 1), set_);
+      run_part(product, 0, rows_, cut(panels, part), cut(panels, part + 1));
     } else {
-      gemm::multiply(product, cut(rows_, part), cut(rows_, part + 1), 0, panels, set_);
+      run_part(product, cut(rows_, part), cut(rows_, part + 1), 0, panels);
     }
   });
   return {};
+}
+
+void GemmRows::run_part(const gemm::Product& product, int64_t begin, int64_t end,
+                        int64_t panel_begin, int64_t panel_end) const {
+  const int64_t first = panel_begin * set_.panel_columns;
+  const int64_t last = std::min(panel_end * set_.panel_columns, product.columns);
+  const int64_t block = gemm::block_rows(product.depth);
+  for (int64_t row = begin; row < end; row += block) {
+    const int64_t rows = std::min(block, end - row);
+    gemm::multiply(product, row, row + rows, panel_begin, panel_end, set_);
+    activate_rows(form_.activation, product.c + row * product.c_stride + first, rows, last - first,
+                  product.c_stride);
+  }
 }
 
 Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
@@ -62,7 +75,7 @@ Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
   product.b = elements<float>(TRY(request.packer.pack(*weights, name, bytes, fill)).data());
   needs.implementation = std::format("gemm rows {}", set.name);
   return std::make_unique<GemmRows>(std::move(needs), product, sizes.rows, thread_count(), set,
-                                    form->addend);
+                                    *form);
 }
 
 }  // namespace casemate::engine

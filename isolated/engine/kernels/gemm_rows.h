@@ -3,31 +3,35 @@
 // A product of all rows of an input with packed constants, by gemm.h: a fully connected layer, or a
 // convolution of single pixels.
 
-#include "isolated/engine/kernels/gemm.h"
+#include "isolated/engine/kernels/epilogue.h"
 #include "isolated/engine/kernels/kernels.h"
 
 namespace casemate::engine {
 
 class GemmRows final : public Kernel {
  public:
-  // `product` without what comes when it runs: input 0 is A, output 0 is C, input `addend` is added.
+  // `product` without what comes when it runs: input 0 is A, output 0 is C, what `form` says follows.
   GemmRows(KernelNeeds needs, gemm::Product product, int64_t rows, int threads,
-           const gemm::InstructionSet& set, std::optional<size_t> addend)
+           const gemm::InstructionSet& set, const EpilogueForm& form)
       : Kernel(std::move(needs)),
         product_(product),
         rows_(rows),
         threads_(threads),
         set_(set),
-        addend_(addend) {}
+        form_(form) {}
 
   Status run(const KernelArguments& arguments) const override;
 
  private:
+  // Rows [begin, end) of some panels, a block at a time.
+  void run_part(const gemm::Product& product, int64_t begin, int64_t end, int64_t panel_begin,
+                int64_t panel_end) const;
+
   gemm::Product product_;
   int64_t rows_;
   int threads_;
   const gemm::InstructionSet& set_;
-  std::optional<size_t> addend_;
+  EpilogueForm form_;
 };
 
 // A Gemm or MatMul [M,K] x [K,N], the right side constant and B[k, n] = b[k * depth_stride + n *

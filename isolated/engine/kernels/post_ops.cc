@@ -22,6 +22,8 @@ constexpr std::array kSame = std::to_array<NamedAlgorithm>({
     {"Clip", algorithm::eltwise_clip},
     {"Elu", algorithm::eltwise_elu},
     {"Exp", algorithm::eltwise_exp},
+    {"Gelu", algorithm::eltwise_gelu_erf},
+    {"GeluTanh", algorithm::eltwise_gelu_tanh},
     {"HardSigmoid", algorithm::eltwise_hardsigmoid},
     {"HardSwish", algorithm::eltwise_hardswish},
     {"LeakyRelu", algorithm::eltwise_relu},

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <format>
 
+#include "isolated/engine/kernels/few_rows.h"
 #include "isolated/engine/kernels/gemm_rows.h"
 #include "isolated/engine/kernels/post_ops.h"
 
@@ -128,7 +129,17 @@ Result<std::unique_ptr<Kernel>> rows_by_constant(const KernelRequest& request,
                                      .column_stride = matrices.transpose_b ? depth : 1});
 }
 
+// The product by our own loops, where it is one of a few rows.
+std::optional<KernelResult> few_rows(const KernelRequest& request, const Matrices& matrices) {
+  if (request.constant(1) == nullptr || request.constant(0) != nullptr || matrices.transpose_a ||
+      matrices.a.size() != 2) {
+    return std::nullopt;
+  }
+  return make_few_rows(request, matrices.a[0], matrix_desc(matrices.b, matrices.transpose_b));
+}
+
 KernelResult make_matrix_product(const KernelRequest& request, const Matrices& matrices) {
+  if (auto made = few_rows(request, matrices)) return *std::move(made);
   if (auto ours = TRY(rows_by_constant(request, matrices))) return ours;
   Compiled made = TRY(compile(request, Layout::kRowMajor, matrices.c));
   const auto a = matrix_desc(matrices.a, matrices.transpose_a);

@@ -37,6 +37,8 @@ const Registry& Registry::instance() {
     register_activation(all);
     register_binary(all);
     register_normalization(all);
+    register_layer_normalization(all);
+    register_attention(all);
     register_softmax(all);
     register_reduction(all);
     register_concat(all);

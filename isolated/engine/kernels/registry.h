@@ -51,6 +51,8 @@ void register_product(Registry& registry);
 void register_activation(Registry& registry);
 void register_binary(Registry& registry);
 void register_normalization(Registry& registry);
+void register_layer_normalization(Registry& registry);
+void register_attention(Registry& registry);
 void register_softmax(Registry& registry);
 void register_reduction(Registry& registry);
 void register_concat(Registry& registry);

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+// parallel_for() runs loops of our own on the threads of the OpenMP runtime, which are those of
+// oneDNN as well.
+//
 // SingleThread: while it lives, oneDNN compiles and runs on the calling thread alone. A process
 // that will be forked must not start OpenMP's threads: their pool would not exist in the child,
 // which would wait for it for ever.
 
-#include <type_traits>
+#include <cstdint>
 
 namespace casemate::engine {
 
-// How many threads the kernels being made are for.
+// As many as set_threads() said.
 int thread_count();
 
-// Runs body(data, i) for each i below `count`, each on a thread of its own where there are so many.
-void run_parallel(int count, void (*body)(void* data, int i), void* data);
-// The same with something callable.
-template <class Body>
-void parallel(int count, Body&& body) {
-  run_parallel(
-      count, [](void* data, int i) { (*static_cast<std::remove_reference_t<Body>*>(data))(i); },
-      &body);
+// Calls work(context, piece) for each piece from 0, on all threads; which thread has which piece
+// depends on their number alone. Starts threads, so never call it while a model is compiled.
+void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece), void* context);
+
+template <class Work>
+void parallel_for(int64_t pieces, Work work) {
+  parallel_for(
+      pieces, [](void* context, int64_t piece) { (*static_cast<Work*>(context))(piece); }, &work);
 }
 
 class SingleThread final {

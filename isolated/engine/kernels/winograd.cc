@@ -80,7 +80,7 @@ class WinogradConvolution final : public Kernel {
       return {};
     }
     const auto threads = static_cast<int>(std::min<int64_t>(tiling_.threads, tiling_.blocks));
-    parallel(threads, [&](int thread) {
+    parallel_for(threads, [&](int64_t thread) {
       Block block = block_in(scratch + thread * tiling_.block_floats());
       for (int64_t i = thread; i < tiling_.blocks; i += threads) {
         block.begin = std::min(i * tiling_.block, tiling_.tiles());
@@ -120,16 +120,17 @@ class WinogradConvolution final : public Kernel {
 
   void run_together(const KernelArguments& arguments, float* scratch) const {
     const Block block = block_in(scratch);
-    const auto cut = [&](int64_t whole, int i) { return whole * i / tiling_.threads; };
-    parallel(tiling_.threads, [&](int i) {
+    const auto cut = [&](int64_t whole, int64_t i) { return whole * i / tiling_.threads; };
+    parallel_for(tiling_.threads, [&](int64_t i) {
       float* const edge = scratch + tiling_.block_floats() + i * tiling_.edge_floats();
       read(arguments, block, cut(block.end, i), cut(block.end, i + 1), edge);
     });
-    parallel(tiling_.threads, [&](int i) {
+    parallel_for(tiling_.threads, [&](int64_t i) {
       multiply(block, cut(tiling_.planes(), i), cut(tiling_.planes(), i + 1));
     });
-    parallel(tiling_.threads,
-             [&](int i) { write(arguments, block, cut(block.end, i), cut(block.end, i + 1)); });
+    parallel_for(tiling_.threads, [&](int64_t i) {
+      write(arguments, block, cut(block.end, i), cut(block.end, i + 1));
+    });
   }
 
   void read(const KernelArguments& arguments, const Block& block, int64_t begin, int64_t end,
@@ -305,7 +306,8 @@ bool takes(const KernelRequest& request, const ImageWindow& window) {
 Result<std::unique_ptr<Kernel>> make_winograd_convolution(const KernelRequest& request, int size) {
   const auto window = image_window(request);
   const auto form = epilogue_of(request);
-  if (!window || !form || !takes(request, *window)) return nullptr;
+  if (!window || !form || form->activation != Activate::kNone || !takes(request, *window))
+    return nullptr;
   const gemm::InstructionSet& set = gemm::instruction_set();
   const Tiling tiling = tiling_of(*window, size);
   KernelNeeds needs{.outputs = {Layout::kChannelsLast}};
@@ -356,7 +358,8 @@ double seconds_of(const ImageWindow& window, int size) {
 
 int winograd_size(const KernelRequest& request) {
   const auto window = image_window(request);
-  if (!window || !epilogue_of(request) || !takes(request, *window)) return 0;
+  const auto form = epilogue_of(request);
+  if (!window || !form || form->activation != Activate::kNone || !takes(request, *window)) return 0;
   const double plain = seconds_plain(*window);
   const double two = seconds_of(*window, 2);
   const double four = seconds_of(*window, 4);

@@ -88,7 +88,7 @@ inline std::string operators_of(const Graph& graph) {
   return text;
 }
 
-inline const std::vector<PassGraph>& pass_graphs() {
+inline const std::vector<PassGraph>& image_graphs() {
   static const Shape image{1, 4, 6, 6};
   static const std::vector<PassGraph> all = {
       {"identities between others",

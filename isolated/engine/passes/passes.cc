@@ -21,7 +21,12 @@ std::span<const Pass> passes() {
   // weights before activations are fused behind it.
   static constexpr std::array kPasses = std::to_array<Pass>({
       {"remove identities", plain<remove_identities>},
+      {"fuse Gelu", plain<fuse_gelu>},
       {"turn MatMul into Gemm", plain<turn_matmul_into_gemm>},
+      {"unflatten products", plain<unflatten_products>},
+      {"remove identities again", plain<remove_identities>},
+      {"fuse attention", plain<fuse_attention>},
+      {"copy once", plain<copy_once>},
       {"fold padding", plain<fold_padding>},
       {"fold batch normalization", fold_batch_normalization},
       {"fold channel arithmetic", fold_channel_arithmetic},

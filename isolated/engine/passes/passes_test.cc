@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "isolated/engine/passes/pass_graphs.h"
+#include "isolated/engine/passes/text_graphs.h"
 
 namespace casemate::engine {
 namespace {

@@ -5,6 +5,7 @@
 #include <format>
 #include <map>
 
+#include "isolated/engine/graph/work.h"
 #include "isolated/engine/plan/arena.h"
 #include "isolated/engine/plan/plan.h"
 
@@ -158,6 +159,8 @@ class Planner final {
       homes_[id.index] = {outputs.back(), needs.outputs[i]};
     }
     add_step(node.name, std::move(kernel), inputs, outputs);
+    if (node.output().present())
+      plan_.steps.back().operations = operation_count(graph_, node, variant_);
     return {};
   }
 
@@ -205,7 +208,7 @@ class Planner final {
     if (const uint64_t bytes = kernel->needs().scratch_bytes; bytes > 0) {
       scratch = add_buffer({}, bytes, Place::Kind::kArena);
     }
-    plan_.steps.push_back({std::move(name), std::move(kernel), {}, {}, {}});
+    plan_.steps.push_back({.name = std::move(name), .kernel = std::move(kernel)});
     operands_.push_back({inputs, outputs, scratch});
   }
 

@@ -35,6 +35,7 @@ struct Step {
   std::vector<Place> inputs;
   std::vector<Place> outputs;
   Place scratch;
+  uint64_t operations = 0;  // graph/work.h counts them; 0 for what the plan added
 };
 
 struct Plan {

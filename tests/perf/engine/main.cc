@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model in our own engine, in this process and without walls, run when asked:
 //
-//   casemate-perf-engine MODEL.onnx THREADS [--plan] [SYMBOL=EXTENT ...]
+//   casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]
 //
 // Symbolic extents are 1 unless they are named. Prints one line of JSON when the model is loaded
-// and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice, and
-// prints one line with the times of the runs. With --plan it prints what it would run, and ends.
+// and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice,
+// and prints one line with the times of the runs. With --plan it prints what it would run, and
+// ends; with --profile, how long which steps of it take.
 #include <fcntl.h>
 
 #include <cstdlib>
@@ -17,11 +18,14 @@
 #include "base/fd.h"
 #include "base/mapping.h"
 #include "isolated/engine/engine.h"
+#include "tests/perf/engine/profile.h"
 #include "tests/perf/peers/timed_runs.h"
 
 namespace {
 
 using namespace casemate;
+
+constexpr int kProfiledRuns = 9;
 
 // Memory that is kept between runs, as shared memory would be.
 class KeptOutputs final : public engine::OutputSink {
@@ -72,6 +76,7 @@ struct Options {
   std::string model;
   int threads = 1;
   bool plan = false;
+  bool profile = false;
   std::map<std::string, int64_t> symbols;
 };
 
@@ -112,6 +117,13 @@ Status run(const Options& options) {
   KeptOutputs outputs;
   Status done = executor.run(views, outputs);
   TRY(done);
+  if (options.profile) {
+    Profile profile;
+    executor.observe(&profile);
+    for (int i = 0; i < kProfiledRuns && done; ++i) done = executor.run(views, outputs);
+    std::fputs(profile.text().c_str(), stdout);
+    return done;
+  }
   serve_timed_runs(load_ms, [&] { done = executor.run(views, outputs); });
   return done;
 }
@@ -122,6 +134,8 @@ bool parse(int argc, char** argv, Options& options) {
     const size_t equals = word.find('=');
     if (word == "--plan") {
       options.plan = true;
+    } else if (word == "--profile") {
+      options.profile = true;
     } else if (equals != word.npos && i > 2) {
       options.symbols[word.substr(0, equals)] = std::atoll(word.c_str() + equals + 1);
     } else if (i == 1) {
@@ -140,8 +154,9 @@ bool parse(int argc, char** argv, Options& options) {
 int main(int argc, char** argv) {
   Options options;
   if (!parse(argc, argv, options)) {
-    std::fputs("usage: casemate-perf-engine MODEL.onnx THREADS [--plan] [SYMBOL=EXTENT ...]\n",
-               stderr);
+    std::fputs(
+        "usage: casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]\n",
+        stderr);
     return 2;
   }
   const Status done = run(options);
