@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Matrix products of our own, compiled ahead of time for several instruction sets: C = A B, with what
-// follows it done while the result is in registers. A is read in rows, B is packed into panels.
+// Matrix products of our own, compiled ahead of time for several instruction sets: C = A B, with
+// what follows it done while the result is in registers. A is read in rows, B is packed into
+// panels.
 //
 // The inner loop holds a tile of C in registers: rows x up to kPanelVectors vectors. It stands
 // at 98 % of the processor's arithmetic where A and a panel of B come from the second-level cache,
@@ -28,8 +29,8 @@ struct Epilogue {
   bool clamped = false;
 };
 
-// A part of C: rows times the columns of one panel, over a part of the depth. What lies behind a row
-// of A comes in pieces of one length: one piece for a matrix, several for the window of a
+// A part of C: rows times the columns of one panel, over a part of the depth. What lies behind a
+// row of A comes in pieces of one length: one piece for a matrix, several for the window of a
 // convolution, which are then rows of an image.
 struct Panel {
   const float* a;

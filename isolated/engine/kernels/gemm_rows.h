@@ -10,7 +10,8 @@ namespace casemate::engine {
 
 class GemmRows final : public Kernel {
  public:
-  // `product` without what comes when it runs: input 0 is A, output 0 is C, what `form` says follows.
+  // `product` without what comes when it runs: input 0 is A, output 0 is C, what `form` says
+  // follows.
   GemmRows(KernelNeeds needs, gemm::Product product, int64_t rows, int threads,
            const gemm::InstructionSet& set, const EpilogueForm& form)
       : Kernel(std::move(needs)),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The instruction sets that gemm.h is compiled for. Use only what the processor has: gemm.cc asks it.
+// The instruction sets that gemm.h is compiled for. Use only what the processor has: gemm.cc asks
+// it.
 #include "isolated/engine/kernels/gemm.h"
 
 namespace casemate::engine::gemm {
