@@ -4,8 +4,9 @@
 //   casemate-perf-engine MODEL.onnx THREADS [--plan] [SYMBOL=EXTENT ...]
 //
 // Symbolic extents are 1 unless they are named. Prints one line of JSON when the model is loaded
-// and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice, and
-// prints one line with the times of the runs. With --plan it prints what it would run, and ends.
+// and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice,
+// and prints one line with the times of the runs. With --plan it prints what it would run, and
+// ends.
 #include <fcntl.h>
 
 #include <cstdlib>
@@ -87,7 +88,7 @@ Result<engine::Model> load(const Options& options) {
   engine::LoadOptions wanted{.directory = folder, .threads = options.threads};
   wanted.batch_sizes = {batch == options.symbols.end() ? 1 : batch->second};
   wanted.shapes = {options.symbols};
-  return engine::Model::load(bytes.bytes(), wanted);
+  return engine::Model::load(bytes, wanted);
 }
 
 Status run(const Options& options) {
