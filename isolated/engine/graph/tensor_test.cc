@@ -9,7 +9,7 @@ namespace {
 // Four numbers, and how often they were made.
 struct Made {
   int times = 0;
-  Tensor tensor = *Tensor::deferred(ElementType::kFloat32, {4}, [this] {
+  const Tensor tensor = *Tensor::deferred(ElementType::kFloat32, {4}, [this] {
     ++times;
     const std::vector<float> values = {1, 2, 3, 4};
     const auto* data = static_cast<const char*>(static_cast<const void*>(values.data()));

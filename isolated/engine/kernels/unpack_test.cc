@@ -34,7 +34,7 @@ void expect_back(const memory::desc& plain, const memory::desc& packed) {
 TEST(Unpack, undoes_what_was_packed) {
   const auto f32 = memory::data_type::f32;
   const memory::desc matrix({70, 50}, f32, Tag::ab);
-  for (const Tag tag : {Tag::ab, Tag::ba, Tag::BA16a64b, Tag::BA16a32b, Tag::AB8b64a})
+  for (const Tag tag : {Tag::ab, Tag::ba, Tag::BA16a64b, Tag::BA16a32b, Tag::AB8b24a})
     expect_back(matrix, memory::desc({70, 50}, f32, tag));
   expect_back(memory::desc({70, 50}, f32, Tag::ba), memory::desc({70, 50}, f32, Tag::BA16a64b));
   const memory::desc kernel({20, 17, 3, 5}, f32, Tag::abcd);
