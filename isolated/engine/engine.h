@@ -11,7 +11,8 @@
 //   Threads  load() starts none, so the process can be forked. After seal() a Model may be read by
 //            many threads; an Executor is used by one, and runs kernels on Model::threads() of
 //            them.
-//   Trust    none in model files and inputs: both may be an attacker's. Weights are read-only.
+//   Trust    none in model files and inputs: both may be an attacker's. Weights are read-only. A
+//            file that changes while it is loaded spoils results; it may go when load() returns.
 //   Fails    load(): kInvalid, kUnsupported, kTooLarge with node and reason. run(): kInvalid with
 //            what was expected.
 
@@ -29,6 +30,7 @@
 
 namespace casemate::engine {
 
+class FileTensors;
 struct ReadModel;
 
 inline constexpr int64_t kBatchMax = 1 << 20;
@@ -50,11 +52,15 @@ struct LoadOptions {
 struct MemoryUse {
   uint64_t weight_bytes = 0;  // packed, shared by all forked processes
   uint64_t arena_bytes = 0;   // of each executor
+  // Of each executor that meets shapes that were not compiled: weights that it unpacks for them.
+  uint64_t unpacked_bytes = 0;
 };
 
 class Model final {
  public:
   static Result<Model> load(Bytes onnx_file, const LoadOptions& options);
+  // The same from a file's mapping, of which parts are given back as they have been packed.
+  static Result<Model> load(const Mapping& onnx_file, const LoadOptions& options);
 
   // Makes the weights read-only for good, here and in every process forked later.
   Status seal();
@@ -71,6 +77,8 @@ class Model final {
   friend class Executor;
   Model() = default;
 
+  static Result<Model> load(Bytes onnx_file, const LoadOptions& options, FileTensors& tensors);
+
   Status compile_all(Compiler& compiler, const Graph& graph,
                      const std::vector<std::vector<Fact>>& shapes);
   void prove_independence(const std::vector<Graph>& shaped);
@@ -84,6 +92,7 @@ class Model final {
   std::unique_ptr<ModelDescription> description_;  // it is large
   int threads_ = 1;
   uint64_t memory_bytes_max_ = 0;
+  uint64_t unpacked_bytes_ = 0;
   bool batched_ = false;  // extent 0 varies, for all inputs that vary alike, and nothing else does
   // True when a batch may be split: no item can see another, and in every output each has its rows
   // in one piece, proven on the graph.

@@ -8,6 +8,7 @@
 #include "isolated/engine/graph/independence.h"
 #include "isolated/engine/graph/work.h"
 #include "isolated/engine/kernels/generated_code.h"
+#include "isolated/engine/onnx/file_tensors.h"
 
 namespace casemate::engine {
 namespace {
@@ -109,6 +110,16 @@ std::vector<Graph> telling_graphs(const ReadModel& read, const Variation& variat
   return graphs;
 }
 
+// Whether a kernel stands on oneDNN's sgemm. Those with "brgemm" in their names do not.
+bool multiplies(const Compiled& compiled) {
+  return std::ranges::any_of(compiled.plan.steps, [](const Step& step) {
+    std::string name = step.kernel->needs().implementation;
+    for (size_t at = name.find("brgemm"); at != name.npos; at = name.find("brgemm"))
+      name.erase(at, std::string_view("brgemm").size());
+    return name.contains("gemm");
+  });
+}
+
 }  // namespace
 
 // Compiles for all shapes for which the model makes sense. Fails when it does for none of them.
@@ -141,23 +152,36 @@ void Model::prove_independence(const std::vector<Graph>& shaped) {
   if (independent_) description_->batch_max = batch_max(*both);
 }
 
-// The graph, for shapes that were not compiled; its constants go where the others are.
+// The graph, for shapes that were not compiled; its constants go where the others are, or come from
+// there: packed twice, a model would take twice the memory.
 Status Model::keep_graph(Graph graph, Packer& packer) {
   constexpr uint64_t kSmall = 4096;
   for (uint32_t i = 0; i < graph.value_count(); ++i) {
     std::optional<Tensor>& constant = graph.value({i}).constant;
-    if (!constant || constant->bytes().size() < kSmall) continue;
-    const Bytes bytes = TRY(packer.pack(*constant));
-    constant = Tensor::view({constant->type(), constant->shape(), bytes});
+    if (!constant || constant->byte_count() < kSmall) continue;
+    constant = TRY(packer.keep(*constant));
+    if (constant->deferred()) unpacked_bytes_ += constant->byte_count();
   }
   graph_ = std::make_unique<Graph>(std::move(graph));
   return {};
 }
 
 Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
+  FileTensors tensors({});
+  return load(onnx_file, options, tensors);
+}
+
+Result<Model> Model::load(const Mapping& onnx_file, const LoadOptions& options) {
+  FileTensors tensors([&](Bytes part) { onnx_file.release(part); });
+  return load(onnx_file.bytes(), options, tensors);
+}
+
+// What is made of the file and dies here does so before `tensors`, which find out who is left.
+Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options, FileTensors& tensors) {
   TRY(check_options(options));
-  ReadModel read = TRY(read_onnx(
-      onnx_file, {.directory = options.directory, .memory_bytes_max = options.memory_bytes_max}));
+  ReadModel read = TRY(read_onnx(onnx_file, {.directory = options.directory,
+                                             .memory_bytes_max = options.memory_bytes_max,
+                                             .file_tensors = &tensors}));
   TRY(check_ports(read));
   Model model;
   model.memory_bytes_max_ = options.memory_bytes_max;
@@ -178,25 +202,26 @@ Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
     std::erase_if(model.compiled_, incomplete);
     TRY(model.keep_graph(std::move(read.graph), packer));
   }
-  TRY(finish_kernels());
+  if (std::ranges::any_of(model.compiled_, multiplies)) TRY(finish_kernels());
   return check_memory(std::move(model));
 }
 
 Result<Model> Model::check_memory(Model model) {
   const MemoryUse use = model.memory();
-  if (use.arena_bytes + use.weight_bytes > model.memory_bytes_max_) {
+  const uint64_t run_bytes = use.arena_bytes + use.unpacked_bytes;
+  if (run_bytes + use.weight_bytes > model.memory_bytes_max_) {
     return Error{
         Code::kTooLarge,
         std::format(
             "the model needs {} bytes for weights and {} to run, it may use {}: allow it more "
             "memory or compile for smaller batches",
-            use.weight_bytes, use.arena_bytes, model.memory_bytes_max_)};
+            use.weight_bytes, run_bytes, model.memory_bytes_max_)};
   }
   return model;
 }
 
 MemoryUse Model::memory() const {
-  MemoryUse use{.weight_bytes = weights_.used()};
+  MemoryUse use{.weight_bytes = weights_.used(), .unpacked_bytes = unpacked_bytes_};
   for (const Compiled& made : compiled_)
     use.arena_bytes = std::max(use.arena_bytes, made.plan.arena_bytes);
   return use;

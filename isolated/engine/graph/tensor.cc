@@ -31,7 +31,7 @@ Result<Tensor> Tensor::make(ElementType type, const Shape& shape, std::string by
                              name_of(type), shape.text(), bytes.size(), size)};
   }
   Tensor tensor(type, shape, size / size_of(type));
-  tensor.keep({.bytes = std::move(bytes), .strings = {}});
+  tensor.keep(std::move(bytes));
   return tensor;
 }
 
@@ -42,7 +42,7 @@ Result<Tensor> Tensor::make(const Shape& shape, std::vector<std::string> strings
                                              shape.text(), strings.size())};
   }
   Tensor tensor(ElementType::kString, shape, count);
-  tensor.keep({.bytes = {}, .strings = std::move(strings)});
+  tensor.keep({}, std::move(strings));
   return tensor;
 }
 
@@ -84,18 +84,61 @@ Tensor Tensor::view(const TensorView& borrowed) {
   return tensor;
 }
 
-void Tensor::keep(Storage storage) {
-  storage_ = std::make_shared<Storage>(std::move(storage));
+Result<Tensor> Tensor::deferred(ElementType type, const Shape& shape,
+                                std::function<std::string()> make) {
+  const uint64_t size = TRY(tensor_bytes(type, shape));
+  Tensor tensor(type, shape, size / size_of(type));
+  tensor.storage_ = std::make_shared<Storage>();
+  tensor.storage_->make = std::move(make);
+  tensor.byte_count_ = size;
+  return tensor;
+}
+
+void Tensor::keep(std::string bytes, std::vector<std::string> strings) {
+  storage_ = std::make_shared<Storage>();
+  storage_->bytes = std::move(bytes);
+  storage_->strings = std::move(strings);
   data_ = static_cast<uint8_t*>(static_cast<void*>(storage_->bytes.data()));
   byte_count_ = storage_->bytes.size();
 }
 
-void Tensor::unshare() {
-  if (borrowed_) {
-    borrowed_ = false;
-    return keep({.bytes = std::string(text_of(bytes())), .strings = {}});
+const uint8_t* Tensor::made() const {
+  const std::lock_guard guard(storage_->making);
+  if (storage_->bytes.size() != byte_count_) {
+    storage_->bytes = storage_->make();
+    CHECK(storage_->bytes.size() == byte_count_, "deferred elements have the bytes of their shape");
   }
-  if (storage_ && storage_.use_count() > 1) keep(Storage(*storage_));
+  return static_cast<const uint8_t*>(static_cast<const void*>(storage_->bytes.data()));
+}
+
+void Tensor::forget() const {
+  if (storage_ == nullptr) return;
+  const std::lock_guard guard(storage_->making);
+  if (storage_->make) std::string().swap(storage_->bytes);
+}
+
+void Tensor::settle() const {
+  if (data_ != nullptr || storage_ == nullptr) return;
+  static_cast<void>(made());
+  const std::lock_guard guard(storage_->making);
+  storage_->make = nullptr;
+}
+
+std::string Tensor::copied() const {
+  if (data_ == nullptr && storage_ != nullptr) {
+    const std::lock_guard guard(storage_->making);
+    return storage_->bytes.size() == byte_count_ ? storage_->bytes : storage_->make();
+  }
+  return std::string(text_of(bytes()));
+}
+
+void Tensor::unshare() {
+  const bool deferred = data_ == nullptr && storage_ != nullptr;
+  if (borrowed_ || deferred) {
+    borrowed_ = false;
+    return keep(copied());
+  }
+  if (storage_ && storage_.use_count() > 1) keep(storage_->bytes, storage_->strings);
 }
 
 MutableBytes Tensor::mutable_bytes() {
@@ -114,7 +157,7 @@ Tensor Tensor::reshaped(const Shape& shape) const {
 bool operator==(const Tensor& a, const Tensor& b) {
   if (a.type_ != b.type_ || a.shape_ != b.shape_) return false;
   if (a.type_ == ElementType::kString) return a.storage_->strings == b.storage_->strings;
-  return a.data_ == b.data_ || std::ranges::equal(a.bytes(), b.bytes());
+  return a.identity() == b.identity() || std::ranges::equal(a.bytes(), b.bytes());
 }
 
 }  // namespace casemate::engine

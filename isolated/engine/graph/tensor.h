@@ -4,12 +4,15 @@
 // until one of them is written to, so that a constant of a gigabyte is passed around for nothing.
 //
 //   Owns     its elements, or a share of them; a view() borrows them.
-//   Threads  a value type; copies may be used by different threads, each by one.
+//   Threads  a value type; copies may be used by different threads, each by one. forget() and
+//            settle() are for the one thread that loads a model.
 //   Trust    byte count and shape agree; make() refuses otherwise. What bools and strings hold may
 //            be anything.
 //   Fails    make() as documented; reading as another type is a bug.
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -65,6 +68,11 @@ class Tensor final {
   // The elements stay where they are until the tensor is written to. Requires: as above.
   static Tensor view(const TensorView& borrowed);
 
+  // Elements that `make` makes when they are first asked for, always the same. Fails as
+  // tensor_bytes(). Requires: it makes as many bytes as type and shape need.
+  static Result<Tensor> deferred(ElementType type, const Shape& shape,
+                                 std::function<std::string()> make);
+
   // A tensor of T from its values. Requires: as many values as the shape has elements.
   template <class T>
   static Tensor of(const Shape& shape, std::span<const T> values) {
@@ -82,7 +90,11 @@ class Tensor final {
   [[nodiscard]] const Shape& shape() const { return shape_; }
   [[nodiscard]] uint64_t count() const { return count_; }
   // Empty for text.
-  [[nodiscard]] Bytes bytes() const { return {data_, byte_count_}; }
+  [[nodiscard]] Bytes bytes() const { return {data(), byte_count_}; }
+  // The same in memory of their own; deferred elements are made for it alone. Requires: no text.
+  [[nodiscard]] std::string copied() const;
+  // How many bytes that is, without making them.
+  [[nodiscard]] uint64_t byte_count() const { return byte_count_; }
   // Unshares the elements. Requires: no text.
   [[nodiscard]] MutableBytes mutable_bytes();
 
@@ -93,7 +105,7 @@ class Tensor final {
     if constexpr (std::is_same_v<T, std::string>) {
       return storage_->strings;
     } else {
-      return {static_cast<const T*>(static_cast<const void*>(data_)), count_};
+      return {static_cast<const T*>(static_cast<const void*>(data())), count_};
     }
   }
   template <class T>
@@ -111,24 +123,46 @@ class Tensor final {
   [[nodiscard]] Tensor reshaped(const Shape& shape) const;
   // True when both have the same type, shape and elements, bit by bit.
   friend bool operator==(const Tensor& a, const Tensor& b);
-  // True when both are the same elements in memory: what was derived from one serves the other.
-  [[nodiscard]] bool shares_with(const Tensor& other) const { return data_ == other.data_; }
+  // The same for tensors that are the same elements in memory, while one of them lives: what was
+  // derived from one serves the others.
+  [[nodiscard]] const void* identity() const {
+    return data_ == nullptr ? static_cast<const void*>(storage_.get()) : data_;
+  }
+
+  [[nodiscard]] bool shares_with(const Tensor& other) const {
+    return identity() == other.identity();
+  }
+
+  // True for elements that are made when they are asked for.
+  [[nodiscard]] bool deferred() const { return data_ == nullptr && storage_ != nullptr; }
+  // Frees elements that can be made again. Requires: nobody holds what bytes() or values() gave.
+  void forget() const;
+  // Makes deferred elements for good: what makes them is not called again.
+  void settle() const;
+  // True when a copy of it shares the elements.
+  [[nodiscard]] bool shared() const { return storage_.use_count() > 1; }
 
  private:
   struct Storage {
     std::string bytes;
     std::vector<std::string> strings;
+    std::function<std::string()> make;  // none: the elements are there
+    std::mutex making;
   };
 
   Tensor(ElementType type, const Shape& shape, uint64_t count)
       : type_(type), shape_(shape), count_(count) {}
-  void keep(Storage storage);
+  [[nodiscard]] const uint8_t* data() const {
+    return data_ == nullptr && storage_ != nullptr ? made() : data_;
+  }
+  const uint8_t* made() const;
+  void keep(std::string bytes, std::vector<std::string> strings = {});
   void unshare();
 
   ElementType type_;
   Shape shape_;
   uint64_t count_;
-  uint8_t* data_ = nullptr;
+  uint8_t* data_ = nullptr;  // none while the elements are deferred
   uint64_t byte_count_ = 0;
   bool borrowed_ = false;  // written to by nobody
   // Shared by copies, which come and go in no order; none for a view.

@@ -27,12 +27,19 @@ class Packer final {
   Packer(const Packer&) = delete;
   Packer& operator=(const Packer&) = delete;
 
+  // The source's elements, made again from what they were packed to.
+  using Unpack = std::function<std::string(Bytes)>;
+
   // `size` bytes made from `source` by `fill`, or those that an earlier call made from it in the
-  // same `form`.
+  // same `form`. Some forms can be unpacked.
   Result<Bytes> pack(const Tensor& source, const std::string& form, uint64_t size,
-                     const std::function<Status(MutableBytes)>& fill);
+                     const std::function<Status(MutableBytes)>& fill, const Unpack& unpack = {});
   // The constant as it is, row-major.
   Result<Bytes> pack(const Tensor& source);
+  // The constant for as long as the store lives: a view of what was packed as it is, or else
+  // elements that are unpacked when they are first asked for, from any form that can be. Packs what
+  // was never packed.
+  Result<Tensor> keep(const Tensor& source);
 
  private:
   struct Free {
@@ -43,10 +50,11 @@ class Packer final {
   tensors::WeightStore* store_ = nullptr;
   std::vector<std::unique_ptr<uint8_t, Free>> own_;
   struct Packed {
-    Tensor source;  // kept: its address is the key
+    Tensor source;  // kept: its identity is the key
     Bytes bytes;
+    Unpack unpack;
   };
-  std::map<std::pair<const uint8_t*, std::string>, Packed> packed_;
+  std::map<std::pair<const void*, std::string>, Packed> packed_;
 };
 
 }  // namespace casemate::engine

@@ -32,12 +32,14 @@ Status parse(Bytes file, onnx::ModelProto& model) {
 }
 
 Result<ReadModel> read_checked(Bytes file, const ReadOptions& options) {
-  TRY(scan_onnx(file, {.memory_bytes_max = options.memory_bytes_max}));
+  std::vector<Initializer> initializers;
+  TRY(scan_onnx(file, {.memory_bytes_max = options.memory_bytes_max}, &initializers));
+  const Outline outline = outline_of(file, initializers);
   onnx::ModelProto model;
-  TRY(parse(file, model));
+  TRY(parse(outline.file.empty() ? file : bytes_of(std::string_view(outline.file)), model));
   const ExternalData external = TRY(ExternalData::make(options.directory));
   Budget budget{options.memory_bytes_max};
-  return Reader(model, external, budget).read();
+  return Reader(model, {outline.raw, external, options.file_tensors}, budget).read();
 }
 
 Result<Port> tensor_port(Port port, const onnx::TypeProto::Tensor& tensor) {

@@ -9,7 +9,7 @@
 // what they read from outside as further inputs. libonnx gives its schemas and their functions; its
 // walks over whole models are not used.
 //
-//   Owns     the graph it returns holds all bytes it needs.
+//   Owns     the graph it returns holds all bytes it needs, but what FileTensors are given.
 //   Threads  one; starts none.
 //   Trust    none in the file. External data is read only from below `directory`.
 //   Fails    kInvalid for a wrong file, kUnsupported for a right one beyond this build, kTooLarge
@@ -23,9 +23,12 @@
 
 namespace casemate::engine {
 
+class FileTensors;
+
 struct ReadOptions {
   std::string directory = {};  // where external data may lie; empty: nowhere
   uint64_t memory_bytes_max = 4ull << 30;
+  FileTensors* file_tensors = nullptr;  // where large constants may stay; none: all are copied
 };
 
 // One input or output of a model, as the file declares it.

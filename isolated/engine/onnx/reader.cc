@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "isolated/engine/onnx/schemas.h"
 #include "isolated/engine/operators/operators.h"
 
 namespace casemate::engine {
@@ -71,7 +72,7 @@ Result<ReadModel> Reader::read() {
   TRY(read_functions());
   ReadModel read{Graph::unshaped(), {}, {}, {}};
   Frame frame(read.graph);
-  TRY(add_initializers(frame, graph));
+  TRY(add_initializers(frame, graph, elsewhere_.raw));
   for (const auto& input : graph.input()) {
     if (input.name().empty()) return Error{Code::kInvalid, "an input of the model has no name"};
     Port port = TRY(port_of(input));
@@ -116,18 +117,20 @@ Status Reader::read_functions() {
   return {};
 }
 
-Result<Tensor> Reader::tensor_of(onnx::TensorProto& tensor) {
-  TRY(admit_tensor(tensor, external_, budget_));
-  return take_tensor(tensor);
+Result<Tensor> Reader::tensor_of(onnx::TensorProto& tensor, Bytes raw) {
+  TRY(admit_tensor(tensor, elsewhere_.external, budget_, raw));
+  return take_tensor(tensor, raw, elsewhere_.file_tensors);
 }
 
-Status Reader::add_initializers(Frame& frame, onnx::GraphProto& graph) {
+Status Reader::add_initializers(Frame& frame, onnx::GraphProto& graph, std::span<const Bytes> raw) {
   if (graph.sparse_initializer_size() > 0) {
     return Error{Code::kUnsupported, "sparse initializers are not supported: export dense ones"};
   }
-  for (onnx::TensorProto& tensor : *graph.mutable_initializer()) {
+  for (int i = 0; i < graph.initializer_size(); ++i) {
+    onnx::TensorProto& tensor = *graph.mutable_initializer(i);
     if (tensor.name().empty()) return Error{Code::kInvalid, "an initializer has no name"};
-    auto taken = tensor_of(tensor);
+    const auto index = static_cast<size_t>(i);
+    auto taken = tensor_of(tensor, index < raw.size() ? raw[index] : Bytes());
     if (!taken) {
       return Error{taken.error().code,
                    std::format("initializer '{}': {}", tensor.name(), taken.error().text)};
@@ -173,8 +176,7 @@ Status Reader::add_node(Frame& frame, onnx::NodeProto node, const Versions& vers
     return invalid(node, std::format("its domain '{}' is not among those that the model imports",
                                      node.domain()));
   }
-  const onnx::OpSchema* schema =
-      onnx::OpSchemaRegistry::Schema(node.op_type(), version->second, domain);
+  const onnx::OpSchema* schema = schema_of(node.op_type(), version->second, domain);
   if (schema == nullptr) {
     return unsupported(node, std::format("operator set {} of domain '{}' has no such operator",
                                          version->second, domain));

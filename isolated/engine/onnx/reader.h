@@ -7,6 +7,7 @@
 //   Trust    none in the model, but that its nesting was bounded by scan.h.
 //   Fails    with the node and the reason; onnx's exceptions pass through.
 
+#include "isolated/engine/onnx/file_tensors.h"
 #include "isolated/engine/onnx/frame.h"
 #include "isolated/engine/onnx/read.h"
 #include "isolated/engine/onnx/tensors.h"
@@ -17,10 +18,17 @@ class OpSchema;
 
 namespace casemate::engine {
 
+// Where the elements of tensors are that the parsed model does not hold.
+struct Elsewhere {
+  const std::vector<Bytes>& raw;  // by initializer of the model's graph; empty: in the model
+  const ExternalData& external;
+  FileTensors* file_tensors;  // none: all are copied
+};
+
 class Reader final {
  public:
-  Reader(onnx::ModelProto& model, const ExternalData& external, Budget& budget)
-      : model_(model), external_(external), budget_(budget) {}
+  Reader(onnx::ModelProto& model, const Elsewhere& elsewhere, Budget& budget)
+      : model_(model), elsewhere_(elsewhere), budget_(budget) {}
 
   Result<ReadModel> read();
 
@@ -28,7 +36,7 @@ class Reader final {
   using Versions = std::map<std::string, int>;  // of operator sets, by domain
 
   Status read_functions();
-  Status add_initializers(Frame& frame, onnx::GraphProto& graph);
+  Status add_initializers(Frame& frame, onnx::GraphProto& graph, std::span<const Bytes> raw = {});
   Status add_nodes(Frame& frame, google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
                    const Versions& versions);
   Status add_node(Frame& frame, onnx::NodeProto node, const Versions& versions);
@@ -44,10 +52,10 @@ class Reader final {
                        const Versions& versions);
   Status set_graph(Frame& frame, Node& node, const std::string& name, onnx::GraphProto& graph,
                    const Versions& versions);
-  Result<Tensor> tensor_of(onnx::TensorProto& tensor);
+  Result<Tensor> tensor_of(onnx::TensorProto& tensor, Bytes raw = {});
 
   onnx::ModelProto& model_;
-  const ExternalData& external_;
+  Elsewhere elsewhere_;
   Budget& budget_;
   Versions versions_;
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto*> functions_;

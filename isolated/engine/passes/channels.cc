@@ -23,21 +23,33 @@ struct Folded {
   Tensor bias;
 };
 
+// The weights with each channel's multiplied by its scale.
+std::string scaled(const Tensor& weights, const std::vector<double>& scale) {
+  std::string bytes = weights.copied();
+  const std::span values(static_cast<float*>(static_cast<void*>(bytes.data())), weights.count());
+  const size_t per_channel = values.size() / scale.size();
+  for (size_t c = 0; c < scale.size(); ++c) {
+    for (float& weight : values.subspan(c * per_channel, per_channel))
+      weight = static_cast<float>(weight * scale[c]);
+  }
+  return bytes;
+}
+
 Folded folded(const Tensor& before, const Tensor* old_bias, const ChannelArithmetic& arithmetic) {
-  Tensor weights = before;
   const size_t channels = arithmetic.scale.size();
-  const auto values = weights.values<float>();
-  const size_t per_channel = values.size() / channels;
   std::vector<float> bias(channels);
   for (size_t c = 0; c < channels; ++c) {
-    for (float& weight : values.subspan(c * per_channel, per_channel)) {
-      weight = static_cast<float>(weight * arithmetic.scale[c]);
-    }
     const double added = old_bias == nullptr ? 0 : old_bias->values<float>()[c];
     bias[c] = static_cast<float>(added * arithmetic.scale[c] + arithmetic.shift[c]);
   }
   const Shape row{static_cast<int64_t>(channels)};
-  return {std::move(weights), Tensor::of<float>(row, std::span<const float>(bias))};
+  // Deferred, so that the memory of all of them is never needed at once: each is there while it is
+  // packed.
+  auto weights =
+      Tensor::deferred(before.type(), before.shape(),
+                       [before, scale = arithmetic.scale] { return scaled(before, scale); });
+  CHECK(weights.has_value(), "weights of a shape that is there have a size");
+  return {*std::move(weights), Tensor::of<float>(row, std::span<const float>(bias))};
 }
 
 void replace(Graph& graph, const Node& convolution, Node& reader, Folded folded) {

@@ -38,18 +38,19 @@ class Derivations final {
   }
   // From here on nothing is added: what is computed while a model serves is not kept for good.
   void freeze() { frozen_ = true; }
+  [[nodiscard]] bool frozen() const { return frozen_; }
 
  private:
-  using Key = std::pair<std::string, std::vector<std::pair<const uint8_t*, std::string>>>;
+  using Key = std::pair<std::string, std::vector<std::pair<const void*, std::string>>>;
   struct Entry {
-    std::vector<Tensor> sources;  // kept alive: their addresses are the key
+    std::vector<Tensor> sources;  // kept alive: their identities are the key
     std::vector<Tensor> results;
   };
 
   static Key key_of(const std::string& how, const std::vector<Tensor>& sources) {
     Key key{how, {}};
     for (const Tensor& source : sources)
-      key.second.emplace_back(source.bytes().data(), source.shape().text());
+      key.second.emplace_back(source.identity(), source.shape().text());
     return key;
   }
 

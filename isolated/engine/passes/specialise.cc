@@ -194,9 +194,11 @@ Result<bool> Specialiser::fold(const Graph& general, size_t index, const std::ve
     return true;
   }
   granted_bytes_ = 0;
-  for (const Tensor& source : sources) granted_bytes_ += source.bytes().size();
+  for (const Tensor& source : sources) granted_bytes_ += source.byte_count();
   Computation real(node, facts, *this, Computation::Mode::kRun);
   const Status done = Operators::instance().find(node.op)(real);
+  // While a model serves, its plans read them where they are.
+  for (size_t i = 0; i < sources.size() && !derivations_.frozen(); ++i) sources[i].forget();
   if (!done && done.error().code == Code::kTooLarge) return false;
   if (!done) return done.error();
   std::vector<Tensor> results;

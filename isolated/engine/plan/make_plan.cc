@@ -170,7 +170,7 @@ class Planner final {
       const Tensor* constant = graph_.constant(id);
       CHECK(constant != nullptr, "a value is made before it is read");
       auto writer = TRY(make_constant_writer(*constant, packer_));
-      homes_[id.index] = {add_buffer(id, constant->bytes().size(), Place::Kind::kArena)};
+      homes_[id.index] = {add_buffer(id, constant->byte_count(), Place::Kind::kArena)};
       add_step(std::format("constant {}", graph_.value(id).name), std::move(writer), {},
                {homes_[id.index].buffer});
     }

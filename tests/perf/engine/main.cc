@@ -92,7 +92,7 @@ Result<engine::Model> load(const Options& options) {
   engine::LoadOptions wanted{.directory = folder, .threads = options.threads};
   wanted.batch_sizes = {batch == options.symbols.end() ? 1 : batch->second};
   wanted.shapes = {options.symbols};
-  return engine::Model::load(bytes.bytes(), wanted);
+  return engine::Model::load(bytes, wanted);
 }
 
 Status run(const Options& options) {
