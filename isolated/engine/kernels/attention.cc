@@ -11,6 +11,9 @@
 namespace casemate::engine {
 namespace {
 
+// Multiply-adds from which on more than one thread is worth waking.
+constexpr double kWorkForThreads = 1e6;
+
 // Where an operand begins and its steps; see attention.h.
 struct Walk {
   int64_t offset = 0;
@@ -139,7 +142,12 @@ KernelResult make_attention(const KernelRequest& request) {
   made.scale = attributes.real("scale", 1);
   made.scratch = vector_loops().attention_scratch(made.sizes.keys + made.sizes.past_keys,
                                                   made.sizes.width, made.sizes.value_width);
-  made.threads = thread_count();
+  // One token's attention is done before a second thread has woken up.
+  const Sizes& sizes = made.sizes;
+  const double work = static_cast<double>(sizes.items * sizes.heads) *
+                      static_cast<double>(sizes.queries * (sizes.keys + sizes.past_keys)) *
+                      static_cast<double>(sizes.width + sizes.value_width);
+  made.threads = work < kWorkForThreads ? 1 : thread_count();
   needs.scratch_bytes = static_cast<uint64_t>(made.scratch * made.threads) * sizeof(float);
   needs.implementation = vector_loops().name;
   const auto loop = [made](const KernelArguments& arguments) {
