@@ -11,6 +11,9 @@
 namespace casemate::engine {
 namespace {
 
+// Multiply-adds from which on more than one thread is worth waking.
+constexpr double kWorkForThreads = 1e6;
+
 // Where an operand begins and its steps; see attention.h.
 struct Walk {
   int64_t offset = 0;
@@ -55,7 +58,7 @@ struct Attention {
   std::array<Walk, kAttentionOperands.size()> walks;
   Walk result;
   int64_t scratch = 0;  // floats for one thread
-  int64_t pieces = 1;
+  int threads = 1;
 
   void run_head(const KernelArguments& arguments, int64_t item, int64_t head, float* memory) const;
 };
@@ -139,19 +142,22 @@ KernelResult make_attention(const KernelRequest& request) {
   made.scale = attributes.real("scale", 1);
   made.scratch = vector_loops().attention_scratch(made.sizes.keys + made.sizes.past_keys,
                                                   made.sizes.width, made.sizes.value_width);
-  made.pieces = std::min<int64_t>(thread_count(), made.sizes.items * made.sizes.heads);
-  needs.scratch_bytes = static_cast<uint64_t>(made.scratch * made.pieces) * sizeof(float);
+  // One token's attention is done before a second thread has woken up.
+  const Sizes& sizes = made.sizes;
+  const double work = static_cast<double>(sizes.items * sizes.heads) *
+                      static_cast<double>(sizes.queries * (sizes.keys + sizes.past_keys)) *
+                      static_cast<double>(sizes.width + sizes.value_width);
+  made.threads = work < kWorkForThreads ? 1 : thread_count();
+  needs.scratch_bytes = static_cast<uint64_t>(made.scratch * made.threads) * sizeof(float);
   needs.implementation = vector_loops().name;
   const auto loop = [made](const KernelArguments& arguments) {
     const int64_t heads = made.sizes.items * made.sizes.heads;
     auto* const memory = elements<float>(arguments.scratch);
-    parallel_for(made.pieces, [&](int64_t piece) {
-      const int64_t last = (piece + 1) * heads / made.pieces;
-      for (int64_t i = piece * heads / made.pieces; i < last; ++i) {
-        made.run_head(arguments, i / made.sizes.heads, i % made.sizes.heads,
-                      memory + piece * made.scratch);
-      }
-    });
+    const auto attend = [&](int64_t piece, int thread) {
+      made.run_head(arguments, piece / made.sizes.heads, piece % made.sizes.heads,
+                    memory + thread * made.scratch);
+    };
+    parallel_for(heads, attend, made.threads);
   };
   return loop_kernel(std::move(needs), loop);
 }

@@ -11,6 +11,8 @@ namespace casemate::engine {
 namespace {
 
 constexpr int64_t kPanel = FewRowsProduct::kPanel;
+// What threads take in turns.
+constexpr int64_t kPieces = 12;
 
 // What is done with a row of results, in this order.
 struct Epilogue {
@@ -112,7 +114,7 @@ std::optional<KernelResult> make_few_rows(const KernelRequest& request, int64_t 
     const Bytes packed = TRY(pack_reordered(request.packer, *request.constant(1), plain, form));
     made.epilogue = *epilogue;
     made.panels = (columns + kPanel - 1) / kPanel;
-    made.pieces = std::min<int64_t>(thread_count(), made.panels);
+    made.pieces = thread_count() == 1 ? 1 : std::min(kPieces, made.panels);
     made.product.panels = elements<float>(packed.data());
     made.product.panel_floats = (depth + 15) / 16 * 16 * kPanel;
     CHECK(packed.size() >= static_cast<uint64_t>(made.panels * made.product.panel_floats) * 4,
@@ -122,7 +124,7 @@ std::optional<KernelResult> make_few_rows(const KernelRequest& request, int64_t 
     made.product.columns = columns;
     needs.implementation = std::string(vector_loops().name) + " few rows";
     return loop_kernel(std::move(needs), [made](const KernelArguments& arguments) {
-      parallel_for(made.pieces, [&](int64_t piece) { made.run(arguments, piece); });
+      parallel_for(made.pieces, [&](int64_t piece, int) { made.run(arguments, piece); });
     });
   }();
 }

@@ -56,7 +56,7 @@ KernelResult make_layer_normalization(const KernelRequest& request) {
     all.shift = shifted ? elements<float>(shift.data(arguments)) : nullptr;
     all.y = elements<float>(arguments.outputs[0]);
     const int64_t pieces = (all.rows + kRowsPerPiece - 1) / kRowsPerPiece;
-    parallel_for(pieces, [&](int64_t piece) {
+    parallel_for(pieces, [&](int64_t piece, int) {
       RowNormalization part = all;
       part.rows = std::min(kRowsPerPiece, all.rows - piece * kRowsPerPiece);
       part.x += piece * kRowsPerPiece * all.columns;

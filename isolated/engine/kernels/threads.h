@@ -7,6 +7,7 @@
 // that will be forked must not start OpenMP's threads: their pool would not exist in the child,
 // which would wait for it for ever.
 
+#include <climits>
 #include <cstdint>
 
 namespace casemate::engine {
@@ -14,14 +15,19 @@ namespace casemate::engine {
 // As many as set_threads() said.
 int thread_count();
 
-// Calls work(context, piece) for each piece from 0, on all threads; which thread has which piece
-// depends on their number alone. Starts threads, so never call it while a model is compiled.
-void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece), void* context);
+// Calls work(context, piece, thread) for each piece from 0, on all threads or `threads_max` of
+// them, which are numbered from 0. A thread takes the next piece when it is done with one, so that
+// others go on while the system lets it wait: what a piece makes must not depend on its thread.
+// Starts threads, so never call it while a model is compiled.
+void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece, int thread),
+                  void* context, int threads_max);
 
 template <class Work>
-void parallel_for(int64_t pieces, Work work) {
-  parallel_for(
-      pieces, [](void* context, int64_t piece) { (*static_cast<Work*>(context))(piece); }, &work);
+void parallel_for(int64_t pieces, Work work, int threads_max = INT_MAX) {
+  const auto call = [](void* context, int64_t piece, int thread) {
+    (*static_cast<Work*>(context))(piece, thread);
+  };
+  parallel_for(pieces, call, &work, threads_max);
 }
 
 class SingleThread final {

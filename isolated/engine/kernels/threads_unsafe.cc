@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SAFETY: four functions of the OpenMP runtime are declared by hand, as OpenMP 5.0 (3.2.1, 3.2.2,
-// 3.2.3, 3.2.4) has them, since only compilers with OpenMP switched on have the header. They read
+// SAFETY: three functions of the OpenMP runtime are declared by hand, as OpenMP 5.0 (3.2.1, 3.2.3,
+// 3.2.4) has them, since only compilers with OpenMP switched on have the header. They read
 // and write one number of the calling thread. GOMP_parallel is what g++ calls for "#pragma omp
 // parallel" (libgomp manual, "Implementing PARALLEL construct"): it calls a function with a pointer
 // on each thread of a team, that of the caller included, and returns when all have. _mm_setcsr
@@ -9,13 +9,15 @@
 // runtime starts later have it too.
 #include <immintrin.h>
 
+#include <algorithm>
+#include <atomic>
+
 #include "isolated/engine/kernels/kernels.h"
 #include "isolated/engine/kernels/threads.h"
 
 extern "C" {
 void omp_set_num_threads(int count);
 int omp_get_max_threads(void);
-int omp_get_num_threads(void);
 int omp_get_thread_num(void);
 void GOMP_parallel(void (*function)(void*), void* data, unsigned thread_count, unsigned flags);
 }
@@ -26,24 +28,30 @@ void set_threads(int count) { omp_set_num_threads(count); }
 
 int thread_count() { return omp_get_max_threads(); }
 
-void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece), void* context) {
+void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece, int thread),
+                  void* context, int threads_max) {
   struct Loop {
     int64_t pieces;
-    void (*work)(void*, int64_t);
+    void (*work)(void*, int64_t, int);
     void* context;
+    std::atomic<int64_t> next = 0;
   };
   Loop loop{pieces, work, context};
-  if (pieces <= 1 || thread_count() == 1) {
-    for (int64_t piece = 0; piece < pieces; ++piece) work(context, piece);
-    return;
-  }
   const auto run = [](void* data) {
-    const Loop& shared = *static_cast<const Loop*>(data);
-    for (int64_t piece = omp_get_thread_num(); piece < shared.pieces;
-         piece += omp_get_num_threads())
-      shared.work(shared.context, piece);
+    Loop& shared = *static_cast<Loop*>(data);
+    const int thread = omp_get_thread_num();
+    for (;;) {
+      const int64_t piece = shared.next.fetch_add(1, std::memory_order_relaxed);
+      if (piece >= shared.pieces) return;
+      shared.work(shared.context, piece, thread);
+    }
   };
-  GOMP_parallel(run, &loop, 0, 0);
+  const int threads = std::min(thread_count(), threads_max);
+#ifdef __SANITIZE_THREAD__
+  return run(&loop);  // it does not see how the runtime's threads wait for each other
+#endif
+  if (pieces <= 1 || threads == 1) return run(&loop);
+  GOMP_parallel(run, &loop, static_cast<unsigned>(threads), 0);
 }
 
 void flush_denormals() {

@@ -22,6 +22,7 @@ std::span<const Pass> passes() {
   static constexpr std::array kPasses = std::to_array<Pass>({
       {"remove identities", plain<remove_identities>},
       {"fuse Gelu", plain<fuse_gelu>},
+      {"fuse layer normalization", plain<fuse_layer_normalization>},
       {"turn MatMul into Gemm", plain<turn_matmul_into_gemm>},
       {"unflatten products", plain<unflatten_products>},
       {"remove identities again", plain<remove_identities>},

@@ -38,6 +38,8 @@ inline constexpr uint64_t kFoldedBytesMax = 256ull << 20;
 void remove_identities(Graph& graph);
 // Gelu written out with Erf or Tanh becomes one node.
 void fuse_gelu(Graph& graph);
+// Layer normalization written out with means, differences and a root becomes one node.
+void fuse_layer_normalization(Graph& graph);
 // MatMul of a matrix by a constant one, and an Add of a row after it, become Gemm.
 void turn_matmul_into_gemm(Graph& graph);
 // Gemm between two Reshapes that flatten and restore its rows becomes MatMul without them.

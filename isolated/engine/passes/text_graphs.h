@@ -32,6 +32,22 @@ struct TextDraft : Draft {
     return node("Softmax", {x}, graph.value(x).shapes[0],
                 {{"axis", static_cast<int64_t>(graph.value(x).shapes[0].rank()) - 1}});
   }
+  ValueId mean(ValueId x) {
+    Shape shape = graph.value(x).shapes[0];
+    const uint32_t last = shape.rank() - 1;
+    shape[last] = 1;
+    return node("ReduceMean", {x}, shape, {{"axes", Ints{last}}});
+  }
+  ValueId normalised(ValueId x, bool shifted) {
+    const Shape shape = graph.value(x).shapes[0];
+    const Shape columns{shape[shape.rank() - 1]};
+    const ValueId deviation = node("Sub", {x, mean(x)}, shape);
+    const ValueId variance = mean(with("Pow", deviation, 2));
+    const ValueId root = same("Sqrt", with("Add", variance, 1e-5F));
+    const ValueId y =
+        node("Mul", {node("Div", {deviation, root}, shape), positive(columns)}, shape);
+    return shifted ? add(y, weights(columns)) : y;
+  }
   // There is no kernel for it: its operator's function runs it.
   ValueId erf(ValueId x) {
     const ValueId y = same("Erf", x);
@@ -163,6 +179,19 @@ inline const std::vector<PassGraph>& text_graphs() {
          return d.finish({d.gelu_tail(x, d.erf(d.with("Div", x, 1.5F)))});
        },
        "Div Erf Add Mul Mul"},
+      {"layer normalization written out",
+       [] {
+         TextDraft d;
+         return d.finish({d.same("Neg", d.normalised(d.input(TextDraft::kTokens), true))});
+       },
+       "LayerNormalization Neg"},
+      {"layer normalization written out without a shift, its deviation an output, too",
+       [] {
+         TextDraft d;
+         const ValueId y = d.normalised(d.input(TextDraft::kTokens), false);
+         return d.finish({y, d.graph.nodes()[1].output()});
+       },
+       "ReduceMean Sub LayerNormalization"},
       {"a stack of rows flattened for a product, with what is added behind it",
        [] {
          TextDraft d;
