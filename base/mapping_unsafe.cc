@@ -21,6 +21,9 @@ Result<Mapping> Mapping::shared(int fd, size_t size, bool writable) {
 Result<Mapping> Mapping::anonymous(size_t size) {
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) return errno_error("mapping private memory");
+  // Only a wish, where it is worth one: fewer faults at first, fewer misses later.
+  constexpr size_t kWorthHugePages = 8 << 20;
+  if (size >= kWorthHugePages) ::madvise(data, size, MADV_HUGEPAGE);
   return Mapping(static_cast<uint8_t*>(data), size, false);
 }
 

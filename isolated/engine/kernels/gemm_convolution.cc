@@ -16,6 +16,8 @@ namespace {
 
 // Lines of an image that one round takes: they stay in the second-level cache.
 constexpr int64_t kLinesBytes = 256 << 10;
+// Lines that are worth a piece of their own: those around them are copied for each.
+constexpr int64_t kPieceLines = 4;
 // Depth of one pass over the pieces: a panel of weights of it stays there as well.
 constexpr int64_t kPassDepth = 1024;
 
@@ -72,18 +74,20 @@ class GemmConvolution final : public Kernel {
     const ImageWindow& window = layouts_.window;
     const int64_t lines = window.batch * window.out_height;
     const int64_t panels = gemm::panel_count(layouts_.group_outputs(), set_);
-    const Share share = share_of(lines, panels);
-    parallel_for(share.count, [&](int64_t part) {
-      const auto cut = [&](int64_t whole) {
-        return Range{whole * part / share.count, whole * (part + 1) / share.count};
-      };
-      Part mine{.lines = share.by_lines ? cut(lines) : Range{0, lines},
-                .panels = share.by_lines ? Range{0, panels} : cut(panels),
+    const bool by_lines = shares_lines(lines, panels);
+    const int64_t whole = by_lines ? lines : panels;
+    const int64_t pieces =
+        piece_count(whole, by_lines ? std::min(layouts_.lines, kPieceLines) : 1, layouts_.threads);
+    const auto work = [&](int64_t piece, int thread) {
+      const Range mine = {whole * piece / pieces, whole * (piece + 1) / pieces};
+      Part part{.lines = by_lines ? mine : Range{0, lines},
+                .panels = by_lines ? Range{0, panels} : mine,
                 .scratch = nullptr};
       if (layouts_.copied)
-        mine.scratch = elements<float>(arguments.scratch) + part * layouts_.copy_floats();
-      run_part(arguments, mine);
-    });
+        part.scratch = elements<float>(arguments.scratch) + thread * layouts_.copy_floats();
+      run_part(arguments, part);
+    };
+    parallel_for(pieces, work, layouts_.threads);
     return {};
   }
 
@@ -95,23 +99,13 @@ class GemmConvolution final : public Kernel {
     Range lines, panels;
     float* scratch;
   };
-  struct Share {
-    int count;
-    bool by_lines;
-  };
-
-  // Threads share lines, or panels where the weights are the larger part of what is read and the
-  // panels come out even.
-  Share share_of(int64_t lines, int64_t panels) const {
+  // Threads share lines, or panels where the weights are the larger part of what is read. Groups
+  // have panels of their own.
+  bool shares_lines(int64_t lines, int64_t panels) const {
     const ImageWindow& window = layouts_.window;
-    const int64_t threads = layouts_.threads;
     const int64_t image = window.batch * window.height * window.width * window.channels;
-    const bool even = panels % threads == 0 || panels > 4 * threads;
-    const bool by_panels =
-        window.groups == 1 && even && layouts_.packed_group > image && panels >= threads;
-    if (by_panels || (lines < threads && window.groups == 1))
-      return {static_cast<int>(std::min(panels, threads)), false};
-    return {static_cast<int>(std::clamp<int64_t>(lines, 1, threads)), true};
+    return window.groups > 1 || panels < layouts_.threads ||
+           (layouts_.packed_group <= image && lines >= layouts_.threads);
   }
 
   void run_part(const KernelArguments& arguments, const Part& part) const {

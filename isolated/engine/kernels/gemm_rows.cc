@@ -8,6 +8,12 @@
 #include "isolated/engine/kernels/threads.h"
 
 namespace casemate::engine {
+namespace {
+
+// A panel of weights that comes from memory is worth so many rows.
+constexpr int64_t kPieceRows = 48;
+
+}  // namespace
 
 Status GemmRows::run(const KernelArguments& arguments) const {
   gemm::Product product = product_;
@@ -17,14 +23,17 @@ Status GemmRows::run(const KernelArguments& arguments) const {
     product.epilogue.addend =
         elements<float>(static_cast<const uint8_t*>(arguments.inputs[*form_.addend]));
   const int64_t panels = gemm::panel_count(product.columns, set_);
-  const bool by_panels = (panels % threads_ == 0 || panels > 4 * threads_) &&
-                         (product.columns > rows_ || rows_ < 8 * threads_);
-  parallel_for(threads_, [&](int64_t part) {
-    const auto cut = [&](int64_t whole, int64_t i) { return whole * i / threads_; };
+  // What is larger is cut: then it is read once by all threads together.
+  const bool by_panels = panels >= 2 * threads_ && product.columns > rows_;
+  const int64_t whole = by_panels ? panels : rows_;
+  const int64_t pieces = piece_count(whole, by_panels ? 1 : kPieceRows, threads_);
+  parallel_for(pieces, [&](int64_t piece) {
+    const int64_t begin = whole * piece / pieces;
+    const int64_t end = whole * (piece + 1) / pieces;
     if (by_panels) {
-      run_part(product, 0, rows_, cut(panels, part), cut(panels, part + 1));
+      run_part(product, 0, rows_, begin, end);
     } else {
-      run_part(product, cut(rows_, part), cut(rows_, part + 1), 0, panels);
+      run_part(product, begin, end, 0, panels);
     }
   });
   return {};

@@ -9,6 +9,7 @@
 
 #include <climits>
 #include <cstdint>
+#include <type_traits>
 
 namespace casemate::engine {
 
@@ -25,10 +26,18 @@ void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece, int
 template <class Work>
 void parallel_for(int64_t pieces, Work work, int threads_max = INT_MAX) {
   const auto call = [](void* context, int64_t piece, int thread) {
-    (*static_cast<Work*>(context))(piece, thread);
+    if constexpr (std::is_invocable_v<Work, int64_t, int>) {
+      (*static_cast<Work*>(context))(piece, thread);
+    } else {
+      (*static_cast<Work*>(context))(piece);
+    }
   };
   parallel_for(pieces, call, &work, threads_max);
 }
+
+// Into how many pieces to cut `whole` for so many threads: several for each, so that one that the
+// system lets wait holds nobody up, but none smaller than `least`.
+int64_t piece_count(int64_t whole, int64_t least, int threads);
 
 class SingleThread final {
  public:

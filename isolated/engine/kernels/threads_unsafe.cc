@@ -28,6 +28,15 @@ void set_threads(int count) { omp_set_num_threads(count); }
 
 int thread_count() { return omp_get_max_threads(); }
 
+int64_t piece_count(int64_t whole, int64_t least, int threads) {
+  if (threads == 1) return 1;
+  constexpr int64_t kForEach = 4;
+  const int64_t most = std::max<int64_t>(whole / std::max<int64_t>(least, 1), 1);
+  // At least one for each, where there is so much to do at all.
+  return std::clamp<int64_t>(most, std::min<int64_t>(threads, std::max<int64_t>(whole, 1)),
+                             kForEach * threads);
+}
+
 void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece, int thread),
                   void* context, int threads_max) {
   struct Loop {

@@ -79,17 +79,15 @@ class WinogradConvolution final : public Kernel {
       run_together(arguments, scratch);
       return {};
     }
-    const auto threads = static_cast<int>(std::min<int64_t>(tiling_.threads, tiling_.blocks));
-    parallel_for(threads, [&](int64_t thread) {
+    const auto work = [&](int64_t i, int thread) {
       Block block = block_in(scratch + thread * tiling_.block_floats());
-      for (int64_t i = thread; i < tiling_.blocks; i += threads) {
-        block.begin = std::min(i * tiling_.block, tiling_.tiles());
-        block.end = std::min(block.begin + tiling_.block, tiling_.tiles());
-        read(arguments, block, block.begin, block.end, block.edge);
-        multiply(block, 0, tiling_.planes());
-        write(arguments, block, block.begin, block.end);
-      }
-    });
+      block.begin = std::min(i * tiling_.block, tiling_.tiles());
+      block.end = std::min(block.begin + tiling_.block, tiling_.tiles());
+      read(arguments, block, block.begin, block.end, block.edge);
+      multiply(block, 0, tiling_.planes());
+      write(arguments, block, block.begin, block.end);
+    };
+    parallel_for(tiling_.blocks, work, tiling_.threads);
     return {};
   }
 
@@ -120,17 +118,15 @@ class WinogradConvolution final : public Kernel {
 
   void run_together(const KernelArguments& arguments, float* scratch) const {
     const Block block = block_in(scratch);
-    const auto cut = [&](int64_t whole, int64_t i) { return whole * i / tiling_.threads; };
-    parallel_for(tiling_.threads, [&](int64_t i) {
-      float* const edge = scratch + tiling_.block_floats() + i * tiling_.edge_floats();
-      read(arguments, block, cut(block.end, i), cut(block.end, i + 1), edge);
-    });
-    parallel_for(tiling_.threads, [&](int64_t i) {
-      multiply(block, cut(tiling_.planes(), i), cut(tiling_.planes(), i + 1));
-    });
-    parallel_for(tiling_.threads, [&](int64_t i) {
-      write(arguments, block, cut(block.end, i), cut(block.end, i + 1));
-    });
+    const int64_t parts = piece_count(block.end, 4, tiling_.threads);
+    const auto cut = [&](int64_t i) { return block.end * i / parts; };
+    const auto read_part = [&](int64_t i, int thread) {
+      float* const edge = scratch + tiling_.block_floats() + thread * tiling_.edge_floats();
+      read(arguments, block, cut(i), cut(i + 1), edge);
+    };
+    parallel_for(parts, read_part, tiling_.threads);
+    parallel_for(tiling_.planes(), [&](int64_t plane) { multiply(block, plane, plane + 1); });
+    parallel_for(parts, [&](int64_t i) { write(arguments, block, cut(i), cut(i + 1)); });
   }
 
   void read(const KernelArguments& arguments, const Block& block, int64_t begin, int64_t end,
