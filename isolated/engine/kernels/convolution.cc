@@ -110,9 +110,7 @@ KernelResult make_convolution(const KernelRequest& request) {
                  std::format("input of rank {}, supported are 3, 4 and 5", rank)};
   }
   if (request.preferred == Layout::kChannelsLast) {
-    const char* force = getenv("WINO");
-    const int size =
-        force ? (atoi(force) && winograd_size(request) ? atoi(force) : 0) : winograd_size(request);
+    const int size = winograd_size(request);
     auto ours = size != 0 ? TRY(make_winograd_convolution(request, size))
                           : TRY(make_gemm_convolution(request));
     if (ours != nullptr) return ours;

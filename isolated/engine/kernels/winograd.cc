@@ -314,9 +314,9 @@ Result<std::unique_ptr<Kernel>> make_winograd_convolution(const KernelRequest& r
     needs.may_overwrite = {*form->addend};
   }
   needs.implementation = std::format("winograd {0}x{0} {1}", size, set.name);
-  const int64_t floats =
-      tiling.together() ? tiling.block_floats() + tiling.threads * tiling.edge_floats()
-                        : std::min<int64_t>(tiling.threads, tiling.blocks) * tiling.block_floats();
+  const int64_t floats = tiling.together()
+                             ? tiling.block_floats() + tiling.threads * tiling.edge_floats()
+                             : tiling.threads * tiling.block_floats();
   needs.scratch_bytes = static_cast<uint64_t>(floats) * 4;
   const float* const weights = TRY(pack_weights(request, tiling, set));
   const float* bias = nullptr;

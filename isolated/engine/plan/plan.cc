@@ -64,7 +64,6 @@ Layout preferred_layout(const Graph& graph) {
     return node.op == "Conv" && node.attributes.integer("group", 1) > 1 &&
            node.attributes.integer("group", 1) == graph.value(node.inputs[0]).shapes[0][1];
   });
-  if (getenv("NHWC")) return Layout::kChannelsLast;
   return depthwise ? Layout::kBlocked16 : Layout::kChannelsLast;
 }
 
