@@ -59,23 +59,29 @@ int64_t packed_floats(int64_t depth, int64_t columns, const InstructionSet& set)
   return depth * ((columns + set.vector_floats - 1) / set.vector_floats * set.vector_floats);
 }
 
-void pack(const float* b, int64_t depth, int64_t columns, int64_t depth_stride,
-          int64_t column_stride, float* packed, const InstructionSet& set) {
-  // Where the depth lies closest together, a few of it are read of each column in turn: what is
+void pack(const float* b, const Rows& rows, int64_t columns, int64_t column_stride, float* packed,
+          const InstructionSet& set) {
+  // Where rows lie closer together than columns, a few of each column are read in turn: what is
   // written stays in the first-level cache, and what is read comes in whole lines.
-  const int64_t step = depth_stride < column_stride ? 16 : 1;
+  const int64_t step = rows.inner_stride < column_stride ? 16 : 1;
   for (int64_t panel = 0; panel < panel_count(columns, set); ++panel) {
     const int64_t first = panel * set.panel_columns;
     const int64_t width = packed_columns(panel, columns, set);
     const int64_t real = std::min(columns - first, width);
-    for (int64_t begin = 0; begin < depth; begin += step) {
-      const int64_t end = std::min(begin + step, depth);
-      for (int64_t n = 0; n < width; ++n) {
-        const float* const column = b + (first + n) * column_stride;
-        for (int64_t k = begin; k < end; ++k)
-          packed[(k - begin) * width + n] = n < real ? column[k * depth_stride] : 0;
+    for (int64_t outer = 0; outer < rows.outer; ++outer) {
+      const float* const from = b + outer * rows.outer_stride + first * column_stride;
+      for (int64_t begin = 0; begin < rows.inner; begin += step) {
+        const int64_t count = std::min(step, rows.inner - begin);
+        const float* const block = from + begin * rows.inner_stride;
+        for (int64_t n = 0; n < real; ++n) {
+          for (int64_t k = 0; k < count; ++k)
+            packed[k * width + n] = block[n * column_stride + k * rows.inner_stride];
+        }
+        for (int64_t n = real; n < width; ++n) {
+          for (int64_t k = 0; k < count; ++k) packed[k * width + n] = 0;
+        }
+        packed += count * width;
       }
-      packed += (end - begin) * width;
     }
   }
 }

@@ -87,9 +87,20 @@ InstructionSets instruction_sets();
 
 // Floats that a packed matrix [depth, columns] takes.
 int64_t packed_floats(int64_t depth, int64_t columns, const InstructionSet& set);
-// Packs B[k, n] = b[k * depth_stride + n * column_stride].
-void pack(const float* b, int64_t depth, int64_t columns, int64_t depth_stride,
-          int64_t column_stride, float* packed, const InstructionSet& set);
+// The rows of B in the order in which A has them: `outer` times `inner` of them, so many floats
+// apart. A plain matrix has one outer row.
+struct Rows {
+  int64_t outer, outer_stride;
+  int64_t inner, inner_stride;
+  [[nodiscard]] int64_t count() const { return outer * inner; }
+};
+// Packs B, whose columns lie `column_stride` floats apart.
+void pack(const float* b, const Rows& rows, int64_t columns, int64_t column_stride, float* packed,
+          const InstructionSet& set);
+inline void pack(const float* b, int64_t depth, int64_t columns, int64_t depth_stride,
+                 int64_t column_stride, float* packed, const InstructionSet& set) {
+  pack(b, {1, 0, depth, depth_stride}, columns, column_stride, packed, set);
+}
 
 // A product of which B is packed. The part of it that is made: these rows, those panels.
 struct Product {

@@ -216,16 +216,8 @@ Result<const float*> pack_weights(const KernelRequest& request, const ImageWindo
   const int64_t floats = gemm::packed_floats(depth, outputs, set);
   const auto fill = [&](MutableBytes bytes) -> Status {
     const float* from = weights.values<float>().data();
-    std::vector<float> plain(static_cast<size_t>(depth * outputs));
     for (int64_t group = 0; group < window.groups; ++group) {
-      for (int64_t o = 0; o < outputs; ++o) {
-        const float* const filter = from + (group * outputs + o) * depth;
-        float* const to = plain.data() + o * depth;
-        for (int64_t c = 0; c < channels; ++c) {
-          for (int64_t k = 0; k < area; ++k) to[k * channels + c] = filter[c * area + k];
-        }
-      }
-      gemm::pack(plain.data(), depth, outputs, 1, depth,
+      gemm::pack(from + group * outputs * depth, {area, 1, channels, area}, outputs, depth,
                  elements<float>(bytes.data()) + group * floats, set);
     }
     return {};

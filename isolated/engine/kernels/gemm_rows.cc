@@ -61,9 +61,10 @@ Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
   const gemm::InstructionSet& set = gemm::instruction_set();
   KernelNeeds needs{.outputs = {Layout::kRowMajor}};
   needs.inputs.resize(request.node.inputs.size());
-  needs.inputs[0] = Layout::kRowMajor;
-  gemm::Product product{.a_stride = sizes.depth,
-                        .depth = sizes.depth,
+  needs.inputs[0] = sizes.layout;
+  const int64_t depth = sizes.depth.count();
+  gemm::Product product{.a_stride = depth,
+                        .depth = depth,
                         .columns = sizes.columns,
                         .c_stride = sizes.columns,
                         .epilogue = form->epilogue};
@@ -74,13 +75,13 @@ Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
   product.epilogue.addend_stride = sizes.columns;
   if (form->addend) needs.inputs[*form->addend] = Layout::kRowMajor;
   const auto fill = [&](MutableBytes bytes) -> Status {
-    gemm::pack(weights->values<float>().data(), sizes.depth, sizes.columns, sizes.depth_stride,
-               sizes.column_stride, elements<float>(bytes.data()), set);
+    gemm::pack(weights->values<float>().data(), sizes.depth, sizes.columns, sizes.column_stride,
+               elements<float>(bytes.data()), set);
     return {};
   };
-  const std::string name = std::format("panels for {} by {}", set.name, sizes.depth_stride);
-  const auto bytes =
-      static_cast<uint64_t>(gemm::packed_floats(sizes.depth, sizes.columns, set)) * 4;
+  const std::string name =
+      std::format("panels for {} of {} by {}", set.name, sizes.depth.outer, sizes.column_stride);
+  const auto bytes = static_cast<uint64_t>(gemm::packed_floats(depth, sizes.columns, set)) * 4;
   product.b = elements<float>(TRY(request.packer.pack(*weights, name, bytes, fill)).data());
   needs.implementation = std::format("gemm rows {}", set.name);
   return std::make_unique<GemmRows>(std::move(needs), product, sizes.rows, thread_count(), set,

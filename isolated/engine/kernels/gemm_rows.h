@@ -35,11 +35,15 @@ class GemmRows final : public Kernel {
   EpilogueForm form_;
 };
 
-// A Gemm or MatMul [M,K] x [K,N], the right side constant and B[k, n] = b[k * depth_stride + n *
-// column_stride]. None where post-operations are not gemm.h's.
+// A Gemm or MatMul [M,K] x [K,N], the right side constant, its rows in the order in which input 0,
+// which comes in `layout`, has what they are multiplied by. None where post-operations are not
+// gemm.h's.
 struct RowsByConstant {
-  int64_t rows, depth, columns;
-  int64_t depth_stride, column_stride;
+  int64_t rows;
+  gemm::Rows depth;
+  int64_t columns;
+  int64_t column_stride;
+  Layout layout = Layout::kRowMajor;
 };
 Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
                                                   const RowsByConstant& sizes);

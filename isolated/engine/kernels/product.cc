@@ -122,11 +122,11 @@ Result<std::unique_ptr<Kernel>> rows_by_constant(const KernelRequest& request,
     return nullptr;
   const int64_t depth = matrices.b[0];
   const int64_t columns = matrices.b[1];
+  const bool transposed = matrices.transpose_b;
   return make_gemm_product(request, {.rows = matrices.a[0],
-                                     .depth = depth,
+                                     .depth = {1, 0, depth, transposed ? 1 : columns},
                                      .columns = columns,
-                                     .depth_stride = matrices.transpose_b ? 1 : columns,
-                                     .column_stride = matrices.transpose_b ? depth : 1});
+                                     .column_stride = transposed ? depth : 1});
 }
 
 // The product by our own loops, where it is one of a few rows.
@@ -139,8 +139,8 @@ std::optional<KernelResult> few_rows(const KernelRequest& request, const Matrice
 }
 
 KernelResult make_matrix_product(const KernelRequest& request, const Matrices& matrices) {
-  if (auto made = few_rows(request, matrices)) return *std::move(made);
   if (auto ours = TRY(rows_by_constant(request, matrices))) return ours;
+  if (auto made = few_rows(request, matrices)) return *std::move(made);
   Compiled made = TRY(compile(request, Layout::kRowMajor, matrices.c));
   const auto a = matrix_desc(matrices.a, matrices.transpose_a);
   const auto b = matrix_desc(matrices.b, matrices.transpose_b);
@@ -163,6 +163,26 @@ KernelResult make_matrix_product(const KernelRequest& request, const Matrices& m
   return dnnl_kernel<dnnl::matmul>(std::move(made.needs), description, std::move(arguments));
 }
 
+// The product of an image, channels last, on our own loops.
+Result<std::unique_ptr<Kernel>> image_by_constant(const KernelRequest& request, int64_t columns,
+                                                  bool transposed) {
+  const Shape& image = request.input_shape(0);
+  if (request.layouts[0] != Layout::kChannelsLast && request.layouts[0] != Layout::kRowMajor)
+    return nullptr;
+  const bool last = request.layouts[0] == Layout::kChannelsLast;
+  const int64_t channels = image[1];
+  const int64_t depth = static_cast<int64_t>(TRY(image.element_count())) / image[0];
+  const int64_t pixels = depth / channels;
+  const int64_t step = transposed ? 1 : columns;
+  return make_gemm_product(request,
+                           {.rows = image[0],
+                            .depth = last ? gemm::Rows{pixels, step, channels, pixels * step}
+                                          : gemm::Rows{1, 0, depth, step},
+                            .columns = columns,
+                            .column_stride = transposed ? depth : 1,
+                            .layout = request.layouts[0]});
+}
+
 // Gemm over an image: the weights are brought into the image's layout once, so that the image need
 // not be brought into row-major order for every request.
 KernelResult make_image_product(const KernelRequest& request) {
@@ -177,6 +197,7 @@ KernelResult make_image_product(const KernelRequest& request) {
     return Error{Code::kInvalid, "its weights do not fit the image"};
   }
   const Shape& source = request.input_shape(0);
+  if (auto ours = TRY(image_by_constant(request, columns, transposed))) return ours;
   Compiled made = TRY(compile(request, layout, {source[0], columns}));
   memory::dims dims = dnnl_dims(source);
   dims[0] = columns;
