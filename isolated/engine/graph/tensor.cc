@@ -85,11 +85,14 @@ Tensor Tensor::view(const TensorView& borrowed) {
 }
 
 Result<Tensor> Tensor::deferred(ElementType type, const Shape& shape,
-                                std::function<std::string()> make) {
+                                std::function<std::string()> make, LooseElements loose) {
   const uint64_t size = TRY(tensor_bytes(type, shape));
   Tensor tensor(type, shape, size / size_of(type));
   tensor.storage_ = std::make_shared<Storage>();
+  CHECK(loose.bytes.empty() || loose.bytes.size() == size,
+        "elements loose are as many bytes as type and shape need");
   tensor.storage_->make = std::move(make);
+  tensor.storage_->loose = std::move(loose);
   tensor.byte_count_ = size;
   return tensor;
 }
@@ -115,6 +118,7 @@ void Tensor::forget() const {
   if (storage_ == nullptr) return;
   const std::lock_guard guard(storage_->making);
   if (storage_->make) std::string().swap(storage_->bytes);
+  if (storage_->loose.read) storage_->loose.read();
 }
 
 void Tensor::settle() const {
@@ -122,6 +126,16 @@ void Tensor::settle() const {
   static_cast<void>(made());
   const std::lock_guard guard(storage_->making);
   storage_->make = nullptr;
+  storage_->loose = {};
+}
+
+Bytes Tensor::loose_bytes() const {
+  if (deferred()) {
+    const std::lock_guard guard(storage_->making);
+    if (storage_->bytes.size() != byte_count_ && !storage_->loose.bytes.empty())
+      return storage_->loose.bytes;
+  }
+  return bytes();
 }
 
 std::string Tensor::copied() const {

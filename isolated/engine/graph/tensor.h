@@ -51,6 +51,12 @@ consteval ElementType element_type_of() {
   return ElementType::kNone;
 }
 
+// Where deferred elements can be read without being made, aligned for nothing.
+struct LooseElements {
+  Bytes bytes = {};
+  std::function<void()> read = {};  // told when they were, and will hardly be again
+};
+
 class Tensor final {
  public:
   // Takes the bytes over. A string, because that is what protobuf can give away without a copy.
@@ -71,7 +77,7 @@ class Tensor final {
   // Elements that `make` makes when they are first asked for, always the same. Fails as
   // tensor_bytes(). Requires: it makes as many bytes as type and shape need.
   static Result<Tensor> deferred(ElementType type, const Shape& shape,
-                                 std::function<std::string()> make);
+                                 std::function<std::string()> make, LooseElements loose = {});
 
   // A tensor of T from its values. Requires: as many values as the shape has elements.
   template <class T>
@@ -93,6 +99,9 @@ class Tensor final {
   [[nodiscard]] Bytes bytes() const { return {data(), byte_count_}; }
   // The same in memory of their own; deferred elements are made for it alone. Requires: no text.
   [[nodiscard]] std::string copied() const;
+  // The elements where they lie, aligned for nothing: deferred ones need not be made for it. They
+  // are read once, front to back or not, and forgotten.
+  [[nodiscard]] Bytes loose_bytes() const;
   // How many bytes that is, without making them.
   [[nodiscard]] uint64_t byte_count() const { return byte_count_; }
   // Unshares the elements. Requires: no text.
@@ -147,6 +156,7 @@ class Tensor final {
     std::string bytes;
     std::vector<std::string> strings;
     std::function<std::string()> make;  // none: the elements are there
+    LooseElements loose;
     std::mutex making;
   };
 

@@ -2,6 +2,7 @@
 #include "isolated/engine/kernels/gemm.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "isolated/engine/kernels/gemm_sets.h"
 
@@ -59,31 +60,54 @@ int64_t packed_floats(int64_t depth, int64_t columns, const InstructionSet& set)
   return depth * ((columns + set.vector_floats - 1) / set.vector_floats * set.vector_floats);
 }
 
-void pack(const float* b, const Rows& rows, int64_t columns, int64_t column_stride, float* packed,
-          const InstructionSet& set) {
-  // Where rows lie closer together than columns, a few of each column are read in turn: what is
+namespace {
+
+// Visits the elements of B in the order in which they are packed, as far as their cache lines
+// allow: element(where in B, where in packed), and padding(where in packed).
+template <class Element, class Padding>
+void walk(const Rows& rows, int64_t columns, int64_t column_stride, const InstructionSet& set,
+          Element element, Padding padding) {
+  // Where rows lie closer together than columns, a few of each column are taken in turn: what is
   // written stays in the first-level cache, and what is read comes in whole lines.
   const int64_t step = rows.inner_stride < column_stride ? 16 : 1;
+  int64_t at = 0;
   for (int64_t panel = 0; panel < panel_count(columns, set); ++panel) {
     const int64_t first = panel * set.panel_columns;
     const int64_t width = packed_columns(panel, columns, set);
     const int64_t real = std::min(columns - first, width);
     for (int64_t outer = 0; outer < rows.outer; ++outer) {
-      const float* const from = b + outer * rows.outer_stride + first * column_stride;
       for (int64_t begin = 0; begin < rows.inner; begin += step) {
         const int64_t count = std::min(step, rows.inner - begin);
-        const float* const block = from + begin * rows.inner_stride;
+        const int64_t from =
+            outer * rows.outer_stride + begin * rows.inner_stride + first * column_stride;
         for (int64_t n = 0; n < real; ++n) {
           for (int64_t k = 0; k < count; ++k)
-            packed[k * width + n] = block[n * column_stride + k * rows.inner_stride];
+            element(from + n * column_stride + k * rows.inner_stride, at + k * width + n);
         }
         for (int64_t n = real; n < width; ++n) {
-          for (int64_t k = 0; k < count; ++k) packed[k * width + n] = 0;
+          for (int64_t k = 0; k < count; ++k) padding(at + k * width + n);
         }
-        packed += count * width;
+        at += count * width;
       }
     }
   }
+}
+
+}  // namespace
+
+void pack(const uint8_t* b, const Rows& rows, int64_t columns, int64_t column_stride, float* packed,
+          const InstructionSet& set) {
+  walk(
+      rows, columns, column_stride, set,
+      [=](int64_t from, int64_t to) { std::memcpy(packed + to, b + from * 4, 4); },
+      [=](int64_t to) { packed[to] = 0; });
+}
+
+void unpack(const float* packed, const Rows& rows, int64_t columns, int64_t column_stride, float* b,
+            const InstructionSet& set) {
+  walk(
+      rows, columns, column_stride, set, [=](int64_t to, int64_t from) { b[to] = packed[from]; },
+      [](int64_t) {});
 }
 
 int64_t block_rows(int64_t depth) {

@@ -94,12 +94,16 @@ struct Rows {
   int64_t inner, inner_stride;
   [[nodiscard]] int64_t count() const { return outer * inner; }
 };
-// Packs B, whose columns lie `column_stride` floats apart.
-void pack(const float* b, const Rows& rows, int64_t columns, int64_t column_stride, float* packed,
+// Packs B, whose columns lie `column_stride` floats apart; its floats need no alignment.
+void pack(const uint8_t* b, const Rows& rows, int64_t columns, int64_t column_stride, float* packed,
           const InstructionSet& set);
+// Back again: B as it was, where its elements are all that lies there.
+void unpack(const float* packed, const Rows& rows, int64_t columns, int64_t column_stride, float* b,
+            const InstructionSet& set);
 inline void pack(const float* b, int64_t depth, int64_t columns, int64_t depth_stride,
                  int64_t column_stride, float* packed, const InstructionSet& set) {
-  pack(b, {1, 0, depth, depth_stride}, columns, column_stride, packed, set);
+  pack(static_cast<const uint8_t*>(static_cast<const void*>(b)), {1, 0, depth, depth_stride},
+       columns, column_stride, packed, set);
 }
 
 // A product of which B is packed. The part of it that is made: these rows, those panels.

@@ -214,17 +214,27 @@ Result<const float*> pack_weights(const KernelRequest& request, const ImageWindo
   const int64_t area = window.kernel_h * window.kernel_w;
   const int64_t depth = area * channels;
   const int64_t floats = gemm::packed_floats(depth, outputs, set);
+  const gemm::Rows rows{area, 1, channels, area};
   const auto fill = [&](MutableBytes bytes) -> Status {
-    const float* from = weights.values<float>().data();
+    const uint8_t* const from = weights.loose_bytes().data();
     for (int64_t group = 0; group < window.groups; ++group) {
-      gemm::pack(from + group * outputs * depth, {area, 1, channels, area}, outputs, depth,
+      gemm::pack(from + group * outputs * depth * 4, rows, outputs, depth,
                  elements<float>(bytes.data()) + group * floats, set);
     }
     return {};
   };
+  const auto unpack = [=, &set, groups = window.groups](Bytes packed) {
+    std::string plain(static_cast<size_t>(groups * outputs * depth) * 4, '\0');
+    auto* const to = elements<float>(static_cast<uint8_t*>(static_cast<void*>(plain.data())));
+    for (int64_t group = 0; group < groups; ++group) {
+      gemm::unpack(elements<float>(packed.data()) + group * floats, rows, outputs, depth,
+                   to + group * outputs * depth, set);
+    }
+    return plain;
+  };
   const std::string form = std::format("windows for {} in {} groups", set.name, window.groups);
-  const Bytes packed = TRY(
-      request.packer.pack(weights, form, static_cast<uint64_t>(floats * window.groups) * 4, fill));
+  const Bytes packed = TRY(request.packer.pack(
+      weights, form, static_cast<uint64_t>(floats * window.groups) * 4, fill, unpack));
   return elements<float>(packed.data());
 }
 

@@ -75,14 +75,21 @@ Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
   product.epilogue.addend_stride = sizes.columns;
   if (form->addend) needs.inputs[*form->addend] = Layout::kRowMajor;
   const auto fill = [&](MutableBytes bytes) -> Status {
-    gemm::pack(weights->values<float>().data(), sizes.depth, sizes.columns, sizes.column_stride,
+    gemm::pack(weights->loose_bytes().data(), sizes.depth, sizes.columns, sizes.column_stride,
                elements<float>(bytes.data()), set);
     return {};
+  };
+  const auto unpack = [sizes, &set](Bytes packed) {
+    const auto count = static_cast<size_t>(sizes.depth.count() * sizes.columns);
+    std::string plain(count * sizeof(float), '\0');
+    gemm::unpack(elements<float>(packed.data()), sizes.depth, sizes.columns, sizes.column_stride,
+                 elements<float>(static_cast<uint8_t*>(static_cast<void*>(plain.data()))), set);
+    return plain;
   };
   const std::string name =
       std::format("panels for {} of {} by {}", set.name, sizes.depth.outer, sizes.column_stride);
   const auto bytes = static_cast<uint64_t>(gemm::packed_floats(depth, sizes.columns, set)) * 4;
-  product.b = elements<float>(TRY(request.packer.pack(*weights, name, bytes, fill)).data());
+  product.b = elements<float>(TRY(request.packer.pack(*weights, name, bytes, fill, unpack)).data());
   needs.implementation = std::format("gemm rows {}", set.name);
   return std::make_unique<GemmRows>(std::move(needs), product, sizes.rows, thread_count(), set,
                                     *form);

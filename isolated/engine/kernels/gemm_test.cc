@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -112,6 +113,22 @@ TEST_P(OfEverySet, parts_make_the_whole_bit_for_bit) {
   multiply(product, 20, rows, 0, 1, set());
   multiply(product, 0, rows, 1, panels, set());
   EXPECT_EQ(whole, parts);
+}
+
+// Rows in another order, floats at any address, and back again.
+TEST_P(OfEverySet, packs_loose_floats_and_unpacks_them) {
+  const Rows rows{9, 1, 21, 9};  // a filter's lines and columns outside its channels
+  const int64_t columns = 70;
+  const std::vector<float> b = noise(columns * rows.count(), 3);
+  std::vector<uint8_t> loose(b.size() * 4 + 1);
+  std::memcpy(loose.data() + 1, b.data(), b.size() * 4);
+  std::vector<float> packed(static_cast<size_t>(packed_floats(rows.count(), columns, set())), 9);
+  pack(loose.data() + 1, rows, columns, rows.count(), packed.data(), set());
+  EXPECT_EQ(packed[0], b[0]);
+  EXPECT_EQ(packed[static_cast<size_t>(set().panel_columns)], b[9]);  // the next channel
+  std::vector<float> back(b.size());
+  unpack(packed.data(), rows, columns, rows.count(), back.data(), set());
+  EXPECT_EQ(back, b);
 }
 
 TEST_P(OfEverySet, what_is_not_a_number_stays_none) {

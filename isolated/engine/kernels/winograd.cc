@@ -2,7 +2,7 @@
 #include "isolated/engine/kernels/winograd.h"
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 #include <format>
 
 #include "isolated/engine/kernels/epilogue.h"
@@ -251,7 +251,7 @@ void transform_filter(const float* filter, float* planes, int64_t stride) {
 
 // All planes of all filters [M,C,3,3], packed; a panel's filters at a time, for the planes in
 // between are four times as large as the filters.
-void pack_planes(const float* filters, const Tiling& tiling, const gemm::InstructionSet& set,
+void pack_planes(const uint8_t* filters, const Tiling& tiling, const gemm::InstructionSet& set,
                  float* packed) {
   const int64_t channels = tiling.window.channels;
   const int64_t outputs = tiling.window.outputs;
@@ -261,7 +261,8 @@ void pack_planes(const float* filters, const Tiling& tiling, const gemm::Instruc
   for (int64_t first = 0; first < outputs; first += set.panel_columns) {
     const int64_t count = std::min(outputs - first, set.panel_columns);
     for (int64_t i = 0; i < count * channels; ++i) {
-      const float* const filter = filters + (first * channels + i) * 9;
+      float filter[9];
+      std::memcpy(filter, filters + (first * channels + i) * 36, sizeof(filter));
       tiling.size == 4 ? transform_filter<6>(filter, planes.data() + i, plane)
                        : transform_filter<4>(filter, planes.data() + i, plane);
     }
@@ -276,7 +277,7 @@ Result<const float*> pack_weights(const KernelRequest& request, const Tiling& ti
                                   const gemm::InstructionSet& set) {
   const Tensor& weights = *request.constant(1);
   const auto fill = [&](MutableBytes bytes) -> Status {
-    pack_planes(weights.values<float>().data(), tiling, set, elements<float>(bytes.data()));
+    pack_planes(weights.loose_bytes().data(), tiling, set, elements<float>(bytes.data()));
     return {};
   };
   const int64_t floats =

@@ -16,11 +16,14 @@ bool FileTensors::takes(ElementType type, uint64_t bytes) {
 }
 
 Result<Tensor> FileTensors::add(ElementType type, const Shape& shape, Bytes elements) {
-  Tensor tensor = TRY(Tensor::deferred(type, shape, [elements, read = read_] {
-    std::string copy(text_of(elements));
+  const auto copy = [elements, read = read_] {
+    std::string copied(text_of(elements));
     if (read) read(elements);
-    return copy;
-  }));
+    return copied;
+  };
+  LooseElements loose{elements, {}};
+  if (read_) loose.read = [elements, read = read_] { read(elements); };
+  Tensor tensor = TRY(Tensor::deferred(type, shape, copy, std::move(loose)));
   tensors_.push_back(tensor);
   return tensor;
 }
