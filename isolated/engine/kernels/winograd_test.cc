@@ -48,8 +48,8 @@ const std::vector<Images>& images() {
       {{1, 16, 6, 6}, 32, {0, 0, 0, 0}},     // one tile of four, to the pixel
       {{3, 19, 7, 9}, 48, {1, 1, 1, 1}},     // channels that end within a vector
       {{1, 32, 13, 5}, 16, {2, 0, 1, 3}},    // sides that differ
-      {{2, 64, 28, 28}, 80, {1, 1, 1, 1}},   // several blocks
-      {{1, 128, 14, 14}, 96, {1, 1, 1, 1}},  // few tiles
+      {{2, 32, 28, 20}, 32, {1, 1, 1, 1}},   // several blocks
+      {{1, 128, 10, 10}, 48, {1, 1, 1, 1}},  // few tiles
   };
   return all;
 }
