@@ -27,14 +27,19 @@ class Mapping final {
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
 
+  // Gives the pages of `part` back to the kernel, which reads them again when they are touched.
+  // Does nothing for memory that is in no file. Requires: `part` lies in the mapping.
+  void release(Bytes part) const;
+
   [[nodiscard]] MutableBytes bytes() const { return {data_, size_}; }
   [[nodiscard]] uint8_t* data() const { return data_; }
   [[nodiscard]] size_t size() const { return size_; }
 
  private:
-  Mapping(uint8_t* data, size_t size) : data_(data), size_(size) {}
+  Mapping(uint8_t* data, size_t size, bool shared) : data_(data), size_(size), shared_(shared) {}
   uint8_t* data_ = nullptr;
   size_t size_ = 0;
+  bool shared_ = false;
 };
 
 }  // namespace casemate

@@ -94,5 +94,6 @@ esac
 [ -e "$1" ] || [ "$there" = no ] || lost "$1"
 cd "$dir"
 export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin CASEMATE_INSIDE=$root
-export CCACHE_DIR=/.ccache CCACHE_MAXSIZE=4G LC_ALL=C.UTF-8
+# Relative to the checkout, so that one finds what another has compiled.
+export CCACHE_DIR=/.ccache CCACHE_MAXSIZE=4G CCACHE_BASEDIR=$dir LC_ALL=C.UTF-8
 exec "$@"

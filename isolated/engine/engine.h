@@ -11,22 +11,27 @@
 //   Threads  load() starts none, so the process can be forked. After seal() a Model may be read by
 //            many threads; an Executor is used by one, and runs kernels on Model::threads() of
 //            them.
-//   Trust    none in model files and inputs: both may be an attacker's. Weights are read-only.
+//   Trust    none in model files and inputs: both may be an attacker's. Weights are read-only. A
+//            file that changes while it is loaded spoils results; it may go when load() returns.
 //   Fails    load(): kInvalid, kUnsupported, kTooLarge with node and reason. run(): kInvalid with
 //            what was expected.
 
-#include <atomic>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/mapping.h"
-#include "isolated/engine/plan/plan.h"
+#include "isolated/engine/compiler.h"
+#include "isolated/engine/session.h"
 #include "isolated/tensors/tensors.h"
 #include "wire/abi/model.h"
 
 namespace casemate::engine {
+
+class FileTensors;
+struct ReadModel;
 
 inline constexpr int64_t kBatchMax = 1 << 20;
 
@@ -36,6 +41,9 @@ struct LoadOptions {
   // Batch sizes to compile for where the model's batch varies. Any batch runs as a sequence of
   // these.
   std::vector<int64_t> batch_sizes = {1, 2, 4, 8};
+  // Further sizes to compile for: what the model's symbolic extents stand for, by name. Any others
+  // are planned when they are first seen, and run slower.
+  std::vector<std::map<std::string, int64_t>> shapes = {};
   int threads = 1;  // kernels are compiled for this many,
   // or for fewer, as many as one run has so many operations each for; 0: never for fewer.
   uint64_t operations_per_thread = 0;
@@ -44,11 +52,15 @@ struct LoadOptions {
 struct MemoryUse {
   uint64_t weight_bytes = 0;  // packed, shared by all forked processes
   uint64_t arena_bytes = 0;   // of each executor
+  // Of each executor that meets shapes that were not compiled: weights that it unpacks for them.
+  uint64_t unpacked_bytes = 0;
 };
 
 class Model final {
  public:
   static Result<Model> load(Bytes onnx_file, const LoadOptions& options);
+  // The same from a file's mapping, of which parts are given back as they have been packed.
+  static Result<Model> load(const Mapping& onnx_file, const LoadOptions& options);
 
   // Makes the weights read-only for good, here and in every process forked later.
   Status seal();
@@ -56,8 +68,8 @@ class Model final {
   [[nodiscard]] const ModelDescription& description() const { return *description_; }
   [[nodiscard]] int threads() const { return threads_; }
   [[nodiscard]] MemoryUse memory() const;
-  // The compiled plans, largest batch first: the order in which a batch is made up of them.
-  [[nodiscard]] const std::vector<Plan>& plans() const { return plans_; }
+  // What was compiled, largest batch first: the order in which a batch is made up of them.
+  [[nodiscard]] const std::vector<Compiled>& compiled() const { return compiled_; }
   // Nodes that run on a slow reference kernel, because no fast one takes their shapes.
   [[nodiscard]] std::vector<std::string> slow_nodes() const;
 
@@ -65,10 +77,23 @@ class Model final {
   friend class Executor;
   Model() = default;
 
+  static Result<Model> load(Bytes onnx_file, const LoadOptions& options, FileTensors& tensors);
+
+  Status compile_all(Compiler& compiler, const Graph& graph,
+                     const std::vector<std::vector<Fact>>& shapes);
+  void prove_independence(const std::vector<Graph>& shaped);
+  Status keep_graph(Graph graph, Packer& packer);
+  static Result<Model> check_memory(Model model);
+
   tensors::WeightStore weights_;
-  std::vector<Plan> plans_;
+  std::vector<Compiled> compiled_;
+  // For shapes that were not compiled; none when there can be none.
+  std::unique_ptr<Graph> graph_;
   std::unique_ptr<ModelDescription> description_;  // it is large
   int threads_ = 1;
+  uint64_t memory_bytes_max_ = 0;
+  uint64_t unpacked_bytes_ = 0;
+  bool batched_ = false;  // extent 0 varies, for all inputs that vary alike, and nothing else does
   // True when a batch may be split: no item can see another, and in every output each has its rows
   // in one piece, proven on the graph.
   bool independent_ = false;
@@ -83,9 +108,6 @@ class OutputSink {
                                       uint64_t bytes) = 0;
 };
 
-// Counts steps, so that who watches can tell a slow run from a hung one.
-using ProgressCounter = std::atomic<uint64_t>;
-
 class Executor final {
  public:
   // Requires: the model outlives it. Call in the process that runs it, after the last fork. Fails
@@ -97,22 +119,33 @@ class Executor final {
   // who changes it meanwhile: that spoils the peer's results and nothing else.
   Status run(std::span<const TensorView> inputs, OutputSink& sink,
              ProgressCounter* progress = nullptr);
+  // Has the steps of later runs observed, where a plan was compiled for their shapes; with nullptr
+  // no longer. Requires: the observer outlives them.
+  void observe(StepObserver* observer);
 
   Executor(Executor&&) noexcept;
   Executor& operator=(Executor&&) noexcept;
   ~Executor();
 
  private:
-  struct Session;  // one plan with its operands bound to this executor's memory
   explicit Executor(const Model& model);
 
+  // What the inputs are, and the batch where that is what varies, otherwise -1.
   Result<int64_t> batch_of(std::span<const TensorView> inputs) const;
   Result<std::vector<MutableBytes>> targets(OutputSink& sink, const Plan& plan,
                                             int64_t batches) const;
+  Status run_pieces(std::span<const TensorView> inputs, int64_t batch, OutputSink& sink,
+                    ProgressCounter* progress);
+  Status run_unplanned(std::span<const TensorView> inputs, OutputSink& sink,
+                       ProgressCounter* progress);
+
+  struct Unplanned;  // what runs shapes that were not compiled
 
   const Model* model_;
   Mapping arena_;
-  std::vector<Session> sessions_;  // in the order of Model::plans()
+  std::vector<std::optional<Session>>
+      sessions_;                          // as Model::compiled(); of those that are complete
+  std::unique_ptr<Unplanned> unplanned_;  // made when first needed
 };
 
 }  // namespace casemate::engine

@@ -109,7 +109,8 @@ Status measure(const Options& options) {
   if (!model) return model.error();
   const double load_ms = ms_since(start);
   if (options.plan) {
-    for (const engine::Plan& plan : model->plans()) std::fputs(plan.text().c_str(), stdout);
+    for (const engine::Compiled& made : model->compiled())
+      std::fputs(made.plan.text().c_str(), stdout);
   }
   for (const std::string& node : model->slow_nodes()) std::printf("slow: %s\n", node.c_str());
 

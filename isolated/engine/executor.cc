@@ -7,24 +7,10 @@
 #include <thread>
 
 #include "isolated/engine/engine.h"
+#include "isolated/engine/runner.h"
 
 namespace casemate::engine {
 namespace {
-
-// A step whose operands are addresses.
-struct Bound {
-  const Kernel* kernel = nullptr;
-  std::unique_ptr<KernelState> state;
-  std::vector<uint8_t*> inputs;
-  std::vector<uint8_t*> outputs;
-  uint8_t* scratch = nullptr;
-};
-
-// An operand in the caller's memory: its address comes with each run.
-struct Patch {
-  uint8_t** operand;
-  Place place;
-};
 
 // The OpenMP runtime ends the process when it cannot start a thread. So it is tried before, when it
 // can still be reported.
@@ -43,66 +29,21 @@ Status try_threads(int count) {
   return status;
 }
 
+// What is left where it is: a tensor for as long as the caller's memory is there.
+std::vector<Datum> borrowed(std::span<const TensorView> inputs) {
+  std::vector<Datum> data;
+  for (const TensorView& input : inputs) data.emplace_back(Tensor::view(input));
+  return data;
+}
+
 }  // namespace
 
-struct Executor::Session {
-  std::vector<Bound> steps;
-  std::vector<Patch> patches;
-  std::vector<uint64_t> input_bytes;  // of one run
-  std::vector<uint64_t> output_bytes;
-
-  static Result<Session> make(const Plan& plan, uint8_t* arena);
-  Status run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
-             ProgressCounter* progress);
+struct Executor::Unplanned {
+  explicit Unplanned(uint64_t memory_bytes_max)
+      : compiler(memory_bytes_max), runner(compiler, {.memory_bytes_max = memory_bytes_max}) {}
+  Compiler compiler;
+  Runner runner;
 };
-
-Result<Executor::Session> Executor::Session::make(const Plan& plan, uint8_t* arena) {
-  Session session;
-  session.input_bytes = plan.input_bytes;
-  session.output_bytes = plan.output_bytes;
-  session.steps.resize(plan.steps.size());
-  const auto bind = [&](const std::vector<Place>& places, std::vector<uint8_t*>& addresses) {
-    addresses.resize(places.size());
-    for (size_t i = 0; i < places.size(); ++i) {
-      if (places[i].kind == Place::Kind::kArena) addresses[i] = arena + places[i].offset;
-      if (places[i].kind == Place::Kind::kInput || places[i].kind == Place::Kind::kOutput) {
-        session.patches.push_back({&addresses[i], places[i]});
-      }
-    }
-  };
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    const Step& step = plan.steps[i];
-    Bound& bound = session.steps[i];
-    bound.kernel = step.kernel.get();
-    bound.state = TRY(step.kernel->make_state());
-    bind(step.inputs, bound.inputs);
-    bind(step.outputs, bound.outputs);
-    if (step.scratch.kind == Place::Kind::kArena) bound.scratch = arena + step.scratch.offset;
-  }
-  return session;
-}
-
-Status Executor::Session::run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
-                              ProgressCounter* progress) {
-  // Kernels know no bounds: what they get is compared with what they were compiled for.
-  const auto enough = [](auto memory, const std::vector<uint64_t>& bytes) {
-    return std::ranges::equal(memory, bytes,
-                              [](auto have, uint64_t need) { return have.size() >= need; });
-  };
-  CHECK(enough(inputs, input_bytes) && enough(outputs, output_bytes),
-        "a run reads and writes inside the caller's memory");
-  for (const Patch& patch : patches) {
-    // Kernels take all operands by one type of pointer; they do not write to inputs.
-    *patch.operand = patch.place.kind == Place::Kind::kInput
-                         ? const_cast<uint8_t*>(inputs[patch.place.index].data())
-                         : outputs[patch.place.index].data();
-  }
-  for (const Bound& bound : steps) {
-    TRY(bound.kernel->run({bound.inputs, bound.outputs, bound.scratch, bound.state.get()}));
-    if (progress != nullptr) progress->fetch_add(1, std::memory_order_relaxed);
-  }
-  return {};
-}
 
 Executor::Executor(const Model& model) : model_(&model) {}
 Executor::Executor(Executor&&) noexcept = default;
@@ -113,10 +54,15 @@ Result<Executor> Executor::make(const Model& model) {
   TRY(try_threads(model.threads()));
   Executor executor(model);
   executor.arena_ = TRY(Mapping::anonymous(std::max<uint64_t>(model.memory().arena_bytes, 1)));
-  for (const Plan& plan : model.plans()) {
-    executor.sessions_.push_back(TRY(Session::make(plan, executor.arena_.data())));
-  }
+  for (const Compiled& made : model.compiled())
+    executor.sessions_.emplace_back(TRY(Session::make(made.plan, executor.arena_.data())));
   return executor;
+}
+
+void Executor::observe(StepObserver* observer) {
+  for (std::optional<Session>& session : sessions_) {
+    if (session) session->observe(observer);
+  }
 }
 
 Result<int64_t> Executor::batch_of(std::span<const TensorView> inputs) const {
@@ -146,7 +92,7 @@ Result<int64_t> Executor::batch_of(std::span<const TensorView> inputs) const {
     if (std::bit_cast<uintptr_t>(input.data.data()) % size_of(input.type) != 0) {
       return Error{Code::kInvalid, std::format("{}, aligned to its elements", expected())};
     }
-    if (port.rank == 0 || port.dims[0] != -1) continue;
+    if (!model_->batched_ || port.rank == 0 || port.dims[0] != -1) continue;
     if (batch == -1) batch = input.shape[0];
     if (batch != input.shape[0]) {
       return Error{Code::kInvalid,
@@ -171,7 +117,11 @@ Result<std::vector<MutableBytes>> Executor::targets(OutputSink& sink, const Plan
     const PortDescription& port = facts.outputs[i];
     Shape shape = plan.output_shapes[i];
     if (batches != 1) shape[0] *= batches;
-    CHECK(port.shape().admits(shape), "a plan makes what the description announces");
+    if (!port.shape().admits(shape)) {
+      return Error{Code::kInvalid,
+                   std::format("output '{}' has the shape {}, the model declares {}",
+                               port.name.view(), shape.text(), port.shape().text())};
+    }
     const uint64_t bytes = TRY(shape.byte_size(port.element_type()));
     CHECK(bytes == static_cast<uint64_t>(batches) * plan.output_bytes[i],
           "outputs have the bytes that their plan writes");
@@ -181,40 +131,68 @@ Result<std::vector<MutableBytes>> Executor::targets(OutputSink& sink, const Plan
   return memory;
 }
 
-Status Executor::run(std::span<const TensorView> inputs, OutputSink& sink,
-                     ProgressCounter* progress) {
-  const int64_t batch = TRY(batch_of(inputs));
-  const std::vector<Plan>& plans = model_->plans();
-  const auto exact = batch < 0 ? plans.begin() : std::ranges::find(plans, batch, &Plan::batch);
-  const bool pieces = batch > 0 && model_->independent_;
-  if (!pieces && exact == plans.end()) {
-    return Error{
-        Code::kUnsupported,
-        std::format(
-            "a batch of {}: items of this model's batch depend on each other, or their results do "
-            "not lie one behind the other, so it runs only in the sizes that it was compiled for, "
-            "of which {} is the largest",
-            batch, plans.front().batch)};
-  }
-  // Where items are independent, the last plan is that of one item: all outputs are `batch` of its.
-  std::vector<MutableBytes> to =
-      TRY(pieces ? targets(sink, plans.back(), batch) : targets(sink, *exact, 1));
+Status Executor::run_pieces(std::span<const TensorView> inputs, int64_t batch, OutputSink& sink,
+                            ProgressCounter* progress) {
+  const std::vector<Compiled>& compiled = model_->compiled();
+  // Items are independent, and the last plan is that of one: all outputs are `batch` of its.
+  std::vector<MutableBytes> to = TRY(targets(sink, compiled.back().plan, batch));
   std::vector<Bytes> from;
   for (const TensorView& input : inputs) from.push_back(input.data);
-  set_threads(model_->threads());
-  flush_denormals();
-  if (!pieces) {
-    return sessions_[static_cast<size_t>(exact - plans.begin())].run(from, to, progress);
-  }
   int64_t left = batch;
-  for (size_t i = 0; i < plans.size(); ++i) {
-    for (; left >= plans[i].batch; left -= plans[i].batch) {
-      TRY(sessions_[i].run(from, to, progress));
-      for (size_t k = 0; k < from.size(); ++k) from[k] = from[k].subspan(plans[i].input_bytes[k]);
-      for (size_t k = 0; k < to.size(); ++k) to[k] = to[k].subspan(plans[i].output_bytes[k]);
+  for (size_t i = 0; i < compiled.size(); ++i) {
+    const Plan& plan = compiled[i].plan;
+    const int64_t size = compiled[i].inputs.front().shape[0];
+    for (; left >= size; left -= size) {
+      TRY(sessions_[i]->run(from, to, progress));
+      for (size_t k = 0; k < from.size(); ++k) from[k] = from[k].subspan(plan.input_bytes[k]);
+      for (size_t k = 0; k < to.size(); ++k) to[k] = to[k].subspan(plan.output_bytes[k]);
     }
   }
   return {};
+}
+
+Status Executor::run_unplanned(std::span<const TensorView> inputs, OutputSink& sink,
+                               ProgressCounter* progress) {
+  if (!unplanned_) unplanned_ = std::make_unique<Unplanned>(model_->memory_bytes_max_);
+  unplanned_->runner.report_to(progress);
+  const auto outputs = TRY(unplanned_->runner.run(*model_->graph_, borrowed(inputs)));
+  const ModelDescription& facts = model_->description();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const PortDescription& port = facts.outputs[i];
+    const Tensor* made = outputs[i].tensor();
+    if (made == nullptr || made->type() != port.element_type() ||
+        !port.shape().admits(made->shape())) {
+      return Error{Code::kInvalid,
+                   std::format("output '{}' is {} {}, the model declares {} {}", port.name.view(),
+                               made == nullptr ? "no tensor" : name_of(made->type()),
+                               made == nullptr ? "" : made->shape().text(),
+                               name_of(port.element_type()), port.shape().text())};
+    }
+    const uint64_t bytes = TRY(made->shape().byte_size(made->type()));
+    const MutableBytes to = TRY(sink.memory(i, made->type(), made->shape(), bytes));
+    std::ranges::copy(made->bytes(), to.begin());
+  }
+  return {};
+}
+
+Status Executor::run(std::span<const TensorView> inputs, OutputSink& sink,
+                     ProgressCounter* progress) {
+  const int64_t batch = TRY(batch_of(inputs));
+  set_threads(model_->threads());
+  flush_denormals();
+  const std::vector<Compiled>& compiled = model_->compiled();
+  const auto fits = [&](const Compiled& made) {
+    return std::ranges::equal(made.inputs, inputs, {}, &Fact::shape, &TensorView::shape);
+  };
+  if (const auto exact = std::ranges::find_if(compiled, fits); exact != compiled.end()) {
+    const std::vector<MutableBytes> to = TRY(targets(sink, exact->plan, 1));
+    std::vector<Bytes> from;
+    for (const TensorView& input : inputs) from.push_back(input.data);
+    return sessions_[static_cast<size_t>(exact - compiled.begin())]->run(from, to, progress);
+  }
+  if (batch > 0 && model_->independent_) return run_pieces(inputs, batch, sink, progress);
+  CHECK(model_->graph_ != nullptr, "a model of shapes that vary keeps its graph");
+  return run_unplanned(inputs, sink, progress);
 }
 
 }  // namespace casemate::engine

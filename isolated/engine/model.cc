@@ -4,12 +4,11 @@
 #include <format>
 #include <ranges>
 
-#include "isolated/engine/engine.h"
+#include "isolated/engine/describe.h"
 #include "isolated/engine/graph/independence.h"
 #include "isolated/engine/graph/work.h"
 #include "isolated/engine/kernels/generated_code.h"
-#include "isolated/engine/onnx/onnx.h"
-#include "isolated/engine/passes/passes.h"
+#include "isolated/engine/onnx/file_tensors.h"
 
 namespace casemate::engine {
 namespace {
@@ -47,56 +46,6 @@ std::vector<int64_t> import_sizes(const std::vector<int64_t>& wanted) {
   return sizes;
 }
 
-struct Ports {
-  const Graph& graph;
-  const std::vector<ValueId>& values;
-  bool varying;  // there are variants to differ
-};
-
-Status describe_ports(const Ports& ports, uint32_t& count,
-                      std::array<PortDescription, limits::kModelPorts>& list,
-                      std::string_view kind) {
-  if (ports.values.size() > list.size()) {
-    return Error{Code::kTooLarge, std::format("the model has {} {}s, supported are at most {}",
-                                              ports.values.size(), kind, list.size())};
-  }
-  count = 0;
-  for (const ValueId id : ports.values) {
-    const Value& value = ports.graph.value(id);
-    PortDescription& port = list[count++];
-    port.name = Text<128>::from(value.name);
-    port.type = static_cast<uint32_t>(value.type);
-    const Shape& shape = value.shapes.front();
-    port.rank = shape.rank();
-    std::ranges::copy(shape.dims(), port.dims.begin());
-    for (const Shape& other : ports.varying ? std::span(value.shapes) : std::span<const Shape>()) {
-      CHECK(other.rank() == shape.rank(), "the importer keeps no variant of another rank");
-      for (uint32_t i = 0; i < shape.rank(); ++i) {
-        if (other[i] != shape[i]) port.dims[i] = -1;
-      }
-    }
-    if (port.name.view() != value.name || !port.sound()) {
-      return Error{
-          Code::kUnsupported,
-          std::format("the name of {} '{}' is empty or longer than 127 bytes", kind, value.name)};
-    }
-  }
-  return {};
-}
-
-void describe_metadata(std::vector<std::pair<std::string, std::string>> entries,
-                       ModelDescription& description) {
-  // Those meant for our clients first; what does not fit is left out.
-  std::ranges::stable_partition(
-      entries, [](const auto& entry) { return entry.first.starts_with("casemate."); });
-  for (const auto& [key, value] : entries) {
-    if (description.metadata_count == ModelDescription::kMetadata) return;
-    const MetadataEntry entry{Text<64>::from(key), Text<192>::from(value)};
-    if (entry.key.view() != key || entry.value.view() != value) continue;
-    description.metadata[description.metadata_count++] = entry;
-  }
-}
-
 // The largest batch whose inputs and outputs each stay below the limit for one tensor; 0 when an
 // output has several rows for an item. Requires: items_independent(), a first variant of one item.
 uint32_t batch_max(const Graph& graph) {
@@ -118,59 +67,169 @@ int threads_for(const Graph& graph, const LoadOptions& options) {
   return static_cast<int>(std::clamp<uint64_t>(useful, 1, static_cast<uint64_t>(options.threads)));
 }
 
+// The extents that symbols stand for; one that is not named is 1, the smallest that makes sense.
+std::function<int64_t(const std::string&)> extents(const std::map<std::string, int64_t>& named) {
+  return [&named](const std::string& symbol) {
+    const auto found = named.find(symbol);
+    return found == named.end() ? 1 : found->second;
+  };
+}
+
+// The shapes to compile for, the largest batch first.
+std::vector<std::vector<Fact>> shapes_for(const ReadModel& read, const Variation& variation,
+                                          const LoadOptions& options) {
+  std::vector<std::vector<Fact>> shapes;
+  if (variation.batched) {
+    for (const int64_t size : import_sizes(options.batch_sizes) | std::views::reverse) {
+      if (size == 1 || std::ranges::contains(options.batch_sizes, size))
+        shapes.push_back(facts_of(read.inputs, [=](const std::string&) { return size; }));
+    }
+  }
+  if (!variation.batched) {
+    for (const auto& named : options.shapes)
+      shapes.push_back(facts_of(read.inputs, extents(named)));
+  }
+  if (!variation.any) shapes.push_back(facts_of(read.inputs, extents({})));
+  return shapes;
+}
+
+// The graph for the shapes that tell what varies: two batch sizes, or all that it is compiled for.
+std::vector<Graph> telling_graphs(const ReadModel& read, const Variation& variation,
+                                  const LoadOptions& options, Compiler& compiler) {
+  std::vector<std::vector<Fact>> shapes = shapes_for(read, variation, options);
+  if (variation.batched) {
+    shapes.clear();
+    for (const int64_t size : {int64_t{1}, import_sizes(options.batch_sizes)[1]})
+      shapes.push_back(facts_of(read.inputs, [=](const std::string&) { return size; }));
+  }
+  std::vector<Graph> graphs;
+  for (const std::vector<Fact>& inputs : shapes) {
+    auto shaped = compiler.shaped(read.graph, inputs);
+    if (shaped && *shaped) graphs.push_back(**std::move(shaped));
+  }
+  return graphs;
+}
+
+// Whether a kernel stands on oneDNN's sgemm. Those with "brgemm" in their names do not.
+bool multiplies(const Compiled& compiled) {
+  return std::ranges::any_of(compiled.plan.steps, [](const Step& step) {
+    std::string name = step.kernel->needs().implementation;
+    for (size_t at = name.find("brgemm"); at != name.npos; at = name.find("brgemm"))
+      name.erase(at, std::string_view("brgemm").size());
+    return name.contains("gemm");
+  });
+}
+
 }  // namespace
 
+// Compiles for all shapes for which the model makes sense. Fails when it does for none of them.
+Status Model::compile_all(Compiler& compiler, const Graph& graph,
+                          const std::vector<std::vector<Fact>>& shapes) {
+  std::optional<Error> first_error;
+  for (const std::vector<Fact>& inputs : shapes) {
+    auto made = compiler.compile(graph, inputs);
+    if (made) {
+      compiled_.push_back(*std::move(made));
+    } else if (!first_error || inputs.front().shape == shapes.back().front().shape) {
+      // What is wrong with the smallest is the most telling.
+      first_error = made.error();
+    }
+  }
+  if (compiled_.empty() && first_error) return *std::move(first_error);
+  return {};
+}
+
+// Whether a batch may be split, proven on the graph for one item and for another size.
+void Model::prove_independence(const std::vector<Graph>& shaped) {
+  if (shaped.size() < 2) return;
+  const auto batch = [&](size_t i) {
+    return shaped[i].value(shaped[i].inputs().front()).shapes.front()[0];
+  };
+  const auto both = as_variants(shaped[0], shaped[1], {1, batch(1)});
+  const bool ones = std::ranges::any_of(
+      compiled_, [](const Compiled& c) { return c.complete && c.inputs.front().shape[0] == 1; });
+  independent_ = both && ones && items_independent(*both);
+  if (independent_) description_->batch_max = batch_max(*both);
+}
+
+// The graph, for shapes that were not compiled; its constants go where the others are, or come from
+// there: packed twice, a model would take twice the memory.
+Status Model::keep_graph(Graph graph, Packer& packer) {
+  constexpr uint64_t kSmall = 4096;
+  for (uint32_t i = 0; i < graph.value_count(); ++i) {
+    std::optional<Tensor>& constant = graph.value({i}).constant;
+    if (!constant || constant->byte_count() < kSmall) continue;
+    constant = TRY(packer.keep(*constant));
+    if (constant->deferred()) unpacked_bytes_ += constant->byte_count();
+  }
+  graph_ = std::make_unique<Graph>(std::move(graph));
+  return {};
+}
+
 Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options) {
+  FileTensors tensors({});
+  return load(onnx_file, options, tensors);
+}
+
+Result<Model> Model::load(const Mapping& onnx_file, const LoadOptions& options) {
+  FileTensors tensors([&](Bytes part) { onnx_file.release(part); });
+  return load(onnx_file.bytes(), options, tensors);
+}
+
+// What is made of the file and dies here does so before `tensors`, which find out who is left.
+Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options, FileTensors& tensors) {
   TRY(check_options(options));
-  Imported imported =
-      TRY(import_onnx(onnx_file, {.directory = options.directory,
-                                  .memory_bytes_max = options.memory_bytes_max,
-                                  .batch_sizes = import_sizes(options.batch_sizes)}));
-  Graph& graph = imported.graph;
+  ReadModel read = TRY(read_onnx(onnx_file, {.directory = options.directory,
+                                             .memory_bytes_max = options.memory_bytes_max,
+                                             .file_tensors = &tensors}));
+  TRY(check_ports(read));
   Model model;
-  const bool varying = imported.batched && graph.variant_count() > 1;
-  model.independent_ = varying && graph.batch_sizes().front() == 1 && items_independent(graph);
-
-  model.description_ = std::make_unique<ModelDescription>();
-  ModelDescription& description = *model.description_;
-  TRY(describe_ports({graph, graph.inputs(), varying}, description.input_count, description.inputs,
-                     "input"));
-  TRY(describe_ports({graph, graph.outputs(), varying}, description.output_count,
-                     description.outputs, "output"));
-  describe_metadata(std::move(imported.metadata), description);
-  if (model.independent_) description.batch_max = batch_max(graph);
-  TRY(optimize(graph));
-
+  model.memory_bytes_max_ = options.memory_bytes_max;
   model.weights_ = TRY(tensors::WeightStore::make(options.memory_bytes_max));
   Packer packer(model.weights_);
-  model.threads_ = threads_for(graph, options);
+  Compiler compiler(packer, Compiler::Code::kGenerated, options.memory_bytes_max);
+  const Variation variation = variation_of(read.inputs);
+  const std::vector<Graph> shaped = telling_graphs(read, variation, options, compiler);
+  model.batched_ = variation.batched;
+  model.threads_ = shaped.empty() ? options.threads : threads_for(shaped.front(), options);
   const CompileThreads threads(model.threads_);
-  const Layout preferred = preferred_layout(graph);
-  for (size_t variant = graph.variant_count(); variant-- > 0;) {
-    const int64_t batch = graph.batch_sizes()[variant];
-    const bool wanted = !varying || batch == 1 || std::ranges::contains(options.batch_sizes, batch);
-    if (wanted) model.plans_.push_back(TRY(make_plan(graph, variant, preferred, packer)));
+  TRY(model.compile_all(compiler, read.graph, shapes_for(read, variation, options)));
+  model.description_ = std::make_unique<ModelDescription>();
+  TRY(describe(read, variation, shaped, *model.description_));
+  if (variation.batched) model.prove_independence(shaped);
+  const auto incomplete = [](const Compiled& made) { return !made.complete; };
+  if ((variation.any && !model.independent_) || std::ranges::any_of(model.compiled_, incomplete)) {
+    std::erase_if(model.compiled_, incomplete);
+    TRY(model.keep_graph(std::move(read.graph), packer));
   }
-  TRY(finish_kernels());
+  if (std::ranges::any_of(model.compiled_, multiplies)) TRY(finish_kernels());
+  return check_memory(std::move(model));
+}
+
+Result<Model> Model::check_memory(Model model) {
   const MemoryUse use = model.memory();
-  if (use.arena_bytes + use.weight_bytes > options.memory_bytes_max) {
+  const uint64_t run_bytes = use.arena_bytes + use.unpacked_bytes;
+  if (run_bytes + use.weight_bytes > model.memory_bytes_max_) {
     return Error{
         Code::kTooLarge,
         std::format(
             "the model needs {} bytes for weights and {} to run, it may use {}: allow it more "
             "memory or compile for smaller batches",
-            use.weight_bytes, use.arena_bytes, options.memory_bytes_max)};
+            use.weight_bytes, run_bytes, model.memory_bytes_max_)};
   }
   return model;
 }
 
 MemoryUse Model::memory() const {
-  MemoryUse use{.weight_bytes = weights_.used()};
-  for (const Plan& plan : plans_) use.arena_bytes = std::max(use.arena_bytes, plan.arena_bytes);
+  MemoryUse use{.weight_bytes = weights_.used(), .unpacked_bytes = unpacked_bytes_};
+  for (const Compiled& made : compiled_)
+    use.arena_bytes = std::max(use.arena_bytes, made.plan.arena_bytes);
   return use;
 }
 
-std::vector<std::string> Model::slow_nodes() const { return plans_.front().slow_steps(); }
+std::vector<std::string> Model::slow_nodes() const {
+  return compiled_.empty() ? std::vector<std::string>() : compiled_.front().plan.slow_steps();
+}
 
 Status Model::seal() {
   TRY(seal_generated_code());

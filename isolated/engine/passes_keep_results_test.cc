@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "isolated/engine/passes/pass_graphs.h"
 #include "isolated/engine/passes/passes.h"
+#include "isolated/engine/passes/text_graphs.h"
 #include "isolated/engine/plan/run_plan.h"
 
 namespace casemate::engine {
@@ -40,6 +40,7 @@ void expect_same(const PlannedRun& got, const PlannedRun& expected) {
 }
 
 TEST(PassesKeepResults, of_every_graph_after_every_pass_in_every_layout) {
+  Derivations derivations;
   for (const PassGraph& given : pass_graphs()) {
     SCOPED_TRACE(given.what);
     Graph graph = given.make();
@@ -49,7 +50,7 @@ TEST(PassesKeepResults, of_every_graph_after_every_pass_in_every_layout) {
     for (const Pass& pass : passes()) {
       SCOPED_TRACE(std::string(pass.name));
       const std::string before = graph.text();
-      pass.run(graph);
+      pass.run(graph, derivations);
       graph.remove_dead();
       if (graph.text() == before && expected) continue;
       for (const Layout layout : {Layout::kRowMajor, Layout::kChannelsLast, Layout::kBlocked16}) {

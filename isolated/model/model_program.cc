@@ -77,7 +77,7 @@ Status ModelProgram::start(const control::Message& manifest) {
   options.memory_bytes_max = manifest.memory_bytes > 2 * kOverhead
                                  ? manifest.memory_bytes - kOverhead
                                  : manifest.memory_bytes / 2;
-  model_.emplace(TRY(engine::Model::load(file.bytes(), options)));
+  model_.emplace(TRY(engine::Model::load(file, options)));
   return model_->seal();
 }
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands as a user runs them, against a server on loopback; only the process is left out.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <csignal>
+#include <filesystem>
 #include <format>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -265,7 +269,11 @@ TEST(Usage, mistakes_in_the_command_line_exit_with_two) {
                                              {"attest", "https://a:1", "--timeout", "0"},
                                              {"attest", "https://a:1", "--timeout", "soon"},
                                              {"attest", "https://a:1", "--no-such-flag"},
-                                             {"verify", "e", "--key", "k", "--cert", "c"}}) {
+                                             {"verify", "e", "--key", "k", "--cert", "c"},
+                                             {"zoo", "lenet-5"},
+                                             {"zoo", "-o", "m.onnx"},
+                                             {"zoo", "lenet-5", "-o", "m.onnx", "--seed", "-1"},
+                                             {"zoo", "lenet-5", "-o", "m.onnx", "vgg-16"}}) {
     std::ostringstream out;
     std::ostringstream err;
     EXPECT_EQ(run(arguments, {out, err}), kUsage);
@@ -286,6 +294,108 @@ TEST(Usage, plain_http_is_refused) {
   const Outcome done = casemate({"attest", "http://127.0.0.1:8000"});
   EXPECT_EQ(done.code, kRefused);
   EXPECT_TRUE(contains(done.err, "plain http is not protected"));
+}
+
+class Zoo : public testing::Test {
+ protected:
+  std::vector<uint8_t> content(const std::string& path) {
+    return client::read_file(path, 1 << 20).value_or(std::vector<uint8_t>{});
+  }
+  size_t files() {
+    return static_cast<size_t>(
+        std::distance(std::filesystem::directory_iterator(folder_.path("")), {}));
+  }
+
+  TestFolder folder_;
+  std::string path_ = folder_.path("m.onnx");
+};
+
+TEST_F(Zoo, lists_what_there_is_with_parameters_operations_and_inputs) {
+  const Outcome done = casemate({"zoo"});
+  EXPECT_EQ(done.code, kDone);
+  EXPECT_EQ(lines(done.out), 1u + 17u + 2u) << done.out;
+  EXPECT_TRUE(contains(done.out,
+                       "\nresnet-50      25,557,032        4.09 G  102.5 MB  input float "
+                       "[batch,3,224,224]\n"))
+      << done.out;
+  EXPECT_TRUE(contains(done.out, "input_ids, attention_mask, token_type_ids int64 "));
+  EXPECT_TRUE(contains(done.out, "past_key_values.0.key to past_key_values.11.value float "));
+}
+
+TEST_F(Zoo, the_list_as_json_has_the_same) {
+  const json list = json::parse(casemate({"zoo", "--json"}).out);
+  ASSERT_EQ(list.size(), 17u);
+  EXPECT_EQ(list[0]["name"], "lenet-5");
+  EXPECT_EQ(list[0]["parameters"], 61706);
+  EXPECT_EQ(list[0]["multiply_adds"], 416520);
+  EXPECT_EQ(list[0]["inputs"][0]["shape"], "[batch,1,32,32]");
+}
+
+TEST_F(Zoo, writes_a_model_and_says_what_it_wrote) {
+  const Outcome done = casemate({"zoo", "lenet-5", "-o", path_, "--seed", "7"});
+  EXPECT_EQ(done.code, kDone) << done.err;
+  const size_t size = content(path_).size();
+  EXPECT_GT(size, 4u * 61706u);
+  EXPECT_TRUE(done.out.starts_with(path_ + ": 61,706 parameters, seed 7, ")) << done.out;
+  const json facts =
+      json::parse(casemate({"zoo", "lenet-5", "--output", path_, "--seed", "7", "--json"}).out);
+  EXPECT_EQ(facts["file_bytes"], size);
+  EXPECT_EQ(facts["seed"], 7);
+}
+
+TEST_F(Zoo, the_seed_decides_the_bytes_and_is_one_by_default) {
+  const std::string other = folder_.path("other");
+  EXPECT_EQ(casemate({"zoo", "lenet-5", "-o", path_}).code, kDone);
+  EXPECT_EQ(casemate({"zoo", "lenet-5", "-o", other, "--seed", "1"}).code, kDone);
+  EXPECT_EQ(content(path_), content(other));
+  EXPECT_EQ(casemate({"zoo", "lenet-5", "-o", other, "--seed", "2"}).code, kDone);
+  EXPECT_NE(content(path_), content(other));
+}
+
+TEST_F(Zoo, an_unknown_name_is_refused_with_those_that_there_are) {
+  const Outcome done = casemate({"zoo", "resnet-34", "-o", path_});
+  EXPECT_EQ(done.code, kRefused);
+  EXPECT_EQ(lines(done.err), 1u);
+  EXPECT_TRUE(contains(done.err, "no architecture 'resnet-34'; there are lenet-5, alexnet, "));
+  EXPECT_TRUE(contains(done.err, ", gpt-2-small\n"));
+  EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(Zoo, a_path_that_cannot_be_written_is_named) {
+  const Outcome nowhere = casemate({"zoo", "lenet-5", "-o", folder_.path("no/m.onnx")});
+  EXPECT_EQ(nowhere.code, kPlatform);
+  EXPECT_TRUE(contains(nowhere.err, "no/m.onnx: No such file or directory")) << nowhere.err;
+  const Outcome folder = casemate({"zoo", "lenet-5", "-o", folder_.path(".")});
+  EXPECT_EQ(folder.code, kRefused);
+  EXPECT_TRUE(contains(folder.err, "is no regular file")) << folder.err;
+  const Outcome empty = casemate({"zoo", "lenet-5", "-o", ""});
+  EXPECT_EQ(empty.code, kRefused) << empty.err;
+}
+
+TEST_F(Zoo, a_file_that_is_there_is_replaced_at_once) {
+  const std::vector<uint8_t> old = {1, 2, 3};
+  folder_.file("m.onnx", old);
+  const std::string twin = folder_.path("twin");
+  ASSERT_EQ(::link(path_.c_str(), twin.c_str()), 0);
+  EXPECT_EQ(casemate({"zoo", "lenet-5", "-o", path_}).code, kDone);
+  EXPECT_GT(content(path_).size(), 1000u);
+  EXPECT_EQ(content(twin), old) << "the old file was written into, not replaced";
+}
+
+TEST_F(Zoo, a_full_disk_leaves_the_old_file_and_nothing_else) {
+  const std::vector<uint8_t> old = {1, 2, 3};
+  folder_.file("m.onnx", old);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{.rlim_cur = 100'000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Outcome done = casemate({"zoo", "lenet-5", "-o", path_});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(done.code, kPlatform);
+  EXPECT_EQ(lines(done.err), 1u) << done.err;
+  EXPECT_EQ(content(path_), old);
+  EXPECT_EQ(files(), 1u);
 }
 
 }  // namespace

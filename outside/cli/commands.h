@@ -16,7 +16,8 @@
   COMMAND(doctor, "which walls stand on this machine, and which do not")          \
   COMMAND(infer, "run a model on a server that was verified first")               \
   COMMAND(attest, "who is there, and can it be trusted: a verdict, with reasons") \
-  COMMAND(verify, "the same off line, for evidence in a file")
+  COMMAND(verify, "the same off line, for evidence in a file")                    \
+  COMMAND(zoo, "standard architectures with random weights, as ONNX files")
 
 namespace casemate::cli {
 

@@ -21,6 +21,14 @@ heading tests
 count_tests release
 step "TCB size" tools/dev/size.sh
 
+heading "ONNX's published tests"
+# The page is what the run writes; what is committed must say the same.
+conformance() {
+  build/release/bin/casemate-conformance /usr/share/libonnx-testdata/data -o build/conformance.md &&
+    diff docs/conformance.md build/conformance.md
+}
+step conformance conformance
+
 heading "AddressSanitizer and UndefinedBehaviorSanitizer"
 if build asan unit_tests; then
   pass "build asan"

@@ -28,16 +28,15 @@ constexpr std::array kActivations = std::to_array<Activation>({
     {"Clip", {"min", kLowest}, {"max", kHighest}},
     {"Elu", {"alpha", 1.0F}},
     {"Exp"},
+    {"Gelu"},
     {"HardSigmoid", {"alpha", 0.2F}, {"beta", 0.5F}},
     {"HardSwish", {"", 1.0F / 6.0F}, {"", 0.5F}},
     {"LeakyRelu", {"alpha", 0.01F}},
-    {"Log"},
     {"Mish"},
     {"Neg"},
     {"Reciprocal"},
     {"Relu"},
     {"Sigmoid"},
-    {"Softplus"},
     {"Sqrt"},
     {"Tanh"},
 });
@@ -50,6 +49,8 @@ std::optional<PostOp> as_post_op(const Graph& graph, const Node& node) {
       graph.value(node.inputs[0]).type != ElementType::kFloat32) {
     return std::nullopt;
   }
+  if (node.op == "Gelu" && node.attributes.text("approximate", "none") == "tanh")
+    return PostOp{.op = "GeluTanh"};
   const auto read = [&](const Parameter& parameter) {
     return parameter.name.empty() ? parameter.otherwise
                                   : node.attributes.real(parameter.name, parameter.otherwise);

@@ -14,7 +14,8 @@
 
 namespace casemate::engine {
 
-// The node as a post-operation, its attributes in alpha and beta; none when the operator is no
+// The node as a post-operation, its attributes in alpha and beta; Gelu with its tanh approximation
+// is "GeluTanh". None when the operator is no
 // activation of one FP32 value with constant parameters.
 std::optional<PostOp> as_post_op(const Graph& graph, const Node& node);
 

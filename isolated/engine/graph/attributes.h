@@ -9,16 +9,24 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "isolated/engine/graph/tensor.h"
+
 namespace casemate::engine {
 
+class Graph;
+
+// A subgraph is shared by the copies of its node, since no pass changes it in place.
+using Subgraph = std::shared_ptr<const Graph>;
 using Attribute =
-    std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>>;
+    std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>,
+                 std::vector<std::string>, Tensor, std::vector<Tensor>, Subgraph>;
 
 class Attributes final {
  public:
@@ -47,16 +55,32 @@ class Attributes final {
     return value_of<std::vector<int64_t>>(name, {});
   }
 
+  [[nodiscard]] std::vector<float> reals(std::string_view name) const {
+    return value_of<std::vector<float>>(name, {});
+  }
+  [[nodiscard]] std::vector<std::string> texts(std::string_view name) const {
+    return value_of<std::vector<std::string>>(name, {});
+  }
+  // None when missing, or of another type.
+  [[nodiscard]] const Tensor* tensor(std::string_view name) const { return find<Tensor>(name); }
+  [[nodiscard]] const Graph* graph(std::string_view name) const {
+    const Subgraph* found = find<Subgraph>(name);
+    return found == nullptr ? nullptr : found->get();
+  }
+
   friend bool operator==(const Attributes&, const Attributes&) = default;
   [[nodiscard]] const auto& all() const { return values_; }
 
  private:
   template <class T>
-  [[nodiscard]] T value_of(std::string_view name, T otherwise) const {
+  [[nodiscard]] const T* find(std::string_view name) const {
     const auto found = values_.find(name);
-    if (found == values_.end()) return otherwise;
-    const T* value = std::get_if<T>(&found->second);
-    return value == nullptr ? otherwise : *value;
+    return found == values_.end() ? nullptr : std::get_if<T>(&found->second);
+  }
+  template <class T>
+  [[nodiscard]] T value_of(std::string_view name, T otherwise) const {
+    const T* value = find<T>(name);
+    return value == nullptr ? std::move(otherwise) : *value;
   }
 
   std::map<std::string, Attribute, std::less<>> values_;

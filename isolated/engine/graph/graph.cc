@@ -2,10 +2,16 @@
 #include "isolated/engine/graph/graph.h"
 
 #include <algorithm>
+#include <atomic>
 #include <format>
 
 namespace casemate::engine {
 namespace {
+
+uint64_t next_serial() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
 
 Error node_error(const Node& node, std::string_view reason) {
   return {Code::kInvalid, std::format("node '{}' ({}): {}", node.name, node.op, reason)};
@@ -22,8 +28,15 @@ std::string list_text(const Graph& graph, const std::vector<ValueId>& ids) {
 
 }  // namespace
 
-Graph::Graph(std::vector<int64_t> batch_sizes) : batch_sizes_(std::move(batch_sizes)) {
+Graph::Graph(std::vector<int64_t> batch_sizes)
+    : serial_(next_serial()), batch_sizes_(std::move(batch_sizes)) {
   CHECK(!batch_sizes_.empty(), "a graph is compiled for at least one batch size");
+}
+
+Graph Graph::unshaped() {
+  Graph graph;
+  graph.batch_sizes_.clear();
+  return graph;
 }
 
 ValueId Graph::add_input(Made value) {
@@ -45,11 +58,23 @@ ValueId Graph::add_node(Node node, std::vector<Made> outputs) {
   node.outputs.clear();
   for (Made& made : outputs) {
     CHECK(made.shapes.size() == variant_count(), "a value has one shape per variant");
+    if (made.name.empty()) {
+      node.outputs.emplace_back();
+      continue;
+    }
     values_.push_back({std::move(made.name), made.type, std::move(made.shapes), std::nullopt});
     node.outputs.push_back({static_cast<uint32_t>(values_.size() - 1)});
   }
   nodes_.push_back(std::move(node));
   return nodes_.back().output();
+}
+
+Graph Graph::with_variant(const Graph& other, std::vector<int64_t> batch_sizes) const {
+  Graph both = *this;
+  both.batch_sizes_ = std::move(batch_sizes);
+  for (size_t i = 0; i < values_.size(); ++i)
+    both.values_[i].shapes.push_back(other.values_[i].shapes.front());
+  return both;
 }
 
 const Value& Graph::value(ValueId id) const {
@@ -75,7 +100,7 @@ void Graph::remove_dead() {
   // Backwards, so that a reader is seen before what makes its inputs.
   for (size_t i = nodes_.size(); i-- > 0;) {
     Node& node = nodes_[i];
-    const auto is_read = [&](ValueId id) { return read[id.index]; };
+    const auto is_read = [&](ValueId id) { return id.present() && read[id.index]; };
     if (std::ranges::none_of(node.outputs, is_read)) continue;
     for (const ValueId id : node.inputs) {
       if (id.present()) read[id.index] = true;
@@ -108,6 +133,7 @@ Status Graph::sound() const {
     }
     if (node.outputs.empty()) return node_error(node, "makes nothing");
     for (const ValueId id : node.outputs) {
+      if (!id.present()) continue;
       if (id.index >= values_.size()) return node_error(node, "makes a value that does not exist");
       if (made[id.index]) return node_error(node, std::format("makes '{}' again", value(id).name));
       if (!shaped(id)) {
@@ -146,7 +172,9 @@ Uses::Uses(const Graph& graph)
     for (const ValueId id : graph.nodes()[i].inputs) {
       if (id.present()) readers_[id.index].push_back(i);
     }
-    for (const ValueId id : graph.nodes()[i].outputs) makers_[id.index] = i;
+    for (const ValueId id : graph.nodes()[i].outputs) {
+      if (id.present()) makers_[id.index] = i;
+    }
   }
   for (const ValueId id : graph.outputs()) outputs_[id.index] = true;
 }

@@ -32,7 +32,7 @@ struct ValueId {
 
 // An operation applied to a node's result before it is stored.
 struct PostOp {
-  std::string op;    // "Add", or an activation that activation_named() knows
+  std::string op;    // "Add", or an activation: see activation.h
   float alpha = 0;   // as the ONNX operator's attribute of that name
   float beta = 0;    // ditto; Clip: alpha is the lower, beta the upper bound
   int operand = -1;  // Add: which of the node's inputs is added, behind the operator's own
@@ -40,12 +40,18 @@ struct PostOp {
 };
 
 struct Node {
-  std::string op = {};    // ONNX's name of the operator
+  std::string op = {};    // ONNX's name of the operator; "domain:Name" outside its main domain
   std::string name = {};  // for messages: the node's own name, or "Conv #3"
   std::vector<ValueId> inputs = {};
   std::vector<ValueId> outputs = {};
   Attributes attributes = {};
   std::vector<PostOp> post_ops = {};
+  // The version of the operator set that gave the operator its meaning; 0: the newest.
+  int since = 0;
+  // By input: inputs of one number, other than 0, have one element type. Empty: nothing is known.
+  std::vector<uint8_t> type_groups = {};
+  // As the operator set has it, not in the form that passes and kernels take: see canonical.h.
+  bool raw = false;
 
   [[nodiscard]] ValueId input(size_t index) const {
     return index < inputs.size() ? inputs[index] : ValueId{};
@@ -64,22 +70,30 @@ struct Value {
 struct Made {
   std::string name;
   ElementType type = ElementType::kFloat32;
-  std::vector<Shape> shapes;
+  std::vector<Shape> shapes = {};
 };
 
 class Graph final {
  public:
   // A graph whose variants are these batch sizes. Requires: at least one.
   explicit Graph(std::vector<int64_t> batch_sizes = {1});
+  // A graph as it was read: nothing has a shape yet but constants, or a type but they and inputs.
+  static Graph unshaped();
 
   // Builders. Requires: shapes has one entry per variant; ids are of this graph.
   ValueId add_input(Made value);
   ValueId add_constant(std::string name, Tensor tensor);
   // Appends the node, which makes `outputs`, and returns the first of them. `node.outputs` is
-  // ignored.
+  // ignored. Outputs without a name are left out.
   ValueId add_node(Node node, std::vector<Made> outputs);
   void add_output(ValueId value) { outputs_.push_back(value); }
 
+  // The graph with a second variant, whose shapes are those of `other`. Requires: equal but for
+  // shapes.
+  [[nodiscard]] Graph with_variant(const Graph& other, std::vector<int64_t> batch_sizes) const;
+
+  // Tells graphs of this process apart; a copy has the number of its original.
+  [[nodiscard]] uint64_t serial() const { return serial_; }
   [[nodiscard]] const std::vector<int64_t>& batch_sizes() const { return batch_sizes_; }
   [[nodiscard]] size_t variant_count() const { return batch_sizes_.size(); }
   [[nodiscard]] const std::vector<ValueId>& inputs() const { return inputs_; }
@@ -102,6 +116,7 @@ class Graph final {
   [[nodiscard]] std::string text() const;
 
  private:
+  uint64_t serial_;
   std::vector<int64_t> batch_sizes_;
   std::vector<Value> values_;
   std::vector<Node> nodes_;

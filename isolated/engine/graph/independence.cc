@@ -6,6 +6,7 @@
 #include "isolated/engine/graph/independence.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string_view>
 
@@ -27,6 +28,7 @@ class Proof final {
       if (std::ranges::none_of(node.inputs, [&](ValueId id) { return batched(id); })) continue;
       if (!node.post_ops.empty() || !keeps_items_apart(node)) return false;
       for (const ValueId id : node.outputs) {
+        if (!id.present()) continue;
         if (!scales(id)) return false;
         batched_[id.index] = true;
       }
@@ -113,9 +115,21 @@ class Proof final {
     return !axes.empty() && std::ranges::none_of(axes, [](int64_t axis) { return axis == 0; });
   }
 
+  // What is told below from attributes is told of the canonical form. Of nodes as operator sets
+  // have them only these mean the same in every set: others may have their lists in inputs, count
+  // axes from the end, train, or give indices into the whole batch.
+  static bool means_the_same(const Node& node) {
+    static constexpr std::array<std::string_view, 13> kSame = {
+        "Add",           "Cast",     "Concat", "Div",    "GlobalAveragePool",
+        "GlobalMaxPool", "Identity", "Max",    "MatMul", "Min",
+        "Mul",           "PRelu",    "Sub"};
+    return !node.raw || node.op == "Pow" || std::ranges::contains(kSame, node.op);
+  }
+
   bool keeps_items_apart(const Node& node) const {
     const std::string_view op = node.op;
     const ValueId x = node.inputs.front();
+    if (!x.present() || (!means_the_same(node) && !as_post_op(graph_, node))) return false;
     const auto first_of = [&](std::string_view name, int64_t otherwise) {
       const std::vector<int64_t> list = node.attributes.integers(name);
       return list.empty() ? otherwise : list.front();

@@ -135,6 +135,21 @@ TEST(Independence, fails_for_an_output_without_a_batch_and_an_operator_it_does_n
       unknown.add({.op = "Roll", .inputs = {unknown.x}}, Batch::shapes({8}, 1))));
 }
 
+TEST(Independence, fails_for_what_an_older_form_of_a_node_may_mean) {
+  const auto raw = [](Node node) {
+    node.raw = true;
+    Batch b;
+    node.inputs = {b.x};
+    return b.independent(b.add(std::move(node), Batch::shapes({8}, 1)));
+  };
+  EXPECT_TRUE(raw({.op = "Relu"})) << "otherwise this proves nothing";
+  // Statistics over the batch; an axis counted from the end; a list that stands in an input.
+  EXPECT_FALSE(raw({.op = "BatchNormalization", .attributes = {{"training_mode", int64_t{1}}}}));
+  EXPECT_FALSE(raw({.op = "ReduceSum", .attributes = {{"axes", Ints{-2}}}}));
+  EXPECT_FALSE(raw({.op = "Pad"}));
+  EXPECT_FALSE(raw({.op = "MaxPool"}));
+}
+
 TEST(Independence, fails_for_a_constant_with_a_row_of_its_own_for_each_item) {
   // A [2,8] constant would meet items by their number in the batch: not wrong, but not the same
   // alone.

@@ -31,13 +31,16 @@ uint64_t depth_of(const Graph& graph, const Node& node, size_t variant) {
 
 }  // namespace
 
+uint64_t operation_count(const Graph& graph, const Node& node, size_t variant) {
+  const uint64_t made =
+      graph.value(node.output()).shapes[variant].element_count().value_or(UINT64_MAX);
+  return saturating_multiply(made, depth_of(graph, node, variant));
+}
+
 uint64_t operation_count(const Graph& graph, size_t variant) {
   uint64_t total = 0;
-  for (const Node& node : graph.nodes()) {
-    const uint64_t made =
-        graph.value(node.output()).shapes[variant].element_count().value_or(UINT64_MAX);
-    total = saturating_add(total, saturating_multiply(made, depth_of(graph, node, variant)));
-  }
+  for (const Node& node : graph.nodes())
+    total = saturating_add(total, operation_count(graph, node, variant));
   return total;
 }
 

@@ -15,5 +15,7 @@ namespace casemate::engine {
 // Multiply-adds of convolutions and matrix products, and one operation for every element that any
 // other node makes, for that variant.
 uint64_t operation_count(const Graph& graph, size_t variant);
+// The share of one node. Requires: it has an output.
+uint64_t operation_count(const Graph& graph, const Node& node, size_t variant);
 
 }  // namespace casemate::engine

@@ -3,8 +3,10 @@
 #include <format>
 #include <optional>
 
+#include "isolated/engine/kernels/gemm_convolution.h"
 #include "isolated/engine/kernels/post_ops.h"
 #include "isolated/engine/kernels/window.h"
+#include "isolated/engine/kernels/winograd.h"
 
 namespace casemate::engine {
 namespace {
@@ -106,6 +108,12 @@ KernelResult make_convolution(const KernelRequest& request) {
   if (rank < 3 || rank > 5) {
     return Error{Code::kUnsupported,
                  std::format("input of rank {}, supported are 3, 4 and 5", rank)};
+  }
+  if (request.preferred == Layout::kChannelsLast) {
+    const int size = winograd_size(request);
+    auto ours = size != 0 ? TRY(make_winograd_convolution(request, size))
+                          : TRY(make_gemm_convolution(request));
+    if (ours != nullptr) return ours;
   }
   std::optional<Attempt> best;
   for (const Choice choice : choices(request)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that only move elements: Reshape (a view), Transpose, Slice, Expand, Pad, for every
 // element size. oneDNN takes over FP32 transposes, which it does faster and on all threads.
+#include <algorithm>
 #include <cstring>
 
 #include "isolated/engine/graph/box.h"
@@ -47,6 +48,25 @@ KernelResult make_box(const KernelRequest& request) {
   });
 }
 
+// What passes make of a Transpose that reads a part of a value, or in steps of its own.
+KernelResult make_stepped_copy(const KernelRequest& request) {
+  const Shape& target = request.output_shape();
+  const std::vector<int64_t> steps = request.node.attributes.integers("steps");
+  Box box{.shape = target,
+          .from = request.node.attributes.integer("offset", 0),
+          .write = dense_steps(target)};
+  if (steps.size() != target.rank())
+    return Error{Code::kInvalid, "a copy has as many steps as dimensions"};
+  std::ranges::copy(steps, box.read.begin());
+  if (!inside(box, request.input_shape(0), target))
+    return Error{Code::kInvalid, "it would read or write outside its tensors"};
+  KernelNeeds needs{.outputs = {Layout::kRowMajor}};
+  const LoopOperand input = TRY(loop_operand(request, 0, needs));
+  return loop_kernel(std::move(needs), [=](const KernelArguments& arguments) {
+    copy_box(box, sizeof(float), input.data(arguments), arguments.outputs[0]);
+  });
+}
+
 KernelResult make_transpose(const KernelRequest& request) {
   const Shape& target = request.output_shape();
   const auto box = box_of(request.node, request.input_shape(0), target);
@@ -89,6 +109,8 @@ void register_copy(Registry& registry) {
         ElementType::kUint8, ElementType::kInt8, ElementType::kBool}) {
     registry.add("Reshape", type, Device::kCpu, make_view);
     registry.add("Transpose", type, Device::kCpu, make_transpose);
+    if (type == ElementType::kFloat32)
+      registry.add("casemate:Copy", type, Device::kCpu, make_stepped_copy);
     for (const char* op : {"Slice", "Expand", "Pad"})
       registry.add(op, type, Device::kCpu, make_box);
   }

@@ -4,6 +4,7 @@
 #include <format>
 
 #include "isolated/engine/kernels/threads.h"
+#include "isolated/engine/kernels/unpack.h"
 
 namespace casemate::engine {
 namespace {
@@ -183,7 +184,7 @@ Status DnnlKernel::run(const KernelArguments& arguments) const {
 Result<Bytes> pack_reordered(Packer& packer, const Tensor& source, const memory::desc& from,
                              const memory::desc& to) {
   const std::string form = form_of(from) + form_of(to);
-  return packer.pack(source, form, to.get_size(), [&](MutableBytes bytes) -> Status {
+  const auto fill = [&](MutableBytes bytes) -> Status {
     // One thread: weights are packed in a process that will be forked.
     const SingleThread single;
     memory read(from, cpu_engine(), const_cast<uint8_t*>(source.bytes().data()));
@@ -192,7 +193,11 @@ Result<Bytes> pack_reordered(Packer& packer, const Tensor& source, const memory:
     dnnl::reorder(read, write).execute(stream, read, write);
     stream.wait();
     return {};
-  });
+  };
+  const bool back = unpackable(from, to) && from.get_size() == source.byte_count();
+  const auto unpacked = [from, to](Bytes bytes) { return unpack(bytes, from, to); };
+  return packer.pack(source, form, to.get_size(), fill,
+                     back ? Packer::Unpack(unpacked) : Packer::Unpack());
 }
 
 }  // namespace casemate::engine

@@ -25,16 +25,20 @@ const std::vector<Definition>& definitions() {
        {{"min", -0.25F}, {"max", 0.5F}}},
       {"Elu", [](double x) { return x < 0 ? 0.7 * std::expm1(x) : x; }, {{"alpha", 0.7F}}},
       {"Exp", [](double x) { return std::exp(x); }},
+      {"Gelu", [](double x) { return x / 2 * (1 + std::erf(x / std::sqrt(2.0))); }},
+      {"Gelu",
+       [](double x) {
+         return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+       },
+       {{"approximate", "tanh"}}},
       {"HardSigmoid", [](double x) { return std::min(1.0, std::max(0.0, 0.2 * x + 0.5)); }},
       {"HardSwish", [](double x) { return x * std::min(1.0, std::max(0.0, x / 6 + 0.5)); }},
       {"LeakyRelu", [](double x) { return x < 0 ? 0.1 * x : x; }, {{"alpha", 0.1F}}},
-      {"Log", [](double x) { return std::log(x); }, {}, true},
       {"Mish", [](double x) { return x * std::tanh(std::log1p(std::exp(x))); }},
       {"Neg", [](double x) { return -x; }},
       {"Reciprocal", [](double x) { return 1 / x; }, {}, true},
       {"Relu", [](double x) { return std::max(x, 0.0); }},
       {"Sigmoid", sigmoid},
-      {"Softplus", [](double x) { return std::log1p(std::exp(x)); }},
       {"Sqrt", [](double x) { return std::sqrt(x); }, {}, true},
       {"Tanh", [](double x) { return std::tanh(x); }},
   };

@@ -36,6 +36,7 @@ struct KernelRequest {
   // The input that a post-operation "Add" reads and that dies here: add in place.
   std::optional<size_t> overwrite_operand;
   Packer& packer;
+  bool fixed = false;  // no machine code may be generated: raw nodes run their operator's function
 
   [[nodiscard]] const Shape& input_shape(size_t index) const;
   [[nodiscard]] const Shape& output_shape(size_t index = 0) const;
@@ -92,6 +93,9 @@ using KernelResult = Result<std::unique_ptr<Kernel>>;
 // type; the error names the node.
 KernelResult make_kernel(const KernelRequest& request, Device device = Device::kCpu);
 
+// A kernel that runs the operator's own function, for a node as its operator set has it. Fails with
+// kUnsupported when there is none.
+KernelResult make_operator_kernel(const KernelRequest& request);
 // A kernel that copies a tensor from one layout to another.
 KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Layout to);
 // A kernel that copies a tensor as it is.

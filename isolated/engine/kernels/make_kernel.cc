@@ -69,6 +69,10 @@ KernelResult make_kernel(const KernelRequest& request, Device device) {
   const Node& node = request.node;
   const ElementType type = node.input(0).present() ? request.input_type(0) : request.output_type();
   const KernelEntry* entry = Registry::instance().find(node.op, type, device);
+  const bool fitting = entry != nullptr && !request.fixed && entry->plain &&
+                       (node.since == 0 || node.since >= 7 || node.inputs.size() == 1) &&
+                       check_types(request, type, *entry);
+  if (node.raw && !fitting) return make_operator_kernel(request);
   if (entry == nullptr) {
     const std::string reason = Registry::instance().knows(node.op, device)
                                    ? std::format("has no kernel for {} tensors", name_of(type))
@@ -78,7 +82,10 @@ KernelResult make_kernel(const KernelRequest& request, Device device) {
         std::format("{}: this operator {}: export the model without it", place_of(node), reason)};
   }
   TRY(check_types(request, type, *entry));
-  return guarded(place_of(node), [&] { return entry->maker(request); });
+  auto made = guarded(place_of(node), [&] { return entry->maker(request); });
+  if (!made && node.raw && made.error().code == Code::kUnsupported)
+    return make_operator_kernel(request);
+  return made;
 }
 
 KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Layout to) {

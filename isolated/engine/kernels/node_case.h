@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -25,6 +26,8 @@ struct NodeCase {
   Layout preferred = Layout::kChannelsLast;
   Layout given = Layout::kRowMajor;  // of inputs that are no constants, where it fits
   std::optional<size_t> overwrite_operand = {};
+  // Instead of the registry's.
+  KernelResult (*maker)(const KernelRequest& request) = nullptr;
 };
 
 struct CaseResult {
@@ -79,8 +82,10 @@ inline Result<CaseResult> run_case(const NodeCase& given) {
                           ? given.given
                           : Layout::kRowMajor);
   }
-  const auto kernel = TRY(make_kernel(
-      {graph, graph.nodes()[0], 0, layouts, given.preferred, given.overwrite_operand, packer}));
+  const KernelRequest request{graph,           graph.nodes()[0],        0,     layouts,
+                              given.preferred, given.overwrite_operand, packer};
+  const auto kernel = TRY(given.maker != nullptr ? given.maker(request) : make_kernel(request));
+  if (kernel == nullptr) return Error{Code::kUnsupported, "no such kernel for this node"};
   const KernelNeeds& needs = kernel->needs();
   std::vector<CaseMemory> memory(given.inputs.size());
   std::vector<uint8_t*> inputs(given.inputs.size());
@@ -93,7 +98,12 @@ inline Result<CaseResult> run_case(const NodeCase& given) {
     inputs[i] = data_of(memory[i]);
   }
   CaseMemory result(TRY(layout_bytes(given.output_type, given.output, needs.outputs[0])) / 8 + 1);
-  uint8_t* output = needs.overwrites ? inputs[*needs.overwrites] : data_of(result);
+  // What may lie in one place does, where the case asks for it.
+  std::optional<size_t> replaced = needs.overwrites;
+  if (given.overwrite_operand &&
+      std::ranges::contains(needs.may_overwrite, *given.overwrite_operand))
+    replaced = given.overwrite_operand;
+  uint8_t* output = replaced ? inputs[*replaced] : data_of(result);
   TRY(run_kernel(*kernel, inputs, std::span(&output, 1)));
   CaseMemory plain =
       TRY(reordered(given.output_type, given.output, output, needs.outputs[0], Layout::kRowMajor));

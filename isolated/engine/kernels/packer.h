@@ -3,13 +3,15 @@
 // Packer: puts constants into the weight store, each in the form that a kernel wants, and each form
 // once: plans for different batch sizes share what they can.
 //
-//   Owns     the list of what was packed; the bytes belong to the store.
+//   Owns     the list of what was packed; the bytes belong to the store, if it has one.
 //   Threads  one.
 //   Trust    constants were checked on import.
 //   Fails    as WeightStore::allocate, and as the function that fills.
 
+#include <cstdlib>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "isolated/engine/graph/tensor.h"
@@ -19,20 +21,40 @@ namespace casemate::engine {
 
 class Packer final {
  public:
-  explicit Packer(tensors::WeightStore& store) : store_(store) {}
+  explicit Packer(tensors::WeightStore& store) : store_(&store) {}
+  // For plans made when the store is sealed: what they need is this process's own.
+  Packer() = default;
   Packer(const Packer&) = delete;
   Packer& operator=(const Packer&) = delete;
 
+  // The source's elements, made again from what they were packed to.
+  using Unpack = std::function<std::string(Bytes)>;
+
   // `size` bytes made from `source` by `fill`, or those that an earlier call made from it in the
-  // same `form`. Requires: `source` lives as long as this.
+  // same `form`. Some forms can be unpacked.
   Result<Bytes> pack(const Tensor& source, const std::string& form, uint64_t size,
-                     const std::function<Status(MutableBytes)>& fill);
+                     const std::function<Status(MutableBytes)>& fill, const Unpack& unpack = {});
   // The constant as it is, row-major.
   Result<Bytes> pack(const Tensor& source);
+  // The constant for as long as the store lives: a view of what was packed as it is, or else
+  // elements that are unpacked when they are first asked for, from any form that can be. Packs what
+  // was never packed.
+  Result<Tensor> keep(const Tensor& source);
 
  private:
-  tensors::WeightStore& store_;
-  std::map<std::pair<const uint8_t*, std::string>, Bytes> packed_;
+  struct Free {
+    void operator()(uint8_t* bytes) const { std::free(bytes); }
+  };
+  Result<MutableBytes> allocate(uint64_t size);
+
+  tensors::WeightStore* store_ = nullptr;
+  std::vector<std::unique_ptr<uint8_t, Free>> own_;
+  struct Packed {
+    Tensor source;  // kept: its identity is the key
+    Bytes bytes;
+    Unpack unpack;
+  };
+  std::map<std::pair<const void*, std::string>, Packed> packed_;
 };
 
 }  // namespace casemate::engine

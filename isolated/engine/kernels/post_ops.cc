@@ -22,10 +22,11 @@ constexpr std::array kSame = std::to_array<NamedAlgorithm>({
     {"Clip", algorithm::eltwise_clip},
     {"Elu", algorithm::eltwise_elu},
     {"Exp", algorithm::eltwise_exp},
+    {"Gelu", algorithm::eltwise_gelu_erf},
+    {"GeluTanh", algorithm::eltwise_gelu_tanh},
     {"HardSigmoid", algorithm::eltwise_hardsigmoid},
     {"HardSwish", algorithm::eltwise_hardswish},
     {"LeakyRelu", algorithm::eltwise_relu},
-    {"Log", algorithm::eltwise_log},
     {"Mish", algorithm::eltwise_mish},
     {"Relu", algorithm::eltwise_relu},
     {"Sigmoid", algorithm::eltwise_logistic},
@@ -84,7 +85,6 @@ Status append_sum(const KernelRequest& request, const PostOp& post, const Target
 Eltwise eltwise_of(const PostOp& activation) {
   if (activation.op == "Neg") return {algorithm::eltwise_linear, -1, 0};
   if (activation.op == "Reciprocal") return {algorithm::eltwise_pow, 1, -1};
-  if (activation.op == "Softplus") return {algorithm::eltwise_soft_relu, 1, 0};
   const auto found = std::ranges::find(kSame, activation.op, &NamedAlgorithm::op);
   CHECK(found != kSame.end(), "every activation of graph/activation.cc has an algorithm");
   return {found->value, activation.alpha, activation.beta};

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <format>
 
+#include "isolated/engine/kernels/few_rows.h"
+#include "isolated/engine/kernels/gemm_rows.h"
 #include "isolated/engine/kernels/post_ops.h"
 
 namespace casemate::engine {
@@ -113,7 +115,32 @@ Result<Compiled> compile(const KernelRequest& request, Layout source, const memo
   return made;
 }
 
+// The product on our own loops, where it is one of rows by constants.
+Result<std::unique_ptr<Kernel>> rows_by_constant(const KernelRequest& request,
+                                                 const Matrices& matrices) {
+  if (request.constant(1) == nullptr || matrices.transpose_a || matrices.a.size() != 2)
+    return nullptr;
+  const int64_t depth = matrices.b[0];
+  const int64_t columns = matrices.b[1];
+  const bool transposed = matrices.transpose_b;
+  return make_gemm_product(request, {.rows = matrices.a[0],
+                                     .depth = {1, 0, depth, transposed ? 1 : columns},
+                                     .columns = columns,
+                                     .column_stride = transposed ? depth : 1});
+}
+
+// The product by our own loops, where it is one of a few rows.
+std::optional<KernelResult> few_rows(const KernelRequest& request, const Matrices& matrices) {
+  if (request.constant(1) == nullptr || request.constant(0) != nullptr || matrices.transpose_a ||
+      matrices.a.size() != 2) {
+    return std::nullopt;
+  }
+  return make_few_rows(request, matrices.a[0], matrix_desc(matrices.b, matrices.transpose_b));
+}
+
 KernelResult make_matrix_product(const KernelRequest& request, const Matrices& matrices) {
+  if (auto ours = TRY(rows_by_constant(request, matrices))) return ours;
+  if (auto made = few_rows(request, matrices)) return *std::move(made);
   Compiled made = TRY(compile(request, Layout::kRowMajor, matrices.c));
   const auto a = matrix_desc(matrices.a, matrices.transpose_a);
   const auto b = matrix_desc(matrices.b, matrices.transpose_b);
@@ -136,6 +163,26 @@ KernelResult make_matrix_product(const KernelRequest& request, const Matrices& m
   return dnnl_kernel<dnnl::matmul>(std::move(made.needs), description, std::move(arguments));
 }
 
+// The product of an image, channels last, on our own loops.
+Result<std::unique_ptr<Kernel>> image_by_constant(const KernelRequest& request, int64_t columns,
+                                                  bool transposed) {
+  const Shape& image = request.input_shape(0);
+  if (request.layouts[0] != Layout::kChannelsLast && request.layouts[0] != Layout::kRowMajor)
+    return nullptr;
+  const bool last = request.layouts[0] == Layout::kChannelsLast;
+  const int64_t channels = image[1];
+  const int64_t depth = static_cast<int64_t>(TRY(image.element_count())) / image[0];
+  const int64_t pixels = depth / channels;
+  const int64_t step = transposed ? 1 : columns;
+  return make_gemm_product(request,
+                           {.rows = image[0],
+                            .depth = last ? gemm::Rows{pixels, step, channels, pixels * step}
+                                          : gemm::Rows{1, 0, depth, step},
+                            .columns = columns,
+                            .column_stride = transposed ? depth : 1,
+                            .layout = request.layouts[0]});
+}
+
 // Gemm over an image: the weights are brought into the image's layout once, so that the image need
 // not be brought into row-major order for every request.
 KernelResult make_image_product(const KernelRequest& request) {
@@ -150,6 +197,7 @@ KernelResult make_image_product(const KernelRequest& request) {
     return Error{Code::kInvalid, "its weights do not fit the image"};
   }
   const Shape& source = request.input_shape(0);
+  if (auto ours = TRY(image_by_constant(request, columns, transposed))) return ours;
   Compiled made = TRY(compile(request, layout, {source[0], columns}));
   memory::dims dims = dnnl_dims(source);
   dims[0] = columns;

@@ -124,6 +124,36 @@ TEST(Product, products_take_residuals_in_place_or_beside) {
   }
 }
 
+// Many rows by constants: a row, a residual and an activation behind it, over several blocks.
+TEST(Product, rows_by_constants_take_all_that_follows_them) {
+  const Tensor a = noise({300, 96}, 1);
+  const Tensor b = noise({96, 100}, 2);
+  const Tensor row = noise({100}, 3);
+  const Tensor residual = noise({300, 100}, 4);
+  const auto product = reference_matmul(a, b, {300, 100});
+  for (const int threads : {1, 2}) {
+    for (const char* activation : {"Gelu", "Tanh", "Relu"}) {
+      NodeCase made{.node = {.op = "Gemm", .post_ops = {{.op = "Add", .operand = 3}}},
+                    .inputs = {{a}, {b, true}, {row, true}, {residual}},
+                    .output = {300, 100}};
+      made.node.post_ops.push_back({.op = activation});
+      set_threads(threads);
+      const auto result = run_case(made);
+      set_threads(1);
+      ASSERT_TRUE(result) << result.error().text;
+      EXPECT_TRUE(result->needs.implementation.starts_with("gemm rows"));
+      std::vector<double> expected = product;
+      for (size_t i = 0; i < expected.size(); ++i) {
+        const double x = expected[i] + row.values<float>()[i % 100] + residual.values<float>()[i];
+        expected[i] = activation[0] == 'G'   ? x * (1 + std::erf(x / std::sqrt(2.0))) / 2
+                      : activation[0] == 'T' ? std::tanh(x)
+                                             : std::max(x, 0.0);
+      }
+      EXPECT_TRUE(near(result->output, expected));
+    }
+  }
+}
+
 TEST(Product, gemm_reads_an_image_in_any_layout) {
   for (const Shape& image :
        {Shape{2, 16, 4, 4}, Shape{1, 32, 5, 5}, Shape{3, 5, 3, 2}, Shape{2, 6, 7}}) {

@@ -2,8 +2,31 @@
 #include "isolated/engine/kernels/registry.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace casemate::engine {
+namespace {
+
+// What passes/canonical.h rewrites.
+constexpr std::array<std::string_view, 19> kCanonical = {
+    "AveragePool", "BatchNormalization",
+    "Clip",        "Conv",
+    "Expand",      "Gemm",
+    "LogSoftmax",  "Max",
+    "MaxPool",     "Min",
+    "Pad",         "Pow",
+    "ReduceMax",   "ReduceMean",
+    "ReduceMin",   "ReduceSum",
+    "Reshape",     "Slice",
+    "Softmax",
+};
+
+bool plain(std::string_view op) {
+  return op != "Transpose" && !std::ranges::contains(kCanonical, op);
+}
+
+}  // namespace
 
 const Registry& Registry::instance() {
   static const Registry registry = [] {
@@ -14,6 +37,8 @@ const Registry& Registry::instance() {
     register_activation(all);
     register_binary(all);
     register_normalization(all);
+    register_layer_normalization(all);
+    register_attention(all);
     register_softmax(all);
     register_reduction(all);
     register_concat(all);
@@ -26,13 +51,15 @@ const Registry& Registry::instance() {
 
 void Registry::add(std::string op, ElementType type, Device device, KernelMaker maker) {
   const auto key = std::tuple(std::move(op), device, type);
-  const bool fresh = entries_.emplace(key, KernelEntry{maker, type}).second;
+  const bool fresh =
+      entries_.emplace(key, KernelEntry{maker, type, plain(std::get<0>(key))}).second;
   CHECK(fresh, "an operator is registered once per type and device");
 }
 
 void Registry::add_converting(std::string op, ElementType type, Device device, KernelMaker maker) {
   const auto key = std::tuple(std::move(op), device, type);
-  const bool fresh = entries_.emplace(key, KernelEntry{maker, ElementType::kNone}).second;
+  const bool fresh =
+      entries_.emplace(key, KernelEntry{maker, ElementType::kNone, plain(std::get<0>(key))}).second;
   CHECK(fresh, "an operator is registered once per type and device");
 }
 

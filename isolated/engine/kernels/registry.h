@@ -20,6 +20,9 @@ using KernelMaker = KernelResult (*)(const KernelRequest& request);
 struct KernelEntry {
   KernelMaker maker;
   ElementType output;  // kNone: any, the maker looks
+  // It takes nodes as the operator sets have them, since 7; the others take the canonical form
+  // alone.
+  bool plain;
 };
 
 class Registry final {
@@ -48,6 +51,8 @@ void register_product(Registry& registry);
 void register_activation(Registry& registry);
 void register_binary(Registry& registry);
 void register_normalization(Registry& registry);
+void register_layer_normalization(Registry& registry);
+void register_attention(Registry& registry);
 void register_softmax(Registry& registry);
 void register_reduction(Registry& registry);
 void register_concat(Registry& registry);

@@ -1,10 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+// parallel_for() runs loops of our own on the threads of the OpenMP runtime, which are those of
+// oneDNN as well.
+//
 // SingleThread: while it lives, oneDNN compiles and runs on the calling thread alone. A process
 // that will be forked must not start OpenMP's threads: their pool would not exist in the child,
 // which would wait for it for ever.
 
+#include <climits>
+#include <cstdint>
+#include <type_traits>
+
 namespace casemate::engine {
+
+// As many as set_threads() said.
+int thread_count();
+
+// Calls work(context, piece, thread) for each piece from 0, on all threads or `threads_max` of
+// them, which are numbered from 0. A thread takes the next piece when it is done with one, so that
+// others go on while the system lets it wait: what a piece makes must not depend on its thread.
+// Starts threads, so never call it while a model is compiled.
+void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece, int thread),
+                  void* context, int threads_max);
+
+template <class Work>
+void parallel_for(int64_t pieces, Work work, int threads_max = INT_MAX) {
+  const auto call = [](void* context, int64_t piece, int thread) {
+    if constexpr (std::is_invocable_v<Work, int64_t, int>) {
+      (*static_cast<Work*>(context))(piece, thread);
+    } else {
+      (*static_cast<Work*>(context))(piece);
+    }
+  };
+  parallel_for(pieces, call, &work, threads_max);
+}
+
+// Into how many pieces to cut `whole` for so many threads: several for each, so that one that the
+// system lets wait holds nobody up, but none smaller than `least`.
+int64_t piece_count(int64_t whole, int64_t least, int threads);
 
 class SingleThread final {
  public:

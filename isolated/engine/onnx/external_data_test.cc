@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "isolated/engine/onnx/model_builder.h"
-#include "isolated/engine/onnx/onnx.h"
+#include "isolated/engine/onnx/read.h"
 
 namespace casemate::engine {
 namespace {
@@ -124,7 +124,7 @@ TEST_F(ExternalDataTest, a_model_gets_its_weights_from_a_file_beside_it) {
   const std::string bytes =
       external_model({{"location", "weights.bin"}, {"offset", "0"}, {"length", "16"}}).bytes();
   const auto model =
-      import_onnx(bytes_of(std::string_view(bytes)), {.directory = (root_ / "inner").string()});
+      read_onnx(bytes_of(std::string_view(bytes)), {.directory = (root_ / "inner").string()});
   ASSERT_TRUE(model) << model.error().text;
   const Tensor* weights = model->graph.constant(model->graph.nodes()[0].inputs[1]);
   ASSERT_NE(weights, nullptr);
@@ -151,7 +151,7 @@ TEST_F(ExternalDataTest, a_model_is_refused_with_the_tensor_and_the_reason) {
   for (const auto& given : cases) {
     const std::string bytes = external_model(given.entries).bytes();
     const auto refused =
-        import_onnx(bytes_of(std::string_view(bytes)), {.directory = (root_ / "inner").string()});
+        read_onnx(bytes_of(std::string_view(bytes)), {.directory = (root_ / "inner").string()});
     ASSERT_FALSE(refused) << given.words;
     EXPECT_NE(refused.error().text.find(given.words), std::string::npos) << refused.error().text;
   }
@@ -163,8 +163,8 @@ TEST_F(ExternalDataTest, a_model_cannot_read_more_than_its_memory) {
   b.graph().mutable_initializer(0)->set_dims(0, 1ll << 31);
   const std::string bytes = b.bytes();
   const auto refused =
-      import_onnx(bytes_of(std::string_view(bytes)),
-                  {.directory = (root_ / "inner").string(), .memory_bytes_max = 1 << 20});
+      read_onnx(bytes_of(std::string_view(bytes)),
+                {.directory = (root_ / "inner").string(), .memory_bytes_max = 1 << 20});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kTooLarge) << refused.error().text;
 }

@@ -71,6 +71,8 @@ constexpr uint64_t kIntegerGrowth = 16;
 constexpr uint64_t kMessageBytes = 400;
 constexpr uint64_t kTextBytes = 64;
 constexpr uint64_t kNumberBytes = 16;
+// Below this, raw data is no trouble to protobuf.
+constexpr uint64_t kLeftOutMin = 16 << 10;
 
 bool integers(Kind parent, uint32_t field) {
   if (parent == Kind::kTensor) return field == 1 || field == 5 || field == 7 || field == 11;
@@ -85,10 +87,11 @@ const Field* message(Kind parent, uint32_t number) {
 
 class Scanner final {
  public:
-  Scanner(Bytes file, const ScanLimits& limits) : file_(file), limits_(limits) {}
+  Scanner(Bytes file, const ScanLimits& limits, std::vector<Initializer>* initializers)
+      : file_(file), limits_(limits), initializers_(initializers) {}
 
   Status run() {
-    stack_.push_back({Kind::kModel, file_.size()});
+    stack_.push_back({Kind::kModel, file_.size(), 0});
     while (!stack_.empty()) {
       if (at_ == stack_.back().end) {
         stack_.pop_back();
@@ -110,6 +113,7 @@ class Scanner final {
   struct Open {
     Kind kind;
     size_t end;
+    size_t length_at;  // where its length is written
   };
 
   Error broken(std::string_view what) const {
@@ -134,6 +138,7 @@ class Scanner final {
   }
 
   Status field() {
+    field_at_ = at_;
     const uint64_t tag = TRY(varint());
     const uint64_t number = tag >> 3;
     if (number == 0 || number > 0x1FFFFFFF) return broken("an impossible field number");
@@ -155,10 +160,12 @@ class Scanner final {
 
   // A field with a length: a message, text, or packed numbers.
   Status part(uint32_t number) {
+    const size_t length_at = at_;
     const uint64_t length = TRY(varint());
     if (length > stack_.back().end - at_) return broken("a field is longer than what encloses it");
     const Field* found = message(stack_.back().kind, number);
     if (found == nullptr) {
+      note_raw(number, length);
       const uint64_t growth = integers(stack_.back().kind, number) ? kIntegerGrowth : 2;
       memory_ += kTextBytes + length * growth;
       return skip(length);
@@ -171,27 +178,92 @@ class Scanner final {
                       "are not supported",
                       at_, limits_.depth_max)};
     }
-    stack_.push_back({found->child, at_ + length});
+    stack_.push_back({found->child, at_ + length, length_at});
+    if (initializers_ != nullptr && in_initializer()) {
+      initializers_->push_back(
+          {.tensor_length_at = length_at, .graph_length_at = stack_[1].length_at});
+    }
     return {};
+  }
+
+  // A tensor of the model's graph itself, not of a subgraph or a node.
+  bool in_initializer() const {
+    return stack_.size() == 3 && stack_[1].kind == Kind::kGraph && stack_[2].kind == Kind::kTensor;
+  }
+
+  void note_raw(uint32_t number, uint64_t length) {
+    if (initializers_ == nullptr || number != 9 || !in_initializer()) return;
+    Initializer& found = initializers_->back();
+    ++found.raw_count;
+    found.field_at = field_at_;
+    found.raw = file_.subspan(at_, length);
   }
 
   Bytes file_;
   ScanLimits limits_;
+  std::vector<Initializer>* initializers_;
   size_t at_ = 0;
+  size_t field_at_ = 0;  // where the field at hand begins
   uint64_t memory_ = 0;
   std::vector<Open> stack_;
 };
 
+// Takes `less` from the length that is written there, in as many bytes as it has. Whoever changes
+// the file after the scan makes it nonsense that protobuf refuses.
+void shorten(std::string& text, size_t at, uint64_t less) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[at + i]); };
+  size_t width = 1;
+  uint64_t length = byte(0) & 0x7F;
+  for (; byte(width - 1) >= 0x80 && width < 9 && at + width < text.size(); ++width)
+    length |= static_cast<uint64_t>(byte(width) & 0x7F) << (7 * width);
+  length -= less;
+  for (size_t i = 0; i < width; ++i, length >>= 7)
+    text[at + i] = static_cast<char>((length & 0x7F) | (i + 1 < width ? 0x80 : 0));
+}
+
 }  // namespace
 
-Status scan_onnx(Bytes file, const ScanLimits& limits) {
+Outline outline_of(Bytes file, const std::vector<Initializer>& initializers) {
+  Outline outline;
+  outline.raw.resize(initializers.size());
+  std::vector<std::pair<size_t, uint64_t>> lengths;  // where in the outline, and how much less
+  size_t graph_at = SIZE_MAX;                        // the graph that lengths.front() is of
+  size_t graph_entry = 0;
+  size_t at = 0;
+  uint64_t gone = 0;
+  for (size_t i = 0; i < initializers.size(); ++i) {
+    const Initializer& initializer = initializers[i];
+    // Of several, protobuf takes the last: such a file is left to it.
+    if (initializer.raw_count != 1 || initializer.raw.size() < kLeftOutMin) continue;
+    const auto end =
+        static_cast<size_t>(initializer.raw.data() - file.data()) + initializer.raw.size();
+    const uint64_t size = end - initializer.field_at;
+    if (initializer.graph_length_at != graph_at) {
+      graph_at = initializer.graph_length_at;
+      graph_entry = lengths.size();
+      lengths.emplace_back(graph_at - gone, 0);
+    }
+    lengths[graph_entry].second += size;
+    lengths.emplace_back(initializer.tensor_length_at - gone, size);
+    outline.raw[i] = initializer.raw;
+    outline.file += text_of(file.subspan(at, initializer.field_at - at));
+    at = end;
+    gone += size;
+  }
+  if (gone == 0) return outline;
+  outline.file += text_of(file.subspan(at));
+  for (const auto& [place, less] : lengths) shorten(outline.file, place, less);
+  return outline;
+}
+
+Status scan_onnx(Bytes file, const ScanLimits& limits, std::vector<Initializer>* initializers) {
   // protobuf counts in int.
   if (file.size() > INT32_MAX) {
     return Error{Code::kTooLarge,
                  "the file is larger than 2 GiB: keep its weights as external data"};
   }
   if (file.empty()) return Error{Code::kInvalid, "the file is empty"};
-  return Scanner(file, limits).run();
+  return Scanner(file, limits, initializers).run();
 }
 
 }  // namespace casemate::engine

@@ -88,5 +88,69 @@ TEST(Scan, counts_what_protobuf_would_allocate) {
                         {.memory_bytes_max = 8 << 20}));
 }
 
+// A file with a large initializer, a small one, and a second large one; then what is left out.
+struct Outlined {
+  explicit Outlined(const std::string& written) : file(written) {
+    std::vector<Initializer> initializers;
+    EXPECT_TRUE(scan_onnx(view(file), {}, &initializers));
+    outline = outline_of(view(file), initializers);
+  }
+  std::string file;
+  Outline outline;
+};
+
+ModelBuilder three_initializers() {
+  ModelBuilder b;
+  b.input("x", {1});
+  b.noise("first", {100, 100});
+  b.noise("small", {5});
+  b.noise("last", {9, 1000});
+  b.node("Relu", {"x"}, "y");
+  b.output("y", {1});
+  return b;
+}
+
+TEST(Outline, leaves_out_what_is_large_and_nothing_else) {
+  ModelBuilder b = three_initializers();
+  const Outlined made(b.bytes());
+  ASSERT_EQ(made.outline.raw.size(), 3u);
+  EXPECT_EQ(text_of(made.outline.raw[0]), b.graph().initializer(0).raw_data());
+  EXPECT_TRUE(made.outline.raw[1].empty());
+  EXPECT_EQ(text_of(made.outline.raw[2]), b.graph().initializer(2).raw_data());
+  EXPECT_LT(made.outline.file.size(), 1000u);
+  onnx::ModelProto parsed;
+  ASSERT_TRUE(parsed.ParseFromString(made.outline.file));
+  for (const int i : {0, 2}) b.graph().mutable_initializer(i)->clear_raw_data();
+  EXPECT_EQ(parsed.SerializeAsString(), b.bytes());
+}
+
+TEST(Outline, of_a_graph_in_two_parts_is_what_protobuf_makes_of_both) {
+  ModelBuilder first = three_initializers();
+  ModelBuilder second;
+  second.noise("more", {100, 100});
+  const Outlined made(first.bytes() + field(7, second.graph().SerializeAsString()));
+  ASSERT_EQ(made.outline.raw.size(), 4u);
+  EXPECT_EQ(text_of(made.outline.raw[3]), second.graph().initializer(0).raw_data());
+  onnx::ModelProto parsed;
+  ASSERT_TRUE(parsed.ParseFromString(made.outline.file));
+  ASSERT_EQ(parsed.graph().initializer_size(), 4);
+  EXPECT_EQ(parsed.graph().initializer(3).name(), "more");
+  EXPECT_EQ(parsed.graph().node_size(), 1);
+}
+
+TEST(Outline, leaves_to_protobuf_a_tensor_that_has_its_data_twice) {
+  const std::string tensor = field(9, std::string(40000, 'a')) + field(9, std::string(40000, 'b'));
+  const Outlined made(field(7, field(5, tensor)));
+  EXPECT_TRUE(made.outline.file.empty());
+  EXPECT_TRUE(made.outline.raw[0].empty());
+}
+
+TEST(Outline, leaves_tensors_of_nodes_alone) {
+  const std::string tensor = field(5, field(9, std::string(40000, 'a')));
+  const Outlined made(field(7, field(1, field(5, tensor))));
+  EXPECT_TRUE(made.outline.raw.empty());
+  EXPECT_TRUE(made.outline.file.empty());
+}
+
 }  // namespace
 }  // namespace casemate::engine

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <limits>
 
+#include "isolated/engine/onnx/file_tensors.h"
+
 namespace casemate::engine {
 namespace {
 
@@ -141,20 +143,44 @@ Result<Shape> shape_from(std::span<const int64_t> dims) {
   return Shape(dims);
 }
 
-Status admit_tensor(TensorProto& tensor, const ExternalData& external, Budget& budget) {
+namespace {
+
+Status admit_text(const TensorProto& tensor, Bytes left_out, Budget& budget) {
+  const Shape shape =
+      TRY(shape_from({tensor.dims().data(), static_cast<size_t>(tensor.dims_size())}));
+  const uint64_t count = TRY(shape.element_count());
+  if (tensor.data_location() == TensorProto::EXTERNAL || tensor.has_raw_data() ||
+      !left_out.empty() || typed_data(tensor).count != tensor.string_data_size()) {
+    return Error{Code::kInvalid, "its strings stand in a field of another type"};
+  }
+  if (static_cast<uint64_t>(tensor.string_data_size()) != count) {
+    return Error{Code::kInvalid, std::format("it has {} strings, its shape {} needs {}",
+                                             tensor.string_data_size(), shape.text(), count)};
+  }
+  uint64_t bytes = count * sizeof(std::string);
+  for (const std::string& text : tensor.string_data()) bytes += text.size();
+  return budget.take(bytes);
+}
+
+}  // namespace
+
+Status admit_tensor(TensorProto& tensor, const ExternalData& external, Budget& budget,
+                    Bytes left_out) {
   const auto type = element_type_from(static_cast<uint32_t>(tensor.data_type()));
-  if (!type || size_of(*type) == 0) {
+  if (!type || *type == ElementType::kNone) {
     return Error{Code::kUnsupported,
                  std::format("its element type {} is not supported", tensor.data_type())};
   }
+  if (*type == ElementType::kString) return admit_text(tensor, left_out, budget);
   if (tensor.has_segment()) return Error{Code::kUnsupported, "it is stored in segments"};
   const Shape shape =
       TRY(shape_from({tensor.dims().data(), static_cast<size_t>(tensor.dims_size())}));
   const uint64_t bytes = TRY(tensor_bytes(*type, shape));
   const Typed typed = typed_data(tensor);
   const bool outside = tensor.data_location() == TensorProto::EXTERNAL;
-  const bool raw = tensor.has_raw_data() && (!tensor.raw_data().empty() || typed.count == 0);
-  if ((raw && typed.count > 0) || (outside && (typed.count > 0 || !tensor.raw_data().empty()))) {
+  const uint64_t raw_size = left_out.empty() ? tensor.raw_data().size() : left_out.size();
+  const bool raw = raw_size > 0 || (tensor.has_raw_data() && typed.count == 0);
+  if ((raw && typed.count > 0) || (outside && (typed.count > 0 || raw_size > 0))) {
     return Error{Code::kInvalid, "it has its data twice"};
   }
   if (!outside && tensor.external_data_size() > 0) {
@@ -162,9 +188,9 @@ Status admit_tensor(TensorProto& tensor, const ExternalData& external, Budget& b
   }
   if (outside) return load_external(tensor, external, bytes, budget);
   TRY(budget.take(bytes));
-  if (raw && tensor.raw_data().size() != bytes) {
+  if (raw && raw_size != bytes) {
     return Error{Code::kInvalid, std::format("it has {} bytes of data, its shape {} needs {}",
-                                             tensor.raw_data().size(), shape.text(), bytes)};
+                                             raw_size, shape.text(), bytes)};
   }
   if (!typed.right) return Error{Code::kInvalid, "its data stands in a field of another type"};
   if (!raw && static_cast<uint64_t>(typed.count) * size_of(*type) != bytes) {
@@ -174,12 +200,20 @@ Status admit_tensor(TensorProto& tensor, const ExternalData& external, Budget& b
   return {};
 }
 
-Result<Tensor> take_tensor(TensorProto& tensor) {
+Result<Tensor> take_tensor(TensorProto& tensor, Bytes left_out, FileTensors* file_tensors) {
   const auto type = static_cast<ElementType>(tensor.data_type());
   const Shape shape =
       TRY(shape_from({tensor.dims().data(), static_cast<size_t>(tensor.dims_size())}));
+  if (type == ElementType::kString) {
+    return Tensor::make(
+        shape, std::vector<std::string>(tensor.string_data().begin(), tensor.string_data().end()));
+  }
+  if (file_tensors != nullptr && FileTensors::takes(type, left_out.size()))
+    return file_tensors->add(type, shape, left_out);
   std::string bytes;
-  if (tensor.raw_data().empty()) {
+  if (!left_out.empty()) {
+    bytes = text_of(left_out);
+  } else if (tensor.raw_data().empty()) {
     bytes = TRY(typed_bytes(tensor, type));
   } else {
     bytes = std::move(*tensor.mutable_raw_data());

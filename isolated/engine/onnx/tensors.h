@@ -13,6 +13,8 @@
 
 namespace casemate::engine {
 
+class FileTensors;
+
 // How much a model may still allocate for its constants.
 struct Budget {
   uint64_t bytes_left = 0;
@@ -20,11 +22,15 @@ struct Budget {
 };
 
 // Whether the tensor is sound: a type that we hold, dimensions in range, its data once and of the
-// right length. External data is read into it first, so that afterwards no tensor refers to a file.
-Status admit_tensor(onnx::TensorProto& tensor, const ExternalData& external, Budget& budget);
+// right length. External data is read into it first, so that afterwards no tensor refers to a file
+// of its own. `raw` is its raw_data if that was left in the model's file.
+Status admit_tensor(onnx::TensorProto& tensor, const ExternalData& external, Budget& budget,
+                    Bytes raw = {});
 
-// Our form of the tensor; takes its bytes away. Requires: admitted.
-Result<Tensor> take_tensor(onnx::TensorProto& tensor);
+// Our form of the tensor; takes its bytes away, or leaves `raw` to `file_tensors` where these take
+// it. Requires: admitted.
+Result<Tensor> take_tensor(onnx::TensorProto& tensor, Bytes raw = {},
+                           FileTensors* file_tensors = nullptr);
 
 // The shape, if it has at most limits::kRank dimensions and none is negative.
 Result<Shape> shape_from(std::span<const int64_t> dims);

@@ -18,6 +18,8 @@ bool flattens_image(const Graph& graph, const Node& node) {
         from[variant][0] != to[variant][0]) {
       return false;
     }
+    // One channel is no image, and would be padded to a whole block: the weights with it.
+    if (from[variant][1] == 1) return false;
     // One pixel: every layout is row-major, and there is nothing to gain.
     const auto spatial = from[variant].dims().subspan(2);
     if (std::ranges::all_of(spatial, [](int64_t extent) { return extent == 1; })) return false;
@@ -25,19 +27,34 @@ bool flattens_image(const Graph& graph, const Node& node) {
   return true;
 }
 
+// What may come in another layout than row-major: the result of a convolution, of pooling, or of
+// what works on these element by element. Text does not, and its Gemm stays a plain product.
+bool from_image(const Graph& graph, const Uses& uses, ValueId id) {
+  for (;;) {
+    const auto maker = uses.maker(id);
+    if (!maker) return false;
+    const Node& node = graph.nodes()[*maker];
+    if (node.op == "Conv" || node.op.ends_with("Pool")) return true;
+    if (node.inputs.empty() || !node.inputs[0].present()) return false;
+    if (node.op != "Concat" && graph.value(node.inputs[0]).shapes != graph.value(id).shapes)
+      return false;
+    id = node.inputs[0];
+  }
+}
+
 }  // namespace
 
 void absorb_flattening(Graph& graph) {
   const Uses uses(graph);
   for (Node& gemm : graph.nodes()) {
-    if (gemm.op != "Gemm" || gemm.attributes.integer("transA", 0) != 0 ||
+    if (gemm.op != "Gemm" || gemm.raw || gemm.attributes.integer("transA", 0) != 0 ||
         graph.constant(gemm.inputs[1]) == nullptr) {
       continue;
     }
     const auto maker = uses.maker(gemm.inputs[0]);
     if (!maker) continue;
     const Node& reshape = graph.nodes()[*maker];
-    if (reshape.op == "Reshape" && uses.maker(reshape.inputs[0]) &&
+    if (reshape.op == "Reshape" && from_image(graph, uses, reshape.inputs[0]) &&
         flattens_image(graph, reshape)) {
       gemm.inputs[0] = reshape.inputs[0];
     }

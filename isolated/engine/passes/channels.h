@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "isolated/engine/graph/graph.h"
+#include "isolated/engine/passes/derivations.h"
 
 namespace casemate::engine {
 
@@ -22,6 +23,6 @@ std::optional<size_t> foldable_channels(const Graph& graph, const Node& convolut
 // it; the convolution itself is then dead. Requires: foldable_channels(); one scale and shift per
 // channel.
 void fold_into(Graph& graph, const Node& convolution, Node& reader,
-               const ChannelArithmetic& arithmetic);
+               const ChannelArithmetic& arithmetic, Derivations& derivations);
 
 }  // namespace casemate::engine

@@ -36,18 +36,18 @@ std::optional<ChannelArithmetic> arithmetic_of(const Graph& graph, const Node& n
 
 }  // namespace
 
-void fold_batch_normalization(Graph& graph) {
+void fold_batch_normalization(Graph& graph, Derivations& derivations) {
   const Uses uses(graph);
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
     Node& node = graph.nodes()[i];
-    if (node.op != "BatchNormalization") continue;
+    if (node.op != "BatchNormalization" || node.raw) continue;
     const auto maker = uses.maker(node.inputs[0]);
     if (!maker || uses.only_reader(node.inputs[0]) != i) continue;
     const Node convolution = graph.nodes()[*maker];
     const auto channels = foldable_channels(graph, convolution);
     if (!channels) continue;
     const auto arithmetic = arithmetic_of(graph, node, *channels);
-    if (arithmetic) fold_into(graph, convolution, node, *arithmetic);
+    if (arithmetic) fold_into(graph, convolution, node, *arithmetic, derivations);
   }
 }
 

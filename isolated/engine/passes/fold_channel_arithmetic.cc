@@ -68,7 +68,7 @@ std::optional<ChannelArithmetic> arithmetic_behind(const Graph& graph, const Nod
 
 }  // namespace
 
-void fold_channel_arithmetic(Graph& graph) {
+void fold_channel_arithmetic(Graph& graph, Derivations& derivations) {
   const Uses uses(graph);
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
     Node& node = graph.nodes()[i];
@@ -81,7 +81,7 @@ void fold_channel_arithmetic(Graph& graph) {
       const Node convolution = graph.nodes()[*maker];
       const auto arithmetic = arithmetic_behind(graph, node, convolution);
       if (!arithmetic) continue;
-      fold_into(graph, convolution, node, *arithmetic);
+      fold_into(graph, convolution, node, *arithmetic, derivations);
       break;
     }
   }

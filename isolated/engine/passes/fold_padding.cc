@@ -16,11 +16,11 @@ bool zero(const Tensor* fill) {
 void fold_padding(Graph& graph) {
   const Uses uses(graph);
   for (Node& convolution : graph.nodes()) {
-    if (convolution.op != "Conv") continue;
+    if (convolution.op != "Conv" || convolution.raw) continue;
     const auto maker = uses.maker(convolution.inputs[0]);
     if (!maker) continue;
     const Node& pad = graph.nodes()[*maker];
-    if (pad.op != "Pad" || !zero(graph.constant(pad.input(1)))) continue;
+    if (pad.op != "Pad" || pad.raw || !zero(graph.constant(pad.input(1)))) continue;
     const std::vector<int64_t> outer = pad.attributes.integers("pads");
     std::vector<int64_t> inner = convolution.attributes.integers("pads");
     const size_t rank = outer.size() / 2;

@@ -11,7 +11,7 @@ namespace {
 size_t own_inputs(const Node& node) { return node.op == "MatMul" ? 2 : 3; }
 
 bool product(const Node& node) {
-  return node.op == "Conv" || node.op == "Gemm" || node.op == "MatMul";
+  return ((node.op == "Conv" || node.op == "Gemm") && !node.raw) || node.op == "MatMul";
 }
 
 bool same_shape(const Graph& graph, ValueId a, ValueId b) {
@@ -40,15 +40,26 @@ std::optional<ValueId> addend(const Graph& graph, const Node& node, const Node& 
   return other;
 }
 
+// Whether the product may add one more value: one constant row, which is a bias, and one other.
+bool may_add(const Graph& graph, const Node& node, const Node& reader) {
+  if (!product(node)) return false;
+  const auto added = std::ranges::count(node.post_ops, "Add", &PostOp::op);
+  if (added == 0) return true;
+  const Shape& result = graph.value(node.output()).shapes.front();
+  const PostOp& first = node.post_ops.front();
+  return added == 1 && node.op == "MatMul" && first.op == "Add" &&
+         row_of(graph, node.inputs[static_cast<size_t>(first.operand)], result) &&
+         std::ranges::all_of(reader.inputs,
+                             [&](ValueId id) { return same_shape(graph, id, reader.output()); });
+}
+
 // Takes the reader's work into the node, which moves to the reader's place, where the operands of
 // both exist. False when it cannot be taken.
 bool take(Graph& graph, Node& node, Node& reader) {
-  const bool sums =
-      std::ranges::any_of(node.post_ops, [](const PostOp& post) { return post.op == "Add"; });
   if (const auto activation = as_post_op(graph, reader)) {
     node.post_ops.push_back(*activation);
   } else if (const auto other =
-                 product(node) && !sums ? addend(graph, node, reader) : std::nullopt) {
+                 may_add(graph, node, reader) ? addend(graph, node, reader) : std::nullopt) {
     node.inputs.resize(std::max(node.inputs.size(), own_inputs(node)));
     node.post_ops.push_back({.op = "Add", .operand = static_cast<int>(node.inputs.size())});
     node.inputs.push_back(*other);
@@ -79,7 +90,8 @@ void fuse_post_operations(Graph& graph) {
       if (gone[i]) continue;
       size_t at = i;
       const Node& first = graph.nodes()[i];
-      if (graph.value(first.output()).type != ElementType::kFloat32) continue;
+      if (!first.output().present() || graph.value(first.output()).type != ElementType::kFloat32)
+        continue;
       if (sums ? !plain_sum(graph, first) : !product(first)) continue;
       for (;;) {
         const auto reader = uses.only_reader(graph.nodes()[at].output());

@@ -6,25 +6,40 @@
 
 namespace casemate::engine {
 
+namespace {
+
+// A pass that makes no constants.
+template <void (*pass)(Graph& graph)>
+void plain(Graph& graph, Derivations&) {
+  pass(graph);
+}
+
+}  // namespace
+
 std::span<const Pass> passes() {
   // Identities and constants first, for they hide what others look for. Arithmetic is folded into
   // weights before activations are fused behind it.
   static constexpr std::array kPasses = std::to_array<Pass>({
-      {"remove identities", remove_identities},
-      {"fold constants", fold_constants},
-      {"turn MatMul into Gemm", turn_matmul_into_gemm},
-      {"fold padding", fold_padding},
+      {"remove identities", plain<remove_identities>},
+      {"fuse Gelu", plain<fuse_gelu>},
+      {"fuse layer normalization", plain<fuse_layer_normalization>},
+      {"turn MatMul into Gemm", plain<turn_matmul_into_gemm>},
+      {"unflatten products", plain<unflatten_products>},
+      {"remove identities again", plain<remove_identities>},
+      {"fuse attention", plain<fuse_attention>},
+      {"copy once", plain<copy_once>},
+      {"fold padding", plain<fold_padding>},
       {"fold batch normalization", fold_batch_normalization},
       {"fold channel arithmetic", fold_channel_arithmetic},
-      {"absorb flattening", absorb_flattening},
-      {"fuse post-operations", fuse_post_operations},
+      {"absorb flattening", plain<absorb_flattening>},
+      {"fuse post-operations", plain<fuse_post_operations>},
   });
   return kPasses;
 }
 
-Status optimize(Graph& graph) {
+Status optimize(Graph& graph, Derivations& derivations) {
   for (const Pass& pass : passes()) {
-    pass.run(graph);
+    pass.run(graph, derivations);
     graph.remove_dead();
     const Status sound = graph.sound();
     if (!sound) {

@@ -14,19 +14,20 @@
 #include <string_view>
 
 #include "isolated/engine/graph/graph.h"
+#include "isolated/engine/passes/derivations.h"
 
 namespace casemate::engine {
 
 struct Pass {
   std::string_view name;
-  void (*run)(Graph& graph);
+  void (*run)(Graph& graph, Derivations& derivations);
 };
 
 // All passes, in order.
 std::span<const Pass> passes();
 
 // Runs them all and drops what is dead.
-Status optimize(Graph& graph);
+Status optimize(Graph& graph, Derivations& derivations);
 
 // What constant folding may add to a graph, all results together: 256 MiB. Real models fold shapes
 // and a few weights; a hostile one may ask to expand one number to terabytes.
@@ -35,18 +36,27 @@ inline constexpr uint64_t kFoldedBytesMax = 256ull << 20;
 // Identity, and Cast, Reshape, Transpose and Concat that change nothing, are passed by; a Reshape
 // of a Reshape is one.
 void remove_identities(Graph& graph);
-// Nodes that read only constants become constants.
-void fold_constants(Graph& graph);
+// Gelu written out with Erf or Tanh becomes one node.
+void fuse_gelu(Graph& graph);
+// Layer normalization written out with means, differences and a root becomes one node.
+void fuse_layer_normalization(Graph& graph);
 // MatMul of a matrix by a constant one, and an Add of a row after it, become Gemm.
 void turn_matmul_into_gemm(Graph& graph);
+// Gemm between two Reshapes that flatten and restore its rows becomes MatMul without them.
+void unflatten_products(Graph& graph);
 // Conv followed by BatchNormalization: the normalization goes into weights and bias.
-void fold_batch_normalization(Graph& graph);
+void fold_batch_normalization(Graph& graph, Derivations& derivations);
 // Conv followed by Add, Sub, Mul or Div with one constant per channel: ditto.
-void fold_channel_arithmetic(Graph& graph);
+void fold_channel_arithmetic(Graph& graph, Derivations& derivations);
 // Pad with zeros before Conv: the convolution pads.
 void fold_padding(Graph& graph);
 // Gemm of a flattened image reads the image itself.
 void absorb_flattening(Graph& graph);
+// The products and the Softmax of attention, with what brings heads apart and together, become one
+// node.
+void fuse_attention(Graph& graph);
+// A Transpose of a part of a value reads it from the whole, so that nothing else copies it.
+void copy_once(Graph& graph);
 // Activations, and sums with another value (residuals), are done by the Conv, Gemm, MatMul or Add
 // whose result they work on.
 void fuse_post_operations(Graph& graph);

@@ -32,6 +32,18 @@ bool changes_nothing(const Graph& graph, const Node& node) {
   return false;
 }
 
+// What adds nothing to a Concat: a cache that is still empty, for example.
+bool empty(const Graph& graph, ValueId id) {
+  return std::ranges::all_of(graph.value(id).shapes, [](const Shape& shape) {
+    return shape.element_count().value_or(1) == 0;
+  });
+}
+
+void drop_empty_parts(const Graph& graph, Node& node) {
+  if (std::ranges::all_of(node.inputs, [&](ValueId id) { return empty(graph, id); })) return;
+  std::erase_if(node.inputs, [&](ValueId id) { return empty(graph, id); });
+}
+
 }  // namespace
 
 void remove_identities(Graph& graph) {
@@ -43,7 +55,8 @@ void remove_identities(Graph& graph) {
     for (ValueId& id : node.inputs) {
       if (id.present()) id = same[id.index];
     }
-    if (node.op == "Transpose" && moves_nothing(graph, node)) {
+    if (node.op == "Concat") drop_empty_parts(graph, node);
+    if (node.op == "Transpose" && !node.raw && moves_nothing(graph, node)) {
       node.op = "Reshape";
       node.attributes = {};
     }
@@ -53,7 +66,9 @@ void remove_identities(Graph& graph) {
         node.inputs[0] = graph.nodes()[*maker].inputs[0];
     }
     if (changes_nothing(graph, node)) same[node.output().index] = node.inputs[0];
-    for (const ValueId id : node.outputs) makers[id.index] = i;
+    for (const ValueId id : node.outputs) {
+      if (id.present()) makers[id.index] = i;
+    }
   }
   for (ValueId& id : graph.outputs()) id = same[id.index];
 }

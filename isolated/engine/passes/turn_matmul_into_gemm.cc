@@ -26,6 +26,7 @@ void turn_matmul_into_gemm(Graph& graph) {
       continue;
     }
     product.op = "Gemm";
+    product.raw = false;
     const auto reader = uses.only_reader(product.output());
     if (!reader || graph.nodes()[*reader].op != "Add") continue;
     Node& sum = graph.nodes()[*reader];
@@ -37,6 +38,7 @@ void turn_matmul_into_gemm(Graph& graph) {
     }
     // The sum takes the product's place at its own, where all operands exist.
     sum.op = "Gemm";
+    sum.raw = false;
     sum.name = product.name;
     sum.inputs = {product.inputs[0], product.inputs[1], addend};
   }

@@ -5,6 +5,7 @@
 #include <format>
 #include <map>
 
+#include "isolated/engine/graph/work.h"
 #include "isolated/engine/plan/arena.h"
 #include "isolated/engine/plan/plan.h"
 
@@ -28,8 +29,9 @@ struct Home {
 
 class Planner final {
  public:
-  Planner(const Graph& graph, size_t variant, Layout preferred, Packer& packer)
-      : graph_(graph),
+  Planner(const Graph& graph, size_t variant, Layout preferred, Packer& packer, bool fixed)
+      : fixed_(fixed),
+        graph_(graph),
         uses_(graph),
         variant_(variant),
         preferred_(preferred),
@@ -49,6 +51,7 @@ class Planner final {
     for (const ValueId id : graph_.outputs()) {
       plan_.output_bytes.push_back(TRY(tensor_bytes(type(id), shape(id))));
       plan_.output_shapes.push_back(shape(id));
+      plan_.output_types.push_back(type(id));
     }
     place();
     plan_.batch = graph_.batch_sizes()[variant_];
@@ -95,7 +98,7 @@ class Planner final {
   }
 
   Result<std::unique_ptr<Kernel>> compile(const Node& node) {
-    KernelRequest request{graph_, node, variant_, {}, preferred_, std::nullopt, packer_};
+    KernelRequest request{graph_, node, variant_, {}, preferred_, std::nullopt, packer_, fixed_};
     for (const ValueId id : node.inputs) {
       request.layouts.push_back(id.present() ? homes_[id.index].layout : Layout::kRowMajor);
     }
@@ -146,12 +149,18 @@ class Planner final {
     std::vector<size_t> outputs;
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       const ValueId id = node.outputs[i];
+      if (!id.present()) {
+        outputs.push_back(SIZE_MAX);
+        continue;
+      }
       const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), needs.outputs[i]));
       outputs.push_back(i == 0 ? first_output(node, needs, inputs, bytes)
                                : add_buffer(id, bytes, Place::Kind::kArena));
       homes_[id.index] = {outputs.back(), needs.outputs[i]};
     }
     add_step(node.name, std::move(kernel), inputs, outputs);
+    if (node.output().present())
+      plan_.steps.back().operations = operation_count(graph_, node, variant_);
     return {};
   }
 
@@ -161,7 +170,7 @@ class Planner final {
       const Tensor* constant = graph_.constant(id);
       CHECK(constant != nullptr, "a value is made before it is read");
       auto writer = TRY(make_constant_writer(*constant, packer_));
-      homes_[id.index] = {add_buffer(id, constant->bytes().size(), Place::Kind::kArena)};
+      homes_[id.index] = {add_buffer(id, constant->byte_count(), Place::Kind::kArena)};
       add_step(std::format("constant {}", graph_.value(id).name), std::move(writer), {},
                {homes_[id.index].buffer});
     }
@@ -199,7 +208,7 @@ class Planner final {
     if (const uint64_t bytes = kernel->needs().scratch_bytes; bytes > 0) {
       scratch = add_buffer({}, bytes, Place::Kind::kArena);
     }
-    plan_.steps.push_back({std::move(name), std::move(kernel), {}, {}, {}});
+    plan_.steps.push_back({.name = std::move(name), .kernel = std::move(kernel)});
     operands_.push_back({inputs, outputs, scratch});
   }
 
@@ -257,7 +266,7 @@ class Planner final {
   // Inputs belong to the caller. Weights have no place at all: kernels know where they lie.
   static void check_writes(const Step& step) {
     for (const Place& place : step.outputs) {
-      CHECK(place.kind == Place::Kind::kArena || place.kind == Place::Kind::kOutput,
+      CHECK(place.kind != Place::Kind::kInput,
             "a step writes to the arena or to the caller's outputs");
     }
     CHECK(step.scratch.kind == Place::Kind::kArena || step.scratch.kind == Place::Kind::kNone,
@@ -271,6 +280,7 @@ class Planner final {
     size_t scratch = SIZE_MAX;
   };
 
+  bool fixed_;
   const Graph& graph_;
   Uses uses_;
   size_t variant_;
@@ -286,8 +296,9 @@ class Planner final {
 
 }  // namespace
 
-Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer) {
-  return Planner(graph, variant, preferred, packer).make();
+Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer,
+                       bool fixed) {
+  return Planner(graph, variant, preferred, packer, fixed).make();
 }
 
 }  // namespace casemate::engine

@@ -35,6 +35,7 @@ struct Step {
   std::vector<Place> inputs;
   std::vector<Place> outputs;
   Place scratch;
+  uint64_t operations = 0;  // graph/work.h counts them; 0 for what the plan added
 };
 
 struct Plan {
@@ -44,6 +45,7 @@ struct Plan {
   std::vector<uint64_t> input_bytes;  // of each of the graph's inputs
   std::vector<uint64_t> output_bytes;
   std::vector<Shape> output_shapes;
+  std::vector<ElementType> output_types;
 
   // One line per step: what runs, how, from where, to where.
   [[nodiscard]] std::string text() const;
@@ -54,7 +56,9 @@ struct Plan {
 // The layout for images that suits the graph's convolutions.
 Layout preferred_layout(const Graph& graph);
 
-// A plan for one variant. Requires: graph.sound().
-Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer);
+// A plan for one variant; with `fixed` one for which no machine code is generated. Requires:
+// graph.sound(); with `fixed`, raw nodes alone.
+Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer,
+                       bool fixed = false);
 
 }  // namespace casemate::engine

@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from measure import Unmeasured  # noqa: E402
 
-NAMES = ("answers", "calls", "partitioned", "start", "recovery")
+NAMES = ("answers", "calls", "partitioned", "start", "recovery", "zoo", "engine")
 
 
 def machine():
@@ -21,17 +21,26 @@ def machine():
     return f"{text.count('processor	:')} cores of {model}, Linux {platform.release()}"
 
 
+def numbers(text):
+    return [int(word) for word in text.split(",")]
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description="Measures Casemate with its peers beside it.")
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME",
                         help=f"one of {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--models", type=lambda text: text.split(","), default=[],
+                        help="of `engine`: only these, separated by commas")
+    parser.add_argument("--batches", type=numbers, default=[1, 8], help="ditto")
+    parser.add_argument("--threads", type=numbers, default=[1, 2], help="ditto")
     options = parser.parse_args()
     print(f"# {machine()}")
     failed = 0
     for name in options.names or NAMES:
         try:
-            importlib.import_module(name).main(options.rounds)
+            more = {"models": options.models, "batches": options.batches, "threads": options.threads}
+            importlib.import_module(name).main(options.rounds, **(more if name == "engine" else {}))
         except Unmeasured as why:
             print(f"\n## {name}: not measured: {why}")
             failed += 1

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/engine/compiler.h"
+
+#include <algorithm>
+
+#include "isolated/engine/passes/canonical.h"
+#include "isolated/engine/passes/passes.h"
+
+namespace casemate::engine {
+namespace {
+
+// Which values of the general graph somebody needs after the plan has run.
+std::vector<bool> needed_later(const Graph& general, const Specialised& made) {
+  std::vector<bool> needed(general.value_count());
+  for (const ValueId id : general.outputs()) needed[id.index] = true;
+  for (const size_t node : made.put_off) {
+    for (const ValueId id : general.nodes()[node].inputs) {
+      if (id.present()) needed[id.index] = true;
+    }
+  }
+  return needed;
+}
+
+// The nodes of `nodes` as a graph of their own, which reads what is `had` by then.
+void split_rest(const Graph& general, const std::vector<size_t>& nodes,
+                const std::vector<bool>& had, Compiled& compiled) {
+  compiled.rest = std::make_unique<Graph>(Graph::unshaped());
+  Graph& rest = *compiled.rest;
+  std::vector<ValueId> ids(general.value_count());
+  for (const size_t index : nodes) {
+    Node node = general.nodes()[index];
+    for (ValueId& id : node.inputs) {
+      if (!id.present()) continue;
+      const Value& value = general.value(id);
+      if (!ids[id.index].present()) {
+        CHECK(had[id.index], "what nobody makes was there before");
+        if (value.constant) {
+          ids[id.index] = rest.add_constant(value.name, *value.constant);
+        } else {
+          ids[id.index] = rest.add_input({value.name, value.type});
+          compiled.rest_inputs.push_back(id);
+        }
+      }
+      id = ids[id.index];
+    }
+    const std::vector<ValueId> outputs = node.outputs;
+    std::vector<Made> made;
+    for (const ValueId id : outputs)
+      made.push_back({id.present() ? general.value(id).name : "", ElementType::kNone});
+    rest.add_node(std::move(node), std::move(made));
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i].present()) ids[outputs[i].index] = rest.nodes().back().outputs[i];
+    }
+  }
+  for (const ValueId id : general.outputs()) {
+    if (had[id.index] || std::ranges::contains(compiled.rest_outputs, id)) continue;
+    rest.add_output(ids[id.index]);
+    compiled.rest_outputs.push_back(id);
+  }
+}
+
+// Nodes that were put off and can run at once come first; behind them the rest, whose shapes are
+// known when they have run.
+void split_put_off(const Graph& general, const Specialised& made, Compiled& compiled) {
+  std::vector<bool> had(general.value_count());
+  for (uint32_t i = 0; i < general.value_count(); ++i) had[i] = made.has({i});
+  for (const ValueId id : general.inputs()) had[id.index] = true;  // sequences and text as well
+  const std::vector<bool> before = had;
+  std::vector<size_t> rest;
+  for (const size_t index : made.put_off) {
+    const Node& node = general.nodes()[index];
+    const auto there = [&](ValueId id) { return !id.present() || before[id.index]; };
+    if (!std::ranges::all_of(node.inputs, there)) {
+      rest.push_back(index);
+      continue;
+    }
+    compiled.ready.push_back(index);
+    for (const ValueId id : node.outputs) {
+      if (id.present()) had[id.index] = true;
+    }
+  }
+  if (!rest.empty()) split_rest(general, rest, had, compiled);
+}
+
+}  // namespace
+
+bool Compiled::fits(const std::vector<Fact>& facts) const {
+  return std::ranges::equal(inputs, facts, [](const Fact& a, const Fact& b) {
+    return a.given == b.given && a.type == b.type && a.shape == b.shape;
+  });
+}
+
+Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>& inputs) {
+  Specialised made = TRY(specialise(general, inputs, derivations_, memory_bytes_max_));
+  Compiled compiled;
+  compiled.inputs = inputs;
+  for (Fact& fact : compiled.inputs) fact.datum = nullptr;
+  const std::vector<bool> needed = needed_later(general, made);
+  const auto planned = [&](ValueId id) { return made.known[id.index].id.present(); };
+  compiled.complete = made.put_off.empty() && std::ranges::all_of(general.outputs(), planned);
+  if (compiled.complete) compiled.live = general.outputs();
+  for (uint32_t i = 0; !compiled.complete && i < general.value_count(); ++i) {
+    if (!needed[i] || !made.has({i})) continue;
+    if (made.known[i].datum) {
+      compiled.constants.emplace_back(ValueId{i}, *made.known[i].datum);
+    } else {
+      compiled.live.push_back({i});
+    }
+  }
+  for (const ValueId id : compiled.live) made.graph.add_output(made.known[id.index].id);
+  split_put_off(general, made, compiled);
+  made.graph.remove_dead();
+  if (code_ == Code::kGenerated) {
+    make_canonical(made.graph);
+    TRY(optimize(made.graph, derivations_));
+  }
+  if (packer_ == nullptr) compiled.own = std::make_unique<Packer>();
+  Packer& packer = packer_ == nullptr ? *compiled.own : *packer_;
+  compiled.plan =
+      TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer, code_ == Code::kFixed));
+  return compiled;
+}
+
+Result<std::optional<Graph>> Compiler::shaped(const Graph& general,
+                                              const std::vector<Fact>& inputs) {
+  Specialised made = TRY(specialise(general, inputs, derivations_, memory_bytes_max_));
+  if (!made.put_off.empty()) return std::optional<Graph>();
+  for (const ValueId id : general.outputs()) {
+    if (!made.known[id.index].id.present()) return std::optional<Graph>();
+    made.graph.add_output(made.known[id.index].id);
+  }
+  make_canonical(made.graph);
+  made.graph.remove_dead();
+  return std::optional(std::move(made.graph));
+}
+
+}  // namespace casemate::engine

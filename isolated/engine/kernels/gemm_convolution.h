@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Convolutions on our own matrix product (gemm.h), channels last in and out: each window's lines
+// are pieces of a row of A, so that nothing is copied but the lines at the image's edge.
+
+#include "isolated/engine/kernels/kernels.h"
+
+namespace casemate::engine {
+
+// None for a node that it does not take: weights that are computed, post-operations that gemm.h
+// does not know, groups of a few channels.
+Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& request);
+
+}  // namespace casemate::engine

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes for which there is no fast kernel run the function that defines their operator.
+#include <format>
+
+#include "isolated/engine/kernels/kernels.h"
+#include "isolated/engine/operators/operators.h"
+
+namespace casemate::engine {
+namespace {
+
+// The plan has foretold all memory but what a function needs in between.
+class KernelHost final : public Host {
+ public:
+  Status allow(uint64_t) override { return {}; }
+  Result<std::vector<Datum>> run(const Graph&, std::vector<Datum>) override {
+    return Error{Code::kUnsupported, "a plan runs no subgraphs"};
+  }
+};
+
+// An input or output: its form, and for a constant its elements.
+struct Operand {
+  ElementType type = ElementType::kNone;
+  Shape shape;
+  uint64_t bytes = 0;
+  std::optional<Datum> constant;
+  bool present = false;
+};
+
+class OperatorKernel final : public Kernel {
+ public:
+  OperatorKernel(KernelNeeds needs, Node node, Compute compute, std::vector<Operand> inputs,
+                 std::vector<Operand> outputs)
+      : Kernel(std::move(needs)),
+        node_(std::move(node)),
+        compute_(compute),
+        inputs_(std::move(inputs)),
+        outputs_(std::move(outputs)) {}
+
+  Status run(const KernelArguments& arguments) const override {
+    std::vector<Datum> data(inputs_.size());
+    std::vector<Fact> facts;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const Operand& operand = inputs_[i];
+      if (operand.present && !operand.constant)
+        data[i] =
+            Tensor::view({operand.type, operand.shape, Bytes(arguments.inputs[i], operand.bytes)});
+      facts.push_back(Fact::of(operand.constant ? *operand.constant : data[i]));
+    }
+    std::vector<Tensor> places;
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      const Operand& operand = outputs_[i];
+      if (!operand.present) {
+        places.push_back(Tensor::of<float>({0}, {}));
+        continue;
+      }
+      places.push_back(Tensor::view(operand.type, operand.shape,
+                                    MutableBytes(arguments.outputs[i], operand.bytes)));
+    }
+    KernelHost host;
+    Computation computation(node_, std::move(facts), host, std::move(places));
+    if (const Status done = compute_(computation); !done) {
+      return Error{done.error().code,
+                   std::format("node '{}' ({}): {}", node_.name, node_.op, done.error().text)};
+    }
+    return {};
+  }
+
+ private:
+  Node node_;
+  Compute compute_;
+  std::vector<Operand> inputs_;
+  std::vector<Operand> outputs_;
+};
+
+Result<Operand> operand_of(const KernelRequest& request, ValueId id) {
+  if (!id.present()) return Operand{};
+  const Value& value = request.graph.value(id);
+  Operand operand{.type = value.type, .shape = value.shapes[request.variant], .present = true};
+  if (value.type == ElementType::kString && !value.constant)
+    return Error{Code::kUnsupported, "text is not kept in planned memory"};
+  if (value.type != ElementType::kString)
+    operand.bytes = TRY(tensor_bytes(operand.type, operand.shape));
+  return operand;
+}
+
+}  // namespace
+
+KernelResult make_operator_kernel(const KernelRequest& request) {
+  const Node& node = request.node;
+  const Compute compute = Operators::instance().find(node.op);
+  if (compute == nullptr || !node.post_ops.empty()) {
+    return Error{Code::kUnsupported,
+                 std::format("node '{}' ({}): this operator is not supported: export the model "
+                             "without it",
+                             node.name, node.op)};
+  }
+  KernelNeeds needs{.implementation = "operator"};
+  std::vector<Operand> inputs;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    Operand operand = TRY(operand_of(request, node.inputs[i]));
+    const Tensor* constant = request.constant(i);
+    if (constant != nullptr) {
+      operand.constant = constant->type() == ElementType::kString
+                             ? Datum(*constant)
+                             : Datum(Tensor::view({constant->type(), constant->shape(),
+                                                   TRY(request.packer.pack(*constant))}));
+    }
+    const bool read = operand.present && !operand.constant;
+    needs.inputs.push_back(read ? std::optional(Layout::kRowMajor) : std::nullopt);
+    inputs.push_back(std::move(operand));
+  }
+  std::vector<Operand> outputs;
+  for (const ValueId id : node.outputs) {
+    outputs.push_back(TRY(operand_of(request, id)));
+    needs.outputs.push_back(Layout::kRowMajor);
+  }
+  return std::make_unique<OperatorKernel>(std::move(needs), node, compute, std::move(inputs),
+                                          std::move(outputs));
+}
+
+}  // namespace casemate::engine

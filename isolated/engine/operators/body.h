@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Body: a subgraph of a node, as operators with control flow run it. Its inputs are its own, and
+// behind them what it captures from around the node: the node's inputs that the attribute
+// "NAME.captures" lists.
+//
+//   Owns     a share of what it captures.
+//   Threads  one.
+//   Trust    none in how subgraph and node agree.
+//   Fails    with kInvalid where they do not; as the subgraph's nodes do.
+
+#include "isolated/engine/operators/computation.h"
+
+namespace casemate::engine {
+
+struct Body {
+  const Graph* graph;
+  std::vector<Datum> captures;
+
+  static Result<Body> of(Computation& c, const std::string& name);
+  Result<std::vector<Datum>> run(Computation& c, std::vector<Datum> inputs) const;
+};
+
+// An input of the node, empty where it is left out.
+Result<Datum> datum_of(Computation& c, size_t input);
+// How many inputs of the node are its own, not captures.
+size_t own_inputs(const Computation& c, const std::string& name);
+
+// What a body makes of the iterations: carried values, and scan outputs, one tensor for each.
+struct Gathered {
+  std::vector<Datum> carried;
+  std::vector<std::vector<Tensor>> scans;
+
+  // Of one iteration; the first of the outputs is `first`.
+  Status take(std::vector<Datum> outputs, size_t first);
+};
+
+// The tensors one behind the other along a new axis, as NumPy's stack. Fails when they differ in
+// type or shape. Requires: at least one.
+Result<Tensor> stacked(Computation& c, const std::vector<Tensor>& tensors, int64_t axis,
+                       bool backwards);
+// A scan output of no iterations: nobody knows its type, nor its shape but for the 0.
+Result<Tensor> nothing_scanned(const Graph& body, size_t output);
+
+}  // namespace casemate::engine

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shapes that nobody compiled for, and those that data decides.
+#include "isolated/engine/runner.h"
+
+#include <gtest/gtest.h>
+
+namespace casemate::engine {
+namespace {
+
+// A general graph in the making.
+struct Draft {
+  Graph graph = Graph::unshaped();
+
+  ValueId input(const std::string& name) { return graph.add_input({name, ElementType::kFloat32}); }
+  ValueId node(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {}) {
+    Node node{
+        .op = op, .name = op, .inputs = std::move(inputs), .attributes = std::move(attributes)};
+    node.raw = true;
+    return graph.add_node(std::move(node), {{op + "'", ElementType::kNone}});
+  }
+};
+
+struct Late {
+  Compiler compiler{uint64_t{1} << 30};
+  Runner runner;
+  explicit Late(RunnerLimits limits = {}) : runner(compiler, limits) {}
+};
+
+TEST(Runner, goes_on_behind_what_data_decides) {
+  Draft d;
+  const ValueId where = d.node("NonZero", {d.input("x")});
+  d.graph.add_output(d.node("Cast", {d.node("Neg", {where})}, {{"to", int64_t{1}}}));
+  Late late;
+  for (const size_t hits : {0, 1, 3}) {
+    Tensor x = *Tensor::zeros(ElementType::kFloat32, {4});
+    for (size_t i = 0; i < hits; ++i) x.values<float>()[3 - i] = 1;
+    const auto outputs = late.runner.run(d.graph, {x});
+    ASSERT_TRUE(outputs) << outputs.error().text;
+    const Tensor& y = *outputs->front().tensor();
+    EXPECT_EQ(y.shape(), (Shape{1, static_cast<int64_t>(hits)}));
+    for (size_t i = 0; i < hits; ++i)
+      EXPECT_EQ(y.values<float>()[i], -static_cast<float>(4 - hits + i));
+  }
+}
+
+// while (true) {}
+Draft endless() {
+  Draft body;
+  body.graph.add_input({"i", ElementType::kInt64});
+  body.graph.add_output(body.graph.add_input({"go", ElementType::kBool}));
+  Draft d;
+  const ValueId go = d.graph.add_input({"go", ElementType::kBool});
+  d.graph.add_output(d.node("Loop", {ValueId{}, go, d.input("x")},
+                            {{"body", std::make_shared<const Graph>([&] {
+                                body.graph.add_output(
+                                    body.graph.add_input({"x", ElementType::kFloat32}));
+                                return std::move(body.graph);
+                              }())},
+                             {"body.captures", std::vector<int64_t>()}}));
+  return d;
+}
+
+TEST(Runner, ends_a_loop_that_does_not) {
+  const Draft d = endless();
+  Late late({.steps_max = 1000});
+  const auto outputs =
+      late.runner.run(d.graph, {Tensor::of<bool>({}, {true}), Tensor::of<float>({}, {1})});
+  ASSERT_FALSE(outputs);
+  EXPECT_EQ(outputs.error().code, Code::kTooLarge);
+  EXPECT_NE(outputs.error().text.find("does a loop end?"), std::string::npos);
+}
+
+TEST(Runner, forgets_the_shapes_that_were_not_used_for_longest) {
+  Draft d;
+  d.graph.add_output(d.node("Exp", {d.input("x")}));
+  Late late({.plans_max = 2});
+  for (int round = 0; round < 3; ++round) {
+    for (const int64_t size : {1, 2, 3, 4, 5}) {
+      const auto outputs =
+          late.runner.run(d.graph, {*Tensor::zeros(ElementType::kFloat32, {size})});
+      ASSERT_TRUE(outputs) << outputs.error().text;
+      EXPECT_EQ(outputs->front().tensor()->shape(), (Shape{size}));
+      EXPECT_EQ(outputs->front().tensor()->values<float>()[0], 1);
+    }
+  }
+}
+
+TEST(Runner, refuses_what_would_need_more_memory_than_allowed) {
+  Draft d;
+  d.graph.add_output(d.node("Exp", {d.input("x")}));
+  Late late({.memory_bytes_max = 1024});
+  const auto outputs = late.runner.run(d.graph, {*Tensor::zeros(ElementType::kFloat32, {1000})});
+  ASSERT_FALSE(outputs);
+  EXPECT_EQ(outputs.error().code, Code::kTooLarge);
+}
+
+TEST(Runner, names_the_node_that_fails_on_data) {
+  Draft d;
+  const ValueId picked =
+      d.node("Gather", {d.input("x"), d.graph.add_input({"i", ElementType::kInt64})});
+  d.graph.add_output(picked);
+  Late late;
+  const auto outputs = late.runner.run(
+      d.graph, {*Tensor::zeros(ElementType::kFloat32, {3}), Tensor::of<int64_t>({1}, {1ll << 40})});
+  ASSERT_FALSE(outputs);
+  EXPECT_TRUE(outputs.error().text.starts_with("node 'Gather' (Gather): ")) << outputs.error().text;
+}
+
+}  // namespace
+}  // namespace casemate::engine

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// casemate zoo: standard architectures with random weights, listed or written as ONNX files.
+#include <algorithm>
+#include <format>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "outside/cli/commands.h"
+#include "outside/zoo/zoo.h"
+
+namespace casemate::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Flags {
+  std::string name;
+  std::string path;
+  uint64_t seed = 1;
+  bool json = false;
+};
+
+// "25,557,032"
+std::string grouped(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+// "417 K", "4.09 G"
+std::string rounded(uint64_t number) {
+  const auto value = static_cast<double>(number);
+  return number < 1'000'000     ? std::format("{:.0f} K", value / 1e3)
+         : number < 100'000'000 ? std::format("{:.1f} M", value / 1e6)
+                                : std::format("{:.2f} G", value / 1e9);
+}
+
+// "input float [batch,3,224,224]"; inputs that are alike are said together.
+std::string text_of(const std::vector<zoo::Port>& inputs) {
+  std::string text;
+  for (auto first = inputs.begin(); first != inputs.end();) {
+    const auto end = std::find_if(first, inputs.end(), [&](const zoo::Port& port) {
+      return port.type != first->type || port.shape != first->shape;
+    });
+    text += std::format("{}{}", text.empty() ? "" : "; ", first->name);
+    for (auto port = first + 1; port != end && end - first <= 3; ++port) text += ", " + port->name;
+    if (end - first > 3) text += std::format(" to {}", (end - 1)->name);
+    text += std::format(" {} {}", first->type, first->shape);
+    first = end;
+  }
+  return text;
+}
+
+Json json_of(const zoo::Architecture& architecture) {
+  const zoo::Facts facts = zoo::facts_of(architecture);
+  Json inputs = Json::array();
+  for (const zoo::Port& port : facts.inputs)
+    inputs.push_back({{"name", port.name}, {"type", port.type}, {"shape", port.shape}});
+  return {{"name", architecture.name},      {"paper", facts.paper},
+          {"parameters", facts.parameters}, {"multiply_adds", facts.operations},
+          {"file_bytes", facts.file_bytes}, {"inputs", std::move(inputs)}};
+}
+
+int list(bool json, Streams streams) {
+  Json all = Json::array();
+  if (!json) {
+    streams.out << std::format("{:<13} {:>11} {:>13} {:>9}  inputs\n", "name", "parameters",
+                               "multiply-adds", "file");
+  }
+  for (const zoo::Architecture& architecture : zoo::architectures()) {
+    if (json) {
+      all.push_back(json_of(architecture));
+      continue;
+    }
+    const zoo::Facts facts = zoo::facts_of(architecture);
+    streams.out << std::format("{:<13} {:>11} {:>13} {:>6.1f} MB  {}\n", architecture.name,
+                               grouped(facts.parameters), rounded(facts.operations),
+                               static_cast<double>(facts.file_bytes) / 1e6, text_of(facts.inputs));
+  }
+  if (json) {
+    streams.out << all.dump(2) << "\n";
+  } else {
+    streams.out << "Multiply-adds are those of one image, or of one sequence of 128 tokens.\n"
+                   "casemate zoo NAME -o FILE.onnx writes one with random weights.\n";
+  }
+  return kDone;
+}
+
+Status write(const Flags& flags, Streams streams) {
+  const zoo::Architecture* architecture = zoo::find_architecture(flags.name);
+  if (architecture == nullptr) {
+    std::string names;
+    for (const zoo::Architecture& known : zoo::architectures())
+      names += std::format("{}{}", names.empty() ? "" : ", ", known.name);
+    return Error{Code::kNotFound, std::format("there is no architecture '{}'; there are {}",
+                                              printable(flags.name, 64), names)};
+  }
+  TRY(zoo::write_model(*architecture, flags.seed, flags.path));
+  Json json = json_of(*architecture);
+  json["seed"] = flags.seed;
+  json["path"] = flags.path;
+  if (flags.json) {
+    streams.out << json.dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
+  } else {
+    streams.out << std::format("{}: {} parameters, seed {}, {} bytes\n", flags.path,
+                               grouped(json["parameters"]), flags.seed,
+                               grouped(json["file_bytes"]));
+  }
+  return {};
+}
+
+}  // namespace
+
+Run add_zoo(CLI::App& app) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::Option* name =
+      app.add_option("NAME", flags->name, "the architecture; without one, all are listed")
+          ->type_name("");
+  CLI::Option* output =
+      app.add_option("-o,--output", flags->path, "the ONNX file to write; replaced if it is there")
+          ->type_name("FILE")
+          ->needs(name);
+  name->needs(output);
+  app.add_option("--seed", flags->seed, "other weights for every other number")
+      ->type_name("N")
+      ->needs(name)
+      ->capture_default_str();
+  app.add_flag("--json", flags->json, "print what is known of it as JSON");
+  return [flags](Streams streams) {
+    if (flags->name.empty()) return list(flags->json, streams);
+    const auto done = write(*flags, streams);
+    return done ? kDone : fail(done.error(), streams);
+  };
+}
+
+}  // namespace casemate::cli

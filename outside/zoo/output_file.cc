@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/zoo/output_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <format>
+
+namespace casemate::zoo {
+namespace {
+
+// Where the file really lies: a link stays, and what it names is replaced.
+Result<std::filesystem::path> place_of(const std::filesystem::path& path) {
+  if (!path.has_filename())
+    return Error{Code::kInvalid, std::format("'{}' names no file", path.string())};
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) != 0)
+    return path;  // creating it says what is wrong, if anything
+  if (!S_ISREG(facts.st_mode))
+    return Error{Code::kInvalid, std::format("{} is there and is no regular file", path.string())};
+  std::error_code wrong;
+  const auto real = std::filesystem::canonical(path, wrong);
+  return wrong ? path : real;
+}
+
+// A name that nothing else has.
+std::filesystem::path growing_beside(const std::filesystem::path& place) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  return place.parent_path() / std::format(".casemate-{}-{}", ::getpid(), now);
+}
+
+}  // namespace
+
+OutputFile::OutputFile(std::string path, std::string growing, Fd fd)
+    : path_(std::move(path)), growing_(std::move(growing)), fd_(std::move(fd)) {}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      growing_(std::exchange(other.growing_, {})),
+      fd_(std::move(other.fd_)) {}
+
+OutputFile::~OutputFile() {
+  if (!growing_.empty()) ::unlink(growing_.c_str());
+}
+
+Result<OutputFile> OutputFile::make(const std::string& path, uint64_t size) {
+  const std::filesystem::path place = TRY(place_of(path));
+  const std::string growing = growing_beside(place);
+  Fd fd(::open(growing.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+  if (!fd.valid()) return errno_error("create " + path);
+  OutputFile file(place, growing, std::move(fd));
+  // Not every file system can reserve; those that cannot will say so when they are full.
+  if (::fallocate(file.fd_.number(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) != 0 &&
+      errno != EOPNOTSUPP && errno != ENOSYS) {
+    return errno_error(std::format("reserve {} bytes for {}", size, path));
+  }
+  return file;
+}
+
+Status OutputFile::append(Bytes data) {
+  while (!data.empty()) {
+    const ssize_t size = ::write(fd_.number(), data.data(), data.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return errno_error("write " + path_);
+    data = data.subspan(static_cast<size_t>(size));
+  }
+  return {};
+}
+
+Status OutputFile::commit() {
+  if (::close(fd_.release()) != 0) return errno_error("close " + path_);
+  if (::rename(growing_.c_str(), path_.c_str()) != 0) return errno_error("rename to " + path_);
+  growing_.clear();
+  return {};
+}
+
+}  // namespace casemate::zoo
