@@ -153,6 +153,25 @@ TEST(Convolution, activates_on_any_number_of_threads) {
   }
 }
 
+// 2^29 x 2^29 pixels of 16 floats under one window: 2^64 bytes, which is none in 64 bits.
+TEST(Convolution, computes_or_refuses_windows_larger_than_any_memory) {
+  constexpr int64_t kApart = (int64_t{1} << 29) - 1;
+  const ConvolutionCase given = {"far apart",
+                                 {1, 16, 1, 1},
+                                 {16, 16, 2, 2},
+                                 {{"dilations", std::vector<int64_t>{kApart, kApart}},
+                                  {"pads", std::vector<int64_t>{kApart, kApart, 0, 0}}}};
+  const NodeCase made = node_case(given, Layout::kChannelsLast);
+  const auto result = run_case(made);
+  if (!result) {
+    EXPECT_EQ(result.error().code, Code::kUnsupported) << result.error().text;
+    return;
+  }
+  EXPECT_TRUE(
+      near(result->output, reference_convolution(made.inputs[0].tensor, made.inputs[1].tensor,
+                                                 nullptr, made.node.attributes, made.output)));
+}
+
 TEST(Convolution, refuses_computed_weights_and_flat_inputs) {
   NodeCase computed = node_case(cases()[1], Layout::kChannelsLast);
   computed.inputs[1].constant = false;

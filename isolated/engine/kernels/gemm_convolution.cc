@@ -238,13 +238,21 @@ Result<const float*> pack_weights(const KernelRequest& request, const ImageWindo
   return elements<float>(packed.data());
 }
 
+// Whether the lines under one window, with their padding, are few enough to be copied. Kernels,
+// dilations and pads may be up to 2^30 each, so their product is not formed.
+bool lines_fit(const ImageWindow& window) {
+  constexpr int64_t kFloatsMax = 16 << 20;
+  const int64_t columns = window.reach_w();
+  if (columns > kFloatsMax / window.channels) return false;
+  return window.reach_h(1) <= kFloatsMax / (columns * window.channels);
+}
+
 bool takes(const KernelRequest& request, const ImageWindow& window) {
   const bool constants = request.constant(1) != nullptr &&
                          (!request.node.input(2).present() || request.constant(2) != nullptr);
   const int64_t outputs = window.outputs / window.groups;
   const int64_t channels = window.channels / window.groups;
-  return constants && outputs >= 4 && (window.groups == 1 || channels >= 16) &&
-         window.reach_h(1) * window.reach_w() * window.channels * 4 < (64 << 20);
+  return constants && outputs >= 4 && (window.groups == 1 || channels >= 16) && lines_fit(window);
 }
 
 }  // namespace

@@ -256,7 +256,7 @@ void pack_planes(const uint8_t* filters, const Tiling& tiling, const gemm::Instr
   const int64_t channels = tiling.window.channels;
   const int64_t outputs = tiling.window.outputs;
   const int64_t floats = gemm::packed_floats(channels, outputs, set);
-  const int64_t plane = channels * set.panel_columns;
+  const int64_t plane = channels * std::min(outputs, set.panel_columns);
   std::vector<float> planes(static_cast<size_t>(tiling.planes() * plane));
   for (int64_t first = 0; first < outputs; first += set.panel_columns) {
     const int64_t count = std::min(outputs - first, set.panel_columns);
