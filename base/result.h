@@ -58,6 +58,14 @@ using Status = Result<void>;
 // kPlatform with `what` and the text of errno, for example "open /dev/null: Permission denied".
 Error errno_error(std::string_view what);
 
+namespace detail {
+// operator* is [[nodiscard]]; a TRY() whose value nobody wants is none the less complete.
+template <class R>
+constexpr decltype(auto) value_of(R&& result) {
+  return *std::forward<R>(result);
+}
+}  // namespace detail
+
 }  // namespace casemate
 
 #define CASEMATE_JOIN_(a, b) a##b
@@ -66,7 +74,7 @@ Error errno_error(std::string_view what);
     auto&& result = (expression);                                               \
     if (!result) [[unlikely]]                                                   \
       return ::casemate::Error(std::forward<decltype(result)>(result).error()); \
-    *std::forward<decltype(result)>(result);                                    \
+    ::casemate::detail::value_of(std::forward<decltype(result)>(result));       \
   })
 #define CASEMATE_TRY_COUNTED_(counter, expression) \
   CASEMATE_TRY_(CASEMATE_JOIN_(try_result_, counter), expression)

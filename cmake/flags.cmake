@@ -13,7 +13,8 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-con
   -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Werror -fno-strict-aliasing
   -fstack-protector-strong -fcf-protection=full -ftrivial-auto-var-init=zero -g1)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  add_compile_options(-Wno-gnu-statement-expression -Wno-c99-designator -Wno-gnu-zero-variadic-macro-arguments)
+  add_compile_options(-Wno-gnu-statement-expression -Wno-c99-designator -Wno-gnu-zero-variadic-macro-arguments
+    -Wno-missing-designated-field-initializers)
 else()
   # statement expressions are TRY's; __extension__ marks them. g++ 14 sees phantom bounds in std::string.
   add_compile_options(-Wno-pedantic -Wno-stringop-overflow -Wno-array-bounds -Wno-maybe-uninitialized

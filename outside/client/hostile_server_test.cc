@@ -2,6 +2,7 @@
 // Servers that break the connection, the protocol or their word.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <format>
 
 #include "outside/client/attest.h"
@@ -292,6 +293,25 @@ TEST(HostileServer, a_connection_that_was_closed_between_requests_is_opened_agai
     ASSERT_TRUE(models) << refusal(models);
   }
   EXPECT_GE(server.connections(), 3);
+}
+
+TEST(HostileServer, a_connection_that_closes_while_we_ask_is_opened_again_to_read_only) {
+  TestServer server;
+  auto session = connect(server);
+  ASSERT_TRUE(session) << refusal(session);
+  ASSERT_TRUE(session->infer("echo", kInputs));
+  std::atomic<bool> closes = true;
+  server.hook([&](const HttpRequest& request) -> std::optional<Reply> {
+    if (closes.exchange(false)) return Reply{"", Then::kClose};
+    if (request.method == "GET") return Reply{http(200, "[]")};
+    return std::nullopt;
+  });
+  const auto models = session->models();
+  EXPECT_TRUE(models) << refusal(models);
+  closes = true;
+  const size_t before = server.requests().size();
+  EXPECT_TRUE(contains(refusal(session->infer("echo", kInputs)), "may or may not have been done"));
+  EXPECT_EQ(server.requests().size(), before + 1) << "an inference is not repeated unasked";
 }
 
 TEST(HostileServer, a_refusal_before_the_body_was_read_is_heard) {

@@ -29,8 +29,16 @@ Status Server::reconnect(const Deadline& deadline) {
 }
 
 Result<Response> Server::ask_once(const Request& request, const Deadline& deadline) {
-  if (!channel_ || !channel_->quiet()) TRY(reconnect(deadline));
+  const bool kept = channel_ && channel_->quiet();
+  if (!kept) TRY(reconnect(deadline));
   auto response = exchange(*channel_, url_.authority(), request, deadline);
+  // A server may close a kept connection just when we ask over it. What only reads may be asked
+  // again (RFC 9112, section 9.3.1); whether an inference is to run twice, the caller decides.
+  if (!response && response.error().code == Code::kPartitionFailed && kept &&
+      request.method == "GET") {
+    TRY(reconnect(deadline));
+    response = exchange(*channel_, url_.authority(), request, deadline);
+  }
   if (!response || !response->reusable) channel_.reset();
   return response;
 }
