@@ -18,6 +18,7 @@
 // clang-format off: the vectors come first
 #include "isolated/engine/kernels/vector.h"
 #include "isolated/engine/kernels/vector_attention.h"
+#include "isolated/engine/kernels/vector_depthwise.h"
 #include "isolated/engine/kernels/vector_functions.h"
 #include "isolated/engine/kernels/vector_product.h"
 #include "isolated/engine/kernels/vector_rows.h"
@@ -30,7 +31,7 @@
 
 namespace casemate::engine {
 
-const VectorLoops kAvx2Loops = {"vector:avx2",     normalize_rows, activate,
-                                attention_scratch, attend_head,    multiply_few_rows};
+const VectorLoops kAvx2Loops = {"vector:avx2", normalize_rows,    activate,      attention_scratch,
+                                attend_head,   multiply_few_rows, depthwise_line};
 
 }  // namespace casemate::engine

@@ -19,6 +19,7 @@
 // clang-format off: the vectors come first
 #include "isolated/engine/kernels/vector.h"
 #include "isolated/engine/kernels/vector_attention.h"
+#include "isolated/engine/kernels/vector_depthwise.h"
 #include "isolated/engine/kernels/vector_functions.h"
 #include "isolated/engine/kernels/vector_product.h"
 #include "isolated/engine/kernels/vector_rows.h"
@@ -32,6 +33,7 @@
 namespace casemate::engine {
 
 const VectorLoops kAvx512Loops = {"vector:avx512",   normalize_rows, activate,
-                                  attention_scratch, attend_head,    multiply_few_rows};
+                                  attention_scratch, attend_head,    multiply_few_rows,
+                                  depthwise_line};
 
 }  // namespace casemate::engine

@@ -77,6 +77,32 @@ struct FewRowsProduct {
   int64_t last_panel;  // behind the last
 };
 
+// One line of a depth-wise convolution, channels last.
+struct DepthwiseLine {
+  // The lines of the image under the window, [kernel_h], each [width, channels]; nullptr: padding.
+  const float* const* lines = nullptr;
+  const float* weights = nullptr;  // [kernel_h, kernel_w, channels]
+  const float* bias = nullptr;     // [channels]; nullptr: 0
+  float* out = nullptr;            // [out_width, channels]
+  int64_t channels = 0;
+  int64_t width = 0;
+  int64_t out_width = 0;
+  // Columns of the result whose windows lie inside the image.
+  int64_t inner_begin = 0;
+  int64_t inner_end = 0;
+  int64_t kernel_h = 0;
+  int64_t kernel_w = 0;
+  int64_t stride = 1;
+  int64_t dilation = 1;
+  int64_t pad_left = 0;
+  // What is done to each result: negative ones times the slope, then limits.
+  bool clamped = false;
+  float low = 0;
+  float high = 0;
+  bool leaky = false;
+  float slope = 0;
+};
+
 struct VectorLoops {
   const char* name;
   void (*normalize_rows)(const RowNormalization& given);
@@ -86,6 +112,7 @@ struct VectorLoops {
   int64_t (*attention_scratch)(int64_t keys, int64_t width, int64_t value_width);
   void (*attend_head)(const HeadAttention& given);
   void (*multiply_few_rows)(const FewRowsProduct& given);
+  void (*depthwise_line)(const DepthwiseLine& given);
 };
 
 extern const VectorLoops kAvx512Loops;

@@ -57,14 +57,4 @@ std::vector<std::string> Plan::slow_steps() const {
   return names;
 }
 
-Layout preferred_layout(const Graph& graph) {
-  // Measured: depth-wise convolutions are faster in blocks, all others with the channels last
-  // (docs: shared facts on engines; this machine agrees).
-  const bool depthwise = std::ranges::any_of(graph.nodes(), [&](const Node& node) {
-    return node.op == "Conv" && node.attributes.integer("group", 1) > 1 &&
-           node.attributes.integer("group", 1) == graph.value(node.inputs[0]).shapes[0][1];
-  });
-  return depthwise ? Layout::kBlocked16 : Layout::kChannelsLast;
-}
-
 }  // namespace casemate::engine

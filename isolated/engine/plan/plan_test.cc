@@ -273,13 +273,5 @@ TEST(Plan, names_the_node_without_a_kernel) {
       << run.error().text;
 }
 
-TEST(Plan, prefers_blocks_where_convolutions_are_depthwise) {
-  Graph plain;
-  convolution(plain, plain.add_input(made("x", {1, 8, 4, 4})), 8, "conv");
-  EXPECT_EQ(preferred_layout(plain), Layout::kChannelsLast);
-  plain.nodes()[0].attributes.set("group", int64_t{8});
-  EXPECT_EQ(preferred_layout(plain), Layout::kBlocked16);
-}
-
 }  // namespace
 }  // namespace casemate::engine
