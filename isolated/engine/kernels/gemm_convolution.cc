@@ -232,9 +232,9 @@ Result<const float*> pack_weights(const KernelRequest& request, const ImageWindo
     }
     return plain;
   };
-  const std::string form = std::format("windows for {} in {} groups", set.name, window.groups);
-  const Bytes packed = TRY(request.packer.pack(
-      weights, form, static_cast<uint64_t>(floats * window.groups) * 4, fill, unpack));
+  const Bytes packed =
+      TRY(request.packer.pack(weights, packed_window_form(window.groups, set),
+                              static_cast<uint64_t>(floats * window.groups) * 4, fill, unpack));
   return elements<float>(packed.data());
 }
 
@@ -256,6 +256,10 @@ bool takes(const KernelRequest& request, const ImageWindow& window) {
 }
 
 }  // namespace
+
+std::string packed_window_form(int64_t groups, const gemm::InstructionSet& set) {
+  return std::format("windows for {} in {} groups", set.name, groups);
+}
 
 Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& request) {
   const auto window = image_window(request);

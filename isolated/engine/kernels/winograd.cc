@@ -2,10 +2,12 @@
 #include "isolated/engine/kernels/winograd.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <format>
 
 #include "isolated/engine/kernels/epilogue.h"
+#include "isolated/engine/kernels/gemm_convolution.h"
 #include "isolated/engine/kernels/image.h"
 #include "isolated/engine/kernels/loop_kernel.h"
 #include "isolated/engine/kernels/threads.h"
@@ -273,6 +275,10 @@ void pack_planes(const uint8_t* filters, const Tiling& tiling, const gemm::Instr
   }
 }
 
+std::string packed_form(int size, const gemm::InstructionSet& set) {
+  return std::format("winograd {} for {}", size, set.name);
+}
+
 Result<const float*> pack_weights(const KernelRequest& request, const Tiling& tiling,
                                   const gemm::InstructionSet& set) {
   const Tensor& weights = *request.constant(1);
@@ -282,9 +288,8 @@ Result<const float*> pack_weights(const KernelRequest& request, const Tiling& ti
   };
   const int64_t floats =
       gemm::packed_floats(tiling.window.channels, tiling.window.outputs, set) * tiling.planes();
-  const std::string form = std::format("winograd {} for {}", tiling.size, set.name);
-  const Bytes packed =
-      TRY(request.packer.pack(weights, form, static_cast<uint64_t>(floats) * 4, fill));
+  const Bytes packed = TRY(request.packer.pack(weights, packed_form(tiling.size, set),
+                                               static_cast<uint64_t>(floats) * 4, fill));
   return elements<float>(packed.data());
 }
 
@@ -351,18 +356,49 @@ double seconds_of(const ImageWindow& window, int size) {
          4 * moved / kTileBytesPerSecond;
 }
 
+// Tile sizes, and 0 for the plain sum.
+constexpr std::array kSizes = {0, 2, 4};
+using Seconds = std::array<double, kSizes.size()>;
+
+Seconds seconds_by_size(const ImageWindow& window) {
+  return {seconds_plain(window), seconds_of(window, 2), seconds_of(window, 4)};
+}
+
+// The size that suits one image about as well as all of them: weights lie in memory in one form,
+// whatever the batch.
+size_t fastest(const ImageWindow& window) {
+  const Seconds all = seconds_by_size(window);
+  ImageWindow single = window;
+  single.batch = 1;
+  const Seconds one = seconds_by_size(single);
+  size_t best = 0;
+  // Of what is about as fast, what needs less memory and rounds less.
+  for (size_t i = 1; i < kSizes.size(); ++i) {
+    if (all[i] * one[i] < 0.81 * all[best] * one[best]) best = i;
+  }
+  return best;
+}
+
+// Weights that were packed for other shapes are not packed again for so little.
+constexpr double kWorthPacking = 2;
+
 }  // namespace
 
 int winograd_size(const KernelRequest& request) {
   const auto window = image_window(request);
   const auto form = epilogue_of(request);
   if (!window || !form || form->activation != Activate::kNone || !takes(request, *window)) return 0;
-  const double plain = seconds_plain(*window);
-  const double two = seconds_of(*window, 2);
-  const double four = seconds_of(*window, 4);
-  // Of what is about as fast, what needs less memory and rounds less.
-  if (four < 0.9 * two && four < 0.9 * plain) return 4;
-  return two < 0.9 * plain ? 2 : 0;
+  const gemm::InstructionSet& set = gemm::instruction_set();
+  const Seconds seconds = seconds_by_size(*window);
+  const size_t best = fastest(*window);
+  for (size_t i = 0; i < kSizes.size(); ++i) {
+    const std::string packed =
+        kSizes[i] == 0 ? packed_window_form(window->groups, set) : packed_form(kSizes[i], set);
+    if (request.packer.packed(*request.constant(1), packed) &&
+        seconds[i] < kWorthPacking * seconds[best])
+      return kSizes[i];
+  }
+  return kSizes[best];
 }
 
 }  // namespace casemate::engine
