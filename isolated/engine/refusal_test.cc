@@ -60,7 +60,7 @@ const std::vector<Wrong>& container_wrongs() {
        Code::kUnsupported, "version -1"},
       {"an operator set of the future",
        [](ModelBuilder& b) { b.model.mutable_opset_import(0)->set_version(1000); },
-       Code::kUnsupported, "version 1000 of operator set '', supported are 1 to 22"},
+       Code::kUnsupported, "version 1000 of operator set '', supported are 1 to 27"},
       {"two operator sets", [](ModelBuilder& b) { b.model.add_opset_import()->set_version(13); },
        Code::kInvalid, "twice"},
       {"no operator set", [](ModelBuilder& b) { b.model.clear_opset_import(); }, Code::kInvalid,
@@ -70,7 +70,8 @@ const std::vector<Wrong>& container_wrongs() {
        "node 'r1' (Relu): its domain 'com.example' is not among those"},
       {"an operator that nobody knows",
        [](ModelBuilder& b) { node(b, "r1").set_op_type("Frobnicate"); }, Code::kUnsupported,
-       "node 'r1' (Frobnicate): operator set 17 of domain '' has no such operator"},
+       "node 'r1' (Frobnicate): operator set 17 of domain '' has no such operator, or this "
+       "build does not know it yet"},
       {"an operator that we do not know",
        [](ModelBuilder& b) { node(b, "r1").set_op_type("ImageDecoder"); }, Code::kUnsupported,
        "node 'r1' (ImageDecoder)"},
@@ -384,6 +385,28 @@ TEST(Refusal, of_steps_axes_and_indices_out_of_range) {
   ModelBuilder reduce = single("ReduceMean", {"x"});
   set_ints(*reduce.graph().mutable_node(0), "axes", {3});
   expect_refused(reduce, "node 'y' (ReduceMean): ");
+}
+
+// A node of a newer operator set than libonnx has the schemas of.
+ModelBuilder newer(int64_t set, const std::string& op, const std::vector<std::string>& inputs) {
+  ModelBuilder b(set);
+  b.input("x", {-1, 2});
+  b.output("y", {-1, 2});
+  b.node(op, inputs, "y");
+  return b;
+}
+
+TEST(Refusal, of_a_newer_operator_set_names_what_is_new_in_it) {
+  EXPECT_TRUE(import(newer(23, "Relu", {"x"}).bytes()));
+  EXPECT_TRUE(import(newer(27, "Softmax", {"x"}).bytes()));
+  expect_refused(newer(24, "Swish", {"x"}),
+                 "node 'y' (Swish): operator set 24 of domain '' has no such operator, or this "
+                 "build does not know it yet");
+  ModelBuilder range = newer(27, "Range", {"a", "b", "c"});
+  for (const char* name : {"a", "b", "c"}) range.floats(name, {}, {1});
+  set_int(*range.graph().mutable_node(0), "stash_type", 1);
+  expect_refused(range, "node 'y' (Range): ");
+  expect_refused(newer(28, "Relu", {"x"}), "version 28 of operator set '', supported are 1 to 27");
 }
 
 TEST(Refusal, of_operands_that_do_not_broadcast) {

@@ -178,7 +178,8 @@ Status Reader::add_node(Frame& frame, onnx::NodeProto node, const Versions& vers
   }
   const onnx::OpSchema* schema = schema_of(node.op_type(), version->second, domain);
   if (schema == nullptr) {
-    return unsupported(node, std::format("operator set {} of domain '{}' has no such operator",
+    return unsupported(node, std::format("operator set {} of domain '{}' has no such operator, or "
+                                         "this build does not know it yet",
                                          version->second, domain));
   }
   node.set_domain(domain);
