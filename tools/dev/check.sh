@@ -46,14 +46,28 @@ if build tsan "${tsan_targets[@]}"; then
     -E 'revoking_wakes_both_sleepers'
 else fail "build tsan"; fi
 
+# What mutations of models start from: ONNX's published ones, some of them where time is short.
+seeds=build/fuzz/seeds
+gather_seeds() {
+  local every=$1 at=0
+  rm -rf "$seeds" && mkdir -p "$seeds"
+  find /usr/share/libonnx-testdata/data -name model.onnx -size -8k | sort | while read -r model; do
+    at=$((at + 1))
+    [ $((at % every)) -ne 0 ] || cp "$model" "$seeds/$at.onnx"
+  done
+}
+
 heading "fuzzing, $fuzz_seconds s each"
 if build fuzz; then
   pass "build fuzz"
+  gather_seeds $((fuzz_seconds < 60 ? 8 : 1))
   for fuzzer in build/fuzz/fuzz/*; do
     name=$(basename "$fuzzer")
-    mkdir -p "build/fuzz/corpus/$name"
+    corpus=build/fuzz/corpus/$name
+    mkdir -p "$corpus"
+    case $name in isolated_engine_import_fuzz | isolated_engine_run_fuzz) corpus="-max_len=8192 $corpus $seeds" ;; esac
     step "fuzz $name" sh -c "$fuzzer -max_total_time=$fuzz_seconds -timeout=20 -rss_limit_mb=4096 \
-      -artifact_prefix=build/fuzz/ build/fuzz/corpus/$name >build/fuzz/$name.log 2>&1 || { tail -n 30 build/fuzz/$name.log; false; }"
+      -artifact_prefix=build/fuzz/ $corpus >build/fuzz/$name.log 2>&1 || { tail -n 30 build/fuzz/$name.log; false; }"
   done
 else fail "build fuzz"; fi
 
