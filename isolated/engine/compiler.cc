@@ -90,7 +90,17 @@ bool Compiled::fits(const std::vector<Fact>& facts) const {
   });
 }
 
-Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>& inputs) {
+Compiler::Compiler(uint64_t memory_bytes_max, const Prepared* before)
+    : code_(Code::kFixed), memory_bytes_max_(memory_bytes_max) {
+  if (before != nullptr) {
+    derivations_ = before->derivations;
+    before_ = &before->forms;
+  }
+  derivations_.freeze();
+}
+
+Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>& inputs,
+                                   Code code) {
   Specialised made = TRY(specialise(general, inputs, derivations_, memory_bytes_max_));
   Compiled compiled;
   compiled.inputs = inputs;
@@ -110,15 +120,88 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
   for (const ValueId id : compiled.live) made.graph.add_output(made.known[id.index].id);
   split_put_off(general, made, compiled);
   made.graph.remove_dead();
-  if (code_ == Code::kGenerated) {
-    make_canonical(made.graph);
-    TRY(optimize(made.graph, derivations_));
-  }
-  if (packer_ == nullptr) compiled.own = std::make_unique<Packer>();
+  if (packer_ == nullptr) compiled.own = std::make_unique<Packer>(before_);
   Packer& packer = packer_ == nullptr ? *compiled.own : *packer_;
-  compiled.plan =
-      TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer, code_ == Code::kFixed));
+  if (code == Code::kFixed) {
+    compiled.plan = TRY(plan_fixed(made.graph, packer));
+    return compiled;
+  }
+  make_canonical(made.graph);
+  TRY(optimize(made.graph, derivations_));
+  compiled.plan = TRY(make_plan(made.graph, 0, Layout::kChannelsLast, packer));
   return compiled;
+}
+
+// Our own loops take most of what passes make. Where they do not, each node runs its operator's
+// function on the graph as it was.
+Result<Plan> Compiler::plan_fixed(const Graph& graph, Packer& packer) {
+  Graph better = graph;
+  make_canonical(better);
+  TRY(optimize(better, derivations_, Fusion::kOwnLoops));
+  auto plan = make_plan(better, 0, Layout::kChannelsLast, packer, true);
+  if (plan || plan.error().code != casemate::Code::kUnsupported) return plan;
+  return make_plan(graph, 0, Layout::kChannelsLast, packer, true);
+}
+
+namespace {
+
+// Follows derivations from the constants that are known to what was made of them.
+class Carrier final {
+ public:
+  Carrier(Packer& packer, Prepared& prepared) : packer_(packer), prepared_(prepared) {}
+
+  void know(const Tensor& constant, const Tensor& kept) {
+    if (known_.emplace(constant.identity(), kept).second)
+      packer_.list(constant, kept, prepared_.forms);
+  }
+
+  // True when it was not known before, and is now.
+  Result<bool> carry(const std::string& how, const std::vector<Tensor>& sources,
+                     const std::vector<Tensor>& results) {
+    std::vector<Tensor> kept_sources;
+    for (const Tensor& source : sources) {
+      const auto found = known_.find(source.identity());
+      if (found == known_.end()) return false;
+      kept_sources.push_back(found->second.reshaped(source.shape()));
+    }
+    if (prepared_.derivations.find(how, kept_sources) != nullptr) return false;
+    const auto wanted = [&](const Tensor& result) {
+      return result.byte_count() < kSmallConstant || packer_.packed(result);
+    };
+    if (!std::ranges::all_of(results, wanted)) return false;
+    std::vector<Tensor> kept_results;
+    for (const Tensor& result : results) {
+      kept_results.push_back(result.byte_count() < kSmallConstant ? result
+                                                                  : TRY(packer_.keep(result)));
+      know(result, kept_results.back());
+    }
+    prepared_.derivations.add(how, std::move(kept_sources), std::move(kept_results));
+    return true;
+  }
+
+ private:
+  Packer& packer_;
+  Prepared& prepared_;
+  std::map<const void*, Tensor> known_;
+};
+
+}  // namespace
+
+Status Compiler::prepare(const std::vector<KeptConstant>& constants, Prepared& prepared) const {
+  Carrier carrier(*packer_, prepared);
+  for (const auto& [constant, kept] : constants) carrier.know(constant, kept);
+  Status status;
+  for (bool more = true; more && status;) {
+    more = false;
+    derivations_.for_each([&](const std::string& how, const std::vector<Tensor>& sources,
+                              const std::vector<Tensor>& results) {
+      if (!status) return;
+      const auto carried = carrier.carry(how, sources, results);
+      if (!carried) status = carried.error();
+      more = more || (carried && *carried);
+    });
+  }
+  return status;
 }
 
 Result<std::optional<Graph>> Compiler::shaped(const Graph& general,

@@ -32,6 +32,21 @@ struct Compiled {
   [[nodiscard]] bool fits(const std::vector<Fact>& facts) const;
 };
 
+// What loading a model has made of its constants: what passes derived from them, and what kernels
+// packed. Of tensors that live on when the file is gone.
+struct Prepared {
+  Derivations derivations;
+  PackedForms forms;
+};
+
+// Constants below this stay as they are.
+inline constexpr uint64_t kSmallConstant = 4096;
+
+struct KeptConstant {
+  Tensor constant;
+  Tensor kept;
+};
+
 class Compiler final {
  public:
   enum class Code : uint8_t {
@@ -42,19 +57,26 @@ class Compiler final {
   Compiler(Packer& packer, Code code, uint64_t memory_bytes_max = 4ull << 30)
       : packer_(&packer), code_(code), memory_bytes_max_(memory_bytes_max) {}
   // For shapes that are first seen while a model serves: kFixed, and what is compiled owns all that
-  // it needs, so that nothing stays of it when it is dropped.
-  explicit Compiler(uint64_t memory_bytes_max)
-      : code_(Code::kFixed), memory_bytes_max_(memory_bytes_max) {
-    derivations_.freeze();
-  }
+  // it needs beyond what `before` has, so that nothing stays of it when it is dropped. Requires:
+  // `before`, if there is any, outlives what is compiled.
+  explicit Compiler(uint64_t memory_bytes_max, const Prepared* before = nullptr);
 
   // Ids in the result are of `general`, which must outlive the compiler and the result.
-  Result<Compiled> compile(const Graph& general, const std::vector<Fact>& inputs);
+  Result<Compiled> compile(const Graph& general, const std::vector<Fact>& inputs) {
+    return compile(general, inputs, code_);
+  }
+  Result<Compiled> compile(const Graph& general, const std::vector<Fact>& inputs, Code code);
+  // What it has derived from these constants and how they are packed, in terms of what was kept of
+  // each. Requires: a packer with a store. Fails as Packer::keep().
+  Status prepare(const std::vector<KeptConstant>& constants, Prepared& prepared) const;
   // For proofs about the graph: it as specialised, in canonical form. None when a part is put off.
   Result<std::optional<Graph>> shaped(const Graph& general, const std::vector<Fact>& inputs);
 
  private:
+  Result<Plan> plan_fixed(const Graph& graph, Packer& packer);
+
   Packer* packer_ = nullptr;
+  const PackedForms* before_ = nullptr;
   Code code_;
   uint64_t memory_bytes_max_;
   Derivations derivations_;

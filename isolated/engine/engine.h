@@ -82,13 +82,14 @@ class Model final {
   Status compile_all(Compiler& compiler, const Graph& graph,
                      const std::vector<std::vector<Fact>>& shapes);
   void prove_independence(const std::vector<Graph>& shaped);
-  Status keep_graph(Graph graph, Packer& packer);
+  Status keep_graph(ReadModel& read, Compiler& compiler, Packer& packer);
   static Result<Model> check_memory(Model model);
 
   tensors::WeightStore weights_;
   std::vector<Compiled> compiled_;
   // For shapes that were not compiled; none when there can be none.
   std::unique_ptr<Graph> graph_;
+  std::unique_ptr<Prepared> prepared_;             // with the graph
   std::unique_ptr<ModelDescription> description_;  // it is large
   int threads_ = 1;
   uint64_t memory_bytes_max_ = 0;

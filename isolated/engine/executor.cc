@@ -39,8 +39,9 @@ std::vector<Datum> borrowed(std::span<const TensorView> inputs) {
 }  // namespace
 
 struct Executor::Unplanned {
-  explicit Unplanned(uint64_t memory_bytes_max)
-      : compiler(memory_bytes_max), runner(compiler, {.memory_bytes_max = memory_bytes_max}) {}
+  Unplanned(uint64_t memory_bytes_max, const Prepared* prepared)
+      : compiler(memory_bytes_max, prepared),
+        runner(compiler, {.memory_bytes_max = memory_bytes_max}) {}
   Compiler compiler;
   Runner runner;
 };
@@ -153,7 +154,8 @@ Status Executor::run_pieces(std::span<const TensorView> inputs, int64_t batch, O
 
 Status Executor::run_unplanned(std::span<const TensorView> inputs, OutputSink& sink,
                                ProgressCounter* progress) {
-  if (!unplanned_) unplanned_ = std::make_unique<Unplanned>(model_->memory_bytes_max_);
+  if (!unplanned_)
+    unplanned_ = std::make_unique<Unplanned>(model_->memory_bytes_max_, model_->prepared_.get());
   unplanned_->runner.report_to(progress);
   const auto outputs = TRY(unplanned_->runner.run(*model_->graph_, borrowed(inputs)));
   const ModelDescription& facts = model_->description();

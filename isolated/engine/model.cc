@@ -154,15 +154,24 @@ void Model::prove_independence(const std::vector<Graph>& shaped) {
 
 // The graph, for shapes that were not compiled; its constants go where the others are, or come from
 // there: packed twice, a model would take twice the memory.
-Status Model::keep_graph(Graph graph, Packer& packer) {
-  constexpr uint64_t kSmall = 4096;
-  for (uint32_t i = 0; i < graph.value_count(); ++i) {
-    std::optional<Tensor>& constant = graph.value({i}).constant;
-    if (!constant || constant->byte_count() < kSmall) continue;
-    constant = TRY(packer.keep(*constant));
+Status Model::keep_graph(ReadModel& read, Compiler& compiler, Packer& packer) {
+  // A plan for shapes like those to come, so that its loops find their weights packed. It may not
+  // make sense for such small ones; then later plans pack for themselves.
+  const std::vector<Fact> inputs =
+      compiled_.empty() ? facts_of(read.inputs, extents({})) : compiled_.back().inputs;
+  (void)compiler.compile(read.graph, inputs, Compiler::Code::kFixed);
+  std::vector<KeptConstant> constants;
+  for (uint32_t i = 0; i < read.graph.value_count(); ++i) {
+    std::optional<Tensor>& constant = read.graph.value({i}).constant;
+    if (!constant) continue;
+    const Tensor before = *constant;
+    if (before.byte_count() >= kSmallConstant) constant = TRY(packer.keep(before));
     if (constant->deferred()) unpacked_bytes_ += constant->byte_count();
+    constants.push_back({before, *constant});
   }
-  graph_ = std::make_unique<Graph>(std::move(graph));
+  prepared_ = std::make_unique<Prepared>();
+  TRY(compiler.prepare(constants, *prepared_));
+  graph_ = std::make_unique<Graph>(std::move(read.graph));
   return {};
 }
 
@@ -200,7 +209,7 @@ Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options, FileTenso
   const auto incomplete = [](const Compiled& made) { return !made.complete; };
   if ((variation.any && !model.independent_) || std::ranges::any_of(model.compiled_, incomplete)) {
     std::erase_if(model.compiled_, incomplete);
-    TRY(model.keep_graph(std::move(read.graph), packer));
+    TRY(model.keep_graph(read, compiler, packer));
   }
   if (std::ranges::any_of(model.compiled_, multiplies)) TRY(finish_kernels());
   return check_memory(std::move(model));

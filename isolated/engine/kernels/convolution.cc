@@ -3,6 +3,7 @@
 #include <format>
 #include <optional>
 
+#include "isolated/engine/kernels/depthwise.h"
 #include "isolated/engine/kernels/gemm_convolution.h"
 #include "isolated/engine/kernels/post_ops.h"
 #include "isolated/engine/kernels/window.h"
@@ -113,8 +114,10 @@ KernelResult make_convolution(const KernelRequest& request) {
     const int size = winograd_size(request);
     auto ours = size != 0 ? TRY(make_winograd_convolution(request, size))
                           : TRY(make_gemm_convolution(request));
+    if (ours == nullptr) ours = TRY(make_depthwise_convolution(request));
     if (ours != nullptr) return ours;
   }
+  if (request.fixed) return Error{Code::kUnsupported, "its loops are generated"};
   std::optional<Attempt> best;
   for (const Choice choice : choices(request)) {
     std::optional<Attempt> made = TRY(attempt(request, choice));

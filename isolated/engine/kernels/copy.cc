@@ -70,8 +70,8 @@ KernelResult make_stepped_copy(const KernelRequest& request) {
 KernelResult make_transpose(const KernelRequest& request) {
   const Shape& target = request.output_shape();
   const auto box = box_of(request.node, request.input_shape(0), target);
-  if (request.input_type(0) != ElementType::kFloat32 || target.rank() == 0 || !box ||
-      !inside(*box, request.input_shape(0), target) || request.constant(0) != nullptr) {
+  if (request.fixed || request.input_type(0) != ElementType::kFloat32 || target.rank() == 0 ||
+      !box || !inside(*box, request.input_shape(0), target) || request.constant(0) != nullptr) {
     return make_box(request);
   }
   const dnnl::memory::dims strides(box->read.begin(), box->read.begin() + target.rank());

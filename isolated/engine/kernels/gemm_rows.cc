@@ -12,6 +12,8 @@ namespace {
 
 // A panel of weights that comes from memory is worth so many rows.
 constexpr int64_t kPieceRows = 48;
+// Fewer fill no panel, and generated code is faster.
+constexpr int64_t kColumnsMin = 8;
 
 }  // namespace
 
@@ -56,8 +58,8 @@ Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
                                                   const RowsByConstant& sizes) {
   const auto form = epilogue_of(request);
   const Tensor* const weights = request.constant(1);
-  if (!form || weights == nullptr || request.constant(0) != nullptr || sizes.columns < 8)
-    return nullptr;
+  if (!form || weights == nullptr || request.constant(0) != nullptr) return nullptr;
+  if (sizes.columns < kColumnsMin && !request.fixed) return nullptr;
   const gemm::InstructionSet& set = gemm::instruction_set();
   KernelNeeds needs{.outputs = {Layout::kRowMajor}};
   needs.inputs.resize(request.node.inputs.size());

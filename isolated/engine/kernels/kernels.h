@@ -36,7 +36,8 @@ struct KernelRequest {
   // The input that a post-operation "Add" reads and that dies here: add in place.
   std::optional<size_t> overwrite_operand;
   Packer& packer;
-  bool fixed = false;  // no machine code may be generated: raw nodes run their operator's function
+  bool fixed =
+      false;  // no machine code may be generated: what needs some runs its operator's function
 
   [[nodiscard]] const Shape& input_shape(size_t index) const;
   [[nodiscard]] const Shape& output_shape(size_t index = 0) const;
@@ -98,6 +99,9 @@ KernelResult make_kernel(const KernelRequest& request, Device device = Device::k
 KernelResult make_operator_kernel(const KernelRequest& request);
 // A kernel that copies a tensor from one layout to another.
 KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Layout to);
+// The same between row-major and channels-last without generated code. Fails with kUnsupported for
+// other layouts, and elements that are not of four bytes.
+KernelResult make_fixed_reorder(ElementType type, const Shape& shape, Layout from, Layout to);
 // A kernel that copies a tensor as it is.
 KernelResult make_copy(ElementType type, const Shape& shape, Layout layout);
 // A kernel without inputs that writes the constant, row-major.

@@ -65,14 +65,24 @@ const Tensor* KernelRequest::constant(size_t index) const {
   return graph.constant(node.input(index));
 }
 
+// Of our own loops where there are some, and otherwise the operator's function.
+KernelResult make_fixed_kernel(const KernelRequest& request, const KernelEntry* entry) {
+  if (entry != nullptr && entry->ahead) {
+    auto made = guarded(place_of(request.node), [&] { return entry->maker(request); });
+    if (made || made.error().code != Code::kUnsupported) return made;
+  }
+  return make_operator_kernel(request);
+}
+
 KernelResult make_kernel(const KernelRequest& request, Device device) {
   const Node& node = request.node;
   const ElementType type = node.input(0).present() ? request.input_type(0) : request.output_type();
   const KernelEntry* entry = Registry::instance().find(node.op, type, device);
-  const bool fitting = entry != nullptr && !request.fixed && entry->plain &&
+  const bool fitting = entry != nullptr && entry->plain &&
                        (node.since == 0 || node.since >= 7 || node.inputs.size() == 1) &&
                        check_types(request, type, *entry);
   if (node.raw && !fitting) return make_operator_kernel(request);
+  if (request.fixed) return make_fixed_kernel(request, entry);
   if (entry == nullptr) {
     const std::string reason = Registry::instance().knows(node.op, device)
                                    ? std::format("has no kernel for {} tensors", name_of(type))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes for which there is no fast kernel run the function that defines their operator.
+#include <algorithm>
 #include <format>
 
 #include "isolated/engine/kernels/kernels.h"
@@ -83,10 +84,39 @@ Result<Operand> operand_of(const KernelRequest& request, ValueId id) {
   return operand;
 }
 
+// Operators that take each element for itself, wherever it lies.
+constexpr std::string_view kElementwise[] = {
+    "Abs",         "Add",       "Ceil",      "Clip",     "Div",  "Elu", "Erf", "Exp", "Floor",
+    "HardSigmoid", "HardSwish", "LeakyRelu", "Log",      "Max",  "Min", "Mul", "Neg", "Pow",
+    "Reciprocal",  "Relu",      "Sigmoid",   "Softplus", "Sqrt", "Sub", "Tanh"};
+
+// The layout that all inputs have and the function need not know of.
+Layout common_layout(const KernelRequest& request) {
+  const Node& node = request.node;
+  if (!std::ranges::contains(kElementwise, node.op)) return Layout::kRowMajor;
+  const Layout layout = request.layouts[0];
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (!node.inputs[i].present()) continue;
+    const Tensor* const constant = request.constant(i);
+    if (constant != nullptr
+            ? constant->count() != 1
+            : request.layouts[i] != layout || request.input_shape(i) != request.output_shape())
+      return Layout::kRowMajor;
+  }
+  return layout == Layout::kChannelsLast ? layout : Layout::kRowMajor;
+}
+
+// A node in canonical form as an operator set has it: the newest, but for Clip, whose bounds are
+// attributes as they were until operator set 10.
+Node as_given(Node node) {
+  if (!node.raw) node.since = node.op == "Clip" ? 6 : 0;
+  return node;
+}
+
 }  // namespace
 
 KernelResult make_operator_kernel(const KernelRequest& request) {
-  const Node& node = request.node;
+  const Node node = as_given(request.node);
   const Compute compute = Operators::instance().find(node.op);
   if (compute == nullptr || !node.post_ops.empty()) {
     return Error{Code::kUnsupported,
@@ -95,6 +125,7 @@ KernelResult make_operator_kernel(const KernelRequest& request) {
                              node.name, node.op)};
   }
   KernelNeeds needs{.implementation = "operator"};
+  const Layout layout = common_layout(request);
   std::vector<Operand> inputs;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     Operand operand = TRY(operand_of(request, node.inputs[i]));
@@ -106,13 +137,13 @@ KernelResult make_operator_kernel(const KernelRequest& request) {
                                                    TRY(request.packer.pack(*constant))}));
     }
     const bool read = operand.present && !operand.constant;
-    needs.inputs.push_back(read ? std::optional(Layout::kRowMajor) : std::nullopt);
+    needs.inputs.push_back(read ? std::optional(layout) : std::nullopt);
     inputs.push_back(std::move(operand));
   }
   std::vector<Operand> outputs;
   for (const ValueId id : node.outputs) {
     outputs.push_back(TRY(operand_of(request, id)));
-    needs.outputs.push_back(Layout::kRowMajor);
+    needs.outputs.push_back(layout);
   }
   return std::make_unique<OperatorKernel>(std::move(needs), node, compute, std::move(inputs),
                                           std::move(outputs));

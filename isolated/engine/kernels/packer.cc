@@ -17,11 +17,16 @@ Result<MutableBytes> Packer::allocate(uint64_t size) {
   auto* const bytes = static_cast<uint8_t*>(std::aligned_alloc(kAlign, whole));
   if (bytes == nullptr) return Error{Code::kTooLarge, "no memory for the constants of a plan"};
   own_.emplace_back(bytes);
+  own_bytes_ += whole;
   return MutableBytes(bytes, size);
 }
 
 Result<Bytes> Packer::pack(const Tensor& source, const std::string& form, uint64_t size,
                            const std::function<Status(MutableBytes)>& fill, const Unpack& unpack) {
+  if (before_ != nullptr) {
+    if (const Bytes bytes = before_->find(source, form); bytes.size() == size && size > 0)
+      return bytes;
+  }
   const auto key = std::pair(source.identity(), form);
   if (const auto found = packed_.find(key); found != packed_.end()) return found->second.bytes;
   const MutableBytes bytes = TRY(allocate(size));
@@ -55,6 +60,22 @@ Result<Tensor> Packer::keep(const Tensor& source) {
         [bytes = packed.bytes, unpack = packed.unpack] { return unpack(bytes); });
   }
   return Tensor::view({source.type(), source.shape(), TRY(pack(source))});
+}
+
+bool Packer::packed(const Tensor& source) const {
+  const auto first = packed_.lower_bound(std::pair(source.identity(), std::string()));
+  return first != packed_.end() && first->first.first == source.identity();
+}
+
+bool Packer::packed(const Tensor& source, const std::string& form) const {
+  return (before_ != nullptr && !before_->find(source, form).empty()) ||
+         packed_.contains(std::pair(source.identity(), form));
+}
+
+void Packer::list(const Tensor& source, const Tensor& kept, PackedForms& forms) const {
+  auto it = packed_.lower_bound(std::pair(source.identity(), std::string()));
+  for (; it != packed_.end() && it->first.first == source.identity(); ++it)
+    forms.add(kept.identity(), it->first.second, it->second.bytes);
 }
 
 }  // namespace casemate::engine

@@ -19,11 +19,29 @@
 
 namespace casemate::engine {
 
+// What was packed while a model was loaded, for the plans that come later. Immutable then.
+class PackedForms final {
+ public:
+  // Requires: the bytes live as long as this, and so does a tensor of this identity.
+  void add(const void* identity, const std::string& form, Bytes bytes) {
+    forms_.emplace(std::pair(identity, form), bytes);
+  }
+  // Empty when it was not packed so.
+  [[nodiscard]] Bytes find(const Tensor& source, const std::string& form) const {
+    const auto found = forms_.find(std::pair(source.identity(), form));
+    return found == forms_.end() ? Bytes() : found->second;
+  }
+
+ private:
+  std::map<std::pair<const void*, std::string>, Bytes> forms_;
+};
+
 class Packer final {
  public:
   explicit Packer(tensors::WeightStore& store) : store_(&store) {}
-  // For plans made when the store is sealed: what they need is this process's own.
-  Packer() = default;
+  // For plans made when the store is sealed: what was not packed before is this process's own.
+  // Requires: `before` outlives it, if there is any.
+  explicit Packer(const PackedForms* before = nullptr) : before_(before) {}
   Packer(const Packer&) = delete;
   Packer& operator=(const Packer&) = delete;
 
@@ -40,6 +58,13 @@ class Packer final {
   // elements that are unpacked when they are first asked for, from any form that can be. Packs what
   // was never packed.
   Result<Tensor> keep(const Tensor& source);
+  // Whether it was packed in any form, or in this one.
+  [[nodiscard]] bool packed(const Tensor& source) const;
+  [[nodiscard]] bool packed(const Tensor& source, const std::string& form) const;
+  // Memory that it made itself, in no store.
+  [[nodiscard]] uint64_t own_bytes() const { return own_bytes_; }
+  // All forms of `source`, as those of what is kept of it.
+  void list(const Tensor& source, const Tensor& kept, PackedForms& forms) const;
 
  private:
   struct Free {
@@ -48,7 +73,9 @@ class Packer final {
   Result<MutableBytes> allocate(uint64_t size);
 
   tensors::WeightStore* store_ = nullptr;
+  const PackedForms* before_ = nullptr;
   std::vector<std::unique_ptr<uint8_t, Free>> own_;
+  uint64_t own_bytes_ = 0;
   struct Packed {
     Tensor source;  // kept: its identity is the key
     Bytes bytes;

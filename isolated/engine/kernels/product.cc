@@ -109,7 +109,7 @@ Result<Compiled> compile(const KernelRequest& request, Layout source, const memo
   const KernelRequest inner{request.graph,     node,
                             request.variant,   request.layouts,
                             request.preferred, request.overwrite_operand,
-                            request.packer};
+                            request.packer,    request.fixed};
   TRY(append_post_ops(inner, Layout::kRowMajor, target, made.attributes, made.arguments,
                       made.needs));
   return made;
@@ -140,6 +140,7 @@ std::optional<KernelResult> few_rows(const KernelRequest& request, const Matrice
 
 KernelResult make_matrix_product(const KernelRequest& request, const Matrices& matrices) {
   if (auto ours = TRY(rows_by_constant(request, matrices))) return ours;
+  if (request.fixed) return Error{Code::kUnsupported, "its loops are generated"};
   if (auto made = few_rows(request, matrices)) return *std::move(made);
   Compiled made = TRY(compile(request, Layout::kRowMajor, matrices.c));
   const auto a = matrix_desc(matrices.a, matrices.transpose_a);
@@ -198,6 +199,7 @@ KernelResult make_image_product(const KernelRequest& request) {
   }
   const Shape& source = request.input_shape(0);
   if (auto ours = TRY(image_by_constant(request, columns, transposed))) return ours;
+  if (request.fixed) return Error{Code::kUnsupported, "its loops are generated"};
   Compiled made = TRY(compile(request, layout, {source[0], columns}));
   memory::dims dims = dnnl_dims(source);
   dims[0] = columns;

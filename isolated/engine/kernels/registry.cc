@@ -26,6 +26,30 @@ bool plain(std::string_view op) {
   return op != "Transpose" && !std::ranges::contains(kCanonical, op);
 }
 
+// Whose kernels are our own loops, or can be.
+constexpr std::array<std::string_view, 20> kAhead = {"Cast",
+                                                     "Concat",
+                                                     "Conv",
+                                                     "Expand",
+                                                     "Gelu",
+                                                     "Gemm",
+                                                     "MatMul",
+                                                     "Pad",
+                                                     "ReduceMax",
+                                                     "ReduceMean",
+                                                     "ReduceMin",
+                                                     "ReduceSum",
+                                                     "Relu",
+                                                     "Reshape",
+                                                     "Slice",
+                                                     "Tanh",
+                                                     "Transpose",
+                                                     "LayerNormalization",
+                                                     "casemate:Attention",
+                                                     "casemate:Copy"};
+
+bool ahead(std::string_view op) { return std::ranges::contains(kAhead, op); }
+
 }  // namespace
 
 const Registry& Registry::instance() {
@@ -50,16 +74,14 @@ const Registry& Registry::instance() {
 }
 
 void Registry::add(std::string op, ElementType type, Device device, KernelMaker maker) {
-  const auto key = std::tuple(std::move(op), device, type);
-  const bool fresh =
-      entries_.emplace(key, KernelEntry{maker, type, plain(std::get<0>(key))}).second;
+  const KernelEntry entry{maker, type, plain(op), ahead(op)};
+  const bool fresh = entries_.emplace(std::tuple(std::move(op), device, type), entry).second;
   CHECK(fresh, "an operator is registered once per type and device");
 }
 
 void Registry::add_converting(std::string op, ElementType type, Device device, KernelMaker maker) {
-  const auto key = std::tuple(std::move(op), device, type);
-  const bool fresh =
-      entries_.emplace(key, KernelEntry{maker, ElementType::kNone, plain(std::get<0>(key))}).second;
+  const KernelEntry entry{maker, ElementType::kNone, plain(op), ahead(op)};
+  const bool fresh = entries_.emplace(std::tuple(std::move(op), device, type), entry).second;
   CHECK(fresh, "an operator is registered once per type and device");
 }
 

@@ -23,6 +23,8 @@ struct KernelEntry {
   // It takes nodes as the operator sets have them, since 7; the others take the canonical form
   // alone.
   bool plain;
+  // For a fixed request it makes a kernel without generating code, or refuses with kUnsupported.
+  bool ahead;
 };
 
 class Registry final {

@@ -36,6 +36,11 @@ class Derivations final {
     add(how, std::move(sources), {made});
     return made;
   }
+  // Calls visit(how, sources, results) for each.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const auto& [key, entry] : made_) visit(key.first, entry.sources, entry.results);
+  }
   // From here on nothing is added: what is computed while a model serves is not kept for good.
   void freeze() { frozen_ = true; }
   [[nodiscard]] bool frozen() const { return frozen_; }

@@ -78,14 +78,39 @@ bool plain_sum(const Graph& graph, const Node& node) {
          graph.constant(node.inputs[0]) == nullptr && graph.constant(node.inputs[1]) == nullptr;
 }
 
-}  // namespace
+// What kernels/epilogue.h takes.
+bool own_activation(const PostOp& post) {
+  static constexpr std::string_view kOwn[] = {"Relu", "LeakyRelu", "Tanh", "Gelu", "GeluTanh"};
+  return std::ranges::contains(kOwn, post.op) || (post.op == "Clip" && post.alpha <= post.beta);
+}
 
-void fuse_post_operations(Graph& graph) {
+// Whether our own loops run the node, which is a product.
+bool own_product(const Graph& graph, const Node& node) {
+  if (graph.constant(node.input(1)) == nullptr || graph.constant(node.input(0)) != nullptr)
+    return false;
+  return node.op != "Conv" || node.attributes.integer("group", 1) == 1;
+}
+
+// Whether they can do the reader's work as well, behind what they do already.
+bool own_loops_take(const Graph& graph, const Node& node, const Node& reader) {
+  if (!own_product(graph, node)) return false;
+  const bool activated = !node.post_ops.empty() && node.post_ops.back().op != "Add";
+  if (const auto activation = as_post_op(graph, reader))
+    return !activated && own_activation(*activation);
+  return !activated && reader.op == "Add" && std::ranges::none_of(reader.inputs, [&](ValueId id) {
+    return graph.constant(id) != nullptr && (node.op == "Conv" || !node.post_ops.empty());
+  });
+}
+
+using MayTake = bool (*)(const Graph& graph, const Node& node, const Node& reader);
+
+void fuse(Graph& graph, MayTake may_take, bool into_sums) {
   const Uses uses(graph);
   std::vector<bool> gone(graph.nodes().size());
   // Backwards, so that where a sum has a product on both sides, the later one takes it: the other
   // is then already computed. Sums that no product has taken take their activations afterwards.
   for (const bool sums : {false, true}) {
+    if (sums && !into_sums) break;
     for (size_t i = graph.nodes().size(); i-- > 0;) {
       if (gone[i]) continue;
       size_t at = i;
@@ -96,6 +121,7 @@ void fuse_post_operations(Graph& graph) {
       for (;;) {
         const auto reader = uses.only_reader(graph.nodes()[at].output());
         if (!reader || gone[*reader] || product(graph.nodes()[*reader])) break;
+        if (!may_take(graph, graph.nodes()[at], graph.nodes()[*reader])) break;
         if (!take(graph, graph.nodes()[at], graph.nodes()[*reader])) break;
         gone[at] = true;
         at = *reader;
@@ -105,5 +131,13 @@ void fuse_post_operations(Graph& graph) {
   size_t index = 0;
   std::erase_if(graph.nodes(), [&](const Node&) { return gone[index++]; });
 }
+
+}  // namespace
+
+void fuse_post_operations(Graph& graph) {
+  fuse(graph, [](const Graph&, const Node&, const Node&) { return true; }, true);
+}
+
+void fuse_into_own_loops(Graph& graph) { fuse(graph, own_loops_take, false); }
 
 }  // namespace casemate::engine

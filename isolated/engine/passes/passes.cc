@@ -37,9 +37,10 @@ std::span<const Pass> passes() {
   return kPasses;
 }
 
-Status optimize(Graph& graph, Derivations& derivations) {
+Status optimize(Graph& graph, Derivations& derivations, Fusion fusion) {
   for (const Pass& pass : passes()) {
-    pass.run(graph, derivations);
+    const bool own = fusion == Fusion::kOwnLoops && &pass == &passes().back();
+    own ? fuse_into_own_loops(graph) : pass.run(graph, derivations);
     graph.remove_dead();
     const Status sound = graph.sound();
     if (!sound) {

@@ -26,8 +26,11 @@ struct Pass {
 // All passes, in order.
 std::span<const Pass> passes();
 
+// What may be fused into a node: all that generated code can do, or what our own loops do.
+enum class Fusion : uint8_t { kAll, kOwnLoops };
+
 // Runs them all and drops what is dead.
-Status optimize(Graph& graph, Derivations& derivations);
+Status optimize(Graph& graph, Derivations& derivations, Fusion fusion = Fusion::kAll);
 
 // What constant folding may add to a graph, all results together: 256 MiB. Real models fold shapes
 // and a few weights; a hostile one may ask to expand one number to terabytes.
@@ -60,5 +63,8 @@ void copy_once(Graph& graph);
 // Activations, and sums with another value (residuals), are done by the Conv, Gemm, MatMul or Add
 // whose result they work on.
 void fuse_post_operations(Graph& graph);
+// The same as far as our own convolutions and products by constants go: one sum with a value, for
+// products one with a row before it, then one of the activations that they know.
+void fuse_into_own_loops(Graph& graph);
 
 }  // namespace casemate::engine

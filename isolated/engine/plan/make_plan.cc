@@ -114,6 +114,10 @@ class Planner final {
     return make_kernel(request);
   }
 
+  KernelResult reorder(ValueId id, Layout from, Layout to) const {
+    return (fixed_ ? make_fixed_reorder : make_reorder)(type(id), shape(id), from, to);
+  }
+
   // The value's buffer in that layout, reordered if it is not; a reordered copy serves later
   // readers.
   Result<size_t> in_layout(ValueId id, Layout layout) {
@@ -121,7 +125,7 @@ class Planner final {
     if (same_placement(shape(id), home.layout, layout)) return home.buffer;
     const auto key = std::pair(id.index, layout);
     if (const auto found = copies_.find(key); found != copies_.end()) return found->second;
-    auto kernel = TRY(make_reorder(type(id), shape(id), home.layout, layout));
+    auto kernel = TRY(reorder(id, home.layout, layout));
     const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), layout));
     const size_t copy = add_buffer(id, bytes, Place::Kind::kArena);
     add_step(std::format("reorder {}", graph_.value(id).name), std::move(kernel), {home.buffer},
@@ -229,7 +233,7 @@ class Planner final {
     }
     auto kernel = same_placement(shape(id), home.layout, Layout::kRowMajor)
                       ? make_copy(type(id), shape(id), Layout::kRowMajor)
-                      : make_reorder(type(id), shape(id), home.layout, Layout::kRowMajor);
+                      : reorder(id, home.layout, Layout::kRowMajor);
     add_step(std::format("output {}", index), TRY(std::move(kernel)), {home.buffer}, {target});
     return {};
   }

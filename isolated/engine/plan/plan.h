@@ -53,11 +53,8 @@ struct Plan {
   [[nodiscard]] std::vector<std::string> slow_steps() const;
 };
 
-// The layout for images that suits the graph's convolutions.
-Layout preferred_layout(const Graph& graph);
-
 // A plan for one variant; with `fixed` one for which no machine code is generated. Requires:
-// graph.sound(); with `fixed`, raw nodes alone.
+// graph.sound(); with `fixed`, a preferred layout without blocks.
 Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer,
                        bool fixed = false);
 

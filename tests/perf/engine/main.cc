@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model in our own engine, in this process and without walls, run when asked:
 //
-//   casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]
+//   casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [--unseen] [SYMBOL=EXTENT ...]
 //
-// Symbolic extents are 1 unless they are named. Prints one line of JSON when the model is loaded
+// Symbolic extents are 1 unless they are named; with --unseen the model is not compiled for them,
+// and meets them when it first runs. Prints one line of JSON when the model is loaded
 // and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice,
 // and prints one line with the times of the runs. With --plan it prints what it would run, and
 // ends; with --profile, how long which steps of it take.
@@ -77,6 +78,7 @@ struct Options {
   int threads = 1;
   bool plan = false;
   bool profile = false;
+  bool unseen = false;
   std::map<std::string, int64_t> symbols;
 };
 
@@ -91,8 +93,20 @@ Result<engine::Model> load(const Options& options) {
   const auto batch = options.symbols.find("batch");
   engine::LoadOptions wanted{.directory = folder, .threads = options.threads};
   wanted.batch_sizes = {batch == options.symbols.end() ? 1 : batch->second};
-  wanted.shapes = {options.symbols};
+  if (!options.unseen) wanted.shapes = {options.symbols};
   return engine::Model::load(bytes, wanted);
+}
+
+// The types and shapes that its inputs have; asked of another one where this was not compiled.
+Result<std::vector<engine::Fact>> inputs_of(const engine::Model& model, Options options) {
+  if (options.unseen) {
+    options.unseen = false;
+    const engine::Model compiled = TRY(load(options));
+    return inputs_of(compiled, options);
+  }
+  if (model.compiled().empty())
+    return Error{Code::kUnsupported, "it can be compiled for no shape: name more symbols"};
+  return model.compiled().front().inputs;
 }
 
 Status run(const Options& options) {
@@ -105,11 +119,9 @@ Status run(const Options& options) {
       std::fputs(made.plan.text().c_str(), stdout);
     return {};
   }
-  if (model.compiled().empty())
-    return Error{Code::kUnsupported, "it can be compiled for no shape: name more symbols"};
+  const std::vector<engine::Fact> facts = TRY(inputs_of(model, options));
   std::mt19937 random(1);
   std::vector<Input> inputs;
-  const std::vector<engine::Fact>& facts = model.compiled().front().inputs;
   for (size_t i = 0; i < facts.size(); ++i)
     inputs.push_back(made_up(model.description().inputs[i].name.view(), facts[i], random));
   std::vector<TensorView> views;
@@ -136,6 +148,8 @@ bool parse(int argc, char** argv, Options& options) {
       options.plan = true;
     } else if (word == "--profile") {
       options.profile = true;
+    } else if (word == "--unseen") {
+      options.unseen = true;
     } else if (equals != word.npos && i > 2) {
       options.symbols[word.substr(0, equals)] = std::atoll(word.c_str() + equals + 1);
     } else if (i == 1) {
@@ -155,7 +169,8 @@ int main(int argc, char** argv) {
   Options options;
   if (!parse(argc, argv, options)) {
     std::fputs(
-        "usage: casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]\n",
+        "usage: casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [--unseen] "
+        "[SYMBOL=EXTENT ...]\n",
         stderr);
     return 2;
   }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reordering images between row-major and channels-last by a loop of our own, for plans that may
+// not generate code.
+#include <algorithm>
+#include <format>
+
+#include "isolated/engine/kernels/kernels.h"
+#include "isolated/engine/kernels/loop_kernel.h"
+#include "isolated/engine/kernels/threads.h"
+
+namespace casemate::engine {
+namespace {
+
+// Rows and columns of what is turned at a time: two such blocks lie in the first-level cache.
+constexpr int64_t kBlock = 32;
+
+// to[j, i] = from[i, j] for a part of the columns.
+void turn(const float* from, float* to, int64_t rows, int64_t columns, int64_t begin, int64_t end) {
+  for (int64_t i0 = 0; i0 < rows; i0 += kBlock) {
+    const int64_t i1 = std::min(i0 + kBlock, rows);
+    for (int64_t j = begin; j < end; ++j) {
+      for (int64_t i = i0; i < i1; ++i) to[j * rows + i] = from[i * columns + j];
+    }
+  }
+}
+
+}  // namespace
+
+KernelResult make_fixed_reorder(ElementType type, const Shape& shape, Layout from, Layout to) {
+  const bool plain = (from == Layout::kRowMajor && to == Layout::kChannelsLast) ||
+                     (from == Layout::kChannelsLast && to == Layout::kRowMajor);
+  if (!plain || size_of(type) != sizeof(float)) {
+    return Error{Code::kUnsupported, std::format("reordering {} from {} to {} needs generated code",
+                                                 shape.text(), name_of(from), name_of(to))};
+  }
+  const int64_t images = shape[0];
+  const auto each = static_cast<int64_t>(TRY(shape.element_count())) / std::max<int64_t>(images, 1);
+  const int64_t channels = std::max<int64_t>(shape[1], 1);
+  const bool apart = from == Layout::kChannelsLast;
+  const int64_t rows = apart ? each / channels : channels;
+  const int64_t columns = apart ? channels : each / channels;
+  const int64_t blocks = (columns + kBlock - 1) / kBlock;
+  KernelNeeds needs{.inputs = {from}, .outputs = {to}};
+  return loop_kernel(std::move(needs), [=](const KernelArguments& arguments) {
+    const auto* source = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
+    auto* target = elements<float>(arguments.outputs[0]);
+    const int64_t whole = images * blocks;
+    const int64_t pieces = piece_count(whole, 8, thread_count());
+    parallel_for(pieces, [&](int64_t piece) {
+      for (int64_t b = whole * piece / pieces; b < whole * (piece + 1) / pieces; ++b) {
+        const int64_t at = b / blocks * each;
+        const int64_t begin = b % blocks * kBlock;
+        turn(source + at, target + at, rows, columns, begin, std::min(begin + kBlock, columns));
+      }
+    });
+  });
+}
+
+}  // namespace casemate::engine
