@@ -94,7 +94,7 @@ KernelResult make_operator_kernel(const KernelRequest& request) {
                              "without it",
                              node.name, node.op)};
   }
-  KernelNeeds needs{.implementation = "operator"};
+  KernelNeeds needs{.slow = true, .implementation = "operator"};
   std::vector<Operand> inputs;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     Operand operand = TRY(operand_of(request, node.inputs[i]));
