@@ -25,6 +25,8 @@ enum class Filter {
   kSealed,    // a template that only makes instances
   kModel,     // an instance of a model
   kGateway,   // the gateway's instance
+  kInspect,   // a program that looks at a model for the command line
+  kReader,    // the same, where external data may be read
 };
 
 // Allows from now on only what the filter's policy names; anything else kills the process.
@@ -39,8 +41,9 @@ Status forbid_new_privileges();
 // No core dumps, no ptrace by others of the same user, /proc entries owned by root.
 Status make_undumpable();
 
-// Files may only be read and executed below `folder`; no TCP ports; no signals or abstract sockets
-// outside. Returns the Landlock ABI that stands, 0 where the kernel has none.
+// Files may only be read and executed below `folder`, and none at all if that is nullptr; no TCP
+// ports; no signals or abstract sockets outside. Returns the Landlock ABI that stands, 0 where the
+// kernel has none.
 Result<int> restrict_files(const char* folder);
 
 // Upper bounds for this process that need no cgroup.

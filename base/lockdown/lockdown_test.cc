@@ -34,8 +34,8 @@ int behind(Filter filter, const std::function<int()>& body) {
 }
 
 TEST(Lockdown, a_filter_leaves_what_its_policy_names) {
-  for (const Filter filter :
-       {Filter::kMos, Filter::kTemplate, Filter::kSealed, Filter::kModel, Filter::kGateway}) {
+  for (const Filter filter : {Filter::kMos, Filter::kTemplate, Filter::kSealed, Filter::kModel,
+                              Filter::kGateway, Filter::kInspect, Filter::kReader}) {
     EXPECT_EQ(behind(filter, [] { return static_cast<int>(::write(2, "", 0)); }), 0);
   }
 }
@@ -69,6 +69,18 @@ TEST(Lockdown, opening_connecting_and_executing_are_deadly_in_an_instance) {
   }
 }
 
+TEST(Lockdown, who_inspects_a_model_opens_nothing_and_starts_nothing) {
+  const auto refused = [](int result) { return result < 0 ? 0 : 1; };
+  EXPECT_EQ(behind(Filter::kInspect, [&] { return refused(::open("/dev/null", O_RDONLY)); }), 0);
+  for (const Filter filter : {Filter::kInspect, Filter::kReader}) {
+    EXPECT_EQ(behind(filter, [] { return ::socket(AF_INET, SOCK_STREAM, 0); }), kKilled);
+    EXPECT_EQ(behind(filter, [] { return ::execl("/bin/true", "true", nullptr); }), kKilled);
+    EXPECT_EQ(behind(filter, [] { return static_cast<int>(::fork()); }), kKilled);
+    EXPECT_EQ(behind(filter, [] { return ::kill(::getppid(), 0); }), kKilled);
+    EXPECT_EQ(behind(filter, [] { return ::unlink("/nowhere"); }), kKilled);
+  }
+}
+
 TEST(Lockdown, thirty_two_bit_calls_are_deadly) {
   EXPECT_EQ(behind(Filter::kModel,
                    [] {
@@ -98,6 +110,20 @@ TEST(Lockdown, files_outside_the_folder_cannot_be_opened) {
     if (::open("/etc/passwd", O_RDONLY) >= 0) return 3;
     if (::open("/usr/new-file", O_CREAT | O_WRONLY, 0600) >= 0) return 4;
     return ::open("/usr/bin", O_RDONLY | O_DIRECTORY) >= 0 ? 0 : 5;
+  });
+  if (end == kNoLandlock) GTEST_SKIP() << "this kernel has no Landlock";
+  EXPECT_EQ(end, 0);
+}
+
+TEST(Lockdown, without_a_folder_no_file_can_be_opened_at_all) {
+  constexpr int kNoLandlock = 77;
+  const int end = outcome([] {
+    if (!forbid_new_privileges()) return 1;
+    const auto abi = restrict_files(nullptr);
+    if (!abi) return 2;
+    if (*abi == 0) return kNoLandlock;
+    if (::open("/dev/null", O_RDONLY) >= 0) return 3;
+    return ::open("/usr/bin", O_RDONLY | O_DIRECTORY) >= 0 ? 4 : 0;
   });
   if (end == kNoLandlock) GTEST_SKIP() << "this kernel has no Landlock";
   EXPECT_EQ(end, 0);

@@ -41,6 +41,10 @@ std::span<const sock_filter> code_of(Filter filter) {
       return kModel;
     case Filter::kGateway:
       return kGateway;
+    case Filter::kInspect:
+      return kInspect;
+    case Filter::kReader:
+      return kReader;
   }
   CHECK(false, "the enum is closed");
 }
@@ -53,6 +57,18 @@ uint64_t file_rights(int abi) {
   if (abi >= 3) rights |= LANDLOCK_ACCESS_FS_TRUNCATE;
   if (abi >= 5) rights |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
   return rights;
+}
+
+Status allow_reading(const Fd& rules, const char* folder) {
+  const Fd root(::open(folder, O_PATH | O_CLOEXEC));
+  landlock_path_beneath_attr beneath{};
+  beneath.allowed_access =
+      LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+  beneath.parent_fd = root.number();
+  if (!root.valid() || ::syscall(SYS_landlock_add_rule, rules.number(), LANDLOCK_RULE_PATH_BENEATH,
+                                 &beneath, 0) != 0)
+    return errno_error(folder);
+  return {};
 }
 
 }  // namespace
@@ -108,17 +124,9 @@ Result<int> restrict_files(const char* folder) {
   const Fd rules(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
   if (!rules.valid()) return errno_error("making landlock rules");
-  const Fd root(::open(folder, O_PATH | O_CLOEXEC));
-  landlock_path_beneath_attr beneath{};
-  beneath.allowed_access =
-      LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-  beneath.parent_fd = root.number();
-  if (!root.valid() ||
-      ::syscall(SYS_landlock_add_rule, rules.number(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) !=
-          0 ||
-      ::syscall(SYS_landlock_restrict_self, rules.number(), 0) != 0) {
+  if (folder != nullptr) TRY(allow_reading(rules, folder));
+  if (::syscall(SYS_landlock_restrict_self, rules.number(), 0) != 0)
     return errno_error("applying landlock rules");
-  }
   return abi;
 }
 

@@ -70,7 +70,8 @@ class Model final {
   [[nodiscard]] MemoryUse memory() const;
   // What was compiled, largest batch first: the order in which a batch is made up of them.
   [[nodiscard]] const std::vector<Compiled>& compiled() const { return compiled_; }
-  // Nodes that run on a slow reference kernel, because no fast one takes their shapes.
+  // Nodes that run on a slow reference kernel, because no fast one takes their operator, type or
+  // shapes.
   [[nodiscard]] std::vector<std::string> slow_nodes() const;
 
  private:

@@ -85,7 +85,7 @@ std::vector<std::vector<Fact>> shapes_for(const ReadModel& read, const Variation
         shapes.push_back(facts_of(read.inputs, [=](const std::string&) { return size; }));
     }
   }
-  if (!variation.batched) {
+  if (variation.any && !variation.batched) {
     for (const auto& named : options.shapes)
       shapes.push_back(facts_of(read.inputs, extents(named)));
   }

@@ -32,8 +32,7 @@ Result<Session> Session::make(const Plan& plan, uint8_t* arena) {
   return session;
 }
 
-Status Session::run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
-                    ProgressCounter* progress) {
+void Session::bind(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs) {
   // Kernels know no bounds: what they get is compared with what they were compiled for.
   const auto enough = [](auto memory, const std::vector<uint64_t>& bytes) {
     return std::ranges::equal(memory, bytes,
@@ -47,14 +46,25 @@ Status Session::run(std::span<const Bytes> inputs, std::span<const MutableBytes>
                          ? const_cast<uint8_t*>(inputs[patch.place.index].data())
                          : outputs[patch.place.index].data();
   }
-  if (observer_ != nullptr) observer_->begin(*plan_);
-  for (size_t i = 0; i < steps_.size(); ++i) {
+  bound_ = true;
+}
+
+Status Session::run_steps(size_t begin, size_t end, ProgressCounter* progress) {
+  CHECK(bound_ && begin <= end && end <= steps_.size(), "steps that run are there, and are bound");
+  if (observer_ != nullptr && begin == 0) observer_->begin(*plan_);
+  for (size_t i = begin; i < end; ++i) {
     const Bound& bound = steps_[i];
     TRY(bound.kernel->run({bound.inputs, bound.outputs, bound.scratch, bound.state.get()}));
     if (progress != nullptr) progress->fetch_add(1, std::memory_order_relaxed);
     if (observer_ != nullptr) observer_->done(*plan_, i);
   }
   return {};
+}
+
+Status Session::run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
+                    ProgressCounter* progress) {
+  bind(inputs, outputs);
+  return run_steps(0, steps_.size(), progress);
 }
 
 }  // namespace casemate::engine

@@ -31,9 +31,19 @@ class Session final {
   // Requires: plan and arena, of plan.arena_bytes, outlive it.
   static Result<Session> make(const Plan& plan, uint8_t* arena);
 
-  // Requires: each input and output has at least the bytes that the plan says.
+  // All steps, on these inputs and outputs. Requires: as bind().
   Status run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
              ProgressCounter* progress);
+
+  // The same in pieces: where inputs and outputs lie for the steps that run from here on. Requires:
+  // each has at least the bytes that the plan says, and stays for as long as steps run.
+  void bind(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs);
+  // Steps [begin, end). Between two pieces all that a run has made so far is in the arena and in
+  // the outputs: it may wait, and it may go on in another session of the plan whose arena and
+  // outputs have been made equal. Requires: bind() came before; begin <= end <= step_count().
+  Status run_steps(size_t begin, size_t end, ProgressCounter* progress);
+  [[nodiscard]] size_t step_count() const { return steps_.size(); }
+
   // Has later runs observed, or, with nullptr, no longer. Requires: the observer outlives them.
   void observe(StepObserver* observer) { observer_ = observer; }
 
@@ -54,6 +64,7 @@ class Session final {
 
   const Plan* plan_ = nullptr;
   StepObserver* observer_ = nullptr;
+  bool bound_ = false;
   std::vector<Bound> steps_;
   std::vector<Patch> patches_;
   std::vector<uint64_t> input_bytes_;  // of one run

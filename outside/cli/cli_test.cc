@@ -270,6 +270,10 @@ TEST(Usage, mistakes_in_the_command_line_exit_with_two) {
                                              {"attest", "https://a:1", "--timeout", "soon"},
                                              {"attest", "https://a:1", "--no-such-flag"},
                                              {"verify", "e", "--key", "k", "--cert", "c"},
+                                             {"check"},
+                                             {"check", "m.onnx", "--shape", "N"},
+                                             {"plan", "m.onnx"},
+                                             {"profile", "m.onnx", "--by", "chance"},
                                              {"zoo", "lenet-5"},
                                              {"zoo", "-o", "m.onnx"},
                                              {"zoo", "lenet-5", "-o", "m.onnx", "--seed", "-1"},
@@ -284,7 +288,7 @@ TEST(Usage, mistakes_in_the_command_line_exit_with_two) {
 TEST(Usage, help_and_version_are_no_mistakes) {
   const Outcome help = casemate({"--help"});
   EXPECT_EQ(help.code, kDone);
-  for (const std::string_view name : {"infer", "attest", "verify"})
+  for (const std::string_view name : {"infer", "attest", "verify", "check", "plan", "profile"})
     EXPECT_TRUE(contains(help.out, name));
   EXPECT_TRUE(casemate({"--version"}).out.starts_with("casemate "));
   EXPECT_TRUE(contains(casemate({"infer", "--help"}).out, "--allow-software-root"));

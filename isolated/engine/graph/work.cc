@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/graph/work.h"
 
+#include <algorithm>
+
 namespace casemate::engine {
 namespace {
 
@@ -14,10 +16,14 @@ uint64_t saturating_multiply(uint64_t a, uint64_t b) {
   return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
+bool multiplies(const Node& node) {
+  return node.op == "Conv" || node.op == "MatMul" || node.op == "Gemm";
+}
+
 // Operations for each element of the node's first output.
 uint64_t depth_of(const Graph& graph, const Node& node, size_t variant) {
+  if (!multiplies(node)) return 1;
   const bool convolution = node.op == "Conv";
-  if (!convolution && node.op != "MatMul" && node.op != "Gemm") return 1;
   const Shape& weights = graph.value(node.input(1)).shapes[variant];
   if (convolution) {
     const uint64_t count = weights.element_count().value_or(0);
@@ -29,12 +35,44 @@ uint64_t depth_of(const Graph& graph, const Node& node, size_t variant) {
   return static_cast<uint64_t>(transposed ? rows[0] : rows[rows.rank() - 1]);
 }
 
+// Multiply-adds of what fuse_attention makes, 0 for any other node; its attribute "sizes" lists
+// items, heads, queries, keys, past keys, width and value width (kernels/attention.h).
+uint64_t attention_products(const Node& node) {
+  const std::vector<int64_t> sizes = node.attributes.integers("sizes");
+  if (node.op != "casemate:Attention" || sizes.size() != 7) return 0;
+  const auto size = [&](size_t i) { return static_cast<uint64_t>(std::max<int64_t>(sizes[i], 0)); };
+  uint64_t scores = saturating_multiply(saturating_multiply(size(0), size(1)), size(2));
+  scores = saturating_multiply(scores, saturating_add(size(3), size(4)));
+  return saturating_multiply(scores, saturating_add(size(5), size(6)));
+}
+
 }  // namespace
 
 uint64_t operation_count(const Graph& graph, const Node& node, size_t variant) {
   const uint64_t made =
       graph.value(node.output()).shapes[variant].element_count().value_or(UINT64_MAX);
   return saturating_multiply(made, depth_of(graph, node, variant));
+}
+
+Work work_of(const Graph& graph, const Node& node, size_t variant) {
+  Work work{.flops = saturating_multiply(operation_count(graph, node, variant),
+                                         multiplies(node) ? 2 : 1)};
+  const uint64_t products = attention_products(node);
+  if (products > 0) work.flops = saturating_multiply(products, 2);
+  const auto bytes_of = [&](ValueId id) {
+    if (!id.present()) return uint64_t{0};
+    const Value& value = graph.value(id);
+    return tensor_bytes(value.type, value.shapes[variant]).value_or(UINT64_MAX);
+  };
+  for (const ValueId id : node.outputs) work.bytes = saturating_add(work.bytes, bytes_of(id));
+  const uint64_t written = work.bytes;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    // A row of a table is read where its index is met, the table as a whole never.
+    const bool table = i == 0 && node.op.starts_with("Gather");
+    const uint64_t bytes = bytes_of(node.inputs[i]);
+    work.bytes = saturating_add(work.bytes, table ? std::min(bytes, written) : bytes);
+  }
+  return work;
 }
 
 uint64_t operation_count(const Graph& graph, size_t variant) {

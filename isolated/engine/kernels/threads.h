@@ -6,6 +6,11 @@
 // SingleThread: while it lives, oneDNN compiles and runs on the calling thread alone. A process
 // that will be forked must not start OpenMP's threads: their pool would not exist in the child,
 // which would wait for it for ever.
+//
+//   Owns     nothing; the threads are the runtime's.
+//   Threads  one thread calls, those of the runtime work.
+//   Trust    needs none.
+//   Fails    never: a thread that cannot be started stops the process, so Executor::make() tries.
 
 #include <climits>
 #include <cstdint>

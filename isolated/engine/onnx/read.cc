@@ -44,7 +44,8 @@ Result<ReadModel> read_checked(Bytes file, const ReadOptions& options) {
   TRY(parse(outline.file.empty() ? file : bytes_of(std::string_view(outline.file)), model));
   const ExternalData external = TRY(ExternalData::make(options.directory));
   Budget budget{options.memory_bytes_max};
-  return Reader(model, {outline.raw, external, options.file_tensors}, budget).read();
+  const Elsewhere elsewhere{outline.raw, external, options.file_tensors};
+  return Reader(model, elsewhere, budget, options.refusals).read();
 }
 
 Result<Port> tensor_port(Port port, const onnx::TypeProto::Tensor& tensor) {

@@ -24,11 +24,14 @@
 namespace casemate::engine {
 
 class FileTensors;
+class Refusals;
 
 struct ReadOptions {
   std::string directory = {};  // where external data may lie; empty: nowhere
   uint64_t memory_bytes_max = 4ull << 30;
   FileTensors* file_tensors = nullptr;  // where large constants may stay; none: all are copied
+  // Where all refused nodes go; none: reading ends at the first. It fails either way.
+  Refusals* refusals = nullptr;
 };
 
 // One input or output of a model, as the file declares it.
@@ -47,6 +50,7 @@ struct ReadModel {
   std::vector<Port> inputs;
   std::vector<Port> outputs;
   std::vector<std::pair<std::string, std::string>> metadata;
+  std::vector<std::pair<std::string, int>> operator_sets;  // domain and version; "": ONNX's own
 };
 
 Result<ReadModel> read_onnx(Bytes file, const ReadOptions& options);

@@ -101,7 +101,9 @@ Result<ReadModel> Reader::read() {
     read.graph.add_output(id);
     read.outputs.push_back(TRY(port_of(output)));
   }
+  if (refusals_ != nullptr && !refusals_->empty()) return refusals_->list().front();
   read.graph.remove_dead();
+  read.operator_sets.assign(versions_.begin(), versions_.end());
   for (const auto& entry : model_.metadata_props())
     read.metadata.emplace_back(entry.key(), entry.value());
   return read;
@@ -151,9 +153,22 @@ Status Reader::add_nodes(Frame& frame, google::protobuf::RepeatedPtrField<onnx::
   for (int i = 0; i < nodes.size(); ++i) {
     onnx::NodeProto& node = *nodes.Mutable(i);
     if (node.name().empty()) node.set_name(std::format("{} #{}", node.op_type(), i));
+    std::vector<std::string> outputs;
+    if (refusals_ != nullptr) outputs.assign(node.output().begin(), node.output().end());
     // A body may be read again, by the next call of its function.
-    TRY(frame.in_function() ? add_node(frame, node, versions)
-                            : add_node(frame, std::move(node), versions));
+    const Status added = frame.in_function() ? add_node(frame, node, versions)
+                                             : add_node(frame, std::move(node), versions);
+    if (!added) TRY(go_on_behind(frame, outputs, added.error()));
+  }
+  return {};
+}
+
+// Notes the error and has values stand for what the node would have made, if all is to be heard.
+Status Reader::go_on_behind(Frame& frame, const std::vector<std::string>& outputs,
+                            const Error& error) {
+  if (refusals_ == nullptr || !refusals_->note(error)) return error;
+  for (const std::string& name : outputs) {
+    if (!name.empty()) frame.define(name, frame.graph().add_input({name, ElementType::kNone}));
   }
   return {};
 }

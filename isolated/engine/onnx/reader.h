@@ -7,6 +7,7 @@
 //   Trust    none in the model, but that its nesting was bounded by scan.h.
 //   Fails    with the node and the reason; onnx's exceptions pass through.
 
+#include "isolated/engine/graph/refusals.h"
 #include "isolated/engine/onnx/file_tensors.h"
 #include "isolated/engine/onnx/frame.h"
 #include "isolated/engine/onnx/read.h"
@@ -27,8 +28,10 @@ struct Elsewhere {
 
 class Reader final {
  public:
-  Reader(onnx::ModelProto& model, const Elsewhere& elsewhere, Budget& budget)
-      : model_(model), elsewhere_(elsewhere), budget_(budget) {}
+  // With `refusals`, all nodes are looked at, and those that are refused noted there.
+  Reader(onnx::ModelProto& model, const Elsewhere& elsewhere, Budget& budget,
+         Refusals* refusals = nullptr)
+      : model_(model), elsewhere_(elsewhere), budget_(budget), refusals_(refusals) {}
 
   Result<ReadModel> read();
 
@@ -40,6 +43,7 @@ class Reader final {
   Status add_nodes(Frame& frame, google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
                    const Versions& versions);
   Status add_node(Frame& frame, onnx::NodeProto node, const Versions& versions);
+  Status go_on_behind(Frame& frame, const std::vector<std::string>& outputs, const Error& error);
   Status add_operator(Frame& frame, onnx::NodeProto& node, const onnx::OpSchema& schema,
                       const Versions& versions);
   Status add_call(Frame& frame, const onnx::NodeProto& node, const onnx::FunctionProto& function);
@@ -57,6 +61,7 @@ class Reader final {
   onnx::ModelProto& model_;
   Elsewhere elsewhere_;
   Budget& budget_;
+  Refusals* refusals_;
   Versions versions_;
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto*> functions_;
   int nodes_left_ = 1 << 16;  // the largest models in use have a tenth; planning is not linear

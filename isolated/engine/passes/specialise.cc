@@ -39,8 +39,8 @@ Status check_types(const Node& node, const std::vector<Fact>& facts) {
 
 class Specialiser final : public Host {
  public:
-  Specialiser(Derivations& derivations, uint64_t memory_bytes_max)
-      : derivations_(derivations), memory_bytes_max_(memory_bytes_max) {}
+  Specialiser(Derivations& derivations, uint64_t memory_bytes_max, Refusals* refusals)
+      : derivations_(derivations), memory_bytes_max_(memory_bytes_max), refusals_(refusals) {}
 
   Result<Specialised> run(const Graph& general, const std::vector<Fact>& inputs);
 
@@ -63,6 +63,7 @@ class Specialiser final : public Host {
 
   Derivations& derivations_;
   uint64_t memory_bytes_max_;
+  Refusals* refusals_;
   Interpreter interpreter_{{.memory_bytes_max = kFoldedBytesMax, .steps_max = kStepsMax}};
   Graph graph_;
   uint64_t folded_bytes_ = 0;
@@ -124,11 +125,12 @@ Result<std::vector<size_t>> Specialiser::walk(const Graph& general, std::vector<
     });
     auto taken = possible ? take(general, i, known) : false;
     if (!taken) {
-      if (taken.error().text.starts_with("node '")) return taken.error();
-      return Error{taken.error().code,
-                   std::format("node '{}' ({}): {}", node.name, node.op, taken.error().text)};
+      Error error = taken.error();
+      if (!error.text.starts_with("node '"))
+        error.text = std::format("node '{}' ({}): {}", node.name, node.op, error.text);
+      if (refusals_ == nullptr || !refusals_->note(error)) return error;
     }
-    if (!*taken) put_off.push_back(i);
+    if (!taken || !*taken) put_off.push_back(i);
   }
   return put_off;
 }
@@ -269,8 +271,9 @@ Result<bool> Specialiser::take_branch(const Node& node, std::vector<Known>& know
 }  // namespace
 
 Result<Specialised> specialise(const Graph& general, const std::vector<Fact>& inputs,
-                               Derivations& derivations, uint64_t memory_bytes_max) {
-  return Specialiser(derivations, memory_bytes_max).run(general, inputs);
+                               Derivations& derivations, uint64_t memory_bytes_max,
+                               Refusals* refusals) {
+  return Specialiser(derivations, memory_bytes_max, refusals).run(general, inputs);
 }
 
 }  // namespace casemate::engine

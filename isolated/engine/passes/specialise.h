@@ -10,6 +10,7 @@
 //   Trust    none in the graph: it computes no more than kFoldedBytesMax beyond what it is given.
 //   Fails    with the node's name and the reason.
 
+#include "isolated/engine/graph/refusals.h"
 #include "isolated/engine/operators/computation.h"
 #include "isolated/engine/passes/derivations.h"
 
@@ -33,8 +34,10 @@ struct Specialised {
 };
 
 // Requires: one fact per input of the graph. Fails with kTooLarge when a single value would need
-// more than the limit.
+// more than the limit. With `refusals`, nodes that are refused go there and are put off, with what
+// needs them.
 Result<Specialised> specialise(const Graph& general, const std::vector<Fact>& inputs,
-                               Derivations& derivations, uint64_t memory_bytes_max = 4ull << 30);
+                               Derivations& derivations, uint64_t memory_bytes_max = 4ull << 30,
+                               Refusals* refusals = nullptr);
 
 }  // namespace casemate::engine

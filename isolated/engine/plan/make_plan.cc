@@ -5,7 +5,6 @@
 #include <format>
 #include <map>
 
-#include "isolated/engine/graph/work.h"
 #include "isolated/engine/plan/arena.h"
 #include "isolated/engine/plan/plan.h"
 
@@ -46,15 +45,17 @@ class Planner final {
     for (uint32_t i = 0; i < graph_.inputs().size(); ++i) add_input(graph_.inputs()[i], i);
     for (const Node& node : graph_.nodes()) TRY(add_node(node));
     for (uint32_t i = 0; i < graph_.outputs().size(); ++i) TRY(add_output(graph_.outputs()[i], i));
-    for (const ValueId id : graph_.inputs())
+    for (const ValueId id : graph_.inputs()) {
       plan_.input_bytes.push_back(TRY(tensor_bytes(type(id), shape(id))));
+      plan_.input_shapes.push_back(shape(id));
+      plan_.input_types.push_back(type(id));
+    }
     for (const ValueId id : graph_.outputs()) {
       plan_.output_bytes.push_back(TRY(tensor_bytes(type(id), shape(id))));
       plan_.output_shapes.push_back(shape(id));
       plan_.output_types.push_back(type(id));
     }
     place();
-    plan_.batch = graph_.batch_sizes()[variant_];
     return std::move(plan_);
   }
 
@@ -163,8 +164,8 @@ class Planner final {
       homes_[id.index] = {outputs.back(), needs.outputs[i]};
     }
     add_step(node.name, std::move(kernel), inputs, outputs);
-    if (node.output().present())
-      plan_.steps.back().operations = operation_count(graph_, node, variant_);
+    plan_.steps.back().op = node.op;
+    if (node.output().present()) plan_.steps.back().work = work_of(graph_, node, variant_);
     return {};
   }
 
@@ -255,7 +256,12 @@ class Planner final {
     plan_.arena_bytes = place_blocks(blocks);
     for (size_t i = 0; i < blocks.size(); ++i) buffers_[owners[i]].place.offset = blocks[i].offset;
     const auto place_of = [&](size_t buffer) {
-      return buffer == SIZE_MAX ? Place{} : buffers_[buffer].place;
+      if (buffer == SIZE_MAX) return Place{};
+      Place place = buffers_[buffer].place;
+      place.bytes = place.kind == Place::Kind::kInput    ? plan_.input_bytes[place.index]
+                    : place.kind == Place::Kind::kOutput ? plan_.output_bytes[place.index]
+                                                         : buffers_[buffer].bytes;
+      return place;
     };
     for (size_t i = 0; i < operands_.size(); ++i) {
       for (const size_t buffer : operands_[i].inputs)
@@ -264,7 +270,17 @@ class Planner final {
         plan_.steps[i].outputs.push_back(place_of(buffer));
       plan_.steps[i].scratch = place_of(operands_[i].scratch);
       check_writes(plan_.steps[i]);
+      // What the plan added moves its operands and computes nothing.
+      if (plan_.steps[i].op.empty()) plan_.steps[i].work.bytes = moved_bytes(plan_.steps[i]);
     }
+  }
+
+  static uint64_t moved_bytes(const Step& step) {
+    uint64_t bytes = 0;
+    for (const auto* list : {&step.inputs, &step.outputs}) {
+      for (const Place& place : *list) bytes += place.bytes;
+    }
+    return bytes;
   }
 
   // Inputs belong to the caller. Weights have no place at all: kernels know where they lie.

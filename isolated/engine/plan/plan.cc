@@ -7,16 +7,6 @@
 namespace casemate::engine {
 namespace {
 
-std::string places_text(const std::vector<Place>& places) {
-  std::string text;
-  for (const Place& place : places) {
-    if (place.kind == Place::Kind::kNone) continue;
-    if (!text.empty()) text += ' ';
-    text += place.text();
-  }
-  return text;
-}
-
 std::string layouts_text(const KernelNeeds& needs) {
   const bool reads = !needs.inputs.empty() && needs.inputs[0].has_value();
   return std::format("{}->{}", reads ? name_of(*needs.inputs[0]) : "constant",
@@ -25,28 +15,26 @@ std::string layouts_text(const KernelNeeds& needs) {
 
 }  // namespace
 
-std::string Place::text() const {
-  switch (kind) {
-    case Kind::kArena:
-      return std::format("@{}", offset);
-    case Kind::kInput:
-      return std::format("in{}", index);
-    case Kind::kOutput:
-      return std::format("out{}", index);
-    default:
-      return "-";
-  }
-}
-
-std::string Plan::text() const {
-  std::string text = std::format("batch {}, arena {} bytes\n", batch, arena_bytes);
+PlanData Plan::data() const {
+  PlanData data{.arena_bytes = arena_bytes};
+  for (size_t i = 0; i < input_bytes.size(); ++i)
+    data.inputs.push_back({input_types[i], input_shapes[i], input_bytes[i]});
+  for (size_t i = 0; i < output_bytes.size(); ++i)
+    data.outputs.push_back({output_types[i], output_shapes[i], output_bytes[i]});
   for (const Step& step : steps) {
     const KernelNeeds& needs = step.kernel->needs();
-    text += std::format("  {:<28} {:<28} {:<28} {} -> {}{}\n", step.name, needs.implementation,
-                        layouts_text(needs), places_text(step.inputs), places_text(step.outputs),
-                        needs.slow ? "  SLOW" : "");
+    data.steps.push_back({.name = step.name,
+                          .op = step.op,
+                          .implementation = needs.implementation,
+                          .layouts = layouts_text(needs),
+                          .slow = needs.slow,
+                          .inputs = step.inputs,
+                          .outputs = step.outputs,
+                          .scratch = step.scratch,
+                          .flops = step.work.flops,
+                          .bytes = step.work.bytes});
   }
-  return text;
+  return data;
 }
 
 std::vector<std::string> Plan::slow_steps() const {

@@ -5,7 +5,8 @@
 //   inputs (caller's memory) ─▶ step ─▶ step ─▶ ... ─▶ outputs (caller's memory)
 //                                  ╲ arena: intermediate results and scratch, reused ╱
 //
-// A plan is data: it can be printed, and an executor does nothing but walk through it.
+// A plan is data: it can be printed and serialised (plan_data.h), and an executor does nothing but
+// walk through it, as a whole or in pieces.
 //
 //   Owns     its kernels; packed constants belong to the weight store.
 //   Threads  made by one thread without starting others; then immutable.
@@ -15,40 +16,36 @@
 #include <string>
 #include <vector>
 
+#include "isolated/engine/graph/work.h"
 #include "isolated/engine/kernels/kernels.h"
+#include "isolated/engine/plan/plan_data.h"
 
 namespace casemate::engine {
 
-// Where an operand lies.
-struct Place {
-  enum class Kind : uint8_t { kNone, kArena, kInput, kOutput };
-  Kind kind = Kind::kNone;
-  uint32_t index = 0;   // of the input or output
-  uint64_t offset = 0;  // in the arena, bytes
-
-  [[nodiscard]] std::string text() const;
-};
-
 struct Step {
   std::string name;  // the node's, or what the plan added
+  std::string op;    // ONNX's operator; empty for what the plan added
   std::unique_ptr<Kernel> kernel;
   std::vector<Place> inputs;
   std::vector<Place> outputs;
   Place scratch;
-  uint64_t operations = 0;  // graph/work.h counts them; 0 for what the plan added
+  Work work;
 };
 
 struct Plan {
-  int64_t batch = 0;
   std::vector<Step> steps;
   uint64_t arena_bytes = 0;
   std::vector<uint64_t> input_bytes;  // of each of the graph's inputs
+  std::vector<Shape> input_shapes;
+  std::vector<ElementType> input_types;
   std::vector<uint64_t> output_bytes;
   std::vector<Shape> output_shapes;
   std::vector<ElementType> output_types;
 
+  // All but the kernels.
+  [[nodiscard]] PlanData data() const;
   // One line per step: what runs, how, from where, to where.
-  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string text() const { return data().text(); }
   // The names of steps that run on a slow reference kernel.
   [[nodiscard]] std::vector<std::string> slow_steps() const;
 };
