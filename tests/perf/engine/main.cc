@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model in our own engine, in this process and without walls, run when asked:
 //
-//   casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]
+//   casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [--inputs FILE] [--warm FILE]
+//                        [SYMBOL=EXTENT ...]
 //
-// Symbolic extents are 1 unless they are named. Prints one line of JSON when the model is loaded
-// and has run once; then, for each line "SECONDS" on its input, runs for so long, at least twice,
-// and prints one line with the times of the runs. With --plan it prints what it would run, and
-// ends; with --profile, how long which steps of it take.
+// Symbolic extents are 1 unless they are named. The protocol is that of timed_runs.h, with as many
+// threads as a partition would take. Inputs are made up unless a file holds them (tensor_file.h).
+// What --warm names is loaded and dropped first, so that what a process does once is not counted as
+// loading the model. With --plan it prints what it would run, and ends; with --profile, how long
+// which steps of it take.
 #include <fcntl.h>
 
 #include <cstdlib>
@@ -19,6 +21,7 @@
 #include "base/mapping.h"
 #include "isolated/engine/engine.h"
 #include "tests/perf/engine/profile.h"
+#include "tests/perf/peers/tensor_file.h"
 #include "tests/perf/peers/timed_runs.h"
 
 namespace {
@@ -30,14 +33,23 @@ constexpr int kProfiledRuns = 9;
 // Memory that is kept between runs, as shared memory would be.
 class KeptOutputs final : public engine::OutputSink {
  public:
-  Result<MutableBytes> memory(size_t output, ElementType, const Shape&, uint64_t bytes) override {
+  Result<MutableBytes> memory(size_t output, ElementType type, const Shape& shape,
+                              uint64_t bytes) override {
     if (kept_.size() <= output) kept_.resize(output + 1);
+    if (views_.size() <= output) views_.resize(output + 1);
     kept_[output].resize(bytes / sizeof(double) + 1);
-    return MutableBytes(static_cast<uint8_t*>(static_cast<void*>(kept_[output].data())), bytes);
+    const MutableBytes place(static_cast<uint8_t*>(static_cast<void*>(kept_[output].data())),
+                             bytes);
+    views_[output] = {type, shape, place};
+    return place;
   }
+
+  // Those of the latest run.
+  [[nodiscard]] const std::vector<TensorView>& views() const { return views_; }
 
  private:
   std::vector<std::vector<double>> kept_;
+  std::vector<TensorView> views_;
 };
 
 // One input and the memory behind it; tests/perf/peers/made_up.h says what is in it.
@@ -74,6 +86,8 @@ Input made_up(std::string_view name, const engine::Fact& fact, std::mt19937& ran
 
 struct Options {
   std::string model;
+  std::string inputs;
+  std::string warm;
   int threads = 1;
   bool plan = false;
   bool profile = false;
@@ -81,23 +95,66 @@ struct Options {
 };
 
 // The model's file, mapped: what is read of it is the kernel's memory.
-Result<engine::Model> load(const Options& options) {
-  const std::string folder = std::filesystem::absolute(options.model).parent_path().string();
-  const Fd file(::open(options.model.c_str(), O_RDONLY | O_CLOEXEC));
+Result<engine::Model> load(const std::string& path, int threads,
+                           const std::map<std::string, int64_t>& symbols) {
+  const std::string folder = std::filesystem::absolute(path).parent_path().string();
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::error_code failed;
-  const auto size = std::filesystem::file_size(options.model, failed);
-  if (!file.valid() || failed) return Error{Code::kNotFound, options.model + " cannot be read"};
+  const auto size = std::filesystem::file_size(path, failed);
+  if (!file.valid() || failed) return Error{Code::kNotFound, path + " cannot be read"};
   const Mapping bytes = TRY(Mapping::shared(file.number(), size, false));
-  const auto batch = options.symbols.find("batch");
-  engine::LoadOptions wanted{.directory = folder, .threads = options.threads};
-  wanted.batch_sizes = {batch == options.symbols.end() ? 1 : batch->second};
-  wanted.shapes = {options.symbols};
+  engine::LoadOptions wanted{.directory = folder, .threads = threads};
+  wanted.batch_sizes.clear();
+  wanted.shapes = {symbols};
+  wanted.operations_per_thread = engine::kOperationsPerThread;
   return engine::Model::load(bytes, wanted);
 }
 
+// Inputs of the model's first compiled shape, made up.
+std::vector<Input> made_up_inputs(const engine::Model& model) {
+  std::mt19937 random(1);
+  std::vector<Input> inputs;
+  const std::vector<engine::Fact>& facts = model.compiled().front().inputs;
+  for (size_t i = 0; i < facts.size(); ++i)
+    inputs.push_back(made_up(model.description().inputs[i].name.view(), facts[i], random));
+  return inputs;
+}
+
+// Those of a file, in the model's order. Requires: the tensors outlive them.
+Result<std::vector<TensorView>> views_of(const std::vector<perf::FileTensor>& tensors,
+                                         const engine::Model& model) {
+  std::vector<TensorView> views;
+  for (uint32_t i = 0; i < model.description().input_count; ++i) {
+    const std::string name(model.description().inputs[i].name.view());
+    const perf::FileTensor* tensor = perf::tensor_named(tensors, name);
+    if (tensor == nullptr) return Error{Code::kInvalid, "the file has no input '" + name + "'"};
+    const auto type = element_type_from(static_cast<uint32_t>(tensor->type));
+    const auto* data = static_cast<const uint8_t*>(static_cast<const void*>(tensor->data.data()));
+    views.push_back({*type, Shape(tensor->dims), Bytes(data, tensor->data.size())});
+  }
+  return views;
+}
+
+void write_outputs(const engine::Model& model, const KeptOutputs& outputs,
+                   const std::string& path) {
+  std::ofstream out(path, std::ios::binary);
+  for (size_t i = 0; i < outputs.views().size(); ++i) {
+    const TensorView& view = outputs.views()[i];
+    const std::vector<int64_t> dims(view.shape.dims().begin(), view.shape.dims().end());
+    perf::write_tensor(out, std::string(model.description().outputs[i].name.view()),
+                       static_cast<int>(view.type), dims,
+                       static_cast<const char*>(static_cast<const void*>(view.data.data())),
+                       view.data.size());
+  }
+}
+
 Status run(const Options& options) {
+  if (!options.warm.empty()) {
+    const engine::Model other = TRY(load(options.warm, options.threads, {}));
+    (void)TRY(engine::Executor::make(other));
+  }
   const auto begin = Clock::now();
-  const engine::Model model = TRY(load(options));
+  const engine::Model model = TRY(load(options.model, options.threads, options.symbols));
   engine::Executor executor = TRY(engine::Executor::make(model));
   const double load_ms = ms_since(begin);
   if (options.plan) {
@@ -107,13 +164,19 @@ Status run(const Options& options) {
   }
   if (model.compiled().empty())
     return Error{Code::kUnsupported, "it can be compiled for no shape: name more symbols"};
-  std::mt19937 random(1);
+  say_loaded(load_ms);
   std::vector<Input> inputs;
-  const std::vector<engine::Fact>& facts = model.compiled().front().inputs;
-  for (size_t i = 0; i < facts.size(); ++i)
-    inputs.push_back(made_up(model.description().inputs[i].name.view(), facts[i], random));
+  std::vector<perf::FileTensor> tensors;
   std::vector<TensorView> views;
-  for (const Input& input : inputs) views.push_back(input.view);
+  if (options.inputs.empty()) {
+    inputs = made_up_inputs(model);
+    for (const Input& input : inputs) views.push_back(input.view);
+  } else {
+    auto read = perf::read_tensors(options.inputs);
+    if (!read) return Error{Code::kInvalid, options.inputs + " holds no tensors"};
+    tensors = *std::move(read);
+    views = TRY(views_of(tensors, model));
+  }
   KeptOutputs outputs;
   Status done = executor.run(views, outputs);
   TRY(done);
@@ -124,7 +187,13 @@ Status run(const Options& options) {
     std::fputs(profile.text().c_str(), stdout);
     return done;
   }
-  serve_timed_runs(load_ms, [&] { done = executor.run(views, outputs); });
+  const auto once = [&] {
+    if (done) done = executor.run(views, outputs);
+  };
+  serve_timed_runs(once, [&](const std::string& path) {
+    once();
+    write_outputs(model, outputs, path);
+  });
   return done;
 }
 
@@ -136,6 +205,8 @@ bool parse(int argc, char** argv, Options& options) {
       options.plan = true;
     } else if (word == "--profile") {
       options.profile = true;
+    } else if ((word == "--inputs" || word == "--warm") && i + 1 < argc) {
+      (word == "--warm" ? options.warm : options.inputs) = argv[++i];
     } else if (equals != word.npos && i > 2) {
       options.symbols[word.substr(0, equals)] = std::atoll(word.c_str() + equals + 1);
     } else if (i == 1) {
@@ -155,7 +226,8 @@ int main(int argc, char** argv) {
   Options options;
   if (!parse(argc, argv, options)) {
     std::fputs(
-        "usage: casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [SYMBOL=EXTENT ...]\n",
+        "usage: casemate-perf-engine MODEL.onnx THREADS [--plan | --profile] [--inputs FILE] "
+        "[--warm FILE] [SYMBOL=EXTENT ...]\n",
         stderr);
     return 2;
   }
