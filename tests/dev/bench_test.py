@@ -28,6 +28,10 @@ def shell(text, *arguments):
 
 
 class Ratios(unittest.TestCase):
+    def test_a_ratio_of_single_events_is_that_of_their_medians(self):
+        ratio = Ratio.of_medians("m", [4.0, 1.0, 2.0], [1.0, 2.0, 8.0])
+        self.assertEqual((ratio.median, ratio.rounds), (1.0, [0.5, 1.0, 1.0]))
+
     def test_a_ratio_is_the_median_of_the_rounds_own(self):
         ratio = Ratio("m", [1.0, 9.0, 2.0], [2.0, 3.0, 2.0])
         self.assertEqual((ratio.median, ratio.rounds), (1.0, [0.5, 1.0, 3.0]))
@@ -86,7 +90,7 @@ class Engines(unittest.TestCase):
     def test_nothing_of_a_system_that_fails_is_left(self):
         folder = tempfile.mkdtemp(prefix="casemate-test-")
         ends = ["trap 'kill $monitor' EXIT; echo the model does not load >&2; exit 1",
-                "trap 'kill $monitor' EXIT; echo '{\"load_ms\": 1}'; read line"]
+                "trap 'kill $monitor' EXIT; echo '{\"start_ms\": 1}'; read line"]
         for end in ends:
             os.makedirs(folder, exist_ok=True)
             started = []

@@ -118,8 +118,8 @@ def load(case, name, failures):
     """One fresh process: how long it takes to load, and its peak memory then and after runs."""
     with Group(case, [name], 1, failures) as group:
         found = group.each(lambda _, engine: {
-            "load_ms": engine.loaded["load_ms"], "loaded_kib": engine.peak_kib(engine.loaded),
-            "peak_kib": engine.peak_kib(engine.run(0))})
+            "start_ms": engine.loaded.get("start_ms", 0), "load_ms": engine.load_ms(),
+            "loaded_kib": engine.peak_kib(engine.loaded), "peak_kib": engine.peak_kib(engine.run(0))})
         return found.get(name)
 
 
@@ -155,8 +155,8 @@ class Report:
         self.loads = Table(
             f"Loading, one thread, median of {loads} fresh processes in turns, and peak memory, to ONNX Runtime's",
             ("model", "batch", "partitioned ms", "ratio", "in-process ms", "ratio", "ONNX Runtime ms", "PyTorch ms",
-             "memory loaded: partitioned", "in-process", "after runs: partitioned", "in-process",
-             "ONNX Runtime MiB"))
+             "whole system ms", "memory loaded: partitioned", "in-process", "after runs: partitioned",
+             "in-process", "ONNX Runtime MiB"))
 
     def add_runs(self, case, threads, times):
         what = f"{case.name}, batch {case.batch}, {threads} threads"
@@ -186,18 +186,18 @@ class Report:
         def share(name, key, kept=None):
             if name not in loads or PEER not in loads:
                 return "-"
-            ratio = Ratio(f"{case.name}, batch {case.batch}", *([found[key] for found in loads[each]]
-                                                               for each in (name, PEER)))
+            ratio = Ratio.of_medians(f"{case.name}, batch {case.batch}",
+                                     *([found[key] for found in loads[each]] for each in (name, PEER)))
             if kept is not None:
                 kept[name].append(ratio)
             return f"{ratio.median:.2f}"
 
-        def ms(name):
-            return f"{median(name, 'load_ms'):.1f}" if name in loads else "-"
+        def ms(name, key="load_ms"):
+            return f"{median(name, key):.1f}" if name in loads else "-"
 
         self.add(self.loads, case.name, case.batch, ms("partitioned"), share("partitioned", "load_ms", self.loading),
                  ms("in-process"), share("in-process", "load_ms", self.loading), ms(PEER), ms("pytorch"),
-                 share("partitioned", "loaded_kib"), share("in-process", "loaded_kib"),
+                 ms("partitioned", "start_ms"), share("partitioned", "loaded_kib"), share("in-process", "loaded_kib"),
                  share("partitioned", "peak_kib", self.memory), share("in-process", "peak_kib", self.memory),
                  f"{median(PEER, 'peak_kib') / 1024:.0f}" if PEER in loads else "-")
 

@@ -71,6 +71,9 @@ class Engine:
     def write(self, path):
         self.ask(f"write {path}", "written")
 
+    def load_ms(self):
+        return self.loaded["load_ms"]
+
     def peak_kib(self, answer):
         """The most memory that it had by the time of that answer of its own."""
         return answer["peak_kib"]
@@ -97,13 +100,17 @@ class Partitioned(Engine):
 
     def first_answer(self):
         self.system = self.answer("folder")
-        return self.answer("load_ms")
+        return self.answer("start_ms")
+
+    def load_ms(self):
+        """To load the model once more, in new jails; starting all is another matter, and longer."""
+        return self.ask("reload", "reload_ms")["reload_ms"]
 
     def peak_kib(self, answer):
         """Of the model's processes the one that had most; they share its weights. The monitor's
         copy of the model's file is not in it, as the page cache's is not in the others'."""
         return max((peak for name, peak in descendants(self.system["monitor"])
-                    if name == "casemate-model"), default=0)
+                    if name in ("model", "casemate-model")), default=0)
 
     def close(self):
         super().close()
@@ -169,7 +176,8 @@ def openblas():
 
 
 def start_partitioned(path, threads, inputs, symbols):
-    return Partitioned((BIN / "casemate-perf-served", path, threads, inputs, *symbols))
+    waiting = os.environ.get("CASEMATE_WAITING", "asleep")
+    return Partitioned((BIN / "casemate-perf-served", path, threads, inputs, waiting, *symbols))
 
 
 def start_in_process(path, threads, inputs, symbols):
