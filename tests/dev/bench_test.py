@@ -16,6 +16,11 @@ from engines import Engine, Partitioned, alive, descendants  # noqa: E402
 from measure import Unmeasured  # noqa: E402
 from ratios import Ratio, geometric_mean, summary, turns  # noqa: E402
 
+try:
+    import tensors
+except ImportError:  # numpy is a package of the peers alone
+    tensors = None
+
 # Engines in a few words of shell: a line when they are loaded, and one for each that they read.
 WELL = 'echo warming up; echo \'{"load_ms": 1.5, "peak_kib": 7}\'; ' \
        'while read line; do echo "{\\"median_ms\\": $line, \\"written\\": 1}"; done'
@@ -107,6 +112,35 @@ class Engines(unittest.TestCase):
                 self.assertIn("does not load", str(why))
             self.assertFalse(alive(started[0]))
             self.assertFalse(os.path.exists(folder))
+
+
+@unittest.skipUnless(tensors, "there is no numpy here; it is in the root that ./dev bench works in")
+class Tensors(unittest.TestCase):
+    PORTS = [{"name": "input_ids", "type": "int64", "shape": "[batch,sequence]"},
+             {"name": "position_ids", "type": "int64", "shape": "[batch,sequence]"},
+             {"name": "attention_mask", "type": "int64", "shape": "[batch,total_sequence]"},
+             {"name": "past.0.key", "type": "float", "shape": "[batch,12,past_sequence,64]"}]
+    SYMBOLS = {"batch": 2, "sequence": 3, "past_sequence": 5, "total_sequence": 8}
+
+    def test_made_up_inputs_have_the_extents_that_symbols_stand_for(self):
+        made = tensors.made_up(self.PORTS, self.SYMBOLS)
+        self.assertEqual([array.shape for array in made.values()], [(2, 3), (2, 3), (2, 8), (2, 12, 5, 64)])
+        self.assertEqual(made["position_ids"].tolist(), [[5, 6, 7]] * 2)
+        self.assertTrue((made["attention_mask"] == 1).all())
+
+    def test_a_file_keeps_them_even_where_one_is_empty(self):
+        made = tensors.made_up(self.PORTS, self.SYMBOLS | {"past_sequence": 0})
+        with tempfile.TemporaryDirectory() as folder:
+            tensors.write_tensors(f"{folder}/file", made)
+            kept = tensors.read_tensors(f"{folder}/file")
+        self.assertEqual(tensors.difference(kept, made), 0)
+        self.assertTrue(all(kept[name].dtype == made[name].dtype for name in made))
+
+    def test_outputs_that_are_not_the_same_are_apart(self):
+        right = {0: tensors.np.array([1.0, -4.0], "float32")}
+        for wrong, apart in (([1.5, -4.0], 0.125), ([float("nan"), -4.0], float("inf")), ([1.0], float("inf"))):
+            self.assertEqual(tensors.difference({0: tensors.np.array(wrong, "float32")}, right), apart)
+        self.assertEqual(tensors.difference({}, right), float("inf"))
 
 
 class Processes(unittest.TestCase):

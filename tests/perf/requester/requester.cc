@@ -21,7 +21,8 @@ double milliseconds(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-// Takes the latest stream to the model, which gets another each time it starts; waits for the first.
+// Takes the latest stream to the model, which gets another each time it starts; waits for the
+// first.
 Status take_stream(const control::Socket& control, std::optional<srpc::Caller>& stream) {
   while (true) {
     std::optional<control::Received> received = TRY(control.poll());
