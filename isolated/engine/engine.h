@@ -34,15 +34,17 @@ class FileTensors;
 struct ReadModel;
 
 inline constexpr int64_t kBatchMax = 1 << 20;
+// Below about 0.1 ms of arithmetic each, threads wait for one another longer than they work.
+inline constexpr uint64_t kOperationsPerThread = 4'000'000;
 
 struct LoadOptions {
   std::string directory = {};              // where external data may lie; empty: nowhere
   uint64_t memory_bytes_max = 4ull << 30;  // constants, packed weights and arena together
-  // Batch sizes to compile for where the model's batch varies. Any batch runs as a sequence of
-  // these.
+  // Batch sizes to compile for where nothing but the model's batch varies. Any batch runs as a
+  // sequence of these.
   std::vector<int64_t> batch_sizes = {1, 2, 4, 8};
-  // Further sizes to compile for: what the model's symbolic extents stand for, by name. Any others
-  // are planned when they are first seen, and run slower.
+  // Further sizes to compile for: what the model's symbolic extents stand for, by name; one that is
+  // not named is 1. Any others are planned when they are first seen, and run slower.
   std::vector<std::map<std::string, int64_t>> shapes = {};
   int threads = 1;  // kernels are compiled for this many,
   // or for fewer, as many as one run has so many operations each for; 0: never for fewer.

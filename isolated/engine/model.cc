@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <format>
 #include <ranges>
+#include <set>
 
 #include "isolated/engine/describe.h"
 #include "isolated/engine/graph/independence.h"
@@ -23,11 +24,15 @@ class CompileThreads final {
   CompileThreads& operator=(const CompileThreads&) = delete;
 };
 
-Status check_options(const LoadOptions& options) {
+Status check_batch_sizes(const std::vector<int64_t>& sizes) {
   const auto sound = [](int64_t size) { return size >= 1 && size <= kBatchMax; };
-  if (options.batch_sizes.empty() || !std::ranges::all_of(options.batch_sizes, sound)) {
-    return Error{Code::kInvalid, "batch sizes to compile for must be from 1 to 2^20"};
-  }
+  if (!sizes.empty() && std::ranges::all_of(sizes, sound)) return {};
+  return Error{Code::kInvalid, "batch sizes to compile for must be from 1 to 2^20"};
+}
+
+Status check_options(const LoadOptions& options) {
+  if (options.shapes.empty() || !options.batch_sizes.empty())
+    TRY(check_batch_sizes(options.batch_sizes));
   if (options.threads < 1 || options.threads > 1024) {
     return Error{Code::kInvalid, "a model is compiled for 1 to 1024 threads"};
   }
@@ -73,6 +78,45 @@ std::function<int64_t(const std::string&)> extents(const std::map<std::string, i
     const auto found = named.find(symbol);
     return found == named.end() ? 1 : found->second;
   };
+}
+
+// Shapes must name extents that vary in the model, which are told apart by their names alone.
+Status check_shapes(const std::vector<Port>& inputs, const LoadOptions& options) {
+  std::set<std::string> symbols;
+  for (const Port& input : inputs) symbols.insert(input.symbols.begin(), input.symbols.end());
+  symbols.erase("");
+  std::string names;
+  for (const std::string& symbol : symbols)
+    names += std::format("{}'{}'", names.empty() ? "" : ", ", symbol);
+  for (const auto& shape : options.shapes) {
+    for (const auto& [name, extent] : shape) {
+      if (!symbols.contains(name)) {
+        return Error{Code::kInvalid,
+                     std::format("the model is to be compiled for an extent '{}', which its inputs "
+                                 "do not have; those that vary are: {}",
+                                 name, names.empty() ? "none" : names)};
+      }
+      if (extent < 0 || extent > kBatchMax) {
+        return Error{Code::kInvalid,
+                     std::format("the model is to be compiled for {} as its extent '{}', which "
+                                 "must be from 0 to 2^20",
+                                 extent, name)};
+      }
+    }
+  }
+  return {};
+}
+
+// The same options, where nothing but the batch varies with all that shapes say of it.
+Result<LoadOptions> settled(const ReadModel& read, const Variation& variation,
+                            const LoadOptions& options) {
+  TRY(check_shapes(read.inputs, options));
+  LoadOptions settled = options;
+  if (!variation.batched) return settled;
+  for (const auto& shape : options.shapes)
+    settled.batch_sizes.push_back(shape.empty() ? 1 : shape.begin()->second);
+  TRY(check_batch_sizes(settled.batch_sizes));
+  return settled;
 }
 
 // The shapes to compile for, the largest batch first.
@@ -186,18 +230,19 @@ Result<Model> Model::load(const Mapping& onnx_file, const LoadOptions& options) 
 }
 
 // What is made of the file and dies here does so before `tensors`, which find out who is left.
-Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options, FileTensors& tensors) {
-  TRY(check_options(options));
-  ReadModel read = TRY(read_onnx(onnx_file, {.directory = options.directory,
-                                             .memory_bytes_max = options.memory_bytes_max,
+Result<Model> Model::load(Bytes onnx_file, const LoadOptions& asked, FileTensors& tensors) {
+  TRY(check_options(asked));
+  ReadModel read = TRY(read_onnx(onnx_file, {.directory = asked.directory,
+                                             .memory_bytes_max = asked.memory_bytes_max,
                                              .file_tensors = &tensors}));
   TRY(check_ports(read));
+  const Variation variation = variation_of(read.inputs);
+  const LoadOptions options = TRY(settled(read, variation, asked));
   Model model;
   model.memory_bytes_max_ = options.memory_bytes_max;
   model.weights_ = TRY(tensors::WeightStore::make(options.memory_bytes_max));
   Packer packer(model.weights_);
   Compiler compiler(packer, Compiler::Code::kGenerated, options.memory_bytes_max);
-  const Variation variation = variation_of(read.inputs);
   const std::vector<Graph> shaped = telling_graphs(read, variation, options, compiler);
   model.batched_ = variation.batched;
   model.threads_ = shaped.empty() ? options.threads : threads_for(shaped.front(), options);

@@ -14,8 +14,6 @@ namespace {
 
 constexpr const char* kFolder = "/model";
 constexpr const char* kFile = "/model/model.onnx";
-// Below about 0.1 ms of arithmetic each, threads wait for one another longer than they work.
-constexpr uint64_t kOperationsPerThread = 4'000'000;
 // What is left of the enclave's memory for the process itself, its stacks and the streams.
 constexpr uint64_t kOverhead = 48ull << 20;
 
@@ -71,9 +69,11 @@ Status check_regions(const infer::InferArgs& args, Bytes in, Bytes out) {
 Status ModelProgram::start(const control::Message& manifest) {
   const Mapping file = TRY(map_file(kFile));
   engine::LoadOptions options;
+  options.shapes = TRY(ModelOptions::parse(options_)).shapes;
+  if (!options.shapes.empty()) options.batch_sizes.clear();
   options.directory = kFolder;
   options.threads = static_cast<int>(manifest.threads);
-  options.operations_per_thread = kOperationsPerThread;
+  options.operations_per_thread = engine::kOperationsPerThread;
   options.memory_bytes_max = manifest.memory_bytes > 2 * kOverhead
                                  ? manifest.memory_bytes - kOverhead
                                  : manifest.memory_bytes / 2;

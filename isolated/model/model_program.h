@@ -11,9 +11,11 @@
 //   Fails    start() with the node and the reason; a call with the code alone.
 
 #include <optional>
+#include <string>
 
 #include "isolated/enclave/enclave.h"
 #include "isolated/engine/engine.h"
+#include "isolated/model/model_options.h"
 #include "wire/abi/infer.h"
 #include "wire/srpc/srpc.h"
 
@@ -21,6 +23,8 @@ namespace casemate::model {
 
 class ModelProgram final : public enclave::Program {
  public:
+  // `options` as ModelOptions::parse() takes them.
+  explicit ModelProgram(std::string options) : options_(std::move(options)) {}
   Status start(const control::Message& manifest) override;
   Status run(control::Socket control, const control::Message& manifest) override;
 
@@ -29,6 +33,7 @@ class ModelProgram final : public enclave::Program {
   Result<uint64_t> describe(srpc::Callee& callee, const infer::InferArgs& args) const;
   Result<uint64_t> infer(srpc::Callee& callee, const infer::InferArgs& args);
 
+  std::string options_;
   std::optional<engine::Model> model_;
   std::optional<engine::Executor> executor_;
 };

@@ -62,7 +62,7 @@ class Describer final {
                       "only {}: lower it, or raise gateway.memory_mib",
                       g.request_mib, g.memory_mib, buffered_mib / 2)};
     }
-    d_->gateway_options = Text<SystemDescription::kOptions>::from(
+    e.options = Text<EnclaveDescription::kOptions>::from(
         std::format("connections_max={};request_mib={};idle_timeout_s={};buffered_mib={}",
                     std::min(g.connections_max, g.memory_mib * kConnectionsPerMib), g.request_mib,
                     g.idle_timeout_s, buffered_mib));
@@ -185,6 +185,7 @@ class Describer final {
     e.threads = threads;
     e.memory_bytes = s.memory_mib * kMib;
     e.processes_max = processes;
+    TRY(set_options(e, model.name));
     e.first_file = d_->file_count;
     for (const std::string& name : model.files) {
       ImageDescription& file = TRY(next(d_->files, d_->file_count, "model files"));
@@ -204,6 +205,27 @@ class Describer final {
     return {};
   }
 
+  // As isolated/model reads them: shape=batch:8,sequence:128;shape=...
+  Status set_options(EnclaveDescription& e, const std::string& name) {
+    const auto settings = std::ranges::find(file_.models, name, &ModelSettings::name);
+    if (settings == file_.models.end()) return {};
+    std::string options;
+    for (const ModelSettings::Shape& shape : settings->shapes) {
+      options += options.empty() ? "shape=" : ";shape=";
+      for (const auto& [extent, value] : shape)
+        options += std::format("{}{}:{}", options.ends_with('=') ? "" : ",", extent, value);
+    }
+    if (options.size() >= EnclaveDescription::kOptions) {
+      return Error{
+          Code::kTooLarge,
+          std::format("{}: the shapes of model '{}' take {} characters of at most {}; "
+                      "name fewer",
+                      settings->place, name, options.size(), EnclaveDescription::kOptions - 1)};
+    }
+    e.options = Text<EnclaveDescription::kOptions>::from(options);
+    return {};
+  }
+
   void charge(uint32_t enclave, uint64_t bytes) {
     d_->enclaves[enclave].memory_bytes += bytes;
     d_->partitions[d_->enclaves[enclave].partition].memory_bytes += bytes;
@@ -216,17 +238,30 @@ class Describer final {
   uint32_t model_ = 0;
 };
 
+// Behind whoever names a model that is not there.
+std::string missing_from(const std::vector<ModelFiles>& models) {
+  std::string names;
+  for (const ModelFiles& model : models)
+    names += std::format("{}{}", names.empty() ? "" : ", ", model.name);
+  return std::format("which is not in the repository; it holds {}", names);
+}
+
 Result<ModelFiles> find_model(const std::vector<ModelFiles>& models, const std::string& name,
                               const PartitionSettings& partition) {
   const auto found = std::ranges::find(models, name, &ModelFiles::name);
   if (found != models.end()) return *found;
-  std::string names;
-  for (const ModelFiles& model : models)
-    names += std::format("{}{}", names.empty() ? "" : ", ", model.name);
   return Error{Code::kInvalid,
-               std::format("{}: partition '{}' serves the model '{}', which is not in the "
-                           "repository; it holds {}",
-                           partition.place, partition.name, name, names)};
+               std::format("{}: partition '{}' serves the model '{}', {}", partition.place,
+                           partition.name, name, missing_from(models))};
+}
+
+Status check_named(const SystemFile& file, const std::vector<ModelFiles>& models) {
+  for (const ModelSettings& settings : file.models) {
+    if (std::ranges::contains(models, settings.name, &ModelFiles::name)) continue;
+    return Error{Code::kInvalid, std::format("{}: a table is for the model '{}', {}",
+                                             settings.place, settings.name, missing_from(models))};
+  }
+  return {};
 }
 
 // The settings of the partition that a model gets which no partition of the file serves.
@@ -249,6 +284,7 @@ Result<PartitionSettings> own_partition(const SystemFile& file, const std::strin
 Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
                                                     const std::vector<ModelFiles>& models,
                                                     const std::string& programs) {
+  TRY(check_named(file, models));
   Describer describer(file);
   TRY(describer.add_programs(programs));
   TRY(describer.add_gateway());

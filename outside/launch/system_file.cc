@@ -219,6 +219,84 @@ std::optional<std::string> model_in(const toml::node& node) {
   return model;
 }
 
+// Beside letters, what exporters make up: "past_sequence + 1". What stands between names when they
+// are passed on is left out.
+bool extent_name(std::string_view name) {
+  return !name.empty() && name.size() < limits::kName &&
+         std::ranges::all_of(
+             name,
+             [](char c) { return c >= ' ' && c < 127 && !std::string_view(",:;").contains(c); });
+}
+
+Result<ModelSettings::Shape> shape_in(const toml::table& table, const Place& place) {
+  ModelSettings::Shape shape;
+  for (const auto& [name, node] : table) {
+    if (!extent_name(name.str())) {
+      return Error{Code::kInvalid,
+                   std::format("{}: {} names an extent '{}'; a name must have 1 to {} printable "
+                               "characters, without ',', ':' and ';'",
+                               place.at(name.source()), place.subject(), shown(name.str()),
+                               limits::kName - 1)};
+    }
+    TRY(number(shape[std::string(name.str())], 0, ModelSettings::kExtentMax)(node, place,
+                                                                             name.str()));
+  }
+  return shape;
+}
+
+Setter shapes(std::vector<ModelSettings::Shape>& out) {
+  return [&out](const toml::node& node, const Place& place, std::string_view key) -> Status {
+    const toml::array* array = node.as_array();
+    if (array == nullptr || array->empty() || array->size() > ModelSettings::kShapes)
+      return refuse(
+          place, node, key,
+          std::format("a list of 1 to {} tables such as {{ batch = 8 }}", ModelSettings::kShapes));
+    for (const toml::node& item : *array) {
+      const toml::table* table = item.as_table();
+      if (table == nullptr || table->empty() || table->size() > ModelSettings::kShapeExtents) {
+        return Error{Code::kInvalid,
+                     std::format("{}: {} holds {}; it must be a list of tables, each of 1 to {} "
+                                 "extents by their names in the model, such as {{ batch = 8 }}",
+                                 place.at(item.source()), place.inner(key), shown(item),
+                                 ModelSettings::kShapeExtents)};
+      }
+      auto shape = TRY(shape_in(*table, {place.source, place.inner(key)}));
+      if (std::ranges::contains(out, shape)) {
+        return Error{Code::kInvalid, std::format("{}: {} holds the same shape twice; name it once",
+                                                 place.at(item.source()), place.inner(key))};
+      }
+      out.push_back(std::move(shape));
+    }
+    return {};
+  };
+}
+
+Setter model_tables(std::vector<ModelSettings>& out) {
+  return [&out](const toml::node& node, const Place& place, std::string_view key) -> Status {
+    const toml::table* models = node.as_table();
+    if (models == nullptr) return refuse(place, node, key, "a table for each model, [model.NAME]");
+    for (const auto& [name, inner] : *models) {
+      const auto plain = [](char c) { return c > ' ' && c < 127; };
+      if (name.empty() || name.length() >= limits::kName ||
+          !std::ranges::all_of(name.str(), plain)) {
+        return Error{
+            Code::kInvalid,
+            std::format("{}: {} has a table for '{}'; the name of a model has 1 to {} "
+                        "printable characters and no space",
+                        place.at(name.source()), key, shown(name.str()), limits::kName - 1)};
+      }
+      const std::string title = std::format("{}.{}", key, shown(name.str()));
+      const toml::table* table = inner.as_table();
+      if (table == nullptr) return refuse(place, inner, title, "a table, [model.NAME]");
+      ModelSettings& model = out.emplace_back();
+      model.name = name.str();
+      model.place = place.at(name.source());
+      TRY(read_table(*table, {place.source, title}, {{"shapes", shapes(model.shapes)}}));
+    }
+    return {};
+  };
+}
+
 Keys partition_keys(PartitionSettings& p, bool defaults) {
   Keys keys = {{"device", device(p.device)},
                {"cores", list(p.cores, core_in, "core numbers from 0 to 63")},
@@ -305,6 +383,7 @@ Result<SystemFile> SystemFile::parse(const std::string& content, const std::stri
       {"repository", text(file.repository)},
       {"gateway", table(gateway_keys(file.gateway))},
       {"defaults", default_table(file.defaults)},
+      {"model", model_tables(file.models)},
       {"partition", [](const toml::node&, const Place&, std::string_view) { return Status(); }}};
   TRY(read_table(parsed.table(), top, keys));
   // Partitions start from the defaults, wherever in the file those stand.

@@ -11,6 +11,7 @@
 //            file that cannot be read, kTooLarge for one beyond kSystemFileBytes.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -57,12 +58,28 @@ struct PartitionSettings {
   std::string place;  // "file:line" of its table, for refusals by whoever reads it later
 };
 
+// What is said of one model, whichever partition serves it.
+struct ModelSettings {
+  // What extents that vary in the model's file stand for, by the names that they have there.
+  using Shape = std::map<std::string, uint32_t>;
+  // As isolated/model takes them: see model_options.h there.
+  static constexpr uint32_t kShapes = 16;
+  static constexpr uint32_t kShapeExtents = 16;
+  static constexpr uint32_t kExtentMax = 1 << 20;
+
+  std::string name;
+  // To be compiled for when it is loaded; empty: batches of 1, 2, 4 and 8 where its batch varies.
+  std::vector<Shape> shapes;
+  std::string place;  // "file:line" of its table
+};
+
 struct SystemFile {
   std::string repository = "models";
   GatewaySettings gateway;
   // For models that no partition names: each gets a partition of its own.
   PartitionSettings defaults;
   std::vector<PartitionSettings> partitions;
+  std::vector<ModelSettings> models;  // by name; of those that the file says something about
 
   static Result<SystemFile> parse(const std::string& text, const std::string& source);
   static Result<SystemFile> load(const std::string& path);

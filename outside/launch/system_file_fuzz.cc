@@ -39,6 +39,19 @@ void check_partition(const PartitionSettings& p) {
         "cores fit into a mask");
 }
 
+void check_model(const ModelSettings& model) {
+  CHECK(model.shapes.size() <= ModelSettings::kShapes, "shapes are counted");
+  for (const ModelSettings::Shape& shape : model.shapes) {
+    CHECK(!shape.empty() && shape.size() <= ModelSettings::kShapeExtents,
+          "and so are their extents");
+    for (const auto& [name, extent] : shape) {
+      CHECK(!name.empty() && name.size() < limits::kName && extent <= ModelSettings::kExtentMax,
+            "in range");
+      CHECK(name.find_first_of(",:;") == std::string::npos, "a name has no mark of what follows");
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -48,6 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   check_partition(file->defaults);
+  for (const ModelSettings& model : file->models) check_model(model);
   for (const PartitionSettings& p : file->partitions) {
     check_partition(p);
     CHECK(!p.name.empty() && p.name.size() < limits::kName && !p.models.empty(), "both are there");

@@ -46,6 +46,9 @@ class Walls : public testing::Test {
     ::setenv("CASEMATE_CANARY", "of the host", 1);
     system_.emplace(std::vector<ModelSpec>{{"one", "p1"}, {"two", "p1"}, {"three", "p2"}},
                     [this](SystemDescription& d) {
+                      for (const uint32_t e : {0, 2})
+                        d.enclaves[e].options = Text<EnclaveDescription::kOptions>::from(
+                            "for " + std::string(d.enclaves[e].name.view()));
                       d_ = std::make_unique<SystemDescription>(d);
                       for (uint32_t p = 0; p < d.partition_count; ++p)
                         d.partitions[p].hang_ms = 20'000;
@@ -390,17 +393,24 @@ TEST_F(Walls, keep_their_memory_from_others_of_the_same_user) {
   }
 }
 
-TEST_F(Walls, keep_the_environment_of_the_host_out) {
+TEST_F(Walls, keep_the_environment_of_the_host_out_and_others_options) {
   for (const Jail& jail : jails_) {
     SCOPED_TRACE(jail.title());
     std::ifstream file(jail.folder() / "environ");
     std::set<std::string> names;
-    for (std::string entry; std::getline(file, entry, '\0');)
-      names.insert(entry.substr(0, entry.find('=')));
+    std::optional<std::string> said;
+    const std::string_view options =
+        jail.kind == Kind::kMos ? "" : d_->enclaves[index_of(jail)].options.view();
+    for (std::string entry; std::getline(file, entry, '\0');) {
+      const size_t equals = entry.find('=');
+      names.insert(entry.substr(0, equals));
+      if (names.contains("CASEMATE_OPTIONS") && !said) said = entry.substr(equals + 1);
+    }
     std::set<std::string> expected;
     if (jail.kind != Kind::kMos) expected = {"GOMP_SPINCOUNT", "LC_ALL", "OMP_DYNAMIC", "TZ"};
-    if (jail.name == "gateway") expected.insert("CASEMATE_OPTIONS");
+    if (!options.empty()) expected.insert("CASEMATE_OPTIONS");
     EXPECT_EQ(names, expected);
+    EXPECT_EQ(said.value_or(""), options);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <format>
 
+#include "isolated/model/model_options.h"
 #include "tests/manifest/scratch.h"
 
 namespace casemate::tests {
@@ -118,6 +119,47 @@ TEST_F(Describe, waits_for_a_hang_as_much_longer_as_a_quota_makes_everything_tak
     EXPECT_EQ((*made)->partitions[0].hang_ms, given.hang_ms) << "the gateway has no quota";
     EXPECT_EQ(refusal(check_description(**made)), "");
   }
+}
+
+TEST_F(Describe, passes_shapes_on_to_the_model_that_they_are_for) {
+  const auto file = SystemFile::parse(
+      "[model.b]\nshapes = [{ sequence = 128, batch = 8 }, { \"past + 1\" = 0 }]\n[model.c]\n",
+      "f");
+  ASSERT_TRUE(file) << file.error().text;
+  const auto made = describe(*file, models_named({"a", "b", "c"}));
+  ASSERT_TRUE(made) << made.error().text;
+  const SystemDescription& d = **made;
+  EXPECT_EQ(refusal(check_description(d)), "");
+  EXPECT_EQ(d.enclaves[1].options.view(), "");
+  EXPECT_EQ(d.enclaves[2].options.view(), "shape=batch:8,sequence:128;shape=past + 1:0");
+  EXPECT_EQ(d.enclaves[3].options.view(), "");
+  // The two ends of the wall agree about the text, and about what is too much.
+  using launch::ModelSettings;
+  using model::ModelOptions;
+  static_assert(ModelSettings::kShapes == ModelOptions::kShapes &&
+                ModelSettings::kShapeExtents == ModelOptions::kShapeExtents &&
+                ModelSettings::kExtentMax == ModelOptions::kExtentMax);
+  const auto options = model::ModelOptions::parse(d.enclaves[2].options.view());
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->shapes, (std::vector<std::map<std::string, int64_t>>{
+                                 {{"batch", 8}, {"sequence", 128}}, {{"past + 1", 0}}}));
+}
+
+TEST_F(Describe, refuses_shapes_that_take_too_much_room) {
+  std::string shapes;
+  for (int i = 0; i < 15; ++i)
+    shapes += std::format("{{ {} = {} }},", std::string(53, 'e'), 1'000'000 + i);
+  // 15 of 67 characters, 14 semicolons between them, and 4 to spare.
+  const auto most = SystemFile::parse(std::format("[model.m]\nshapes = [{}]\n", shapes), "f");
+  ASSERT_TRUE(most) << most.error().text;
+  const auto made = describe(*most, models_named({"m"}));
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ((*made)->enclaves[1].options.view().size(), 1019u);
+  const auto more =
+      SystemFile::parse(std::format("[model.m]\nshapes = [{}{{ e = 1 }}]\n", shapes), "f");
+  ASSERT_TRUE(more) << more.error().text;
+  expect_refused(*more, models_named({"m"}), Code::kTooLarge,
+                 "f:1: the shapes of model 'm' take 1029 characters of at most 1023; name fewer");
 }
 
 TEST_F(Describe, refuses_more_partitions_than_fit) {

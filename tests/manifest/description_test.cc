@@ -69,7 +69,7 @@ std::unique_ptr<SystemDescription> right_description() {
   add_enclave(*d, "gateway", EnclaveKind::kGateway, 0);
   add_enclave(*d, "digits", EnclaveKind::kModel, 1);
   add_enclave(*d, "letters", EnclaveKind::kModel, 1);
-  d->gateway_options = Text<SystemDescription::kOptions>::from("connections_max=1");
+  d->enclaves[0].options = Text<EnclaveDescription::kOptions>::from("connections_max=1");
   return d;
 }
 
@@ -122,10 +122,6 @@ std::vector<Corruption> corrupt_heads() {
        Code::kTooLarge},
       {"no_partition", [](D& d) { d.partition_count = 0; }, none},
       {"no_enclave", [](D& d) { d.enclave_count = 0; }, none},
-      {"options_open", [](D& d) { leave_open(d.gateway_options); },
-       "system description: the gateway's options do not end; pad them with zeros"},
-      {"options_hidden", [](D& d) { hide_behind_end(d.gateway_options); },
-       "system description: the gateway's options do not end; pad them with zeros"},
   };
 }
 
@@ -298,6 +294,10 @@ std::vector<Corruption> corrupt_enclaves() {
        at + "processes_max is 131073, but must be from 2 to 131072"},
       {"enclave_reserved", [](D& d) { d.enclaves[2].reserved = 1; },
        at + "the reserved field must be 0"},
+      {"enclave_options_open", [](D& d) { leave_open(d.enclaves[2].options); },
+       at + "its options do not end; pad them with zeros"},
+      {"enclave_options_hidden", [](D& d) { hide_behind_end(d.enclaves[2].options); },
+       at + "its options do not end; pad them with zeros"},
   };
 }
 

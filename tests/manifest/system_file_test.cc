@@ -162,6 +162,19 @@ standby = false
   EXPECT_EQ(file->partitions[1].restart.hang_ms, 777u);
 }
 
+TEST(SystemFile, with_shapes_of_a_model_has_them_by_the_names_of_their_extents) {
+  const auto file = SystemFile::parse(
+      "[model.m]\nshapes = [{ batch = 8, \"past + 1\" = 0 }, { batch = 1048576 }]\n[model.n]\n",
+      "f.toml");
+  ASSERT_TRUE(file) << file.error().text;
+  ASSERT_EQ(file->models.size(), 2u);
+  EXPECT_EQ(file->models[0].name, "m");
+  EXPECT_EQ(file->models[0].place, "f.toml:1");
+  EXPECT_EQ(file->models[0].shapes, (std::vector<launch::ModelSettings::Shape>{
+                                        {{"batch", 8}, {"past + 1", 0}}, {{"batch", 1048576}}}));
+  EXPECT_TRUE(file->models[1].shapes.empty());
+}
+
 TEST(SystemFile, that_is_not_there_is_refused) {
   const auto file = SystemFile::load("/tmp/no/such.toml");
   ASSERT_FALSE(file);

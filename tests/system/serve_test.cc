@@ -138,6 +138,21 @@ TEST_F(Serve, a_model_with_external_data_and_one_whose_batch_is_not_extent_0_are
   EXPECT_EQ(floats_of(*three), (std::vector<float>{1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12}));
 }
 
+TEST_F(Serve, shapes_reach_the_model_and_one_that_it_does_not_have_is_named) {
+  fs::create_directories(models_ + "/turned/1");
+  std::ofstream(models_ + "/turned/1/model.onnx") << model_with_the_batch_behind();
+  const ServedSystem right(models_, "[model.turned]\nshapes = [{ N = 3 }, { N = 2 }]\n");
+  ASSERT_FALSE(right.url().empty()) << right.printed();
+  const auto turned = ask(right.url(), "turned", {1, 2, 3, 4, 5, 6, 7, 8});
+  ASSERT_TRUE(turned) << turned.error().text << right.printed();
+  EXPECT_EQ(floats_of(*turned), (std::vector<float>{1, 5, 2, 6, 3, 7, 4, 8}));
+  const ServedSystem wrong(models_, "[model.turned]\nshapes = [{ sequence = 3 }]\n");
+  EXPECT_TRUE(
+      wrong.printed().contains("an extent 'sequence', which its inputs do not have; those "
+                               "that vary are: 'N'"))
+      << wrong.printed();
+}
+
 launch::ModelFiles digits() {
   return {"digits", 1, source_folder() + "/models/digits/1", {"model.onnx"}};
 }
@@ -147,7 +162,7 @@ TEST(Gateway, has_memory_for_all_that_clients_may_make_it_hold) {
   const auto system = launch::describe(file, {digits(), digits()}, build_folder() + "/bin");
   ASSERT_TRUE(system) << system.error().text;
   const SystemDescription& d = **system;
-  EXPECT_EQ(d.gateway_options.view(),
+  EXPECT_EQ(d.enclaves[0].options.view(),
             "connections_max=16384;request_mib=64;idle_timeout_s=120;buffered_mib=1024");
   const uint64_t streams = d.streams[0].bulk_in_bytes + d.streams[1].bulk_in_bytes;
   EXPECT_EQ(d.enclaves[0].memory_bytes, (2048ull << 20) + streams);
@@ -163,7 +178,7 @@ TEST(Gateway, with_little_memory_takes_fewer_connections_and_no_large_requests) 
   file.gateway.request_mib = 16;
   const auto system = launch::describe(file, {digits()}, build_folder() + "/bin");
   ASSERT_TRUE(system) << system.error().text;
-  EXPECT_EQ((*system)->gateway_options.view(),
+  EXPECT_EQ((*system)->enclaves[0].options.view(),
             "connections_max=512;request_mib=16;idle_timeout_s=120;buffered_mib=32");
 }
 

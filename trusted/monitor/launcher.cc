@@ -30,15 +30,13 @@ constexpr uint64_t kModelFiles = 256;
 // flight.
 constexpr uint64_t kGatewaySecret = 256ull << 20;
 
-std::vector<std::string> environment_of(const SystemDescription& d,
-                                        const EnclaveDescription& enclave) {
+std::vector<std::string> environment_of(const EnclaveDescription& enclave) {
   // Kernel threads spin for microseconds, not for the 0.3 s that libgomp would: neighbours need the
   // core.
   std::vector<std::string> environment = {"GOMP_SPINCOUNT=2000", "OMP_DYNAMIC=FALSE", "LC_ALL=C",
                                           "TZ=UTC0"};
-  if (enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway)) {
-    environment.push_back(std::format("CASEMATE_OPTIONS={}", d.gateway_options.view()));
-  }
+  if (!enclave.options.view().empty())
+    environment.push_back(std::format("CASEMATE_OPTIONS={}", enclave.options.view()));
   return environment;
 }
 
@@ -136,7 +134,7 @@ Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
                                  {enclave.memory_bytes, enclave.processes_max, 0, 0}, true));
   spec.limits = {gateway ? kGatewayFiles : kModelFiles, 0, gateway ? kGatewaySecret : 0};
   if (!cgroups_.limits_memory()) spec.limits.data_bytes = enclave.memory_bytes;
-  spec.environment = environment_of(d, enclave);
+  spec.environment = environment_of(enclave);
   if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = STDERR_FILENO;
   return Template{TRY(jail::spawn(power_, spec)), std::move(sockets[0])};
 }

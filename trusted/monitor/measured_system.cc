@@ -106,11 +106,7 @@ Sha384Digest MeasuredSystem::manifest_of(size_t index) const {
   EnclaveDescription enclave = d.enclaves[index];
   // Positions in lists say nothing about the enclave; what they refer to is measured on its own.
   enclave.partition = enclave.program = enclave.first_file = 0;
-  Sha384 hash;
-  hash.field(bytes_of(enclave));
-  if (enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway))
-    hash.field(bytes_of(d.gateway_options.view()));
-  return hash.finish();
+  return Sha384().field(bytes_of(enclave)).finish();
 }
 
 Sha384Digest MeasuredSystem::peers_of(size_t index) const {

@@ -53,7 +53,7 @@ class MeasuredSystemTest : public testing::Test {
     for (uint32_t p = 0; p < 3; ++p) add_partition(p == 2 ? 3 : 0);
     for (uint32_t e = 0; e < 3; ++e) add_enclave(e);
     d_.streams[d_.stream_count++] = {0, 1, 8, 8, 4096, 4096};
-    d_.gateway_options = Text<SystemDescription::kOptions>::from("listen");
+    d_.enclaves[0].options = Text<EnclaveDescription::kOptions>::from("listen");
   }
 
   void TearDown() override {
@@ -181,8 +181,11 @@ TEST_F(MeasuredSystemTest, every_setting_is_in_its_measurement_and_in_no_other) 
       {"version", [](auto& d) { ++d.enclaves[2].model_version; }, {"e2.manifest"}},
       {"name", [](auto& d) { d.enclaves[2].name = Text<64>::from("x"); }, {"e2.manifest"}},
       {"options",
-       [](auto& d) { d.gateway_options = Text<SystemDescription::kOptions>::from("Listen"); },
+       [](auto& d) { d.enclaves[0].options = Text<EnclaveDescription::kOptions>::from("Listen"); },
        {"e0.manifest"}},
+      {"options of a model",
+       [](auto& d) { d.enclaves[2].options = Text<EnclaveDescription::kOptions>::from("shape="); },
+       {"e2.manifest"}},
       {"device", [](auto& d) { d.partitions[2].device.cpu_percent = 50; }, {"e2.device"}},
       {"place of a library",
        [](auto& d) { d.images[5].target = Text<256>::from("/lib/other.so"); },

@@ -74,10 +74,6 @@ Status check_counts(const SystemDescription& d) {
                                              "build; name one up to {}",
                                              d.root, SystemDescription::kRoots)};
   }
-  if (!d.gateway_options.canonical()) {
-    return Error{Code::kInvalid,
-                 "system description: the gateway's options do not end; pad them with zeros"};
-  }
   return {};
 }
 
@@ -212,6 +208,8 @@ Status check_enclave(const SystemDescription& d, uint32_t i) {
   if (e.processes_max < 2 || e.processes_max > limits::kProcesses)
     return wrong("enclave", i, "processes_max " + beyond(e.processes_max, 2, limits::kProcesses));
   if (e.reserved != 0) return wrong("enclave", i, "the reserved field must be 0");
+  if (!e.options.canonical())
+    return wrong("enclave", i, "its options do not end; pad them with zeros");
   return {};
 }
 

@@ -62,6 +62,7 @@ struct PartitionDescription {
 
 struct EnclaveDescription {
   static constexpr uint32_t kDebug = 1;  // keeps stderr readable and says so in every token
+  static constexpr size_t kOptions = 1024;
   Text<limits::kName> name;
   uint32_t partition = 0;  // index into partitions
   uint32_t kind = 0;       // EnclaveKind
@@ -74,6 +75,8 @@ struct EnclaveDescription {
   uint64_t memory_bytes = 0;
   uint32_t processes_max = 0;
   uint32_t reserved = 0;
+  // Settings for its program, opaque to the monitor and part of its manifest measurement.
+  Text<kOptions> options;
 };
 
 struct StreamDescription {
@@ -87,9 +90,8 @@ struct StreamDescription {
 
 struct SystemDescription {
   static constexpr uint64_t kMagic = 0x4D45545359534D43;  // "CMSYSTEM"
-  static constexpr uint32_t kVersion = 2;
+  static constexpr uint32_t kVersion = 3;
   static constexpr uint32_t kRoots = 1;  // the kinds of root are 1 to this; 0 leaves it open
-  static constexpr size_t kOptions = 2048;
 
   uint64_t magic = kMagic;
   uint32_t version = kVersion;
@@ -107,8 +109,6 @@ struct SystemDescription {
   std::array<StreamDescription, limits::kStreams> streams;
   // Model files; the target is relative to the enclave's /model folder and has no slash.
   std::array<ImageDescription, limits::kFiles> files;
-  // Settings of the gateway, opaque to the monitor and part of its manifest measurement.
-  Text<kOptions> gateway_options;
 };
 
 // Refuses, naming the entry and the field, whatever the monitor could trip over: counts, indices,

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine beside ONNX Runtime and PyTorch over the zoo: all alive at once, run in turns."""
+"""The engine beside ONNX Runtime and PyTorch over the zoo: in a partition, behind all walls, where
+the bars are, and in-process. All engines of a case are alive at once and run in turns."""
 
-import json
-import math
 import os
 import pathlib
-import subprocess
+import statistics
 import sys
 import tempfile
-import threading
+import time
 
-from measure import BIN, PEERS, Spread, Table, Unmeasured
+from engines import START
+from measure import Spread, Table, Unmeasured
+from ratios import Ratio, summary, turns
+from tensors import difference, made_up, read_tensors, write_tensors
 from zoo import zoo
 
 SLICE_S = 0.25
-ANSWER_S = 300
-# What the monitor starts an enclave with: threads that wait for others soon let go of their core.
-AS_SERVED = {"GOMP_SPINCOUNT": "2000", "OMP_DYNAMIC": "FALSE"}
+PAUSE_S = 0.02  # engines' threads that still spin for more work fall asleep
+# Two right engines differ by so much in the order of their sums.
+AGREEMENT = 1e-3
+OURS = ("partitioned", "in-process")
+PEER = "onnxruntime"
 IMAGES = ("lenet-5", "alexnet", "mobilenet-v1", "mobilenet-v2", "squeezenet", "resnet-18", "resnet-50",
           "resnet-152", "vgg-16", "vgg-19", "googlenet", "inception-v3", "densenet-121", "densenet-201",
           "yolov3-tiny")
@@ -26,105 +30,223 @@ TEXTS = {"bert-base": {"128 tokens": {"sequence": 128}},
                          "one token after 128": {"sequence": 1, "past_sequence": 128, "total_sequence": 129}}}
 
 
-class Engine:
-    """A program that holds one model and runs it when asked, over its standard streams."""
+class Case:
+    """One model at one batch size: its file, and a file of inputs that all engines get."""
 
-    def __init__(self, *command):
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        env=os.environ | AS_SERVED)
-        self.started = self.answer("load_ms")
+    def __init__(self, folder, path, ports, model, what, batch, symbols):
+        self.path, self.batch = path, batch
+        self.name = f"{model}, {what}" if what else model
+        self.symbols = [f"{name}={extent}" for name, extent in {"batch": batch, **symbols}.items()]
+        self.inputs = folder / "inputs"
+        self.folder = folder
+        write_tensors(self.inputs, made_up(ports, {"batch": batch, **symbols}))
 
-    def answer(self, key):
-        watchdog = threading.Timer(ANSWER_S, self.process.kill)
-        watchdog.start()
-        try:
-            for line in iter(self.process.stdout.readline, ""):
-                found = json.loads(line) if line.startswith("{") else {}
-                if key in found:
-                    return found
-        finally:
-            watchdog.cancel()
-        raise Unmeasured(self.process.communicate()[1].strip()[-300:] or "it does not answer")
-
-    def run(self, seconds):
-        self.process.stdin.write(f"{seconds}\n")
-        self.process.stdin.flush()
-        return self.answer("median_ms")["median_ms"]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(30)
+    def start(self, engine, threads):
+        return START[engine](self.path, threads, self.inputs, self.symbols)
 
 
-def onnxruntime():
-    """The library of npm's onnxruntime-node, which `./dev bench` has fetched."""
-    path = os.environ.get("CASEMATE_ONNXRUNTIME", "")
-    if not path or not pathlib.Path(path).exists():
-        raise Unmeasured("ONNX Runtime 1.30 is not there: it comes from npm (onnxruntime-node), which this machine lacks")
-    return path
+class Group:
+    """Engines by name, all alive; who does not start or fails is left out, and why is said."""
 
+    def __init__(self, case, names, threads, failures):
+        self.case, self.failures, self.alive = case, failures, {}
+        for name in names:
+            self.attempt(name, lambda name=name: self.alive.update({name: case.start(name, threads)}))
 
-def commands(path, threads, symbols):
-    words = [f"{name}={extent}" for name, extent in symbols.items()]
-    return {"casemate": (BIN / "casemate-perf-engine", path, threads, *words),
-            "onnxruntime": (PEERS / "engine_peer", onnxruntime(), path, threads, *words)}
+    def __enter__(self):
+        return self
 
-
-def measure(path, threads, symbols, rounds):
-    """Times of each engine by round, and what each said when it had started."""
-    engines = {}
-    try:
-        for name, command in commands(path, threads, symbols).items():
-            engines[name] = Engine(*command)
-        times = {name: [] for name in engines}
-        for name, engine in engines.items():
-            engine.run(SLICE_S / 4)
-        for turn in range(rounds):
-            order = list(engines) if turn % 2 == 0 else list(reversed(engines))
-            for name in order:
-                times[name].append(engines[name].run(SLICE_S))
-        return times, {name: engine.started for name, engine in engines.items()}
-    finally:
-        for engine in engines.values():
+    def __exit__(self, *_):
+        for engine in self.alive.values():
             engine.close()
 
+    def attempt(self, name, action):
+        try:
+            return action()
+        except Unmeasured as why:
+            self.drop(name, why)
+            return None
 
-def cases(models):
+    def each(self, action, order=None):
+        """What action(name, engine) says of each, by name."""
+        found = {}
+        for name in order or list(self.alive):
+            if name in self.alive:
+                found[name] = self.attempt(name, lambda name=name: action(name, self.alive[name]))
+        return {name: found[name] for name in found if name in self.alive}
+
+    def drop(self, name, why):
+        self.failures.append(f"{self.case.name}, batch {self.case.batch}: {name}: {why}")
+        if name in self.alive:
+            self.alive.pop(name).close()
+
+
+def drop_those_who_disagree(group):
+    """The same inputs must give the same outputs; an engine that says something else is not timed."""
+    def outputs(name, engine):
+        path = group.case.folder / f"outputs.{name}"
+        engine.write(path)
+        tensors = dict(enumerate(read_tensors(path).values()))
+        path.unlink()
+        return tensors
+
+    found = group.each(outputs)
+    for name in set(found) - {PEER} if PEER in found else ():
+        apart = difference(found[name], found[PEER])
+        if apart > AGREEMENT:
+            group.drop(name, f"its outputs are not ONNX Runtime's: {apart:.1e} apart")
+
+
+def time_runs(case, names, threads, rounds, failures):
+    """Milliseconds by engine and round."""
+    with Group(case, names, threads, failures) as group:
+        drop_those_who_disagree(group)
+        group.each(lambda _, engine: engine.run(SLICE_S / 4))
+        times = {name: [] for name in group.alive}
+        for order in turns(list(group.alive), rounds):
+            for name, answer in group.each(in_a_slice, order).items():
+                times[name].append(answer["median_ms"])
+        return {name: times[name] for name in group.alive}
+
+
+def in_a_slice(_, engine):
+    time.sleep(PAUSE_S)
+    return engine.run(SLICE_S)
+
+
+def load(case, name, failures):
+    """One fresh process: how long it takes to load, and its peak memory then and after runs."""
+    with Group(case, [name], 1, failures) as group:
+        found = group.each(lambda _, engine: {
+            "start_ms": engine.loaded.get("start_ms", 0), "load_ms": engine.load_ms(),
+            "loaded_kib": engine.peak_kib(engine.loaded), "peak_kib": engine.peak_kib(engine.run(0))})
+        return found.get(name)
+
+
+def time_loads(case, names, count, failures):
+    """Facts of each load, by engine. The file is in the page cache: it has just been read."""
+    with open(case.path, "rb") as file:
+        while file.read(1 << 24):
+            pass
+    loads = {name: [] for name in names}
+    for order in turns(names, count):
+        for name in order:
+            found = load(case, name, failures) if name in loads else None
+            if found:
+                loads[name].append(found)
+            else:
+                loads.pop(name, None)  # it would fail again
+    return loads
+
+
+class Report:
+    def __init__(self, rounds, loads, names):
+        self.names = names
+        self.ratios = {name: [] for name in names if name != PEER}
+        self.against_pytorch = []
+        self.loading = {name: [] for name in OURS}
+        self.memory = {name: [] for name in OURS}
+        self.failures = []
+        self.runs = Table(
+            f"The engine in a partition and in-process, beside ONNX Runtime 1.30 and PyTorch 2.6: milliseconds, "
+            f"{rounds} rounds in turns; ratios below 1 are ours",
+            ("model", "batch", "threads", "partitioned", "to ONNX Runtime", "in-process", "to ONNX Runtime",
+             "ONNX Runtime", "PyTorch", "partitioned to PyTorch"))
+        self.loads = Table(
+            f"Loading, one thread, median of {loads} fresh processes in turns, and peak memory, to ONNX Runtime's",
+            ("model", "batch", "partitioned ms", "ratio", "in-process ms", "ratio", "ONNX Runtime ms", "PyTorch ms",
+             "whole system ms", "memory loaded: partitioned", "in-process", "after runs: partitioned",
+             "in-process", "ONNX Runtime MiB"))
+
+    def add_runs(self, case, threads, times):
+        what = f"{case.name}, batch {case.batch}, {threads} threads"
+        spread = {name: Spread(values).text(3) for name, values in times.items()}
+        ratio = {}
+        for name in self.ratios:
+            if name in times and PEER in times:
+                ratio[name] = Ratio(what, times[name], times[PEER])
+                self.ratios[name].append(ratio[name])
+        pytorch = ""
+        if "partitioned" in times and "pytorch" in times:
+            found = Ratio(what, times["partitioned"], times["pytorch"])
+            self.against_pytorch.append(found)
+            pytorch = found.text()
+
+        def text(name):
+            return ratio[name].text() if name in ratio else "-"
+
+        self.add(self.runs, case.name, case.batch, threads, spread.get("partitioned", "-"), text("partitioned"),
+                 spread.get("in-process", "-"), text("in-process"), spread.get(PEER, "-"),
+                 spread.get("pytorch", "-"), pytorch or "-")
+
+    def add_loads(self, case, loads):
+        def median(name, key):
+            return statistics.median(found[key] for found in loads[name]) if name in loads else None
+
+        def share(name, key, kept=None):
+            if name not in loads or PEER not in loads:
+                return "-"
+            ratio = Ratio.of_medians(f"{case.name}, batch {case.batch}",
+                                     *([found[key] for found in loads[each]] for each in (name, PEER)))
+            if kept is not None:
+                kept[name].append(ratio)
+            return f"{ratio.median:.2f}"
+
+        def ms(name, key="load_ms"):
+            return f"{median(name, key):.1f}" if name in loads else "-"
+
+        self.add(self.loads, case.name, case.batch, ms("partitioned"), share("partitioned", "load_ms", self.loading),
+                 ms("in-process"), share("in-process", "load_ms", self.loading), ms(PEER), ms("pytorch"),
+                 ms("partitioned", "start_ms"), share("partitioned", "loaded_kib"), share("in-process", "loaded_kib"),
+                 share("partitioned", "peak_kib", self.memory), share("in-process", "peak_kib", self.memory),
+                 f"{median(PEER, 'peak_kib') / 1024:.0f}" if PEER in loads else "-")
+
+    @staticmethod
+    def add(table, *cells):
+        """Also to whoever watches: the whole takes hours."""
+        table.add(*cells)
+        print(*table.rows[-1], sep="  ", file=sys.stderr, flush=True)
+
+    def show(self):
+        self.runs.show()
+        print("\nRatios to ONNX Runtime's time (bars, on the partitioned path: none above 1.00, geometric mean 0.85):\n")
+        for name, ratios in self.ratios.items():
+            print(f"- {name}: {summary(ratios)}")
+        if self.against_pytorch:
+            print(f"- partitioned, to PyTorch's: {summary(self.against_pytorch)}")
+        if len(self.loads.rows) > 1:
+            self.loads.show()
+            print("\nRatios to ONNX Runtime's (bars: loading 1.00, memory 0.90):\n")
+            for what, kept in (("loading", self.loading), ("peak memory", self.memory)):
+                for name, ratios in kept.items():
+                    print(f"- {what}, {name}: {summary(ratios)}")
+        for failure in self.failures:
+            print(f"\nNot measured: {failure}")
+        sys.stdout.flush()
+
+
+def cases(folder, models, batches):
+    ports = {facts["name"]: facts["inputs"] for facts in zoo()}
+    kept = pathlib.Path(os.environ.get("CASEMATE_ZOO", folder))
     for model in (*IMAGES, *TEXTS):
         if models and model not in models:
             continue
+        path = kept / f"{model}.onnx"
+        if not path.exists():
+            zoo(model, "-o", path)
         for what, symbols in TEXTS.get(model, {"": {}}).items():
-            yield model, what, symbols
-
-
-def main(rounds, models=(), threads=(1, 2), batches=(1, 8)):
-    table = Table(f"The engine in-process against ONNX Runtime 1.30, {rounds} rounds in turns; ratios below 1 are ours",
-                  ("model", "batch", "threads", "casemate ms", "onnxruntime ms", "ratio", "load", "peak memory"))
-    ratios = []
-    with tempfile.TemporaryDirectory(prefix="casemate-bench-") as folder:
-        folder = pathlib.Path(os.environ.get("CASEMATE_ZOO", folder))
-        for model, what, symbols in cases(models):
-            path = folder / f"{model}.onnx"
-            if not path.exists():
-                zoo(model, "-o", path)
             for batch in batches:
-                for count in threads:
-                    try:
-                        times, started = measure(path, count, {"batch": batch, **symbols}, rounds)
-                    except Unmeasured as why:
-                        table.add(f"{model} {what}", batch, count, f"not measured: {why}", "", "", "", "")
-                        continue
-                    ours, theirs = times["casemate"], times["onnxruntime"]
-                    ratio = Spread([a / b for a, b in zip(ours, theirs)])
-                    ratios.append(ratio.median)
-                    share = {key: started["casemate"][key] / started["onnxruntime"][key]
-                             for key in ("load_ms", "peak_kib")}
-                    table.add(f"{model} {what}", batch, count, Spread(ours).text(3), Spread(theirs).text(3),
-                              ratio.text(3), f"{share['load_ms']:.2f}", f"{share['peak_kib']:.2f}")
-                    print(*table.rows[-1], sep="  ", file=sys.stderr, flush=True)
-    table.show()
-    if ratios:
-        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        print(f"\nGeometric mean of the ratios {mean:.3f}, largest {max(ratios):.3f}, "
-              f"{sum(r > 1 for r in ratios)} of {len(ratios)} above 1.")
+                yield Case(folder, path, ports[model], model, what, batch, symbols)
+        if kept == folder:
+            path.unlink()
+
+
+def main(rounds, models=(), threads=(1, 2), batches=(1, 8), loads=5, engines=tuple(START)):
+    report = Report(rounds, loads, engines)
+    with tempfile.TemporaryDirectory(prefix="casemate-bench-") as folder:
+        for case in cases(pathlib.Path(folder), models, batches):
+            if loads:
+                report.add_loads(case, time_loads(case, engines, loads, report.failures))
+            for count in threads:
+                report.add_runs(case, count, time_runs(case, engines, count, rounds, report.failures))
+    report.show()

@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from measure import Unmeasured  # noqa: E402
 
+ENGINES = ["partitioned", "in-process", "onnxruntime", "pytorch"]
 NAMES = ("answers", "calls", "partitioned", "start", "recovery", "zoo", "engine")
 
 
@@ -21,8 +22,12 @@ def machine():
     return f"{text.count('processor	:')} cores of {model}, Linux {platform.release()}"
 
 
+def words(text):
+    return text.split(",")
+
+
 def numbers(text):
-    return [int(word) for word in text.split(",")]
+    return [int(word) for word in words(text)]
 
 
 def main():
@@ -30,16 +35,19 @@ def main():
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME",
                         help=f"one of {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--models", type=lambda text: text.split(","), default=[],
+    parser.add_argument("--models", type=words, default=[],
                         help="of `engine`: only these, separated by commas")
     parser.add_argument("--batches", type=numbers, default=[1, 8], help="ditto")
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="ditto")
+    parser.add_argument("--loads", type=int, default=5, help="ditto: processes that load each model; 0 for none")
+    parser.add_argument("--engines", type=words, default=ENGINES, help=f"ditto: of {','.join(ENGINES)}")
     options = parser.parse_args()
     print(f"# {machine()}")
     failed = 0
     for name in options.names or NAMES:
         try:
-            more = {"models": options.models, "batches": options.batches, "threads": options.threads}
+            more = {"models": options.models, "batches": options.batches, "threads": options.threads,
+                    "loads": options.loads, "engines": options.engines}
             importlib.import_module(name).main(options.rounds, **(more if name == "engine" else {}))
         except Unmeasured as why:
             print(f"\n## {name}: not measured: {why}")

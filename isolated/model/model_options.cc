@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/model/model_options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <format>
+
+#include "base/log.h"
+
+namespace casemate::model {
+namespace {
+
+using Shape = std::map<std::string, int64_t>;
+
+constexpr size_t kShown = 80;
+
+// Takes what stands before the next `mark` off the text, and the mark.
+std::string_view take(std::string_view& text, char mark) {
+  const std::string_view taken = text.substr(0, text.find(mark));
+  text.remove_prefix(std::min(taken.size() + 1, text.size()));
+  return taken;
+}
+
+Error refuse(std::string_view part, std::string_view expected) {
+  return {Code::kInvalid, std::format("the model's option '{}' is {}: start monitor, command and "
+                                      "model program of one build",
+                                      printable(part, kShown), expected)};
+}
+
+Status add_extent(Shape& shape, std::string_view part) {
+  const size_t colon = part.find(':');
+  if (colon == 0 || colon == part.npos || shape.size() == ModelOptions::kShapeExtents)
+    return refuse(part, "no extent of a shape, or one too many");
+  int64_t value = -1;
+  const char* end = part.data() + part.size();
+  const auto [rest, error] = std::from_chars(part.data() + colon + 1, end, value);
+  if (error != std::errc() || rest != end || value < 0 || value > ModelOptions::kExtentMax)
+    return refuse(part, std::format("no extent from 0 to {}", ModelOptions::kExtentMax));
+  if (!shape.emplace(part.substr(0, colon), value).second)
+    return refuse(part, "an extent that is there already");
+  return {};
+}
+
+}  // namespace
+
+Result<ModelOptions> ModelOptions::parse(std::string_view text) {
+  constexpr std::string_view kShape = "shape=";
+  ModelOptions options;
+  while (!text.empty()) {
+    std::string_view part = take(text, ';');
+    if (!part.starts_with(kShape) || options.shapes.size() == ModelOptions::kShapes)
+      return refuse(part, "unknown, or one shape too many");
+    part.remove_prefix(kShape.size());
+    Shape& shape = options.shapes.emplace_back();
+    do {
+      TRY(add_extent(shape, take(part, ',')));
+    } while (!part.empty());
+  }
+  return options;
+}
+
+}  // namespace casemate::model

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/model/model_options.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <format>
+
+namespace casemate::model {
+namespace {
+
+using Shapes = std::vector<std::map<std::string, int64_t>>;
+
+TEST(ModelOptions, of_no_text_are_no_shapes) {
+  const auto options = ModelOptions::parse("");
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_TRUE(options->shapes.empty());
+}
+
+TEST(ModelOptions, are_the_extents_of_each_shape_by_name) {
+  const auto options =
+      ModelOptions::parse("shape=batch:8,past + 1:0;shape=batch:1048576;shape=a=b:3");
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->shapes,
+            (Shapes{{{"batch", 8}, {"past + 1", 0}}, {{"batch", 1048576}}, {{"a=b", 3}}}));
+}
+
+// Nobody who describes a system well writes these.
+TEST(ModelOptions, that_are_malformed_are_refused) {
+  std::string many = "shape=a:1";
+  std::string wide = "shape=e:1";
+  for (int i = 0; i < 16; ++i) {
+    many += ";shape=a:1";
+    wide += std::format(",e{}:1", i);
+  }
+  for (const std::string& text :
+       {std::string("batch=8"), std::string("shape"), std::string("shape="),
+        std::string("shape=;shape=a:1"), std::string("shape=a"), std::string("shape=a:"),
+        std::string("shape=:1"), std::string("shape=a:-1"), std::string("shape=a:1048577"),
+        std::string("shape=a:99999999999999999999"), std::string("shape=a:1x"),
+        std::string("shape=a: 1"), std::string("shape=a:1,a:2"), std::string("shape=a:1,,b:2"),
+        std::string(";"), std::string("shape=\x01\xff"), many, wide}) {
+    const auto options = ModelOptions::parse(text);
+    ASSERT_FALSE(options) << text;
+    EXPECT_EQ(options.error().code, Code::kInvalid) << text;
+    EXPECT_TRUE(std::ranges::all_of(options.error().text, [](char c) { return c >= ' '; })) << text;
+  }
+}
+
+}  // namespace
+}  // namespace casemate::model

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that hold one model each and run it when asked, over their standard streams: see
+tests/perf/peers/timed_runs.h. Whatever becomes of one, nothing of it is left behind."""
+
+import glob
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from measure import BIN, PEERS, SOURCE, Unmeasured
+
+ANSWER_S = 600
+END_S = 30
+# What the monitor starts an enclave with: threads that wait for others soon let go of their core.
+AS_SERVED = {"GOMP_SPINCOUNT": "2000", "OMP_DYNAMIC": "FALSE"}
+# Loaded and dropped before the clock starts: what a process does once is not loading a model.
+WARM = SOURCE / "models/digits/1/model.onnx"
+
+
+class Engine:
+    def __init__(self, command, environment=None, answer_s=ANSWER_S):
+        self.answer_s = answer_s
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self.log, text=True, env=os.environ | (environment or {}))
+        try:
+            self.loaded = self.first_answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def first_answer(self):
+        return self.answer("load_ms")
+
+    def answer(self, key):
+        """The next line that says something of `key`. A program that does not answer is ended."""
+        watchdog = threading.Timer(self.answer_s, self.process.kill)
+        watchdog.start()
+        try:
+            for line in iter(self.process.stdout.readline, ""):
+                found = json.loads(line) if line.startswith("{") else {}
+                if key in found:
+                    return found
+        finally:
+            watchdog.cancel()
+        self.process.wait()
+        raise Unmeasured(self.last_words())
+
+    def last_words(self):
+        self.log.seek(0)
+        return " ".join(self.log.read().decode(errors="replace").split())[-300:] or "it does not answer"
+
+    def ask(self, text, key):
+        try:
+            self.process.stdin.write(f"{text}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # its last words say why
+        return self.answer(key)
+
+    def run(self, seconds):
+        return self.ask(seconds, "median_ms")
+
+    def write(self, path):
+        self.ask(f"write {path}", "written")
+
+    def load_ms(self):
+        return self.loaded["load_ms"]
+
+    def peak_kib(self, answer):
+        """The most memory that it had by the time of that answer of its own."""
+        return answer["peak_kib"]
+
+    def close(self):
+        """Ends the program: by the end of its input, and if it does not hear that, at once."""
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+
+class Partitioned(Engine):
+    """A system of its own: a monitor, a partition with the model, and one that asks it."""
+
+    system = None
+
+    def first_answer(self):
+        self.system = self.answer("folder")
+        return self.answer("start_ms")
+
+    def load_ms(self):
+        """To load the model once more, in new jails; starting all is another matter, and longer."""
+        return self.ask("reload", "reload_ms")["reload_ms"]
+
+    def peak_kib(self, answer):
+        """Of the model's processes the one that had most; they share its weights. The monitor's
+        copy of the model's file is not in it, as the page cache's is not in the others'."""
+        return max((peak for name, peak in descendants(self.system["monitor"])
+                    if name in ("model", "casemate-model")), default=0)
+
+    def close(self):
+        super().close()
+        if self.system is None:
+            return
+        # The monitor ends with whoever started it, and all that it started with the monitor.
+        deadline = time.monotonic() + END_S
+        while alive(self.system["monitor"]) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        shutil.rmtree(self.system["folder"], ignore_errors=True)
+
+
+def stat_of(pid):
+    """Name, state and parent of a process; None when it is not there."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    name, rest = text.split("(", 1)[1].rsplit(")", 1)
+    state, parent = rest.split()[:2]
+    return name, state, int(parent)
+
+
+def alive(pid):
+    stat = stat_of(pid)
+    return stat is not None and stat[1] not in "ZX"
+
+
+def descendants(ancestor):
+    """Name and peak memory in KiB of all processes below that one."""
+    stats = {int(entry.name): stat_of(entry.name) for entry in pathlib.Path("/proc").iterdir()
+             if entry.name.isdigit()}
+    for pid, stat in stats.items():
+        above = stat
+        while above and above[2] not in (0, ancestor):
+            above = stats.get(above[2])
+        if not above or above[2] != ancestor:
+            continue
+        try:
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        peak = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+        yield stat[0], int(peak)
+
+
+def onnxruntime():
+    """The library of npm's onnxruntime-node, which `./dev bench` has fetched."""
+    path = os.environ.get("CASEMATE_ONNXRUNTIME", "")
+    if not path or not pathlib.Path(path).exists():
+        raise Unmeasured("ONNX Runtime 1.30 is not there: it comes from npm (onnxruntime-node), which this machine lacks")
+    return path
+
+
+def openblas():
+    """The folder of Debian's OpenBLAS, or of another that is named."""
+    folders = [os.environ.get("CASEMATE_OPENBLAS", ""), *glob.glob("/usr/lib/*/openblas-openmp")]
+    for folder in folders:
+        if folder and pathlib.Path(folder, "libblas.so.3").exists():
+            return folder
+    raise Unmeasured("PyTorch's products would be 25 times slower than need be: there is no OpenBLAS "
+                     "(libopenblas0-openmp; CASEMATE_OPENBLAS names the folder of its libblas.so.3)")
+
+
+def start_partitioned(path, threads, inputs, symbols):
+    waiting = os.environ.get("CASEMATE_WAITING", "asleep")
+    return Partitioned((BIN / "casemate-perf-served", path, threads, inputs, waiting, *symbols))
+
+
+def start_in_process(path, threads, inputs, symbols):
+    return Engine((BIN / "casemate-perf-engine", path, threads, "--inputs", inputs, "--warm", WARM,
+                   *symbols), AS_SERVED)
+
+
+def start_onnxruntime(path, threads, inputs, _):
+    return Engine((PEERS / "engine_peer", onnxruntime(), path, threads, inputs, WARM))
+
+
+def start_pytorch(path, threads, inputs, _):
+    script = SOURCE / "tests/perf/peers/torch_peer.py"
+    return Engine((sys.executable, script, path, threads, inputs, WARM),
+                  {"LD_LIBRARY_PATH": openblas()})
+
+
+# In the order in which tables have them.
+START = {"partitioned": start_partitioned, "in-process": start_in_process,
+         "onnxruntime": start_onnxruntime, "pytorch": start_pytorch}
