@@ -124,12 +124,8 @@ KernelResult make_operator_kernel(const KernelRequest& request) {
                              "without it",
                              node.name, node.op)};
   }
-<<<<<<< HEAD
-  KernelNeeds needs{.implementation = "operator"};
-  const Layout layout = common_layout(request);
-=======
   KernelNeeds needs{.slow = true, .implementation = "operator"};
->>>>>>> tools
+  const Layout layout = common_layout(request);
   std::vector<Operand> inputs;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     Operand operand = TRY(operand_of(request, node.inputs[i]));
