@@ -24,6 +24,10 @@ struct Request {
   std::optional<size_t> json_size{};
   std::vector<Bytes> body{};  // sent in this order
   uint64_t answer_bytes_max = 1 << 20;
+  // Although its method says otherwise, nothing is changed by it.
+  bool reads_only = false;
+
+  [[nodiscard]] bool reads() const { return reads_only || method == "GET"; }
 };
 
 struct Response {

@@ -34,8 +34,7 @@ Result<Response> Server::ask_once(const Request& request, const Deadline& deadli
   auto response = exchange(*channel_, url_.authority(), request, deadline);
   // A server may close a kept connection just when we ask over it. What only reads may be asked
   // again (RFC 9112, section 9.3.1); whether an inference is to run twice, the caller decides.
-  if (!response && response.error().code == Code::kPartitionFailed && kept &&
-      request.method == "GET") {
+  if (!response && response.error().code == Code::kPartitionFailed && kept && request.reads()) {
     TRY(reconnect(deadline));
     response = exchange(*channel_, url_.authority(), request, deadline);
   }

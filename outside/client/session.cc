@@ -42,6 +42,7 @@ Result<std::vector<ModelEntry>> Session::models() {
   Request request;
   request.method = "POST";
   request.target = "/v2/repository/index";
+  request.reads_only = true;
   const Response response = TRY(server_.ask(request));
   return read_index(response.body);
 }
