@@ -70,7 +70,7 @@ Result<ReadModel> Reader::read() {
     return Error{Code::kInvalid, "the model imports no operator set"};
   versions_ = TRY(versions_of(model_.opset_import()));
   TRY(read_functions());
-  ReadModel read{Graph::unshaped(), {}, {}, {}};
+  ReadModel read{Graph::unshaped(), {}, {}, {}, {}};
   Frame frame(read.graph);
   TRY(add_initializers(frame, graph, elsewhere_.raw));
   for (const auto& input : graph.input()) {
