@@ -24,8 +24,7 @@
 namespace casemate::cli {
 namespace {
 
-constexpr int kModel = 3;      // where the program finds it
-constexpr int kFolder = 4;     // ditto; closed where it may read no external data
+constexpr int kFolder = 4;     // behind the model; closed where it may read no external data
 constexpr int kRefused = 64;   // + a Code: the program's exit code for a model that it refuses
 constexpr int kSpareFds = 50;  // beyond those that the program gets
 constexpr size_t kReasonMax = 2000;
