@@ -387,6 +387,11 @@ TEST(Refusal, of_steps_axes_and_indices_out_of_range) {
   expect_refused(reduce, "node 'y' (ReduceMean): ");
 }
 
+TEST(Refusal, of_an_input_left_out_among_any_number_of_them) {
+  expect_refused(single("Sum", {"x", "x", ""}), "node 'y' (Sum): its input 2 may not be left out");
+  expect_refused(single("Concat", {"", "x"}), "node 'y' (Concat): its input 0 may not be left out");
+}
+
 // A node of a newer operator set than libonnx has the schemas of.
 ModelBuilder newer(int64_t set, const std::string& op, const std::vector<std::string>& inputs) {
   ModelBuilder b(set);

@@ -21,7 +21,7 @@ using Bits = int32_t __attribute__((vector_size(4 * CASEMATE_LANES)));
 #define CASEMATE_INLINE inline __attribute__((always_inline))
 
 // Memory of floats is aligned for floats alone.
-using Unaligned = float __attribute__((vector_size(4 * CASEMATE_LANES), aligned(4), may_alias));
+using Unaligned [[gnu::aligned(4), gnu::may_alias]] = Vector;
 
 CASEMATE_INLINE Vector load(const float* from) {
   return *static_cast<const Unaligned*>(static_cast<const void*>(from));

@@ -32,9 +32,10 @@ Status check_against(const onnx::NodeProto& node, const onnx::OpSchema& schema) 
     return invalid(node, std::format("has {} outputs, it makes {} to {}", node.output_size(),
                                      schema.min_output(), schema.max_output()));
   }
-  for (int i = 0; i < node.input_size() && i < static_cast<int>(schema.inputs().size()); ++i) {
-    const bool required = schema.inputs()[static_cast<size_t>(i)].GetOption() == OnnxOption::Single;
-    if (required && node.input(i).empty())
+  for (int i = 0; i < node.input_size() && !schema.inputs().empty(); ++i) {
+    const size_t formal = std::min(static_cast<size_t>(i), schema.inputs().size() - 1);
+    const bool optional = schema.inputs()[formal].GetOption() == OnnxOption::Optional;
+    if (!optional && node.input(i).empty())
       return invalid(node, std::format("its input {} may not be left out", i));
   }
   try {

@@ -160,6 +160,9 @@ Status compute_transpose(Computation& c) {
     return Error{Code::kInvalid,
                  std::format("its order has {} axes, its input {}", order.size(), x.rank())};
   }
+  // Elsewhere ONNX counts negative axes from the end; of this list it does not say so.
+  if (std::ranges::any_of(order, [](int64_t axis) { return axis < 0; }))
+    return Error{Code::kInvalid, "its order has a negative axis"};
   const auto axes = TRY(axes_of(order, x.rank()));
   const Steps dense = dense_steps(x);
   Box box{.shape = x};

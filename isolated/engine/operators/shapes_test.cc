@@ -161,6 +161,7 @@ TEST(Shapes, orders_that_are_none_are_refused) {
   EXPECT_EQ(refusal({0}), "its order has 1 axes, its input 2");
   EXPECT_EQ(refusal({0, 0}), "axis 0 is stated twice");
   EXPECT_EQ(refusal({0, 7}), "axis 7 is none of a tensor of rank 2");
+  EXPECT_EQ(refusal({0, -1}), "its order has a negative axis");
 }
 
 }  // namespace
