@@ -15,12 +15,27 @@ Status Runner::allow(uint64_t bytes) {
                            limits_.memory_bytes_max)};
 }
 
+// An arena, and what the plan packed for itself because loading had not: who sends ever new shapes
+// makes that again for each.
+uint64_t Runner::bytes_of(const Ready& ready) {
+  const Compiled& compiled = ready.compiled;
+  return compiled.plan.arena_bytes + (compiled.own ? compiled.own->own_bytes() : 0);
+}
+
+uint64_t Runner::plan_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [graph, plans] : plans_) {
+    for (const auto& ready : plans) bytes += bytes_of(*ready);
+  }
+  return bytes;
+}
+
 // Drops the plans that were not used for longest until there is room for one more, and its memory
 // with that of the others stays below half of what the model may use.
-void Runner::make_room(Plans& plans, uint64_t arena_bytes) const {
+void Runner::make_room(Plans& plans, uint64_t more_bytes) const {
   const auto held = [&] {
-    uint64_t bytes = arena_bytes;
-    for (const auto& ready : plans) bytes += ready->compiled.plan.arena_bytes;
+    uint64_t bytes = more_bytes;
+    for (const auto& ready : plans) bytes += bytes_of(*ready);
     return bytes;
   };
   while (!plans.empty() &&
@@ -46,11 +61,12 @@ Result<Runner::Ready*> Runner::plan_for(const Graph& graph, const std::vector<Da
   auto ready = std::make_unique<Ready>();
   ready->compiled = TRY(compiler_.compile(graph, facts));
   const uint64_t arena = std::max<uint64_t>(ready->compiled.plan.arena_bytes, 1);
-  TRY(allow(arena));
+  const uint64_t bytes = bytes_of(*ready);
+  TRY(allow(bytes));
+  make_room(plans, bytes);
   ready->arena = TRY(Mapping::anonymous(arena));
   ready->session = TRY(Session::make(ready->compiled.plan, ready->arena.data()));
   ready->used_at = ++clock_;
-  make_room(plans, arena);
   plans.push_back(std::move(ready));
   return plans.back().get();
 }

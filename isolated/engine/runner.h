@@ -32,6 +32,8 @@ class Runner final : public Host {
   // The graph's outputs. Requires: the graph outlives the runner.
   Result<std::vector<Datum>> run(const Graph& graph, std::vector<Datum> inputs) override;
   Status allow(uint64_t bytes) override;
+  // What all plans that are kept hold.
+  [[nodiscard]] uint64_t plan_bytes() const;
   // Counts the steps of what runs from here on.
   void report_to(ProgressCounter* progress) { progress_ = progress; }
 
@@ -44,7 +46,8 @@ class Runner final : public Host {
   };
   using Plans = std::vector<std::unique_ptr<Ready>>;
 
-  void make_room(Plans& plans, uint64_t arena_bytes) const;
+  static uint64_t bytes_of(const Ready& ready);
+  void make_room(Plans& plans, uint64_t more_bytes) const;
   Result<Ready*> plan_for(const Graph& graph, const std::vector<Datum>& inputs);
   Status run_plan(Ready& ready, const std::vector<Datum>& inputs, std::vector<Datum>& values);
   Status run_node(const Node& node, std::vector<Datum>& values);

@@ -85,6 +85,23 @@ TEST(Runner, forgets_the_shapes_that_were_not_used_for_longest) {
   }
 }
 
+TEST(Runner, keeps_no_more_plans_than_their_packed_weights_leave_room_for) {
+  constexpr uint64_t kMemory = 4 << 20;
+  Draft d;
+  const ValueId x = d.input("x");
+  const ValueId w =
+      d.graph.add_constant("w", *Tensor::zeros(ElementType::kFloat32, {512, 256}));  // 512 KiB
+  d.graph.add_output(d.node("MatMul", {x, w}));
+  Late late({.memory_bytes_max = kMemory});
+  for (int64_t rows = 1; rows <= 12; ++rows) {
+    const auto outputs =
+        late.runner.run(d.graph, {*Tensor::zeros(ElementType::kFloat32, {rows, 512})});
+    ASSERT_TRUE(outputs) << outputs.error().text;
+    EXPECT_GE(late.runner.plan_bytes(), 512u << 10) << "otherwise this proves nothing";
+    EXPECT_LE(late.runner.plan_bytes(), kMemory / 2);
+  }
+}
+
 TEST(Runner, refuses_what_would_need_more_memory_than_allowed) {
   Draft d;
   d.graph.add_output(d.node("Exp", {d.input("x")}));
