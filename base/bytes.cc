@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/bytes.h"
 
-#include <format>
+#include "base/format.h"
 
 namespace casemate {
 namespace {
@@ -29,8 +29,7 @@ std::string to_hex(Bytes bytes) {
 
 Result<std::vector<uint8_t>> from_hex(std::string_view text) {
   if (text.size() % 2 != 0) {
-    return Error{Code::kInvalid,
-                 std::format("hexadecimal text has an odd length ({})", text.size())};
+    return Error{Code::kInvalid, formatted("hexadecimal text has an odd length ({})", text.size())};
   }
   std::vector<uint8_t> bytes(text.size() / 2);
   for (size_t i = 0; i < bytes.size(); ++i) {
@@ -38,7 +37,7 @@ Result<std::vector<uint8_t>> from_hex(std::string_view text) {
     const int low = digit_value(text[2 * i + 1]);
     if (high < 0 || low < 0) {
       return Error{Code::kInvalid,
-                   std::format("character {} is no hexadecimal digit", 2 * i + (high < 0 ? 0 : 1))};
+                   formatted("character {} is no hexadecimal digit", 2 * i + (high < 0 ? 0 : 1))};
     }
     bytes[i] = static_cast<uint8_t>(high * 16 + low);
   }

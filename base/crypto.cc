@@ -8,10 +8,10 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include <format>
 #include <utility>
 
 #include "base/check.h"
+#include "base/format.h"
 
 namespace casemate {
 namespace {
@@ -20,7 +20,7 @@ Error library_error(std::string_view what) {
   std::array<char, 160> text{};
   ERR_error_string_n(ERR_get_error(), text.data(), text.size());
   ERR_clear_error();
-  return {Code::kPlatform, std::format("{}: {}", what, text.data())};
+  return {Code::kPlatform, formatted("{}: {}", what, text.data())};
 }
 
 template <size_t N>

@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "base/format.h"
+
 namespace casemate {
 namespace {
 
@@ -27,7 +29,7 @@ std::string printable(std::string_view text, size_t length_max) {
 }
 
 void log_line(std::string_view text) {
-  const std::string line = std::format("{}: {}\n", process_name.data(), printable(text, 2000));
+  const std::string line = formatted("{}: {}\n", process_name.data(), printable(text, 2000));
   // A reader that has stopped costs lines, and holds nobody up. A pipe that has room at all has it
   // for one line.
   pollfd out{STDERR_FILENO, POLLOUT, 0};

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/format.h"
+
 namespace casemate {
 
 // The first word of every line of this process, such as "monitor". Requires: called before threads
@@ -21,7 +23,7 @@ std::string printable(std::string_view text, size_t length_max = 400);
 
 template <class... Args>
 void log(std::format_string<Args...> format, Args&&... args) {
-  log_line(std::format(format, std::forward<Args>(args)...));
+  log_line(formatted(format, std::forward<Args>(args)...));
 }
 
 }  // namespace casemate

@@ -5,7 +5,8 @@
 #include <sys/mman.h>
 
 #include <cerrno>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate {
 
@@ -15,7 +16,7 @@ Result<Fd> make_memory_file(const char* name) {
   // Linux before 6.3 does not know MFD_NOEXEC_SEAL. What goes without it there is one of several
   // reasons why memory cannot be executed; the filters are the others.
   if (!fd.valid() && errno == EINVAL) fd = Fd(::memfd_create(name, kFlags));
-  if (!fd.valid()) return errno_error(std::format("making the memory file '{}'", name));
+  if (!fd.valid()) return errno_error(formatted("making the memory file '{}'", name));
   return fd;
 }
 

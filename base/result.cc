@@ -4,7 +4,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate {
 namespace {
@@ -28,7 +29,7 @@ Error errno_error(std::string_view what) {
   const int number = errno;
   std::array<char, 128> buffer{};
   return {Code::kPlatform,
-          std::format("{}: {}", what, strerror_r(number, buffer.data(), buffer.size()))};
+          formatted("{}: {}", what, strerror_r(number, buffer.data(), buffer.size()))};
 }
 
 }  // namespace casemate

@@ -17,7 +17,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     -Wno-missing-designated-field-initializers)
 else()
   # statement expressions are TRY's; __extension__ marks them. g++ 14 sees phantom bounds in std::string.
-  add_compile_options(-Wno-pedantic -Wno-stringop-overflow -Wno-array-bounds -Wno-maybe-uninitialized
+  add_compile_options(-fpch-preprocess -Wno-pedantic -Wno-stringop-overflow -Wno-array-bounds -Wno-maybe-uninitialized
     -Wno-missing-field-initializers)
 endif()
 add_link_options(-Wl,--as-needed,-z,relro,-z,now,-z,noexecstack)
@@ -39,3 +39,8 @@ endif()
 
 # Levels that handle other people's failures may not throw across their own code.
 set(CASEMATE_NO_EXCEPTIONS -fno-exceptions -fno-rtti -fno-asynchronous-unwind-tables)
+
+# What a test does itself is short; what it calls is built as everywhere.
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(CASEMATE_TEST_OPTIONS -O1)
+endif()

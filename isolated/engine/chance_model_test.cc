@@ -3,11 +3,11 @@
 // functions compute, for batch sizes that were compiled, for those made up of them, and in plans
 // for shapes that are seen first when a model serves; on any number of threads.
 #include "isolated/engine/chance_model.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <format>
 
 #include "isolated/engine/describe.h"
 #include "isolated/engine/interpret/interpreter.h"
@@ -33,14 +33,14 @@ Tensor noise(const Shape& shape, uint64_t seed) {
 // Empty when both are the same but for rounding.
 std::string difference(std::span<const float> got, std::span<const float> expected) {
   if (got.size() != expected.size())
-    return std::format("{} elements instead of {}", got.size(), expected.size());
+    return formatted("{} elements instead of {}", got.size(), expected.size());
   double squares = 0;
   for (const float value : expected) squares += static_cast<double>(value) * value;
   const double scale = std::sqrt(squares / static_cast<double>(std::max<size_t>(got.size(), 1)));
   for (size_t i = 0; i < got.size(); ++i) {
     const double wrong = std::fabs(static_cast<double>(got[i]) - expected[i]);
     if (!(wrong <= kTolerance * std::max(scale, 1e-3)))
-      return std::format("element {} is {}, not {} (of {:.3g})", i, got[i], expected[i], scale);
+      return formatted("element {} is {}, not {} (of {:.3g})", i, got[i], expected[i], scale);
   }
   return {};
 }
@@ -71,12 +71,12 @@ std::string wrong_with(const ModelBuilder& builder, int threads) {
     const Tensor& wanted = *(*expected)[0].tensor();
     if (sink.outputs[0].shape != wanted.shape()) return "another shape";
     const std::string found = difference(sink.outputs[0].values, wanted.values<float>());
-    if (!found.empty()) return std::format("batch {}: {}", batch, found);
+    if (!found.empty()) return formatted("batch {}: {}", batch, found);
     const auto unseen = runner.run(read->graph, {Datum(input)});
     if (!unseen) return "planned late: " + unseen.error().text;
     const std::string wrong =
         difference((*unseen)[0].tensor()->values<float>(), wanted.values<float>());
-    if (!wrong.empty()) return std::format("batch {}, planned late: {}", batch, wrong);
+    if (!wrong.empty()) return formatted("batch {}, planned late: {}", batch, wrong);
   }
   return {};
 }

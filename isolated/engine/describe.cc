@@ -2,14 +2,15 @@
 #include "isolated/engine/describe.h"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
 
 Status check_port(const Port& port, std::string_view kind) {
   const auto refused = [&](std::string_view why) {
-    return Error{Code::kUnsupported, std::format("{} '{}' {}", kind, port.name, why)};
+    return Error{Code::kUnsupported, formatted("{} '{}' {}", kind, port.name, why)};
   };
   if (port.name.empty() || port.name.size() > 127)
     return refused("has a name that is empty or longer than 127 bytes");
@@ -18,12 +19,12 @@ Status check_port(const Port& port, std::string_view kind) {
   const auto type = element_type_from(static_cast<uint32_t>(port.type));
   if (!type || size_of(*type) == 0) return refused("has an element type that is not served");
   if (port.dims.size() > limits::kRank) {
-    return refused(std::format("has {} dimensions, supported are at most {}", port.dims.size(),
-                               limits::kRank));
+    return refused(
+        formatted("has {} dimensions, supported are at most {}", port.dims.size(), limits::kRank));
   }
   for (const int64_t extent : port.dims) {
     if (extent > 1ll << 31)
-      return refused(std::format("has the extent {}, supported are 0 to 2^31", extent));
+      return refused(formatted("has the extent {}, supported are 0 to 2^31", extent));
   }
   return {};
 }
@@ -56,9 +57,9 @@ Result<Shape> common_shape(const std::string& name, const std::vector<Shape>& sh
   for (const Shape& other : shapes) {
     if (other.rank() != common.rank()) {
       return Error{Code::kUnsupported,
-                   std::format("output '{}' has the shape {} for one size of its inputs and {} for "
-                               "another",
-                               name, common.text(), other.text())};
+                   formatted("output '{}' has the shape {} for one size of its inputs and {} for "
+                             "another",
+                             name, common.text(), other.text())};
     }
     for (uint32_t i = 0; i < common.rank(); ++i) {
       if (other[i] != common[i]) common[i] = -1;
@@ -77,9 +78,9 @@ Result<Shape> output_shape(const ReadModel& model, const Variation& variation,
   if (!shapes.empty() && (all_sizes || shapes.size() > 1)) return common_shape(port.name, shapes);
   if (port.shaped) return Shape(port.dims);
   return Error{Code::kUnsupported,
-               std::format("output '{}' has no shape in the file, and what it has depends on data: "
-                           "export the model with one",
-                           port.name)};
+               formatted("output '{}' has no shape in the file, and what it has depends on data: "
+                         "export the model with one",
+                         port.name)};
 }
 
 }  // namespace
@@ -88,15 +89,15 @@ Status check_ports(const ReadModel& model) {
   for (const auto& [list, kind] :
        {std::pair(&model.inputs, "input"), std::pair(&model.outputs, "output")}) {
     if (list->size() > limits::kModelPorts) {
-      return Error{Code::kTooLarge, std::format("the model has {} {}s, supported are at most {}",
-                                                list->size(), kind, limits::kModelPorts)};
+      return Error{Code::kTooLarge, formatted("the model has {} {}s, supported are at most {}",
+                                              list->size(), kind, limits::kModelPorts)};
     }
     for (const Port& port : *list) TRY(check_port(port, kind));
   }
   for (const Port& port : model.inputs) {
     if (!port.shaped) {
       return Error{Code::kUnsupported,
-                   std::format("input '{}' has no shape: export the model with one", port.name)};
+                   formatted("input '{}' has no shape: export the model with one", port.name)};
     }
   }
   return {};

@@ -2,10 +2,10 @@
 // Executor: walks through plans with the caller's inputs and outputs.
 #include <algorithm>
 #include <bit>
-#include <format>
 #include <system_error>
 #include <thread>
 
+#include "base/format.h"
 #include "isolated/engine/engine.h"
 #include "isolated/engine/runner.h"
 
@@ -20,10 +20,9 @@ Status try_threads(int count) {
   try {
     for (int i = 1; i < count; ++i) threads.emplace_back([] {});
   } catch (const std::system_error& error) {
-    status =
-        Error{Code::kPlatform,
-              std::format("this process may not start {} threads ({}): raise its limit on tasks",
-                          count, error.what())};
+    status = Error{Code::kPlatform,
+                   formatted("this process may not start {} threads ({}): raise its limit on tasks",
+                             count, error.what())};
   }
   for (std::thread& thread : threads) thread.join();
   return status;
@@ -69,42 +68,42 @@ void Executor::observe(StepObserver* observer) {
 Result<int64_t> Executor::batch_of(std::span<const TensorView> inputs) const {
   const ModelDescription& facts = model_->description();
   if (inputs.size() != facts.input_count) {
-    return Error{Code::kInvalid, std::format("the model takes {} inputs, it was given {}",
-                                             facts.input_count, inputs.size())};
+    return Error{Code::kInvalid, formatted("the model takes {} inputs, it was given {}",
+                                           facts.input_count, inputs.size())};
   }
   int64_t batch = -1;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const PortDescription& port = facts.inputs[i];
     const TensorView& input = inputs[i];
     const auto expected = [&] {
-      return std::format("input '{}' takes {} {}", port.name.view(), name_of(port.element_type()),
-                         port.shape().text());
+      return formatted("input '{}' takes {} {}", port.name.view(), name_of(port.element_type()),
+                       port.shape().text());
     };
     if (input.type != port.element_type() || !port.shape().admits(input.shape)) {
-      return Error{Code::kInvalid, std::format("{}, it was given {} {}", expected(),
-                                               name_of(input.type), input.shape.text())};
+      return Error{Code::kInvalid, formatted("{}, it was given {} {}", expected(),
+                                             name_of(input.type), input.shape.text())};
     }
     const uint64_t bytes = TRY(input.shape.byte_size(input.type));
     if (input.data.size() != bytes) {
       return Error{Code::kInvalid,
-                   std::format("{}: shape {} has {} bytes, it was given {}", expected(),
-                               input.shape.text(), bytes, input.data.size())};
+                   formatted("{}: shape {} has {} bytes, it was given {}", expected(),
+                             input.shape.text(), bytes, input.data.size())};
     }
     if (std::bit_cast<uintptr_t>(input.data.data()) % size_of(input.type) != 0) {
-      return Error{Code::kInvalid, std::format("{}, aligned to its elements", expected())};
+      return Error{Code::kInvalid, formatted("{}, aligned to its elements", expected())};
     }
     if (!model_->batched_ || port.rank == 0 || port.dims[0] != -1) continue;
     if (batch == -1) batch = input.shape[0];
     if (batch != input.shape[0]) {
       return Error{Code::kInvalid,
-                   std::format("{}: its batch is {}, that of an input before it is {}", expected(),
-                               input.shape[0], batch)};
+                   formatted("{}: its batch is {}, that of an input before it is {}", expected(),
+                             input.shape[0], batch)};
     }
   }
   if (batch == 0) return Error{Code::kInvalid, "the batch is empty"};
   if (batch > kBatchMax) {
     return Error{Code::kTooLarge,
-                 std::format("the batch is {}, the largest is {}", batch, kBatchMax)};
+                 formatted("the batch is {}, the largest is {}", batch, kBatchMax)};
   }
   return batch;
 }
@@ -119,9 +118,8 @@ Result<std::vector<MutableBytes>> Executor::targets(OutputSink& sink, const Plan
     Shape shape = plan.output_shapes[i];
     if (batches != 1) shape[0] *= batches;
     if (!port.shape().admits(shape)) {
-      return Error{Code::kInvalid,
-                   std::format("output '{}' has the shape {}, the model declares {}",
-                               port.name.view(), shape.text(), port.shape().text())};
+      return Error{Code::kInvalid, formatted("output '{}' has the shape {}, the model declares {}",
+                                             port.name.view(), shape.text(), port.shape().text())};
     }
     const uint64_t bytes = TRY(shape.byte_size(port.element_type()));
     CHECK(bytes == static_cast<uint64_t>(batches) * plan.output_bytes[i],
@@ -165,10 +163,10 @@ Status Executor::run_unplanned(std::span<const TensorView> inputs, OutputSink& s
     if (made == nullptr || made->type() != port.element_type() ||
         !port.shape().admits(made->shape())) {
       return Error{Code::kInvalid,
-                   std::format("output '{}' is {} {}, the model declares {} {}", port.name.view(),
-                               made == nullptr ? "no tensor" : name_of(made->type()),
-                               made == nullptr ? "" : made->shape().text(),
-                               name_of(port.element_type()), port.shape().text())};
+                   formatted("output '{}' is {} {}, the model declares {} {}", port.name.view(),
+                             made == nullptr ? "no tensor" : name_of(made->type()),
+                             made == nullptr ? "" : made->shape().text(),
+                             name_of(port.element_type()), port.shape().text())};
     }
     const uint64_t bytes = TRY(made->shape().byte_size(made->type()));
     const MutableBytes to = TRY(sink.memory(i, made->type(), made->shape(), bytes));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Model: from an ONNX file to sealed weights and compiled plans.
 #include <algorithm>
-#include <format>
 #include <ranges>
 #include <set>
 
+#include "base/format.h"
 #include "isolated/engine/describe.h"
 #include "isolated/engine/graph/independence.h"
 #include "isolated/engine/graph/work.h"
@@ -87,20 +87,20 @@ Status check_shapes(const std::vector<Port>& inputs, const LoadOptions& options)
   symbols.erase("");
   std::string names;
   for (const std::string& symbol : symbols)
-    names += std::format("{}'{}'", names.empty() ? "" : ", ", symbol);
+    names += formatted("{}'{}'", names.empty() ? "" : ", ", symbol);
   for (const auto& shape : options.shapes) {
     for (const auto& [name, extent] : shape) {
       if (!symbols.contains(name)) {
         return Error{Code::kInvalid,
-                     std::format("the model is to be compiled for an extent '{}', which its inputs "
-                                 "do not have; those that vary are: {}",
-                                 name, names.empty() ? "none" : names)};
+                     formatted("the model is to be compiled for an extent '{}', which its inputs "
+                               "do not have; those that vary are: {}",
+                               name, names.empty() ? "none" : names)};
       }
       if (extent < 0 || extent > kBatchMax) {
         return Error{Code::kInvalid,
-                     std::format("the model is to be compiled for {} as its extent '{}', which "
-                                 "must be from 0 to 2^20",
-                                 extent, name)};
+                     formatted("the model is to be compiled for {} as its extent '{}', which "
+                               "must be from 0 to 2^20",
+                               extent, name)};
       }
     }
   }
@@ -266,7 +266,7 @@ Result<Model> Model::check_memory(Model model) {
   if (run_bytes + use.weight_bytes > model.memory_bytes_max_) {
     return Error{
         Code::kTooLarge,
-        std::format(
+        formatted(
             "the model needs {} bytes for weights and {} to run, it may use {}: allow it more "
             "memory or compile for smaller batches",
             use.weight_bytes, run_bytes, model.memory_bytes_max_)};

@@ -2,8 +2,8 @@
 #include "isolated/engine/runner.h"
 
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/operators/operators.h"
 
 namespace casemate::engine {
@@ -11,8 +11,8 @@ namespace casemate::engine {
 Status Runner::allow(uint64_t bytes) {
   if (bytes <= limits_.memory_bytes_max) return {};
   return Error{Code::kTooLarge,
-               std::format("{} bytes pass the limit of {}: allow the model more memory", bytes,
-                           limits_.memory_bytes_max)};
+               formatted("{} bytes pass the limit of {}: allow the model more memory", bytes,
+                         limits_.memory_bytes_max)};
 }
 
 // An arena, and what the plan packed for itself because loading had not: who sends ever new shapes
@@ -92,7 +92,7 @@ Status Runner::run_node(const Node& node, std::vector<Datum>& values) {
   const auto refused = [&](const Error& error) {
     // What a subgraph's node said needs no second name.
     if (error.text.starts_with("node '")) return error;
-    return Error{error.code, std::format("node '{}' ({}): {}", node.name, node.op, error.text)};
+    return Error{error.code, formatted("node '{}' ({}): {}", node.name, node.op, error.text)};
   };
   if (++steps_ > limits_.steps_max)
     return refused({Code::kTooLarge, "the run takes too many steps: does a loop end?"});
@@ -123,8 +123,8 @@ Status Runner::run_rest(const Compiled& compiled, std::vector<Datum>& values) {
 
 Result<std::vector<Datum>> Runner::run(const Graph& graph, std::vector<Datum> inputs) {
   if (inputs.size() != graph.inputs().size()) {
-    return Error{Code::kInvalid, std::format("a graph with {} inputs is given {}",
-                                             graph.inputs().size(), inputs.size())};
+    return Error{Code::kInvalid, formatted("a graph with {} inputs is given {}",
+                                           graph.inputs().size(), inputs.size())};
   }
   if (++steps_ > limits_.steps_max)
     return Error{Code::kTooLarge, "the run takes too many steps: does a loop end?"};

@@ -2,9 +2,9 @@
 // Whether this build can serve a model. It is loaded as a server would load it; where that fails,
 // it is looked at once more for all that is wrong, node by node.
 #include <algorithm>
-#include <format>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "isolated/inspect/answer.h"
 #include "isolated/inspect/subject.h"
 
@@ -61,7 +61,7 @@ std::string json_text(const Findings& found) {
 }
 
 std::string row(std::string_view name, std::string_view text) {
-  return std::format("{:<14} {}\n", name, text);
+  return formatted("{:<14} {}\n", name, text);
 }
 
 // "53 Conv, 49 Relu, ..."
@@ -72,11 +72,11 @@ std::string operators_text(const Subject::Counts& counts) {
                            [](const auto& entry) { return entry.second; });
   std::string text;
   for (size_t i = 0; i < std::min(sorted.size(), kOperatorsShown); ++i) {
-    text += std::format("{}{} {}", i == 0 ? "" : ", ", sorted[i].second,
-                        shortened(sorted[i].first, kLineMax));
+    text += formatted("{}{} {}", i == 0 ? "" : ", ", sorted[i].second,
+                      shortened(sorted[i].first, kLineMax));
   }
   if (sorted.size() > kOperatorsShown)
-    text += std::format(", and {} other operators", sorted.size() - kOperatorsShown);
+    text += formatted(", and {} other operators", sorted.size() - kOperatorsShown);
   return text;
 }
 
@@ -85,13 +85,13 @@ std::string subject_text(const Subject& subject) {
   const Subject::Counts counts = subject.counts();
   std::string sets;
   for (const auto& [domain, version] : read.operator_sets) {
-    sets += std::format("{}{} {}", sets.empty() ? "" : ", ",
-                        domain.empty() ? "ai.onnx" : shortened(domain, kLineMax), version);
+    sets += formatted("{}{} {}", sets.empty() ? "" : ", ",
+                      domain.empty() ? "ai.onnx" : shortened(domain, kLineMax), version);
   }
   std::string text = row("operator sets", sets);
   for (const engine::Port& port : read.inputs) text += row("input", text_of(port));
   for (const engine::Port& port : read.outputs) text += row("output", text_of(port));
-  text += row("nodes", std::format("{}: {}", counts.nodes, operators_text(counts)));
+  text += row("nodes", formatted("{}: {}", counts.nodes, operators_text(counts)));
   return text + row("weights", sized(counts.weight_bytes));
 }
 
@@ -105,9 +105,9 @@ std::string plans_text(const engine::Model& model, bool guessed) {
   for (const engine::Compiled& made : model.compiled()) {
     std::string inputs;
     for (const engine::Fact& fact : made.inputs)
-      inputs += std::format("{}{}", inputs.empty() ? "" : " ", fact.shape.text());
-    text += std::format("{}{}", text.empty() ? "compiled for inputs " : ", ",
-                        shortened(inputs, kLineMax));
+      inputs += formatted("{}{}", inputs.empty() ? "" : " ", fact.shape.text());
+    text += formatted("{}{}", text.empty() ? "compiled for inputs " : ", ",
+                      shortened(inputs, kLineMax));
   }
   return text;
 }
@@ -115,18 +115,18 @@ std::string plans_text(const engine::Model& model, bool guessed) {
 std::string model_text(const engine::Model& model, bool guessed) {
   const engine::MemoryUse memory = model.memory();
   std::string text = row("plans", plans_text(model, guessed));
-  text += row("memory", std::format("{} for weights, once, and {} for each instance",
-                                    sized(memory.weight_bytes), sized(memory.arena_bytes)));
+  text += row("memory", formatted("{} for weights, once, and {} for each instance",
+                                  sized(memory.weight_bytes), sized(memory.arena_bytes)));
   if (memory.unpacked_bytes > 0) {
-    text += row("", std::format("and {} more in an instance that meets a shape that was not "
-                                "compiled",
-                                sized(memory.unpacked_bytes)));
+    text += row("", formatted("and {} more in an instance that meets a shape that was not "
+                              "compiled",
+                              sized(memory.unpacked_bytes)));
   }
   const std::vector<std::string> slow = model.slow_nodes();
   if (slow.empty()) return text + row("slow nodes", "none");
-  text += row("slow nodes",
-              std::format("{}, for which there is only a reference kernel:", slow.size()));
-  for (const std::string& name : slow) text += std::format("  {}\n", shortened(name, kLineMax));
+  text +=
+      row("slow nodes", formatted("{}, for which there is only a reference kernel:", slow.size()));
+  for (const std::string& name : slow) text += formatted("  {}\n", shortened(name, kLineMax));
   return text;
 }
 
@@ -135,9 +135,9 @@ std::string text_of(const Findings& found) {
   if (found.subject != nullptr) text += subject_text(*found.subject);
   if (found.model) text += model_text(*found.model, found.guessed);
   if (found.refusals.empty()) return text;
-  text += row("refused", std::format("{}:", found.refusals.count()));
+  text += row("refused", formatted("{}:", found.refusals.count()));
   for (const Error& error : found.refusals.list())
-    text += std::format("  {}\n", shortened(error.text, kLineMax));
+    text += formatted("  {}\n", shortened(error.text, kLineMax));
   if (found.refusals.count() > found.refusals.list().size()) text += "  ...\n";
   return text;
 }
@@ -178,9 +178,9 @@ Result<Answer> check(const Mapping& file, const Options& options) {
   answer.refusal =
       found.refusals.count() == 1
           ? first
-          : Error{first.code, std::format("this build cannot serve the model, for {} reasons, "
-                                          "which are listed; the first: {}",
-                                          found.refusals.count(), first.text)};
+          : Error{first.code, formatted("this build cannot serve the model, for {} reasons, "
+                                        "which are listed; the first: {}",
+                                        found.refusals.count(), first.text)};
   return answer;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "isolated/engine/onnx/model_builder.h"
 #include "isolated/inspect/answer.h"
 #include "isolated/inspect/model_file.h"
@@ -135,7 +136,7 @@ TEST(Check, names_every_node_whose_shapes_do_not_fit) {
 
 TEST(Check, lists_a_bounded_number_and_counts_the_others) {
   ModelBuilder b = digits();
-  for (int i = 0; i < 1500; ++i) b.node("Odd", {"y"}, std::format("odd{}", i));
+  for (int i = 0; i < 1500; ++i) b.node("Odd", {"y"}, formatted("odd{}", i));
   const json found = check_json(b.bytes());
   EXPECT_EQ(found["refused"], 1500);
   EXPECT_EQ(found["reasons"].size(), 1000u);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/inspect/compiled_model.h"
 
-#include <format>
-
+#include "base/format.h"
 #include "isolated/inspect/subject.h"
 
 namespace casemate::inspect {
@@ -15,8 +14,8 @@ Result<engine::Model> compiled_model(const Mapping& file, const Options& options
     const Status read = subject.read(options, refusals);
     if (!read && refusals.count() > 1) {
       return Error{refusals.list().front().code,
-                   std::format("{} ({} more reasons: casemate check lists them)",
-                               refusals.list().front().text, refusals.count() - 1)};
+                   formatted("{} ({} more reasons: casemate check lists them)",
+                             refusals.list().front().text, refusals.count() - 1)};
     }
     TRY(Status(read));
     wanted = TRY(subject.load_options(options, {1}));

@@ -11,8 +11,8 @@
 
 #include <cstdio>
 #include <exception>
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "isolated/inspect/answer.h"
 #include "isolated/inspect/walls.h"
@@ -52,8 +52,8 @@ Result<Answer> answer(const Options& options) {
     return ask(options);
   } catch (const std::bad_alloc&) {
     return Error{Code::kTooLarge,
-                 std::format("the model does not fit in {}: allow it more with --memory",
-                             sized(options.memory_bytes_max))};
+                 casemate::formatted("the model does not fit in {}: allow it more with --memory",
+                                     sized(options.memory_bytes_max))};
   } catch (const std::exception& error) {
     return Error{Code::kPlatform, error.what()};
   }

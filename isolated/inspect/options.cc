@@ -2,8 +2,9 @@
 #include "isolated/inspect/options.h"
 
 #include <charconv>
-#include <format>
 #include <string_view>
+
+#include "base/format.h"
 
 namespace casemate::inspect {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 constexpr int64_t kExtentMax = 1ll << 31;
 
 Error senseless(std::string_view word) {
-  return {Code::kInvalid, std::format("'{}' makes no sense here", word)};
+  return {Code::kInvalid, formatted("'{}' makes no sense here", word)};
 }
 
 Result<int64_t> number(std::string_view text, int64_t least, int64_t most) {
@@ -19,7 +20,7 @@ Result<int64_t> number(std::string_view text, int64_t least, int64_t most) {
   const char* end = text.data() + text.size();
   const auto [at, wrong] = std::from_chars(text.data(), end, value);
   if (wrong != std::errc() || at != end || value < least || value > most)
-    return Error{Code::kInvalid, std::format("'{}' is no number from {} to {}", text, least, most)};
+    return Error{Code::kInvalid, formatted("'{}' is no number from {} to {}", text, least, most)};
   return value;
 }
 
@@ -60,7 +61,7 @@ Status take(std::string_view name, std::string_view value, Options& options) {
     options.shapes[std::string(value.substr(0, at))] =
         TRY(number(value.substr(at + 1), 1, kExtentMax));
   } else {
-    return senseless(std::format("{}={}", name, value));
+    return senseless(formatted("{}={}", name, value));
   }
   return {};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the engine would run, step by step.
-#include <format>
 
+#include "base/format.h"
 #include "isolated/inspect/answer.h"
 #include "isolated/inspect/compiled_model.h"
 
@@ -21,7 +21,7 @@ std::string totals(const engine::PlanData& plan, const engine::Model& model) {
     bytes += static_cast<double>(step.bytes);
     slow += step.slow ? 1 : 0;
   }
-  return std::format(
+  return formatted(
       "@OFFSET+BYTES lies in the arena, in# and out# in the caller's memory; weights are the "
       "kernels'\n"
       "{} steps, {} of them slow; {:.3f} GFLOP, {:.1f} MB read and written\n"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long which layer takes, beside what the machine can do.
-#include <format>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "isolated/inspect/answer.h"
 #include "isolated/inspect/ceiling.h"
 #include "isolated/inspect/compiled_model.h"
@@ -19,17 +19,16 @@ constexpr size_t kNameShown = 60;
 double per_second(double count, double ms) { return ms > 0 ? count / ms * 1e3 : 0; }
 
 std::string line(const Layer& layer, double total_ms) {
-  return std::format("{:9.3f} {:5.1f}% {:9.3f} {:9.1f} {:7.1f}  {:>4.0f}% {:10}  {:28} {:18} {}\n",
-                     layer.ms, 100 * layer.ms / std::max(total_ms, 1e-9), layer.lost_ms,
-                     per_second(layer.flops, layer.ms) / 1e9,
-                     per_second(layer.bytes, layer.ms) / 1e9, 100 * layer.share(),
-                     layer.by_memory() ? "memory" : "arithmetic", layer.kernel, layer.op,
-                     shortened(layer.name, kNameShown));
+  return formatted("{:9.3f} {:5.1f}% {:9.3f} {:9.1f} {:7.1f}  {:>4.0f}% {:10}  {:28} {:18} {}\n",
+                   layer.ms, 100 * layer.ms / std::max(total_ms, 1e-9), layer.lost_ms,
+                   per_second(layer.flops, layer.ms) / 1e9, per_second(layer.bytes, layer.ms) / 1e9,
+                   100 * layer.share(), layer.by_memory() ? "memory" : "arithmetic", layer.kernel,
+                   layer.op, shortened(layer.name, kNameShown));
 }
 
 std::string text_of(const std::vector<Layer>& layers, const Layer& total, const Ceiling& ceiling,
                     const Options& options) {
-  std::string text = std::format(
+  std::string text = formatted(
       "ceilings, measured now with {} thread{}: {:.1f} GFLOP/s ({}, FP32), {:.1f} GB/s (reads)\n"
       "medians of {} runs; shares above 100%: caches, or Winograd's method\n\n"
       "{:>9} {:>6} {:>9} {:>9} {:>7}  {:16}  {:28} {:18} {}\n",
@@ -37,7 +36,7 @@ std::string text_of(const std::vector<Layer>& layers, const Layer& total, const 
       ceiling.instruction_set, ceiling.bytes_per_s / 1e9, options.rounds, "ms", "time", "lost ms",
       "GFLOP/s", "GB/s", "share of ceiling", "kernel", "operator", "node");
   for (const Layer& layer : layers) text += line(layer, total.ms);
-  text += std::format(
+  text += formatted(
       "{:9.3f} {:5.1f}% {:9.3f} {:9.1f} {:7.1f}  {:>4.0f}% of what bounds each of "
       "{} layers\n",
       total.ms, 100.0, total.lost_ms, per_second(total.flops, total.ms) / 1e9,

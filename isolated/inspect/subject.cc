@@ -2,9 +2,9 @@
 #include "isolated/inspect/subject.h"
 
 #include <algorithm>
-#include <format>
 #include <set>
 
+#include "base/format.h"
 #include "isolated/engine/describe.h"
 #include "isolated/engine/passes/specialise.h"
 #include "isolated/inspect/answer.h"
@@ -42,13 +42,13 @@ std::set<std::string> symbols_of(const std::vector<engine::Port>& inputs) {
 Status check_symbols(const std::set<std::string>& symbols, const Options& options) {
   std::string known;
   for (const std::string& symbol : symbols)
-    known += std::format("{}{}", known.empty() ? "" : ", ", shortened(symbol, kNameShown));
+    known += formatted("{}{}", known.empty() ? "" : ", ", shortened(symbol, kNameShown));
   for (const auto& [name, extent] : options.shapes) {
     if (symbols.contains(name)) continue;
     return Error{Code::kInvalid,
-                 std::format("no extent of the model's inputs is named '{}'; {}", name,
-                             known.empty() ? "none that varies has a name"
-                                           : std::format("there are {}", known))};
+                 formatted("no extent of the model's inputs is named '{}'; {}", name,
+                           known.empty() ? "none that varies has a name"
+                                         : formatted("there are {}", known))};
   }
   return {};
 }
@@ -94,8 +94,8 @@ Result<engine::LoadOptions> Subject::load_options(const Options& options,
   const auto named = options.shapes.find(symbol);
   const int64_t batch = named != options.shapes.end() ? named->second : options.batch;
   if (options.batch != 0 && batch != options.batch) {
-    return Error{Code::kInvalid, std::format("--batch says {}, and --shape {}={}: leave one out",
-                                             options.batch, symbol, batch)};
+    return Error{Code::kInvalid, formatted("--batch says {}, and --shape {}={}: leave one out",
+                                           options.batch, symbol, batch)};
   }
   if (variation.batched) {
     if (batch != 0) load.batch_sizes = {batch};
@@ -133,8 +133,8 @@ std::string text_of(const engine::Port& port) {
                : port.symbols[i].empty() ? "?"
                                          : shortened(port.symbols[i], kNameShown);
   }
-  return std::format("{} {} {}", shortened(port.name, kNameShown), name_of(port.type),
-                     port.shaped ? std::format("[{}]", extents) : "of any shape");
+  return formatted("{} {} {}", shortened(port.name, kNameShown), name_of(port.type),
+                   port.shaped ? formatted("[{}]", extents) : "of any shape");
 }
 
 }  // namespace casemate::inspect

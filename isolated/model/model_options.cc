@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::model {
@@ -22,9 +22,9 @@ std::string_view take(std::string_view& text, char mark) {
 }
 
 Error refuse(std::string_view part, std::string_view expected) {
-  return {Code::kInvalid, std::format("the model's option '{}' is {}: start monitor, command and "
-                                      "model program of one build",
-                                      printable(part, kShown), expected)};
+  return {Code::kInvalid, formatted("the model's option '{}' is {}: start monitor, command and "
+                                    "model program of one build",
+                                    printable(part, kShown), expected)};
 }
 
 Status add_extent(Shape& shape, std::string_view part) {
@@ -35,7 +35,7 @@ Status add_extent(Shape& shape, std::string_view part) {
   const char* end = part.data() + part.size();
   const auto [rest, error] = std::from_chars(part.data() + colon + 1, end, value);
   if (error != std::errc() || rest != end || value < 0 || value > ModelOptions::kExtentMax)
-    return refuse(part, std::format("no extent from 0 to {}", ModelOptions::kExtentMax));
+    return refuse(part, formatted("no extent from 0 to {}", ModelOptions::kExtentMax));
   if (!shape.emplace(part.substr(0, colon), value).second)
     return refuse(part, "an extent that is there already");
   return {};

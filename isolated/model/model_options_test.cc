@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/model/model_options.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <format>
 
 namespace casemate::model {
 namespace {
@@ -31,7 +31,7 @@ TEST(ModelOptions, that_are_malformed_are_refused) {
   std::string wide = "shape=e:1";
   for (int i = 0; i < 16; ++i) {
     many += ";shape=a:1";
-    wide += std::format(",e{}:1", i);
+    wide += formatted(",e{}:1", i);
   }
   for (const std::string& text :
        {std::string("batch=8"), std::string("shape"), std::string("shape="),

@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <format>
-
 #include "base/log.h"
 #include "base/mapping.h"
 

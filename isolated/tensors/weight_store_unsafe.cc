@@ -7,9 +7,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-#include <format>
-
 #include "base/check.h"
+#include "base/format.h"
 #include "base/memory_file.h"
 #include "isolated/tensors/tensors.h"
 
@@ -40,11 +39,10 @@ constexpr uint64_t kReservedMax = 1ull << 40;
 
 Result<WeightStore> WeightStore::make(uint64_t bytes_max) {
   if (bytes_max > kReservedMax) {
-    return Error{
-        Code::kTooLarge,
-        std::format("a weight store of {} bytes was asked for, the most is {}: set a lower "
-                    "memory limit",
-                    bytes_max, kReservedMax)};
+    return Error{Code::kTooLarge,
+                 formatted("a weight store of {} bytes was asked for, the most is {}: set a lower "
+                           "memory limit",
+                           bytes_max, kReservedMax)};
   }
   const uint64_t reserved = round_up(std::max<uint64_t>(bytes_max, 1), kHugePage);
   Fd fd = TRY(make_memory_file("casemate-weights"));
@@ -103,9 +101,8 @@ Result<MutableBytes> WeightStore::allocate(uint64_t size) {
   if (size > bytes_max_ || round_up(size, kAlignment) > bytes_max_ - used_) {
     return Error{
         Code::kTooLarge,
-        std::format(
-            "weights need {} bytes more, and {} of {} are used: allow the model more memory", size,
-            used_, bytes_max_)};
+        formatted("weights need {} bytes more, and {} of {} are used: allow the model more memory",
+                  size, used_, bytes_max_)};
   }
   const uint64_t end = used_ + round_up(size, kAlignment);
   if (end > backed_) {

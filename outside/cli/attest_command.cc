@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate attest: asks a server for evidence and says what it is worth.
-#include <format>
 #include <memory>
 
+#include "base/format.h"
 #include "outside/cli/commands.h"
 #include "outside/cli/server_flags.h"
 #include "outside/client/attest.h"
@@ -24,7 +24,7 @@ Status save_policy(const Flags& flags, const verify::Verdict& verdict, Streams s
   const std::string text = verify::policy_text(verify::pinned_policy(verdict));
   TRY(client::write_file(flags.save_path, bytes_of(std::string_view(text))));
   if (flags.json) return {};
-  streams.out << std::format(
+  streams.out << formatted(
       "policy written to {}: it accepts this platform and gateway alone, {}\n", flags.save_path,
       flags.model.empty() ? "and any model on it: --model NAME pins one" : "and this model");
   return {};

@@ -6,11 +6,11 @@
 
 #include <csignal>
 #include <filesystem>
-#include <format>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "outside/cli/command.h"
 #include "outside/client/file.h"
 #include "outside/client/npy.h"
@@ -225,7 +225,7 @@ TEST_F(Cli, verify_takes_a_time_a_nonce_and_a_model) {
     std::vector<std::string> list = {"verify", evidence, "--key", key, kAllow};
     list.insert(list.end(), more);
     const int code = run(list, {out, err});
-    return std::format("{} {}", code, err.str());
+    return formatted("{} {}", code, err.str());
   };
   EXPECT_EQ(judged({"--nonce", hex}), "0 ");
   EXPECT_EQ(judged({"--nonce", hex, "--model", "digits", "--json"}), "0 ");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/cli/command.h"
 
-#include <format>
 #include <vector>
 
 #include "base/log.h"

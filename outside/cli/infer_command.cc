@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate infer: verifies a server and a model's enclaves, then runs the model.
-#include <format>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/cli/commands.h"
 #include "outside/cli/model_files.h"
@@ -42,10 +42,10 @@ std::vector<client::ClassScore> classes_of(const client::Tensor& output, const A
 
 void print_text(const Flags& flags, const Answer& answer, Streams streams) {
   for (const client::Tensor& output : answer.outputs) {
-    streams.out << std::format("{} {} {}\n", printable(output.name, 64), name_of(output.type),
-                               output.shape.text());
+    streams.out << formatted("{} {} {}\n", printable(output.name, 64), name_of(output.type),
+                             output.shape.text());
     for (const client::ClassScore& score : classes_of(output, answer, flags.top))
-      streams.out << std::format("  {:<24} {:.4f}\n", score.label, score.probability);
+      streams.out << formatted("  {:<24} {:.4f}\n", score.label, score.probability);
   }
 }
 

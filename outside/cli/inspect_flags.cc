@@ -3,9 +3,9 @@
 
 #include <charconv>
 #include <cmath>
-#include <format>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "outside/cli/inspector.h"
 #include "outside/launch/programs.h"
 
@@ -59,11 +59,11 @@ void InspectFlags::declare_threads(CLI::App& app) {
 int InspectFlags::ask(const std::string& question, const std::vector<std::string>& more,
                       Streams streams) const {
   std::vector<std::string> arguments = {
-      question, std::format("json={}", json ? 1 : 0), std::format("threads={}", threads),
-      std::format("memory={}", memory_mib << 20),
-      std::format("seconds={}", static_cast<uint64_t>(std::ceil(timeout_s)))};
+      question, formatted("json={}", json ? 1 : 0), formatted("threads={}", threads),
+      formatted("memory={}", memory_mib << 20),
+      formatted("seconds={}", static_cast<uint64_t>(std::ceil(timeout_s)))};
   if (external_data) arguments.emplace_back("external_data=1");
-  if (batch != 0) arguments.push_back(std::format("batch={}", batch));
+  if (batch != 0) arguments.push_back(formatted("batch={}", batch));
   for (const std::string& shape : shapes) arguments.push_back("shape=" + shape);
   arguments.insert(arguments.end(), more.begin(), more.end());
   const auto folder = launch::program_folder();

@@ -13,11 +13,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <format>
 #include <span>
 #include <utility>
 
 #include "base/fd.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/launch/programs.h"
 
@@ -34,13 +34,13 @@ Result<Fd> open_model(const std::string& path) {
   // Not blocking: opening a FIFO would otherwise wait for a writer.
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid() && errno == ENOENT)
-    return Error{Code::kNotFound, std::format("there is no file {}", path)};
+    return Error{Code::kNotFound, formatted("there is no file {}", path)};
   if (!fd.valid()) return errno_error("open " + path);
   struct stat facts{};
   if (::fstat(fd.number(), &facts) != 0) return errno_error("stat " + path);
   if (!S_ISREG(facts.st_mode))
-    return Error{Code::kInvalid, std::format("{} is no regular file", path)};
-  if (facts.st_size == 0) return Error{Code::kInvalid, std::format("{} is empty", path)};
+    return Error{Code::kInvalid, formatted("{} is no regular file", path)};
+  if (facts.st_size == 0) return Error{Code::kInvalid, formatted("{} is empty", path)};
   return fd;
 }
 
@@ -169,7 +169,7 @@ std::string harmless(std::string_view text) {
 
 Error ended_by(int signal, const std::string& last_words) {
   const char* name = ::sigabbrev_np(signal);
-  std::string text = std::format(
+  std::string text = formatted(
       "the program that looked at the model was ended by SIG{}, behind its walls; this machine "
       "took "
       "no harm, and a server would refuse the model likewise",
@@ -189,8 +189,8 @@ Result<InspectorAnswer> judge(int status, std::pair<std::string, std::string> sa
   if (code == 0) return answer;
   if (code < kRefused || reason.empty()) {
     return Error{Code::kPlatform,
-                 std::format("casemate-inspect did not come to an answer (exit code {}){}{}", code,
-                             reason.empty() ? "" : ": ", reason)};
+                 formatted("casemate-inspect did not come to an answer (exit code {}){}{}", code,
+                           reason.empty() ? "" : ": ", reason)};
   }
   answer.refusal = Error{code_from(static_cast<uint32_t>(code - kRefused)), std::move(reason)};
   return answer;
@@ -199,12 +199,12 @@ Result<InspectorAnswer> judge(int status, std::pair<std::string, std::string> sa
 Error broken_off(const Error& why, const std::string& model, const InspectorLimits& limits) {
   if (why.code == Code::kTimedOut) {
     return {why.code,
-            std::format("{}: no answer within {:.1f} s; give it longer with --timeout SECONDS",
-                        model, std::chrono::duration<double>(limits.patience).count())};
+            formatted("{}: no answer within {:.1f} s; give it longer with --timeout SECONDS", model,
+                      std::chrono::duration<double>(limits.patience).count())};
   }
   if (why.code == Code::kTooLarge) {
-    return {why.code, std::format("{}: the answer is longer than {} bytes, and was broken off",
-                                  model, limits.text_bytes_max)};
+    return {why.code, formatted("{}: the answer is longer than {} bytes, and was broken off", model,
+                                limits.text_bytes_max)};
   }
   return why;
 }

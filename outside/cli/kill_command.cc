@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <format>
 
+#include "base/format.h"
 #include "outside/cli/commands.h"
 #include "outside/launch/operator.h"
 
@@ -19,13 +19,13 @@ Run add_kill(CLI::App& app) {
     const auto socket = launch::find_socket(flags->socket);
     if (!socket) return fail(socket.error(), streams);
     if (flags->partition.size() >= limits::kName) {
-      return fail({Code::kInvalid,
-                   std::format("'{}' is longer than any partition's name", flags->partition)},
-                  streams);
+      return fail(
+          {Code::kInvalid, formatted("'{}' is longer than any partition's name", flags->partition)},
+          streams);
     }
     const auto done = launch::ask(*socket, operating::Command::kKill, flags->partition);
     if (!done) return fail(done.error(), streams);
-    streams.out << std::format(
+    streams.out << formatted(
         "partition {} was killed and is starting again; casemate status shows it\n",
         flags->partition);
     return kDone;

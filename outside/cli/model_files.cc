@@ -2,8 +2,8 @@
 #include "outside/cli/model_files.h"
 
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "outside/client/file.h"
@@ -25,7 +25,7 @@ constexpr ByteArray<4> kPngMark = {0x89, 'P', 'N', 'G'};
 std::string names_of(const auto& things) {
   std::string names;
   for (const auto& thing : things)
-    names += std::format("{}{}", names.empty() ? "" : ", ", printable(thing.name, 64));
+    names += formatted("{}{}", names.empty() ? "" : ", ", printable(thing.name, 64));
   return names;
 }
 
@@ -38,11 +38,11 @@ Result<const T*> find(const std::vector<T>& things, const std::string& name,
   if (!name.empty() && found != things.end()) return &*found;
   if (name.empty()) {
     return Error{Code::kInvalid,
-                 std::format("the model has {} {}s: say which with NAME=FILE; they are {}",
-                             things.size(), kind, names_of(things))};
+                 formatted("the model has {} {}s: say which with NAME=FILE; they are {}",
+                           things.size(), kind, names_of(things))};
   }
-  return Error{Code::kInvalid, std::format("the model has no {} \"{}\"; it has {}", kind,
-                                           printable(name, 64), names_of(things))};
+  return Error{Code::kInvalid, formatted("the model has no {} \"{}\"; it has {}", kind,
+                                         printable(name, 64), names_of(things))};
 }
 
 Result<Properties> properties_of(const ModelMetadata& metadata, const ImageFlags& flags) {
@@ -54,9 +54,9 @@ Result<Properties> properties_of(const ModelMetadata& metadata, const ImageFlags
         key == "size" || key == "color" || key == "scale" || key == "mean" || key == "std";
     if (!known || equals == setting.npos) {
       return Error{Code::kInvalid,
-                   std::format("--image {} should be size=, color=, scale=, mean= or std= and a "
-                               "value",
-                               setting)};
+                   formatted("--image {} should be size=, color=, scale=, mean= or std= and a "
+                             "value",
+                             setting)};
     }
     properties["casemate.input.image." + key] = setting.substr(equals + 1);
   }
@@ -75,9 +75,9 @@ Result<Tensor> array_tensor(Bytes file, const Port& port) {
   tensor.name = port.name;
   if (tensor.type != port.type || !port.shape.admits(tensor.shape)) {
     return Error{Code::kInvalid,
-                 std::format("input \"{}\" takes {} {}, and the file holds {} {}",
-                             printable(port.name, 64), name_of(port.type), port.shape.text(),
-                             name_of(tensor.type), tensor.shape.text())};
+                 formatted("input \"{}\" takes {} {}, and the file holds {} {}",
+                           printable(port.name, 64), name_of(port.type), port.shape.text(),
+                           name_of(tensor.type), tensor.shape.text())};
   }
   return tensor;
 }
@@ -90,7 +90,7 @@ Result<Tensor> read_input(const FileArgument& argument, const ModelMetadata& met
                        std::ranges::equal(Bytes(file).first(kPngMark.size()), kPngMark);
   auto tensor = picture ? picture_tensor(file, *port, metadata, flags) : array_tensor(file, *port);
   if (!tensor)
-    return Error{tensor.error().code, std::format("{}: {}", argument.path, tensor.error().text)};
+    return Error{tensor.error().code, formatted("{}: {}", argument.path, tensor.error().text)};
   return tensor;
 }
 
@@ -102,7 +102,7 @@ Result<FileArgument> parse_file_argument(const std::string& text, std::string_vi
   if (equals != text.npos) argument.name = text.substr(0, equals);
   argument.path = equals == text.npos ? text : text.substr(equals + 1);
   if (argument.path.empty() || equals == 0)
-    return Error{Code::kInvalid, std::format("{} {} should be NAME=FILE or FILE", flag, text)};
+    return Error{Code::kInvalid, formatted("{} {} should be NAME=FILE or FILE", flag, text)};
   return argument;
 }
 
@@ -114,14 +114,14 @@ Result<std::vector<Tensor>> read_inputs(const std::vector<std::string>& argument
     Tensor tensor = TRY(read_input(argument, metadata, flags));
     if (std::ranges::contains(tensors, tensor.name, &Tensor::name)) {
       return Error{Code::kInvalid,
-                   std::format("input \"{}\" is given twice", printable(tensor.name, 64))};
+                   formatted("input \"{}\" is given twice", printable(tensor.name, 64))};
     }
     tensors.push_back(std::move(tensor));
   }
   if (tensors.size() < metadata.inputs.size()) {
     return Error{Code::kInvalid,
-                 std::format("the model has {} inputs and {} are given; it has {}",
-                             metadata.inputs.size(), tensors.size(), names_of(metadata.inputs))};
+                 formatted("the model has {} inputs and {} are given; it has {}",
+                           metadata.inputs.size(), tensors.size(), names_of(metadata.inputs))};
   }
   return tensors;
 }

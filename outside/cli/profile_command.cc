@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate profile: how long which layer of a model takes, beside what the machine can do.
-#include <format>
 #include <memory>
 
+#include "base/format.h"
 #include "outside/cli/commands.h"
 #include "outside/cli/inspect_flags.h"
 
@@ -26,7 +26,7 @@ Run add_profile(CLI::App& app) {
       ->check(CLI::IsMember({"time", "order", "kind"}).description(""))
       ->capture_default_str();
   return [flags](Streams streams) {
-    return flags->ask("profile", {std::format("rounds={}", flags->rounds), "by=" + flags->order},
+    return flags->ask("profile", {formatted("rounds={}", flags->rounds), "by=" + flags->order},
                       streams);
   };
 }

@@ -3,9 +3,9 @@
 
 #include <csignal>
 #include <filesystem>
-#include <format>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/cli/commands.h"
 #include "outside/cli/status_table.h"
@@ -40,7 +40,7 @@ Result<launch::SystemFile> settings_of(const Flags& flags) {
   if (flags.root != "software") {
     return Error{
         Code::kUnsupported,
-        std::format(
+        formatted(
             "--root {}: this build has no such root of trust; only 'software', for development",
             flags.root)};
   }
@@ -64,9 +64,9 @@ Status gateway_runs(const operating::Reply& status) {
         enclave.state == static_cast<uint32_t>(State::kRunning))
       continue;
     return Error{Code::kPlatform,
-                 std::format("the gateway does not start ({}); the lines above say why, and "
-                             "'casemate doctor' shows what this machine lacks",
-                             printable(enclave.reason.view()))};
+                 formatted("the gateway does not start ({}); the lines above say why, and "
+                           "'casemate doctor' shows what this machine lacks",
+                           printable(enclave.reason.view()))};
   }
   return {};
 }
@@ -110,9 +110,9 @@ Result<std::unique_ptr<operating::Reply>> wait_until_settled(const launch::Runni
 void announce(const launch::RunningSystem& system, const operating::Reply& status,
               std::ostream& out) {
   const std::string url = "https://" + system.address();
-  out << std::format("serving on {}\n\n", url);
+  out << formatted("serving on {}\n\n", url);
   print_status(status, out);
-  out << std::format(
+  out << formatted(
              "\nroot of trust: software, for development; a client refuses it unless it says "
              "--allow-software-root\n"
              "verify:  casemate attest {} --allow-software-root\n"
@@ -164,9 +164,9 @@ Run add_serve(CLI::App& app) {
                  "a system file (see systems/); without one, every model gets its own partition");
   app.add_option("--models", flags->models,
                  "model repository in Triton's layout (default: models)");
-  app.add_option("--listen", flags->listen,
-                 std::format("ADDRESS:PORT (default: {}; port 0 picks one)",
-                             launch::GatewaySettings().listen));
+  app.add_option(
+      "--listen", flags->listen,
+      formatted("ADDRESS:PORT (default: {}; port 0 picks one)", launch::GatewaySettings().listen));
   app.add_option("--root", flags->root, "root of trust: software");
   app.add_flag("--debug", flags->debug,
                "enclaves may write to stderr; every verdict shows it, and refuses it by default");

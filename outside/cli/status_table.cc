@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::cli {
@@ -26,35 +26,34 @@ std::string_view standby_name(uint32_t standby) {
 
 std::string recovery(const operating::PartitionStatus& partition) {
   if (partition.recovery_us == 0) return "-";
-  return std::format("{:.1f} ms", static_cast<double>(partition.recovery_us) / 1000);
+  return formatted("{:.1f} ms", static_cast<double>(partition.recovery_us) / 1000);
 }
 
 }  // namespace
 
 void print_status(const operating::Reply& status, std::ostream& out) {
-  out << std::format("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n", "PARTITION", "DEVICE",
-                     "STATE", "STANDBY", "STARTS", "FAILURES", "RECOVERY");
+  out << formatted("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n", "PARTITION", "DEVICE", "STATE",
+                   "STANDBY", "STARTS", "FAILURES", "RECOVERY");
   for (uint32_t p = 0; p < status.partition_count; ++p) {
     const auto& partition = status.partitions[p];
-    out << std::format("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n",
-                       printable(partition.name.view()), printable(partition.device.view()),
-                       state_name(partition.state), standby_name(partition.standby),
-                       partition.epoch, partition.failures, recovery(partition));
+    out << formatted("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n",
+                     printable(partition.name.view()), printable(partition.device.view()),
+                     state_name(partition.state), standby_name(partition.standby), partition.epoch,
+                     partition.failures, recovery(partition));
   }
-  out << std::format("\n{:<20} {:<20} {:<12} {:>8} {:>10}\n", "ENCLAVE", "PARTITION", "STATE",
-                     "START", "CALLS");
+  out << formatted("\n{:<20} {:<20} {:<12} {:>8} {:>10}\n", "ENCLAVE", "PARTITION", "STATE",
+                   "START", "CALLS");
   for (uint32_t e = 0; e < status.enclave_count; ++e) {
     const auto& enclave = status.enclaves[e];
     const std::string name = enclave.model_version == 0
                                  ? std::string(enclave.name.view())
-                                 : std::format("{}/{}", enclave.name.view(), enclave.model_version);
+                                 : formatted("{}/{}", enclave.name.view(), enclave.model_version);
     const uint32_t partition = std::min(enclave.partition, limits::kPartitions - 1);
-    out << std::format("{:<20} {:<20} {:<12} {:>5.1f} ms {:>7}\n", printable(name),
-                       printable(status.partitions[partition].name.view()),
-                       state_name(enclave.state), static_cast<double>(enclave.start_us) / 1000,
-                       enclave.completed);
+    out << formatted("{:<20} {:<20} {:<12} {:>5.1f} ms {:>7}\n", printable(name),
+                     printable(status.partitions[partition].name.view()), state_name(enclave.state),
+                     static_cast<double>(enclave.start_us) / 1000, enclave.completed);
     if (!enclave.reason.view().empty())
-      out << std::format("    {}\n", printable(enclave.reason.view()));
+      out << formatted("    {}\n", printable(enclave.reason.view()));
   }
 }
 

@@ -2,11 +2,11 @@
 // casemate verify: judges evidence that is in a file, without any server.
 #include <charconv>
 #include <chrono>
-#include <format>
 #include <memory>
 #include <optional>
 #include <sstream>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "outside/cli/commands.h"
 #include "outside/cli/server_flags.h"
@@ -50,7 +50,7 @@ Result<Material> material_of(const Flags& flags) {
     verify::Certificate certificate = TRY(certificate_in(material.evidence));
     if (certificate.evidence.empty()) {
       return Error{Code::kInvalid,
-                   std::format("the certificate {} carries no evidence", flags.evidence_path)};
+                   formatted("the certificate {} carries no evidence", flags.evidence_path)};
     }
     material = {std::move(certificate.evidence), std::move(certificate.key)};
   }
@@ -82,9 +82,9 @@ Result<int64_t> time_of(const std::string& text) {
       time.time_since_epoch().count() >= 0) {
     return time.time_since_epoch().count();
   }
-  return Error{Code::kInvalid, std::format("--at {} is no time; write 2026-03-01T12:00:00Z, or "
-                                           "seconds since 1970",
-                                           text)};
+  return Error{Code::kInvalid, formatted("--at {} is no time; write 2026-03-01T12:00:00Z, or "
+                                         "seconds since 1970",
+                                         text)};
 }
 
 Result<std::optional<Nonce>> nonce_of(const std::string& text) {

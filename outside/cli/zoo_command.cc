@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate zoo: standard architectures with random weights, listed or written as ONNX files.
 #include <algorithm>
-#include <format>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/cli/commands.h"
 #include "outside/zoo/zoo.h"
@@ -31,9 +31,9 @@ std::string grouped(uint64_t number) {
 // "417 K", "4.09 G"
 std::string rounded(uint64_t number) {
   const auto value = static_cast<double>(number);
-  return number < 1'000'000     ? std::format("{:.0f} K", value / 1e3)
-         : number < 100'000'000 ? std::format("{:.1f} M", value / 1e6)
-                                : std::format("{:.2f} G", value / 1e9);
+  return number < 1'000'000     ? formatted("{:.0f} K", value / 1e3)
+         : number < 100'000'000 ? formatted("{:.1f} M", value / 1e6)
+                                : formatted("{:.2f} G", value / 1e9);
 }
 
 // "input float [batch,3,224,224]"; inputs that are alike are said together.
@@ -43,10 +43,10 @@ std::string text_of(const std::vector<zoo::Port>& inputs) {
     const auto end = std::find_if(first, inputs.end(), [&](const zoo::Port& port) {
       return port.type != first->type || port.shape != first->shape;
     });
-    text += std::format("{}{}", text.empty() ? "" : "; ", first->name);
+    text += formatted("{}{}", text.empty() ? "" : "; ", first->name);
     for (auto port = first + 1; port != end && end - first <= 3; ++port) text += ", " + port->name;
-    if (end - first > 3) text += std::format(" to {}", (end - 1)->name);
-    text += std::format(" {} {}", first->type, first->shape);
+    if (end - first > 3) text += formatted(" to {}", (end - 1)->name);
+    text += formatted(" {} {}", first->type, first->shape);
     first = end;
   }
   return text;
@@ -65,8 +65,8 @@ Json json_of(const zoo::Architecture& architecture) {
 int list(bool json, Streams streams) {
   Json all = Json::array();
   if (!json) {
-    streams.out << std::format("{:<13} {:>11} {:>13} {:>9}  inputs\n", "name", "parameters",
-                               "multiply-adds", "file");
+    streams.out << formatted("{:<13} {:>11} {:>13} {:>9}  inputs\n", "name", "parameters",
+                             "multiply-adds", "file");
   }
   for (const zoo::Architecture& architecture : zoo::architectures()) {
     if (json) {
@@ -74,9 +74,9 @@ int list(bool json, Streams streams) {
       continue;
     }
     const zoo::Facts facts = zoo::facts_of(architecture);
-    streams.out << std::format("{:<13} {:>11} {:>13} {:>6.1f} MB  {}\n", architecture.name,
-                               grouped(facts.parameters), rounded(facts.operations),
-                               static_cast<double>(facts.file_bytes) / 1e6, text_of(facts.inputs));
+    streams.out << formatted("{:<13} {:>11} {:>13} {:>6.1f} MB  {}\n", architecture.name,
+                             grouped(facts.parameters), rounded(facts.operations),
+                             static_cast<double>(facts.file_bytes) / 1e6, text_of(facts.inputs));
   }
   if (json) {
     streams.out << all.dump(2) << "\n";
@@ -92,9 +92,9 @@ Status write(const Flags& flags, Streams streams) {
   if (architecture == nullptr) {
     std::string names;
     for (const zoo::Architecture& known : zoo::architectures())
-      names += std::format("{}{}", names.empty() ? "" : ", ", known.name);
-    return Error{Code::kNotFound, std::format("there is no architecture '{}'; there are {}",
-                                              printable(flags.name, 64), names)};
+      names += formatted("{}{}", names.empty() ? "" : ", ", known.name);
+    return Error{Code::kNotFound, formatted("there is no architecture '{}'; there are {}",
+                                            printable(flags.name, 64), names)};
   }
   TRY(zoo::write_model(*architecture, flags.seed, flags.path));
   Json json = json_of(*architecture);
@@ -103,9 +103,8 @@ Status write(const Flags& flags, Streams streams) {
   if (flags.json) {
     streams.out << json.dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
   } else {
-    streams.out << std::format("{}: {} parameters, seed {}, {} bytes\n", flags.path,
-                               grouped(json["parameters"]), flags.seed,
-                               grouped(json["file_bytes"]));
+    streams.out << formatted("{}: {} parameters, seed {}, {} bytes\n", flags.path,
+                             grouped(json["parameters"]), flags.seed, grouped(json["file_bytes"]));
   }
   return {};
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/client/attest.h"
 
-#include <format>
-
+#include "base/format.h"
 #include "outside/verify/verify.h"
 
 namespace casemate::client {
@@ -10,10 +9,10 @@ namespace casemate::client {
 Result<verify::Verdict> judge_certificate(const Server& server, const verify::Policy& policy) {
   if (server.certificate().evidence.empty()) {
     return Error{Code::kDenied,
-                 std::format("the server's certificate carries no evidence (extension {}), so "
-                             "nothing is known about it; is it a Casemate server, reached without "
-                             "a TLS proxy in between?",
-                             kEvidenceOid)};
+                 formatted("the server's certificate carries no evidence (extension {}), so "
+                           "nothing is known about it; is it a Casemate server, reached without "
+                           "a TLS proxy in between?",
+                           kEvidenceOid)};
   }
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .now_unix = server.options().clock->unix_seconds()};
@@ -25,7 +24,7 @@ Result<verify::Verdict> judge_fresh(Server& server, const verify::Policy& policy
   Nonce nonce;
   server.options().random->fill(nonce);
   Request request;
-  request.target = std::format("/v2/casemate/evidence?nonce={}", to_hex(nonce));
+  request.target = formatted("/v2/casemate/evidence?nonce={}", to_hex(nonce));
   if (!model.empty()) request.target += "&model=" + percent_encoded(model);
   request.answer_bytes_max = limits::kEvidenceBytes;
   const Response response = TRY(server.ask(request));

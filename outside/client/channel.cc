@@ -9,8 +9,8 @@
 
 #include <array>
 #include <cerrno>
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/client/connect.h"
 
@@ -38,7 +38,7 @@ std::string tls_reason() {
 Error broken(std::string_view what) {
   return {
       Code::kPartitionFailed,
-      std::format("the connection broke: {}; what was asked may or may not have been done", what)};
+      formatted("the connection broke: {}; what was asked may or may not have been done", what)};
 }
 
 bool closed_by_peer(int error) { return error == EPIPE || error == ECONNRESET; }
@@ -71,14 +71,14 @@ Result<Channel> Channel::open(const Url& url, const Deadline& deadline) {
 Status Channel::start_tls(const Url& url) {
   const Context context(SSL_CTX_new(TLS_client_method()));
   if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) != 1)
-    return Error{Code::kPlatform, std::format("libssl does not start: {}", tls_reason())};
+    return Error{Code::kPlatform, formatted("libssl does not start: {}", tls_reason())};
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   ssl_.reset(SSL_new(context.get()));
   in_ = BIO_new(BIO_s_mem());
   out_ = BIO_new(BIO_s_mem());
   if (!ssl_ || in_ == nullptr || out_ == nullptr)
-    return Error{Code::kPlatform, std::format("libssl does not start: {}", tls_reason())};
+    return Error{Code::kPlatform, formatted("libssl does not start: {}", tls_reason())};
   SSL_set_bio(ssl_.get(), in_, out_);
   SSL_set_connect_state(ssl_.get());
   // Numbers and colons are no server names (RFC 6066, section 3).
@@ -99,20 +99,20 @@ Status Channel::handshake(const Url& url, const Deadline& deadline) {
     if (done == 1) return {};
     if (error != SSL_ERROR_WANT_READ) {
       return Error{Code::kDenied,
-                   std::format("{} does not complete a TLS 1.3 handshake ({}); is it a Casemate "
-                               "server, and its TLS port?",
-                               url.authority(), reason)};
+                   formatted("{} does not complete a TLS 1.3 handshake ({}); is it a Casemate "
+                             "server, and its TLS port?",
+                             url.authority(), reason)};
     }
     const auto more = fill(deadline);
     if (!more && more.error().code == Code::kTimedOut) {
       return Error{Code::kTimedOut,
-                   std::format("{} did not finish the TLS handshake in time", url.authority())};
+                   formatted("{} did not finish the TLS handshake in time", url.authority())};
     }
     if (!more) return more.error();
     if (!*more) {
-      return Error{Code::kUnavailable, std::format("{} closed the connection during the TLS "
-                                                   "handshake; is it a Casemate server?",
-                                                   url.authority())};
+      return Error{Code::kUnavailable, formatted("{} closed the connection during the TLS "
+                                                 "handshake; is it a Casemate server?",
+                                                 url.authority())};
     }
   }
 }

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <numeric>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::client {
@@ -63,14 +63,14 @@ bool scores(const Tensor& output) {
 Result<std::vector<ClassScore>> top_classes(const Tensor& output,
                                             const std::vector<std::string>& labels, size_t count) {
   if (!scores(output)) {
-    return Error{Code::kUnsupported, std::format("output \"{}\" ({} {}) is no row of scores",
-                                                 printable(output.name, 64), name_of(output.type),
-                                                 output.shape.text())};
+    return Error{Code::kUnsupported,
+                 formatted("output \"{}\" ({} {}) is no row of scores", printable(output.name, 64),
+                           name_of(output.type), output.shape.text())};
   }
   std::vector<double> values = values_of(output);
   if (!std::ranges::all_of(values, [](double v) { return std::isfinite(v); })) {
-    return Error{Code::kUnsupported, std::format("output \"{}\" holds values that are no numbers",
-                                                 printable(output.name, 64))};
+    return Error{Code::kUnsupported, formatted("output \"{}\" holds values that are no numbers",
+                                               printable(output.name, 64))};
   }
   if (!probabilities(values)) softmax(values);
   std::vector<size_t> order(values.size());
@@ -82,7 +82,7 @@ Result<std::vector<ClassScore>> top_classes(const Tensor& output,
   std::vector<ClassScore> best;
   for (auto at = order.begin(); at != middle; ++at) {
     const std::string label =
-        labels.size() == values.size() ? printable(labels[*at], 64) : std::format("{}", *at);
+        labels.size() == values.size() ? printable(labels[*at], 64) : formatted("{}", *at);
     best.push_back({*at, label, values[*at]});
   }
   return best;

@@ -10,10 +10,11 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
-#include <format>
 #include <memory>
 #include <mutex>
 #include <thread>
+
+#include "base/format.h"
 
 namespace casemate::client {
 namespace {
@@ -56,11 +57,11 @@ Result<Addresses> addresses_of(const Url& url, const Deadline& deadline) {
   std::unique_lock lock(answer->mutex);
   if (!answer->done.wait_for(lock, deadline.left(), [&] { return answer->ready; })) {
     return Error{Code::kTimedOut,
-                 std::format("the name {} was not resolved in time; check the network", url.host)};
+                 formatted("the name {} was not resolved in time; check the network", url.host)};
   }
   if (answer->error != 0) {
-    return Error{Code::kUnavailable, std::format("the name {} cannot be resolved: {}", url.host,
-                                                 ::gai_strerror(answer->error))};
+    return Error{Code::kUnavailable, formatted("the name {} cannot be resolved: {}", url.host,
+                                               ::gai_strerror(answer->error))};
   }
   return std::move(answer->addresses);
 }
@@ -108,13 +109,13 @@ Result<Fd> connect_to(const Url& url, const Deadline& deadline) {
   auto fd = connect_to_any(addresses.get(), deadline);
   if (fd) return fd;
   if (fd.error().code == Code::kTimedOut || deadline.passed()) {
-    return Error{Code::kTimedOut, std::format("nobody answered at {} in time; is the server up and "
-                                              "the address right?",
-                                              url.authority())};
+    return Error{Code::kTimedOut, formatted("nobody answered at {} in time; is the server up and "
+                                            "the address right?",
+                                            url.authority())};
   }
-  return Error{Code::kUnavailable, std::format("no connection to {}: {}; is the server up and the "
-                                               "address right?",
-                                               url.authority(), fd.error().text)};
+  return Error{Code::kUnavailable, formatted("no connection to {}: {}; is the server up and the "
+                                             "address right?",
+                                             url.authority(), fd.error().text)};
 }
 
 Result<short> wait_for(int fd, short events, const Deadline& deadline) {

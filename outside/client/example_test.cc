@@ -4,9 +4,9 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "outside/client/file.h"
 #include "outside/client/testing/pictures.h"
 #include "outside/client/testing/test_server.h"
@@ -24,9 +24,9 @@ std::pair<int, std::string> classify(const TestServer& server, const TestFolder&
   const auto build = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../..";
   const std::string out = folder.path("out");
   const std::string command =
-      std::format("{}/examples/classify {} digits {} {} >{} 2>&1", build.string(), server.url(),
-                  folder.file("white.png", testing::grey_png(30, 20, 255)),
-                  folder.file("policy.json", bytes_of(policy)), out);
+      formatted("{}/examples/classify {} digits {} {} >{} 2>&1", build.string(), server.url(),
+                folder.file("white.png", testing::grey_png(30, 20, 255)),
+                folder.file("policy.json", bytes_of(policy)), out);
   const int status = std::system(command.c_str());
   const auto printed = read_file(out, 1 << 20);
   return {WEXITSTATUS(status), printed ? std::string(text_of(*printed)) : ""};

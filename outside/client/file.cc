@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <format>
 
 #include "base/fd.h"
+#include "base/format.h"
 
 namespace casemate::client {
 
@@ -16,15 +16,15 @@ Result<std::vector<uint8_t>> read_file(const std::string& path, uint64_t size_ma
   // Not blocking: opening a FIFO would otherwise wait for a writer.
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid() && errno == ENOENT)
-    return Error{Code::kNotFound, std::format("there is no file {}", path)};
+    return Error{Code::kNotFound, formatted("there is no file {}", path)};
   if (!fd.valid()) return errno_error("open " + path);
   struct stat facts{};
   if (::fstat(fd.number(), &facts) != 0) return errno_error("stat " + path);
   if (!S_ISREG(facts.st_mode))
-    return Error{Code::kInvalid, std::format("{} is no regular file", path)};
+    return Error{Code::kInvalid, formatted("{} is no regular file", path)};
   if (static_cast<uint64_t>(facts.st_size) > size_max) {
-    return Error{Code::kTooLarge, std::format("{} has {} bytes, over the limit of {}", path,
-                                              facts.st_size, size_max)};
+    return Error{Code::kTooLarge,
+                 formatted("{} has {} bytes, over the limit of {}", path, facts.st_size, size_max)};
   }
   std::vector<uint8_t> data(static_cast<size_t>(facts.st_size));
   size_t done = 0;

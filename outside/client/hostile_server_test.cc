@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <format>
 
+#include "base/format.h"
 #include "outside/client/attest.h"
 #include "outside/client/session.h"
 #include "outside/client/testing/fixed_clock.h"
@@ -65,7 +65,7 @@ std::string inferred(std::string_view json, std::string_view data, size_t size) 
   auto session = connect(server);
   if (!session) return refusal(session);
   const std::string answer = http(200, std::string(json) + std::string(data),
-                                  std::format("Inference-Header-Content-Length: {}\r\n", size));
+                                  formatted("Inference-Header-Content-Length: {}\r\n", size));
   server.hook([&](const HttpRequest& request) -> std::optional<Reply> {
     if (request.method == "POST") return Reply{answer};
     return std::nullopt;
@@ -141,7 +141,7 @@ TEST(HostileServer, chunked_answers_are_read) {
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
   std::string body;
   for (const char c : std::string(R"({"name": "echo", "inputs": [], "outputs": []})"))
-    body += std::format("1\r\n{}\r\n", c);
+    body += formatted("1\r\n{}\r\n", c);
   EXPECT_EQ(asked({head + body + "0\r\n\r\n"}), "no refusal");
   EXPECT_TRUE(contains(asked({head + body, Then::kClose}), "before its answer was complete"));
   EXPECT_TRUE(contains(asked({head + "zz\r\n"}), "no HTTP"));
@@ -153,7 +153,7 @@ TEST(HostileServer, chunked_answers_are_read) {
 TEST(HostileServer, answers_over_the_limit_are_refused_before_memory_is_taken) {
   EXPECT_TRUE(contains(asked({"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nab"}),
                        "too large: the server's answer"));
-  const std::string chunk = std::format("10000\r\n{}\r\n", std::string(0x10000, ' '));
+  const std::string chunk = formatted("10000\r\n{}\r\n", std::string(0x10000, ' '));
   std::string body = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (int i = 0; i < 20; ++i) body += chunk;
   EXPECT_TRUE(contains(asked({body, Then::kStall}), "too large"));
@@ -221,9 +221,9 @@ TEST(HostileServer, answers_that_are_no_json_or_not_the_right_one_are_refused) {
 
 TEST(HostileServer, outputs_that_do_not_fit_their_shape_are_refused) {
   const auto output = [](std::string_view shape, int size) {
-    return std::format(R"({{"outputs": [{{"name": "x", "datatype": "FP32", "shape": {},
+    return formatted(R"({{"outputs": [{{"name": "x", "datatype": "FP32", "shape": {},
       "parameters": {{"binary_data_size": {}}}}}]}})",
-                       shape, size);
+                     shape, size);
   };
   EXPECT_EQ(inferred(output("[2]", 8), "12345678"), "no refusal");
   EXPECT_TRUE(contains(inferred(output("[2]", 4), "1234"), "needs 8 bytes, there are 4"));
@@ -239,8 +239,8 @@ TEST(HostileServer, outputs_that_do_not_fit_their_shape_are_refused) {
 TEST(HostileServer, answers_to_an_inference_that_break_the_binary_extension_are_refused) {
   constexpr std::string_view kOne =
       R"({"name": "x", "datatype": "UINT8", "shape": [1], "parameters": {"binary_data_size": 1}})";
-  EXPECT_EQ(inferred(std::format(R"({{"outputs": [{}]}})", kOne), "1"), "no refusal");
-  EXPECT_TRUE(contains(inferred(std::format(R"({{"outputs": [{0},{0}]}})", kOne), "12"), "twice"));
+  EXPECT_EQ(inferred(formatted(R"({{"outputs": [{}]}})", kOne), "1"), "no refusal");
+  EXPECT_TRUE(contains(inferred(formatted(R"({{"outputs": [{0},{0}]}})", kOne), "12"), "twice"));
   EXPECT_TRUE(contains(inferred("{}", ""), "\"outputs\" is no list"));
   EXPECT_TRUE(contains(inferred("{}", "", 3), "larger than the body"));
   EXPECT_TRUE(contains(inferred(R"({"outputs": [{"name": "x", "datatype": "UINT8", "shape": [1],
@@ -379,7 +379,7 @@ TEST(Retry, a_wait_beyond_the_time_limit_is_not_begun) {
 
 TEST(Connect, host_names_are_resolved_and_unknown_ones_refused) {
   TestServer server;
-  const std::string url = std::format("https://localhost:{}", server.port());
+  const std::string url = formatted("https://localhost:{}", server.port());
   EXPECT_EQ(refusal(Session::connect(url, development(), with(kPatience))), "no refusal");
   const std::string why =
       refusal(Session::connect("https://casemate.invalid:1", development(), with(kPatience)));

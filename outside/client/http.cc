@@ -6,8 +6,8 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/vector_body.hpp>
 #include <charconv>
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::client {
@@ -25,17 +25,17 @@ constexpr int kInterimAnswers = 4;
 
 Error lie(std::string_view what) {
   return {Code::kPartitionFailed,
-          std::format("the server's answer is no HTTP that we asked for: {}", what)};
+          formatted("the server's answer is no HTTP that we asked for: {}", what)};
 }
 
 std::string head_of(const std::string& authority, const Request& request) {
   size_t size = 0;
   for (const Bytes part : request.body) size += part.size();
-  std::string head = std::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: casemate\r\n",
-                                 request.method, request.target, authority);
-  if (request.method != "GET") head += std::format("Content-Length: {}\r\n", size);
+  std::string head = formatted("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: casemate\r\n",
+                               request.method, request.target, authority);
+  if (request.method != "GET") head += formatted("Content-Length: {}\r\n", size);
   if (request.json_size) {
-    head += std::format(
+    head += formatted(
         "Content-Type: application/octet-stream\r\n"
         "Inference-Header-Content-Length: {}\r\n",
         *request.json_size);
@@ -79,8 +79,8 @@ struct Inbox {
 Error parse_error(const boost::system::error_code& wrong, uint64_t limit) {
   if (wrong == beast::http::error::body_limit) {
     return {Code::kTooLarge,
-            std::format("the server's answer is larger than the {} bytes that were to be expected",
-                        limit)};
+            formatted("the server's answer is larger than the {} bytes that were to be expected",
+                      limit)};
   }
   return lie(printable(wrong.message(), 80));
 }
@@ -153,7 +153,7 @@ Result<Response> read_response(Channel& channel, uint64_t limit, const Deadline&
 
 Error in_time(Error error, std::string_view doing, const std::string& authority) {
   if (error.code == Code::kTimedOut)
-    error.text = std::format("{} did not {} in time; it may be overloaded", authority, doing);
+    error.text = formatted("{} did not {} in time; it may be overloaded", authority, doing);
   return error;
 }
 
@@ -173,7 +173,7 @@ Result<Response> exchange(Channel& channel, const std::string& authority, const 
     return response;
   } catch (const std::exception& failure) {
     return Error{Code::kPlatform,
-                 std::format("while talking to {}: {}", authority, printable(failure.what(), 120))};
+                 formatted("while talking to {}: {}", authority, printable(failure.what(), 120))};
   }
 }
 

@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <format>
 #include <optional>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::client {
@@ -17,8 +17,8 @@ constexpr std::string_view kPrefix = "casemate.input.image.";
 constexpr uint32_t kSideMax = 1 << 14;
 
 Error invalid(std::string_view property, std::string_view value, std::string_view wanted) {
-  return {Code::kInvalid, std::format("the property {}{} is \"{}\"; it should be {}", kPrefix,
-                                      property, printable(value, 60), wanted)};
+  return {Code::kInvalid, formatted("the property {}{} is \"{}\"; it should be {}", kPrefix,
+                                    property, printable(value, 60), wanted)};
 }
 
 std::optional<std::string_view> value_of(const Properties& properties, std::string_view name) {
@@ -82,8 +82,8 @@ Status set_layout(const Port& input, ImageRecipe& recipe) {
                                                   : dims[rank - 3];
   if (rank < 2 || rank > 4 || !channel_count(channels) || (rank == 4 && dims[0] > 1)) {
     return Error{Code::kUnsupported,
-                 std::format("input \"{}\" of shape {} takes no single picture; give a .npy file",
-                             printable(input.name, 64), input.shape.text())};
+                 formatted("input \"{}\" of shape {} takes no single picture; give a .npy file",
+                           printable(input.name, 64), input.shape.text())};
   }
   recipe.channels = static_cast<uint32_t>(channels);
   for (const size_t axis : {row, row + 1}) {
@@ -153,14 +153,14 @@ Result<ImageRecipe> recipe_for(const Port& input, const Properties& properties) 
       (own.height != 0 && own.height != recipe.height)) {
     return Error{
         Code::kInvalid,
-        std::format("the property {}size says {}x{}, and input \"{}\" has shape {}", kPrefix,
-                    recipe.width, recipe.height, printable(input.name, 64), input.shape.text())};
+        formatted("the property {}size says {}x{}, and input \"{}\" has shape {}", kPrefix,
+                  recipe.width, recipe.height, printable(input.name, 64), input.shape.text())};
   }
   if (recipe.width == 0 || recipe.height == 0) {
     return Error{Code::kInvalid,
-                 std::format("input \"{}\" takes pictures of any size; say which: --image "
-                             "size=WIDTHxHEIGHT",
-                             printable(input.name, 64))};
+                 formatted("input \"{}\" takes pictures of any size; say which: --image "
+                           "size=WIDTHxHEIGHT",
+                           printable(input.name, 64))};
   }
   if (const auto color = value_of(properties, "color"); color) {
     const uint32_t channels = *color == "grey" ? 1 : *color == "rgb" ? 3 : 0;
@@ -196,9 +196,9 @@ Result<Tensor> to_tensor(const Picture& picture, const ImageRecipe& recipe, cons
       return tensor;
     default:
       return Error{Code::kUnsupported,
-                   std::format("input \"{}\" is {}, and pictures become FP32, FP64 or UINT8; give "
-                               "a .npy file",
-                               printable(input.name, 64), name_of(input.type))};
+                   formatted("input \"{}\" is {}, and pictures become FP32, FP64 or UINT8; give "
+                             "a .npy file",
+                             printable(input.name, 64), name_of(input.type))};
   }
 }
 

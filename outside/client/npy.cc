@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <format>
 
+#include "base/format.h"
 #include "outside/client/npy_header.h"
 
 namespace casemate::client {
@@ -18,7 +18,7 @@ constexpr size_t kPreambleV2 = 12;
 constexpr size_t kAlignment = 64;
 
 Error cut(std::string_view where) {
-  return {Code::kInvalid, std::format("the .npy file ends in {}", where)};
+  return {Code::kInvalid, formatted("the .npy file ends in {}", where)};
 }
 
 // Splits the file into header and elements.
@@ -30,15 +30,15 @@ Result<std::pair<std::string_view, Bytes>> split(Bytes file) {
   if (major < 1 || major > 3 || file[7] != 0) {
     return Error{
         Code::kUnsupported,
-        std::format("the .npy file has version {}.{}; 1.0 to 3.0 are known", major, file[7])};
+        formatted("the .npy file has version {}.{}; 1.0 to 3.0 are known", major, file[7])};
   }
   const size_t preamble = major == 1 ? kPreambleV1 : kPreambleV2;
   if (file.size() < preamble) return cut("the length of its header");
   const size_t length =
       major == 1 ? load<uint16_t>(file.subspan(8)) : load<uint32_t>(file.subspan(8));
   if (length > kHeaderMax) {
-    return Error{Code::kTooLarge, std::format("the .npy header has {} bytes, over the limit of {}",
-                                              length, kHeaderMax)};
+    return Error{Code::kTooLarge, formatted("the .npy header has {} bytes, over the limit of {}",
+                                            length, kHeaderMax)};
   }
   if (length > file.size() - preamble) return cut("its header");
   return std::pair(text_of(file.subspan(preamble, length)), file.subspan(preamble + length));
@@ -77,9 +77,9 @@ Result<Tensor> read_npy(Bytes file) {
   const uint64_t size = TRY(header.shape.byte_size(header.type));
   if (data.size() != size) {
     return Error{Code::kInvalid,
-                 std::format("the .npy file should hold {} bytes of elements for shape {} and "
-                             "holds {}",
-                             size, header.shape.text(), data.size())};
+                 formatted("the .npy file should hold {} bytes of elements for shape {} and "
+                           "holds {}",
+                           size, header.shape.text(), data.size())};
   }
   Tensor tensor{.name = "", .type = header.type, .shape = header.shape, .data = {}};
   if (header.fortran_order) {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <format>
 #include <optional>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::client {
@@ -33,7 +33,7 @@ constexpr std::array<TypeName, 12> kTypes = {{
 
 Error invalid(std::string_view what) {
   return {Code::kInvalid,
-          std::format("the .npy header {}; write the file again with numpy.save", what)};
+          formatted("the .npy header {}; write the file again with numpy.save", what)};
 }
 
 Result<ElementType> type_named(std::string_view name) {
@@ -41,8 +41,7 @@ Result<ElementType> type_named(std::string_view name) {
   if (found != kTypes.end()) return found->type;
   const std::string shown = printable(name, 40);
   const auto refuse = [&](std::string_view what) {
-    return Error{Code::kUnsupported,
-                 std::format("elements of NumPy type '{}' are {}", shown, what)};
+    return Error{Code::kUnsupported, formatted("elements of NumPy type '{}' are {}", shown, what)};
   };
   if (name.contains('O'))
     return refuse("Python objects, which are never loaded; save an array of numbers");
@@ -148,7 +147,7 @@ Status read_field(Literal& literal, Fields& fields) {
   if (*key == "descr") return keep(fields.type, read_type(literal));
   if (*key == "fortran_order") return keep(fields.fortran_order, read_boolean(literal));
   if (*key == "shape") return keep(fields.shape, read_shape(literal));
-  return invalid(std::format("has the unknown key '{}'", printable(*key, 40)));
+  return invalid(formatted("has the unknown key '{}'", printable(*key, 40)));
 }
 
 }  // namespace
@@ -172,15 +171,14 @@ Result<NpyHeader> parse_npy_header(std::string_view text) {
 Result<std::string> npy_header_text(ElementType type, const Shape& shape) {
   const auto found = std::ranges::find(kTypes, type, &TypeName::type);
   if (found == kTypes.end()) {
-    return Error{Code::kUnsupported,
-                 std::format("NumPy has no element type for {}", name_of(type))};
+    return Error{Code::kUnsupported, formatted("NumPy has no element type for {}", name_of(type))};
   }
   std::string tuple;
   for (const int64_t extent : shape.dims())
-    tuple += std::format("{}{}", tuple.empty() ? "" : ", ", extent);
+    tuple += formatted("{}{}", tuple.empty() ? "" : ", ", extent);
   if (shape.rank() == 1) tuple += ',';
-  return std::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", found->numpy,
-                     tuple);
+  return formatted("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", found->numpy,
+                   tuple);
 }
 
 }  // namespace casemate::client

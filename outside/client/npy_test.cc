@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/client/npy.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
-
-#include <format>
 
 namespace casemate::client {
 namespace {
@@ -29,7 +28,7 @@ Buffer counting(size_t size) {
 
 std::string header(std::string_view type, std::string_view shape,
                    std::string_view order = "False") {
-  return std::format("{{'descr': '{}', 'fortran_order': {}, 'shape': {}, }}\n", type, order, shape);
+  return formatted("{{'descr': '{}', 'fortran_order': {}, 'shape': {}, }}\n", type, order, shape);
 }
 
 std::string refusal(const Buffer& bytes) {

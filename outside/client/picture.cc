@@ -3,9 +3,8 @@
 
 #include <png.h>
 
-#include <format>
-
 #include "base/check.h"
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::client {
@@ -24,7 +23,7 @@ class Decoder final {
 
   [[nodiscard]] png_image& image() { return image_; }
   [[nodiscard]] Error error() const {
-    return {Code::kInvalid, std::format("the PNG cannot be read: {}", printable(image_.message))};
+    return {Code::kInvalid, formatted("the PNG cannot be read: {}", printable(image_.message))};
   }
 
  private:
@@ -58,8 +57,8 @@ Result<Picture> read_png(Bytes file) {
   const uint64_t pixels = uint64_t{image.width} * image.height;
   if (pixels == 0 || pixels > Picture::kPixelsMax) {
     return Error{Code::kTooLarge,
-                 std::format("the picture has {} x {} pixels; at most {} are read: make it smaller",
-                             image.width, image.height, Picture::kPixelsMax)};
+                 formatted("the picture has {} x {} pixels; at most {} are read: make it smaller",
+                           image.width, image.height, Picture::kPixelsMax)};
   }
   const bool color = (image.format & PNG_FORMAT_FLAG_COLOR) != 0;
   image.format = PNG_FORMAT_RGBA;

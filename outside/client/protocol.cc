@@ -2,8 +2,8 @@
 #include "outside/client/protocol.h"
 
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "outside/verify/strict_json.h"
@@ -19,7 +19,7 @@ constexpr uint64_t kExtentMax = 1ull << 40;
 constexpr size_t kModels = 4096;
 
 Error lie(std::string_view what) {
-  return {Code::kPartitionFailed, std::format("the server's answer breaks the protocol: {}", what)};
+  return {Code::kPartitionFailed, formatted("the server's answer breaks the protocol: {}", what)};
 }
 
 Result<Json> parse(Bytes body) {
@@ -65,8 +65,8 @@ Result<Port> read_port(const Json& object, int64_t extent_min) {
   const std::string type = text_in(object, "datatype");
   const auto known = element_type_named(type);
   if (!known) {
-    return lie(std::format("tensor \"{}\" has the unknown datatype \"{}\"",
-                           printable(port.name, 64), printable(type, 20)));
+    return lie(formatted("tensor \"{}\" has the unknown datatype \"{}\"", printable(port.name, 64),
+                         printable(type, 20)));
   }
   port.type = *known;
   port.shape = TRY(read_shape(object, extent_min));
@@ -76,7 +76,7 @@ Result<Port> read_port(const Json& object, int64_t extent_min) {
 Result<std::vector<Port>> read_ports(const Json& object, const char* key) {
   const Json* list = member(object, key);
   if (list == nullptr || !list->is_array() || list->size() > limits::kModelPorts)
-    return lie(std::format("\"{}\" is no list of at most {}", key, limits::kModelPorts));
+    return lie(formatted("\"{}\" is no list of at most {}", key, limits::kModelPorts));
   std::vector<Port> ports;
   for (const Json& port : *list) ports.push_back(TRY(read_port(port, -1)));
   return ports;
@@ -86,7 +86,7 @@ Result<std::vector<Port>> read_ports(const Json& object, const char* key) {
 Result<Tensor> read_output(const Json& object, Bytes& data) {
   Port port = TRY(read_port(object, 0));
   const auto refuse = [&](std::string_view why) {
-    return lie(std::format("output \"{}\" {}", printable(port.name, 64), why));
+    return lie(formatted("output \"{}\" {}", printable(port.name, 64), why));
   };
   const Json* parameters = member(object, "parameters");
   const Json* size = parameters == nullptr ? nullptr : member(*parameters, "binary_data_size");
@@ -95,7 +95,7 @@ Result<Tensor> read_output(const Json& object, Bytes& data) {
   if (member(object, "data") != nullptr) return refuse("comes both as binary and as JSON");
   const auto bytes = size->get<uint64_t>();
   if (bytes > data.size())
-    return refuse(std::format("should have {} bytes, and {} are left", bytes, data.size()));
+    return refuse(formatted("should have {} bytes, and {} are left", bytes, data.size()));
   const Bytes own = data.first(bytes);
   if (const auto sound = check_tensor(port.name, port.type, port.shape, own); !sound)
     return lie(sound.error().text);
@@ -141,15 +141,15 @@ Result<std::vector<Tensor>> read_inference(std::optional<uint64_t> json_size, By
   const Json json = TRY(parse(head));
   const Json* outputs = member(json, "outputs");
   if (outputs == nullptr || !outputs->is_array() || outputs->size() > limits::kModelPorts)
-    return lie(std::format("\"outputs\" is no list of at most {}", limits::kModelPorts));
+    return lie(formatted("\"outputs\" is no list of at most {}", limits::kModelPorts));
   std::vector<Tensor> tensors;
   for (const Json& output : *outputs) {
     Tensor tensor = TRY(read_output(output, data));
     if (std::ranges::contains(tensors, tensor.name, &Tensor::name))
-      return lie(std::format("output \"{}\" is there twice", printable(tensor.name, 64)));
+      return lie(formatted("output \"{}\" is there twice", printable(tensor.name, 64)));
     tensors.push_back(std::move(tensor));
   }
-  if (!data.empty()) return lie(std::format("{} bytes follow the last output", data.size()));
+  if (!data.empty()) return lie(formatted("{} bytes follow the last output", data.size()));
   return tensors;
 }
 
@@ -193,8 +193,8 @@ Error read_error(unsigned status, Bytes body) {
   const auto json = verify::parse_json(text_of(body), "error");
   const std::string sentence = json ? text_in(*json, "error") : "";
   if (sentence.empty())
-    return {code, std::format("the server answered with status {} and no explanation", status)};
-  return {code, std::format("the server answered: {}", printable(sentence))};
+    return {code, formatted("the server answered with status {} and no explanation", status)};
+  return {code, formatted("the server answered: {}", printable(sentence))};
 }
 
 }  // namespace casemate::client

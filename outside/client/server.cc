@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/client/server.h"
 
-#include <format>
 #include <thread>
 
+#include "base/format.h"
 #include "outside/client/protocol.h"
 
 namespace casemate::client {
@@ -20,9 +20,9 @@ Status Server::reconnect(const Deadline& deadline) {
   Channel fresh = TRY(Channel::open(url_, deadline));
   if (fresh.certificate().key != certificate_.key) {
     return Error{Code::kDenied,
-                 std::format("{} now shows another key than the one that was verified, so nothing "
-                             "was sent; it may have been restarted: connect and verify again",
-                             url_.authority())};
+                 formatted("{} now shows another key than the one that was verified, so nothing "
+                           "was sent; it may have been restarted: connect and verify again",
+                           url_.authority())};
   }
   channel_ = std::move(fresh);
   return {};

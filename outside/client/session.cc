@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/client/session.h"
 
-#include <format>
-
 #include "outside/client/attest.h"
 
 namespace casemate::client {

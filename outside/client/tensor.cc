@@ -2,8 +2,8 @@
 #include "outside/client/tensor.h"
 
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::client {
@@ -26,7 +26,7 @@ Result<uint64_t> count_strings(Bytes data) {
 
 Status check_tensor(std::string_view name, ElementType type, const Shape& shape, Bytes data) {
   const auto refuse = [&](Code code, const std::string& why) {
-    return Error{code, std::format("tensor \"{}\": {}", printable(name, 64), why)};
+    return Error{code, formatted("tensor \"{}\": {}", printable(name, 64), why)};
   };
   const auto size = shape.byte_size(type);
   if (!size) return refuse(size.error().code, size.error().text);
@@ -34,15 +34,15 @@ Status check_tensor(std::string_view name, ElementType type, const Shape& shape,
     const auto count = count_strings(data);
     if (!count) return refuse(Code::kInvalid, "its data are " + count.error().text);
     if (*count != *shape.element_count()) {
-      return refuse(Code::kInvalid, std::format("shape {} needs {} elements, the data hold {}",
-                                                shape.text(), *shape.element_count(), *count));
+      return refuse(Code::kInvalid, formatted("shape {} needs {} elements, the data hold {}",
+                                              shape.text(), *shape.element_count(), *count));
     }
     return {};
   }
   if (size_of(type) == 0) return refuse(Code::kUnsupported, "it has no element type");
   if (*size != data.size()) {
-    return refuse(Code::kInvalid, std::format("{} of shape {} needs {} bytes, there are {}",
-                                              name_of(type), shape.text(), *size, data.size()));
+    return refuse(Code::kInvalid, formatted("{} of shape {} needs {} bytes, there are {}",
+                                            name_of(type), shape.text(), *size, data.size()));
   }
   if (type == ElementType::kBool && std::ranges::any_of(data, [](uint8_t b) { return b > 1; }))
     return refuse(Code::kInvalid, "a BOOL is neither 0 nor 1");

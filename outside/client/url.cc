@@ -2,8 +2,8 @@
 #include "outside/client/url.h"
 
 #include <charconv>
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::client {
@@ -15,7 +15,7 @@ constexpr size_t kHostMax = 253;
 
 Error refuse(std::string_view text, std::string_view why) {
   return {Code::kInvalid,
-          std::format("{} is no server: {}; write https://HOST:PORT", printable(text, 80), why)};
+          formatted("{} is no server: {}; write https://HOST:PORT", printable(text, 80), why)};
 }
 
 bool host_character(char c) {
@@ -40,7 +40,7 @@ bool all_of(std::string_view text, auto kind) {
 }  // namespace
 
 std::string Url::authority() const {
-  return host.contains(':') ? std::format("[{}]:{}", host, port) : std::format("{}:{}", host, port);
+  return host.contains(':') ? formatted("[{}]:{}", host, port) : formatted("{}:{}", host, port);
 }
 
 Result<Url> parse_url(std::string_view text) {
@@ -75,7 +75,7 @@ std::string percent_encoded(std::string_view text) {
     if (unreserved(c)) {
       encoded += c;
     } else {
-      encoded += std::format("%{:02X}", static_cast<unsigned char>(c));
+      encoded += formatted("%{:02X}", static_cast<unsigned char>(c));
     }
   }
   return encoded;

@@ -2,13 +2,14 @@
 #include "outside/launch/address.h"
 
 #include <charconv>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::launch {
 
 Result<Address> Address::parse(std::string_view text) {
   const Error refused{Code::kInvalid,
-                      std::format("'{}' is no address to listen on; write {}", text, kForm)};
+                      formatted("'{}' is no address to listen on; write {}", text, kForm)};
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return refused;
   const std::string_view port = text.substr(colon + 1);

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <format>
 #include <map>
 #include <thread>
 
+#include "base/format.h"
 #include "outside/launch/programs.h"
 
 namespace casemate::launch {
@@ -58,14 +58,14 @@ class Describer final {
     if (g.request_mib > buffered_mib / 2) {
       return Error{
           Code::kInvalid,
-          std::format("gateway.request_mib is {}, but of the gateway's {} MiB one request may have "
-                      "only {}: lower it, or raise gateway.memory_mib",
-                      g.request_mib, g.memory_mib, buffered_mib / 2)};
+          formatted("gateway.request_mib is {}, but of the gateway's {} MiB one request may have "
+                    "only {}: lower it, or raise gateway.memory_mib",
+                    g.request_mib, g.memory_mib, buffered_mib / 2)};
     }
     e.options = Text<EnclaveDescription::kOptions>::from(
-        std::format("connections_max={};request_mib={};idle_timeout_s={};buffered_mib={}",
-                    std::min(g.connections_max, g.memory_mib * kConnectionsPerMib), g.request_mib,
-                    g.idle_timeout_s, buffered_mib));
+        formatted("connections_max={};request_mib={};idle_timeout_s={};buffered_mib={}",
+                  std::min(g.connections_max, g.memory_mib * kConnectionsPerMib), g.request_mib,
+                  g.idle_timeout_s, buffered_mib));
     return {};
   }
 
@@ -91,8 +91,8 @@ class Describer final {
     if (count >= list.size()) {
       return Error{
           Code::kTooLarge,
-          std::format("the system needs more than {} {}: serve fewer models, or from two systems",
-                      list.size(), what)};
+          formatted("the system needs more than {} {}: serve fewer models, or from two systems",
+                    list.size(), what)};
     }
     return std::ref(list[count++]);
   }
@@ -103,8 +103,8 @@ class Describer final {
   Status place(ImageDescription& image, const std::string& source, const std::string& target) {
     if (source.size() >= limits::kPath || target.size() >= limits::kPath) {
       return Error{Code::kTooLarge,
-                   std::format("{}: the path is longer than {} characters; move the file up",
-                               source, limits::kPath - 1)};
+                   formatted("{}: the path is longer than {} characters; move the file up", source,
+                             limits::kPath - 1)};
     }
     image.source = Text<limits::kPath>::from(source);
     image.target = Text<limits::kPath>::from(target);
@@ -128,11 +128,10 @@ class Describer final {
     const long there = ::sysconf(_SC_NPROCESSORS_CONF);
     for (const uint32_t core : settings.cores) {
       if (static_cast<long>(core) < there) continue;
-      return Error{
-          Code::kInvalid,
-          std::format("{}: partition '{}' is to run on core {}, but this machine has cores "
-                      "0 to {}; name cores among these",
-                      settings.place, settings.name, core, there - 1)};
+      return Error{Code::kInvalid,
+                   formatted("{}: partition '{}' is to run on core {}, but this machine has cores "
+                             "0 to {}; name cores among these",
+                             settings.place, settings.name, core, there - 1)};
     }
     return {};
   }
@@ -213,14 +212,14 @@ class Describer final {
     for (const ModelSettings::Shape& shape : settings->shapes) {
       options += options.empty() ? "shape=" : ";shape=";
       for (const auto& [extent, value] : shape)
-        options += std::format("{}{}:{}", options.ends_with('=') ? "" : ",", extent, value);
+        options += formatted("{}{}:{}", options.ends_with('=') ? "" : ",", extent, value);
     }
     if (options.size() >= EnclaveDescription::kOptions) {
       return Error{
           Code::kTooLarge,
-          std::format("{}: the shapes of model '{}' take {} characters of at most {}; "
-                      "name fewer",
-                      settings->place, name, options.size(), EnclaveDescription::kOptions - 1)};
+          formatted("{}: the shapes of model '{}' take {} characters of at most {}; "
+                    "name fewer",
+                    settings->place, name, options.size(), EnclaveDescription::kOptions - 1)};
     }
     e.options = Text<EnclaveDescription::kOptions>::from(options);
     return {};
@@ -242,8 +241,8 @@ class Describer final {
 std::string missing_from(const std::vector<ModelFiles>& models) {
   std::string names;
   for (const ModelFiles& model : models)
-    names += std::format("{}{}", names.empty() ? "" : ", ", model.name);
-  return std::format("which is not in the repository; it holds {}", names);
+    names += formatted("{}{}", names.empty() ? "" : ", ", model.name);
+  return formatted("which is not in the repository; it holds {}", names);
 }
 
 Result<ModelFiles> find_model(const std::vector<ModelFiles>& models, const std::string& name,
@@ -251,15 +250,15 @@ Result<ModelFiles> find_model(const std::vector<ModelFiles>& models, const std::
   const auto found = std::ranges::find(models, name, &ModelFiles::name);
   if (found != models.end()) return *found;
   return Error{Code::kInvalid,
-               std::format("{}: partition '{}' serves the model '{}', {}", partition.place,
-                           partition.name, name, missing_from(models))};
+               formatted("{}: partition '{}' serves the model '{}', {}", partition.place,
+                         partition.name, name, missing_from(models))};
 }
 
 Status check_named(const SystemFile& file, const std::vector<ModelFiles>& models) {
   for (const ModelSettings& settings : file.models) {
     if (std::ranges::contains(models, settings.name, &ModelFiles::name)) continue;
-    return Error{Code::kInvalid, std::format("{}: a table is for the model '{}', {}",
-                                             settings.place, settings.name, missing_from(models))};
+    return Error{Code::kInvalid, formatted("{}: a table is for the model '{}', {}", settings.place,
+                                           settings.name, missing_from(models))};
   }
   return {};
 }
@@ -269,10 +268,10 @@ Result<PartitionSettings> own_partition(const SystemFile& file, const std::strin
   const auto same = std::ranges::find(file.partitions, model, &PartitionSettings::name);
   if (same != file.partitions.end()) {
     return Error{Code::kInvalid,
-                 std::format("{}: partition '{}' has the name of a model that no partition serves, "
-                             "so that model's own is called the same; rename the partition, or let "
-                             "it serve '{}'",
-                             same->place, same->name, model)};
+                 formatted("{}: partition '{}' has the name of a model that no partition serves, "
+                           "so that model's own is called the same; rename the partition, or let "
+                           "it serve '{}'",
+                           same->place, same->name, model)};
   }
   PartitionSettings own = file.defaults;
   own.name = model;
@@ -295,9 +294,9 @@ Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
       const auto [earlier, fresh] = placed.emplace(name, partition.name);
       if (!fresh)
         return Error{Code::kInvalid,
-                     std::format("{}: partition '{}' serves the model '{}', which partition '{}' "
-                                 "serves already; name it in one of them",
-                                 partition.place, partition.name, name, earlier->second)};
+                     formatted("{}: partition '{}' serves the model '{}', which partition '{}' "
+                               "serves already; name it in one of them",
+                               partition.place, partition.name, name, earlier->second)};
       served.push_back(TRY(find_model(models, name, partition)));
     }
     TRY(describer.add_models(partition, served));

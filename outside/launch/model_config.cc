@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <format>
 #include <fstream>
+
+#include "base/format.h"
 
 namespace casemate::launch {
 namespace {
@@ -41,7 +42,7 @@ class Lister final {
 
  private:
   Error refuse(std::string_view what) const {
-    return {Code::kInvalid, std::format("line {}: {}", line_, what)};
+    return {Code::kInvalid, formatted("line {}: {}", line_, what)};
   }
 
   void advance() {
@@ -106,7 +107,7 @@ class Lister final {
         break;
       }
     }
-    return strings ? Status() : refuse(std::format("'{}' has no value", name.substr(0, 64)));
+    return strings ? Status() : refuse(formatted("'{}' has no value", name.substr(0, 64)));
   }
 
   Status skip_nested() {
@@ -121,13 +122,13 @@ class Lister final {
         if (open.size() == kNestingMax) return refuse("messages are nested too deeply");
         open.push_back(c == '{' ? '}' : c == '<' ? '>' : ']');
       } else if (c == '}' || c == '>' || c == ']') {
-        if (open.back() != c) return refuse(std::format("'{}' closes nothing", c));
+        if (open.back() != c) return refuse(formatted("'{}' closes nothing", c));
         open.pop_back();
       }
       advance();
       if (open.empty()) return {};
     }
-    return refuse(std::format("'{}' is missing at the end", open.back()));
+    return refuse(formatted("'{}' is missing at the end", open.back()));
   }
 
   std::string_view rest_;
@@ -145,7 +146,7 @@ Result<std::string> read_config(const std::string& path) {
   if (file.bad() || !file.is_open()) return Error{Code::kPlatform, "it cannot be read"};
   text.resize(static_cast<size_t>(file.gcount()));
   if (text.size() > kConfigBytes)
-    return Error{Code::kTooLarge, std::format("it has more than {} bytes", kConfigBytes)};
+    return Error{Code::kTooLarge, formatted("it has more than {} bytes", kConfigBytes)};
   return text;
 }
 
@@ -157,18 +158,17 @@ std::string config_warning(const std::string& path) {
   const auto settings = [&]() -> Result<std::vector<std::string>> {
     return settings_in(TRY(read_config(path)));
   }();
-  if (!settings)
-    return std::format("{}: {}; nothing in it is followed", path, settings.error().text);
+  if (!settings) return formatted("{}: {}; nothing in it is followed", path, settings.error().text);
   std::string names;
   size_t count = 0;
   for (const std::string& name : *settings) {
     if (std::ranges::contains(kSaidByTheLayout, name)) continue;
     if (++count > kNamesShown) continue;
-    names += std::format("{}{}", names.empty() ? "" : ", ", name.substr(0, 64));
+    names += formatted("{}{}", names.empty() ? "" : ", ", name.substr(0, 64));
   }
   if (count == 0) return "";
-  if (count > kNamesShown) names += std::format(" and {} more", count - kNamesShown);
-  return std::format(
+  if (count > kNamesShown) names += formatted(" and {} more", count - kNamesShown);
+  return formatted(
       "{}: not followed: {}; the model is served as its ONNX file says, with the settings of the "
       "system file (--config)",
       path, names);

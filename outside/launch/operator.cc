@@ -9,11 +9,11 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <vector>
 
 #include "base/fd.h"
+#include "base/format.h"
 #include "outside/launch/private_folder.h"
 
 namespace casemate::launch {
@@ -28,7 +28,7 @@ Result<Fd> connect_to(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)
-    return Error{Code::kInvalid, std::format("{}: the path is too long for a socket", path)};
+    return Error{Code::kInvalid, formatted("{}: the path is too long for a socket", path)};
   path.copy(address.sun_path, path.size());
   Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   // Connecting waits too where as many as may are waiting already.
@@ -38,7 +38,7 @@ Result<Fd> connect_to(const std::string& path) {
       ::connect(fd.number(), static_cast<const sockaddr*>(static_cast<const void*>(&address)),
                 sizeof address) != 0) {
     return Error{Code::kNotFound,
-                 std::format("{}: nobody answers there; start a system with casemate serve", path)};
+                 formatted("{}: nobody answers there; start a system with casemate serve", path)};
   }
   return fd;
 }
@@ -67,7 +67,7 @@ std::vector<std::string> run_folders() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && check_private_folder(runtime, kVariable))
     folders.push_back(std::string(runtime) + "/casemate");
-  folders.push_back(std::format("/tmp/casemate-{}", user_outside()));
+  folders.push_back(formatted("/tmp/casemate-{}", user_outside()));
   return folders;
 }
 
@@ -111,7 +111,7 @@ Result<std::string> find_socket(const std::string& chosen) {
   std::string names;
   for (const std::string& path : living) names += " " + path;
   return Error{Code::kInvalid,
-               std::format("several systems run here; choose one with --socket:{}", names)};
+               formatted("several systems run here; choose one with --socket:{}", names)};
 }
 
 Result<std::unique_ptr<operating::Reply>> ask(const std::string& socket, operating::Command command,
@@ -130,7 +130,7 @@ Result<std::unique_ptr<operating::Reply>> ask(const std::string& socket, operati
       reply->partition_count > reply->partitions.size() ||
       reply->enclave_count > reply->enclaves.size()) {
     return Error{Code::kUnavailable,
-                 std::format("{}: the monitor does not answer, or is of another build", socket)};
+                 formatted("{}: the monitor does not answer, or is of another build", socket)};
   }
   const Code code = code_from(reply->code);
   if (code != Code::kOk) return Error{code, std::string(reply->text.view())};

@@ -6,7 +6,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::launch {
 
@@ -16,7 +17,7 @@ Status check_private_folder(const std::string& folder, const std::string& variab
   if (::lstat(folder.c_str(), &facts) != 0) {
     return Error{
         errno == ENOENT ? Code::kNotFound : Code::kPlatform,
-        std::format("{}: {}; set {} to a folder of yours", folder, std::strerror(errno), variable)};
+        formatted("{}: {}; set {} to a folder of yours", folder, std::strerror(errno), variable)};
   }
   const char* wrong = !S_ISDIR(facts.st_mode)       ? "is no folder"
                       : facts.st_uid != ::geteuid() ? "belongs to somebody else"
@@ -24,16 +25,15 @@ Status check_private_folder(const std::string& folder, const std::string& variab
                                                     : nullptr;
   if (wrong == nullptr) return {};
   return Error{Code::kDenied,
-               std::format("{}: {}, and must be a folder that only this user can enter; correct "
-                           "it, or set {} to another",
-                           folder, wrong, variable)};
+               formatted("{}: {}, and must be a folder that only this user can enter; correct "
+                         "it, or set {} to another",
+                         folder, wrong, variable)};
 }
 
 Status make_private_folder(const std::string& folder, const std::string& variable) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return Error{Code::kPlatform,
-                 std::format("{}: cannot be made ({}); set {} to a folder of yours", folder,
-                             std::strerror(errno), variable)};
+    return Error{Code::kPlatform, formatted("{}: cannot be made ({}); set {} to a folder of yours",
+                                            folder, std::strerror(errno), variable)};
   }
   return check_private_folder(folder, variable);
 }

@@ -9,10 +9,10 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <format>
 #include <sstream>
 
 #include "base/fd.h"
+#include "base/format.h"
 
 namespace casemate::launch {
 namespace {
@@ -46,7 +46,7 @@ Result<std::string> list_of(const std::string& program) {
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return Error{
         Code::kPlatform,
-        std::format("{}: its libraries cannot be listed; build it again (./dev build)", program)};
+        formatted("{}: its libraries cannot be listed; build it again (./dev build)", program)};
   }
   return text;
 }
@@ -56,14 +56,14 @@ Result<std::string> list_of(const std::string& program) {
 Result<std::string> program_folder() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return Error{Code::kPlatform, std::format("/proc/self/exe: {}", error.message())};
+  if (error) return Error{Code::kPlatform, formatted("/proc/self/exe: {}", error.message())};
   return self.parent_path().string();
 }
 
 Status check_program(const std::string& program) {
   if (::access(program.c_str(), X_OK) == 0) return {};
-  return Error{Code::kNotFound, std::format("{}: {}; build it with ./dev build", program,
-                                            errno == ENOENT ? "is not there" : "cannot be run")};
+  return Error{Code::kNotFound, formatted("{}: {}; build it with ./dev build", program,
+                                          errno == ENOENT ? "is not there" : "cannot be run")};
 }
 
 Result<std::vector<std::string>> images_of(const std::string& program) {

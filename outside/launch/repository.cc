@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <format>
 #include <optional>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "outside/launch/model_config.h"
 
@@ -45,9 +45,9 @@ bool plain_file_name(const std::string& name) {
 }
 
 Error unreadable(const fs::path& folder, const std::error_code& error) {
-  return {Code::kPlatform, std::format("{}: cannot be read ({}); allow it to this user, or move it "
-                                       "out of the repository",
-                                       folder.string(), error.message())};
+  return {Code::kPlatform, formatted("{}: cannot be read ({}); allow it to this user, or move it "
+                                     "out of the repository",
+                                     folder.string(), error.message())};
 }
 
 Result<std::vector<std::string>> files_of(const fs::path& folder) {
@@ -60,23 +60,23 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
   }
   if (error) return unreadable(folder, error);
   if (files.size() > kFilesPerModel) {
-    return Error{Code::kTooLarge, std::format("{}: holds {} files, of which at most {} can be "
-                                              "served; keep the model and its external data alone",
-                                              folder.string(), files.size(), kFilesPerModel)};
+    return Error{Code::kTooLarge, formatted("{}: holds {} files, of which at most {} can be "
+                                            "served; keep the model and its external data alone",
+                                            folder.string(), files.size(), kFilesPerModel)};
   }
   std::ranges::sort(files);
   const auto odd = std::ranges::find_if_not(files, plain_file_name);
   if (odd != files.end()) {
-    return Error{Code::kInvalid, std::format("{}: holds '{}', whose name has a space or another "
-                                             "character that is not served; rename or move it",
-                                             folder.string(), *odd)};
+    return Error{Code::kInvalid, formatted("{}: holds '{}', whose name has a space or another "
+                                           "character that is not served; rename or move it",
+                                           folder.string(), *odd)};
   }
   const auto model = std::ranges::find(files, kModelFile);
   if (model == files.end()) {
     return Error{Code::kInvalid,
-                 std::format("{}: holds no file {} (links and folders are not followed); put the "
-                             "model there, or remove the version",
-                             folder.string(), kModelFile)};
+                 formatted("{}: holds no file {} (links and folders are not followed); put the "
+                           "model there, or remove the version",
+                           folder.string(), kModelFile)};
   }
   std::rotate(files.begin(), model, model + 1);
   return files;
@@ -87,8 +87,8 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
 Status check_not_misplaced(const fs::path& folder) {
   std::error_code error;
   const auto move = [&](const fs::path& found) {
-    return Error{Code::kInvalid, std::format("{}: lies in no version folder; move it to {}",
-                                             found.string(), (folder / "1" / kModelFile).string())};
+    return Error{Code::kInvalid, formatted("{}: lies in no version folder; move it to {}",
+                                           found.string(), (folder / "1" / kModelFile).string())};
   };
   if (fs::exists(folder / kModelFile, error)) return move(folder / kModelFile);
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
@@ -115,9 +115,9 @@ Result<std::optional<ModelFiles>> model_in(const fs::path& folder) {
   model.name = folder.filename().string();
   if (!servable_name(model.name)) {
     return Error{Code::kInvalid,
-                 std::format("{}: models have names of at most {} letters, digits, '-', '_' and "
-                             "'.', other than 'gateway'; rename the folder",
-                             folder.string(), limits::kName - 1)};
+                 formatted("{}: models have names of at most {} letters, digits, '-', '_' and "
+                           "'.', other than 'gateway'; rename the folder",
+                           folder.string(), limits::kName - 1)};
   }
   const fs::path versioned = folder / std::to_string(model.version);
   model.files = TRY(files_of(versioned));
@@ -138,7 +138,7 @@ Result<Repository> scan_repository(const std::string& folder) {
     std::error_code absent;
     const bool configured = fs::exists(config, absent);
     if (!model && configured) {
-      found.warnings.push_back(std::format(
+      found.warnings.push_back(formatted(
           "{}: configures a model that has no version folder; nothing is served from here",
           config.string()));
     }
@@ -151,14 +151,14 @@ Result<Repository> scan_repository(const std::string& folder) {
   }
   if (error) {
     return Error{Code::kNotFound,
-                 std::format("model repository {}: {}; --models or the system file's 'repository' "
-                             "names it",
-                             folder, error.message())};
+                 formatted("model repository {}: {}; --models or the system file's 'repository' "
+                           "names it",
+                           folder, error.message())};
   }
   if (models.empty()) {
-    return Error{Code::kNotFound, std::format("model repository {}: holds no model; put one at "
-                                              "{}/NAME/1/{}",
-                                              folder, folder, kModelFile)};
+    return Error{Code::kNotFound, formatted("model repository {}: holds no model; put one at "
+                                            "{}/NAME/1/{}",
+                                            folder, folder, kModelFile)};
   }
   std::ranges::sort(models, {}, &ModelFiles::name);
   std::ranges::sort(found.warnings);

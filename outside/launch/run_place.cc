@@ -11,9 +11,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <format>
 #include <utility>
 #include <vector>
+
+#include "base/format.h"
 
 namespace casemate::launch {
 namespace {
@@ -63,13 +64,13 @@ Result<RunPlace> RunPlace::make(const std::string& folder) {
   // Nobody else sweeps until the new place is locked.
   const Fd turn(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!turn.valid() || ::flock(turn.number(), LOCK_EX) != 0)
-    return errno_error(std::format("locking {}", folder));
+    return errno_error(formatted("locking {}", folder));
   sweep(folder);
-  const std::string path = std::format("{}/{}", folder, ::getpid());
-  if (::mkdir(path.c_str(), 0700) != 0) return errno_error(std::format("making {}", path));
+  const std::string path = formatted("{}/{}", folder, ::getpid());
+  if (::mkdir(path.c_str(), 0700) != 0) return errno_error(formatted("making {}", path));
   RunPlace place(path, lock_folder(path));
   if (!place.lock_.valid() || ::mkdir(place.images().c_str(), 0700) != 0)
-    return errno_error(std::format("making {}", path));
+    return errno_error(formatted("making {}", path));
   return place;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/launch/run_place.h"
+#include "base/format.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -11,7 +12,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <thread>
 
 namespace casemate::launch {
@@ -26,7 +26,7 @@ class RunPlaces : public testing::Test {
 
   // What a server with that id leaves; with a socket that nobody listens on any more.
   std::string leave(int pid) {
-    std::string place = std::format("{}/{}", folder_, pid);
+    std::string place = formatted("{}/{}", folder_, pid);
     fs::create_directories(place + "/images/deep");
     listen_in(place).reset();
     return place;
@@ -55,7 +55,7 @@ TEST_F(RunPlaces, a_place_has_what_a_run_needs_and_goes_with_its_owner) {
     ASSERT_TRUE(place) << place.error().text;
     images = place->images();
     EXPECT_TRUE(fs::is_directory(images));
-    EXPECT_EQ(place->socket(), std::format("{}/{}/operator", folder_, ::getpid()));
+    EXPECT_EQ(place->socket(), formatted("{}/{}/operator", folder_, ::getpid()));
   }
   EXPECT_TRUE(fs::is_empty(folder_));
 }

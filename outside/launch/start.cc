@@ -18,10 +18,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <format>
 #include <memory>
 #include <utility>
 
+#include "base/format.h"
 #include "base/memory_file.h"
 #include "outside/launch/address.h"
 #include "outside/launch/private_folder.h"
@@ -49,15 +49,15 @@ Result<Fd> listen_for_operator(const std::string& path) {
   if (path.size() >= sizeof address.sun_path)
     return Error{
         Code::kInvalid,
-        std::format("{}: the path is too long for a socket; set CASEMATE_RUN to a shorter folder",
-                    path)};
+        formatted("{}: the path is too long for a socket; set CASEMATE_RUN to a shorter folder",
+                  path)};
   path.copy(address.sun_path, path.size());
   Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid() ||
       ::bind(fd.number(), static_cast<const sockaddr*>(static_cast<const void*>(&address)),
              sizeof address) != 0 ||
       ::listen(fd.number(), 16) != 0) {
-    return errno_error(std::format("listening on {}", path));
+    return errno_error(formatted("listening on {}", path));
   }
   return fd;
 }
@@ -79,15 +79,15 @@ Result<Fd> listen_for_clients(const std::string& where) {
                                    &hints, &list.first);
   if (failed != 0) {
     return Error{Code::kInvalid,
-                 std::format("'{}' is no address to listen on ({}); name one of this machine's",
-                             where, ::gai_strerror(failed))};
+                 formatted("'{}' is no address to listen on ({}); name one of this machine's",
+                           where, ::gai_strerror(failed))};
   }
   Fd fd(::socket(list.first->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   if (!fd.valid() || ::setsockopt(fd.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       ::bind(fd.number(), list.first->ai_addr, list.first->ai_addrlen) != 0 ||
       ::listen(fd.number(), kBacklog) != 0) {
-    return errno_error(std::format("listening on {}", where));
+    return errno_error(formatted("listening on {}", where));
   }
   return fd;
 }
@@ -104,7 +104,7 @@ Result<std::string> address_of(const Fd& fd) {
     return errno_error("asking for the listening address");
   }
   const bool six = storage.ss_family == AF_INET6;
-  return std::format("{}{}{}:{}", six ? "[" : "", host, six ? "]" : "", port);
+  return formatted("{}{}{}:{}", six ? "[" : "", host, six ? "]" : "", port);
 }
 
 [[noreturn]] void become_monitor(const std::string& program, const std::string& state,
@@ -137,7 +137,7 @@ Result<std::string> state_folder() {
   const char* home = std::getenv("HOME");
   std::filesystem::path folder =
       chosen != nullptr ? chosen
-                        : std::format("{}/.local/state/casemate", home != nullptr ? home : "/root");
+                        : formatted("{}/.local/state/casemate", home != nullptr ? home : "/root");
   if (!folder.has_filename()) folder = folder.parent_path();  // a slash at its end
   std::error_code ignored;  // what could not be made is told below
   std::filesystem::create_directories(folder.parent_path(), ignored);
@@ -190,9 +190,9 @@ Status RunningSystem::stop() {
   collect();
   if (ended) return {};
   return Error{Code::kPlatform,
-               std::format("the monitor did not stop within {} s of being told to, and was killed "
-                           "with all that it had started",
-                           std::chrono::seconds(kStopPatience).count())};
+               formatted("the monitor did not stop within {} s of being told to, and was killed "
+                         "with all that it had started",
+                         std::chrono::seconds(kStopPatience).count())};
 }
 
 int RunningSystem::collect() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is refused before a monitor is started, and in which folders its files may lie.
 #include "outside/launch/start.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -11,7 +12,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
 
 namespace casemate::launch {
@@ -101,7 +101,7 @@ std::string run_folder_in_a_namespace(uid_t outside, const std::string& out) {
     const bool entered =
         ::setresuid(outside, outside, outside) == 0 && ::prctl(PR_SET_DUMPABLE, 1) == 0 &&
         ::unshare(CLONE_NEWUSER) == 0 &&
-        (std::ofstream("/proc/self/uid_map") << std::format("0 {} 1", outside) << std::flush);
+        (std::ofstream("/proc/self/uid_map") << formatted("0 {} 1", outside) << std::flush);
     const auto folder = entered ? run_folder() : Result<std::string>("");
     std::ofstream(out) << (folder ? *folder : folder.error().text) << std::flush;
     if (folder) ::rmdir(folder->c_str());

@@ -2,7 +2,6 @@
 #include "outside/launch/system_file.h"
 
 #include <algorithm>
-#include <format>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -19,6 +18,7 @@
 #pragma pop_macro("TOML_UNREACHABLE")
 #include <toml++/toml.hpp>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "outside/launch/address.h"
 
@@ -31,11 +31,11 @@ struct Place {
   std::string table;  // empty at the top of the file
 
   [[nodiscard]] std::string at(const toml::source_region& region) const {
-    return std::format("{}:{}", source, region.begin.line);
+    return formatted("{}:{}", source, region.begin.line);
   }
   [[nodiscard]] std::string subject() const { return table.empty() ? "the file" : table; }
   [[nodiscard]] std::string inner(std::string_view key) const {
-    return table.empty() ? std::string(key) : std::format("{}.{}", table, key);
+    return table.empty() ? std::string(key) : formatted("{}.{}", table, key);
   }
 };
 
@@ -49,20 +49,19 @@ std::string shown(std::string_view text, size_t length_max = 40) {
 }
 
 std::string shown(const toml::node& node) {
-  if (const auto text = node.value_exact<std::string>()) return std::format("'{}'", shown(*text));
+  if (const auto text = node.value_exact<std::string>()) return formatted("'{}'", shown(*text));
   if (const auto number = node.value_exact<int64_t>()) return std::to_string(*number);
-  if (const auto number = node.value_exact<double>())
-    return std::format("the fraction {}", *number);
+  if (const auto number = node.value_exact<double>()) return formatted("the fraction {}", *number);
   if (const auto truth = node.value_exact<bool>()) return *truth ? "true" : "false";
   if (const toml::array* array = node.as_array())
-    return array->empty() ? "an empty list" : std::format("a list of {}", array->size());
+    return array->empty() ? "an empty list" : formatted("a list of {}", array->size());
   return node.is_table() ? "a table" : "a date or time";
 }
 
 Error refuse(const Place& place, const toml::node& node, std::string_view key,
              std::string_view expected) {
-  return {Code::kInvalid, std::format("{}: {} is {}; it must be {}", place.at(node.source()),
-                                      place.inner(key), shown(node), expected)};
+  return {Code::kInvalid, formatted("{}: {} is {}; it must be {}", place.at(node.source()),
+                                    place.inner(key), shown(node), expected)};
 }
 
 using Setter = std::function<Status(const toml::node&, const Place&, std::string_view)>;
@@ -73,7 +72,7 @@ Setter number(uint32_t& out, uint32_t low, uint32_t high) {
                            std::string_view key) -> Status {
     const auto value = node.value_exact<int64_t>();
     if (!value || *value < low || *value > high)
-      return refuse(place, node, key, std::format("a whole number from {} to {}", low, high));
+      return refuse(place, node, key, formatted("a whole number from {} to {}", low, high));
     out = static_cast<uint32_t>(*value);
     return {};
   };
@@ -86,7 +85,7 @@ Setter text(std::string& out, size_t length_max = 200) {
     const auto control = [](unsigned char c) { return c < ' ' || c == 127; };
     if (!value || value->empty() || value->size() > length_max ||
         std::ranges::any_of(*value, control)) {
-      return refuse(place, node, key, std::format("one line of 1 to {} characters", length_max));
+      return refuse(place, node, key, formatted("one line of 1 to {} characters", length_max));
     }
     out = *value;
     return {};
@@ -142,19 +141,19 @@ Setter list(std::vector<T>& out, Take take, std::string_view expected) {
     constexpr size_t kItems = 64;
     const toml::array* array = node.as_array();
     if (array == nullptr || array->empty() || array->size() > kItems)
-      return refuse(place, node, key, std::format("a list of 1 to {} {}", kItems, expected));
+      return refuse(place, node, key, formatted("a list of 1 to {} {}", kItems, expected));
     out.clear();
     for (const toml::node& item : *array) {
       const auto value = take(item);
       if (!value) {
         return Error{Code::kInvalid,
-                     std::format("{}: {} holds {}; it must be a list of {}",
-                                 place.at(item.source()), place.inner(key), shown(item), expected)};
+                     formatted("{}: {} holds {}; it must be a list of {}", place.at(item.source()),
+                               place.inner(key), shown(item), expected)};
       }
       if (std::ranges::find(out, *value) != out.end()) {
         return Error{Code::kInvalid,
-                     std::format("{}: {} holds {} twice; name it once", place.at(item.source()),
-                                 place.inner(key), shown(item))};
+                     formatted("{}: {} holds {} twice; name it once", place.at(item.source()),
+                               place.inner(key), shown(item))};
       }
       out.push_back(*value);
     }
@@ -168,10 +167,10 @@ Status read_table(const toml::table& table, const Place& place, const Keys& keys
     if (known == keys.end()) {
       std::string names;
       for (const auto& [candidate, setter] : keys)
-        names += std::format("{}{}", names.empty() ? "" : ", ", candidate);
+        names += formatted("{}{}", names.empty() ? "" : ", ", candidate);
       return Error{Code::kInvalid,
-                   std::format("{}: {} has no key '{}'; it may have {}", place.at(key.source()),
-                               place.subject(), shown(key.str()), names)};
+                   formatted("{}: {} has no key '{}'; it may have {}", place.at(key.source()),
+                             place.subject(), shown(key.str()), names)};
     }
     TRY(known->second(node, place, key.str()));
   }
@@ -182,7 +181,7 @@ Setter table(Keys keys) {
   return [keys = std::move(keys)](const toml::node& node, const Place& place,
                                   std::string_view key) -> Status {
     const toml::table* inner = node.as_table();
-    if (inner == nullptr) return refuse(place, node, key, std::format("a table, [{}]", key));
+    if (inner == nullptr) return refuse(place, node, key, formatted("a table, [{}]", key));
     return read_table(*inner, {place.source, place.inner(key)}, keys);
   };
 }
@@ -198,10 +197,10 @@ Setter restart(Restart& r) {
     TRY(table(keys)(node, place, key));
     if (r.backoff_ms_first > r.backoff_ms_max) {
       return Error{Code::kInvalid,
-                   std::format("{}: {}.backoff_ms_first, {}, is above its backoff_ms_max, {}; set "
-                               "both so that delays grow",
-                               place.at(node.source()), place.inner(key), r.backoff_ms_first,
-                               r.backoff_ms_max)};
+                   formatted("{}: {}.backoff_ms_first, {}, is above its backoff_ms_max, {}; set "
+                             "both so that delays grow",
+                             place.at(node.source()), place.inner(key), r.backoff_ms_first,
+                             r.backoff_ms_max)};
     }
     return {};
   };
@@ -233,10 +232,10 @@ Result<ModelSettings::Shape> shape_in(const toml::table& table, const Place& pla
   for (const auto& [name, node] : table) {
     if (!extent_name(name.str())) {
       return Error{Code::kInvalid,
-                   std::format("{}: {} names an extent '{}'; a name must have 1 to {} printable "
-                               "characters, without ',', ':' and ';'",
-                               place.at(name.source()), place.subject(), shown(name.str()),
-                               limits::kName - 1)};
+                   formatted("{}: {} names an extent '{}'; a name must have 1 to {} printable "
+                             "characters, without ',', ':' and ';'",
+                             place.at(name.source()), place.subject(), shown(name.str()),
+                             limits::kName - 1)};
     }
     TRY(number(shape[std::string(name.str())], 0, ModelSettings::kExtentMax)(node, place,
                                                                              name.str()));
@@ -250,20 +249,20 @@ Setter shapes(std::vector<ModelSettings::Shape>& out) {
     if (array == nullptr || array->empty() || array->size() > ModelSettings::kShapes)
       return refuse(
           place, node, key,
-          std::format("a list of 1 to {} tables such as {{ batch = 8 }}", ModelSettings::kShapes));
+          formatted("a list of 1 to {} tables such as {{ batch = 8 }}", ModelSettings::kShapes));
     for (const toml::node& item : *array) {
       const toml::table* table = item.as_table();
       if (table == nullptr || table->empty() || table->size() > ModelSettings::kShapeExtents) {
         return Error{Code::kInvalid,
-                     std::format("{}: {} holds {}; it must be a list of tables, each of 1 to {} "
-                                 "extents by their names in the model, such as {{ batch = 8 }}",
-                                 place.at(item.source()), place.inner(key), shown(item),
-                                 ModelSettings::kShapeExtents)};
+                     formatted("{}: {} holds {}; it must be a list of tables, each of 1 to {} "
+                               "extents by their names in the model, such as {{ batch = 8 }}",
+                               place.at(item.source()), place.inner(key), shown(item),
+                               ModelSettings::kShapeExtents)};
       }
       auto shape = TRY(shape_in(*table, {place.source, place.inner(key)}));
       if (std::ranges::contains(out, shape)) {
-        return Error{Code::kInvalid, std::format("{}: {} holds the same shape twice; name it once",
-                                                 place.at(item.source()), place.inner(key))};
+        return Error{Code::kInvalid, formatted("{}: {} holds the same shape twice; name it once",
+                                               place.at(item.source()), place.inner(key))};
       }
       out.push_back(std::move(shape));
     }
@@ -279,13 +278,12 @@ Setter model_tables(std::vector<ModelSettings>& out) {
       const auto plain = [](char c) { return c > ' ' && c < 127; };
       if (name.empty() || name.length() >= limits::kName ||
           !std::ranges::all_of(name.str(), plain)) {
-        return Error{
-            Code::kInvalid,
-            std::format("{}: {} has a table for '{}'; the name of a model has 1 to {} "
-                        "printable characters and no space",
-                        place.at(name.source()), key, shown(name.str()), limits::kName - 1)};
+        return Error{Code::kInvalid,
+                     formatted("{}: {} has a table for '{}'; the name of a model has 1 to {} "
+                               "printable characters and no space",
+                               place.at(name.source()), key, shown(name.str()), limits::kName - 1)};
       }
-      const std::string title = std::format("{}.{}", key, shown(name.str()));
+      const std::string title = formatted("{}.{}", key, shown(name.str()));
       const toml::table* table = inner.as_table();
       if (table == nullptr) return refuse(place, inner, title, "a table, [model.NAME]");
       ModelSettings& model = out.emplace_back();
@@ -337,18 +335,18 @@ Status read_partition(SystemFile& file, const toml::table& table, const Place& p
   TRY(read_table(table, place, partition_keys(p, false)));
   if (p.name.empty()) {
     return Error{Code::kInvalid,
-                 std::format("{}: partition has no name; give every partition one", p.place)};
+                 formatted("{}: partition has no name; give every partition one", p.place)};
   }
   if (p.models.empty()) {
     return Error{Code::kInvalid,
-                 std::format("{}: partition '{}' has no models; name at least one that it serves",
-                             p.place, p.name)};
+                 formatted("{}: partition '{}' has no models; name at least one that it serves",
+                           p.place, p.name)};
   }
   for (const PartitionSettings& other : file.partitions) {
     if (other.name == p.name) {
       return Error{Code::kInvalid,
-                   std::format("{}: partition '{}' has the name of the one at {}; choose another",
-                               p.place, p.name, other.place)};
+                   formatted("{}: partition '{}' has the name of the one at {}; choose another",
+                             p.place, p.name, other.place)};
     }
   }
   file.partitions.push_back(std::move(p));
@@ -373,9 +371,8 @@ Result<SystemFile> SystemFile::parse(const std::string& content, const std::stri
   if (!parsed) {
     // The library quotes the file as it is, control characters included.
     const std::string why = shown(parsed.error().description(), 200);
-    return Error{Code::kInvalid,
-                 std::format("{}:{}: the file is no TOML 1.0, correct this line: {}", source,
-                             parsed.error().source().begin.line, why)};
+    return Error{Code::kInvalid, formatted("{}:{}: the file is no TOML 1.0, correct this line: {}",
+                                           source, parsed.error().source().begin.line, why)};
   }
   SystemFile file;
   const Place top{source, ""};
@@ -399,11 +396,11 @@ Result<SystemFile> SystemFile::load(const std::string& path) {
   // A folder opens like a file, and reading it fails.
   if (!in.is_open() || in.bad()) {
     return Error{Code::kNotFound,
-                 std::format("{}: cannot be read; --config names a system file", path)};
+                 formatted("{}: cannot be read; --config names a system file", path)};
   }
   if (!in.eof()) {
-    return Error{Code::kTooLarge, std::format("{}: is above {} KiB; --config names a system file",
-                                              path, kSystemFileBytes >> 10)};
+    return Error{Code::kTooLarge, formatted("{}: is above {} KiB; --config names a system file",
+                                            path, kSystemFileBytes >> 10)};
   }
   content.resize(static_cast<size_t>(in.gcount()));
   return parse(content, path);

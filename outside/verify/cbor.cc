@@ -2,7 +2,8 @@
 #include "outside/verify/cbor.h"
 
 #include <array>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::verify {
 namespace {
@@ -20,14 +21,14 @@ constexpr std::array<std::string_view, 8> kTypeNames = {"an unsigned number",
 
 Result<uint64_t> CborReader::head(CborType type, std::string_view what) {
   if (at_ >= data_.size())
-    return Error{Code::kInvalid, std::format("{} is missing: the bytes end at {}", what, at_)};
+    return Error{Code::kInvalid, formatted("{} is missing: the bytes end at {}", what, at_)};
   const uint8_t first = data_[at_];
   const uint8_t found = first >> 5;
   const uint8_t detail = first & 31;
   if (found != static_cast<uint8_t>(type)) {
     return Error{Code::kInvalid,
-                 std::format("{} at byte {} should be {} and is {}", what, at_,
-                             kTypeNames[static_cast<uint8_t>(type)], kTypeNames[found])};
+                 formatted("{} at byte {} should be {} and is {}", what, at_,
+                           kTypeNames[static_cast<uint8_t>(type)], kTypeNames[found])};
   }
   if (detail < 24) {
     ++at_;
@@ -35,18 +36,18 @@ Result<uint64_t> CborReader::head(CborType type, std::string_view what) {
   }
   if (detail > 27) {
     return Error{Code::kInvalid,
-                 std::format("{} at byte {} has an indefinite or reserved length", what, at_)};
+                 formatted("{} at byte {} has an indefinite or reserved length", what, at_)};
   }
   const size_t size = size_t{1} << (detail - 24);
   if (data_.size() - at_ - 1 < size)
-    return Error{Code::kInvalid, std::format("the bytes end inside the head of {}", what)};
+    return Error{Code::kInvalid, formatted("the bytes end inside the head of {}", what)};
   uint64_t value = 0;
   for (const uint8_t byte : data_.subspan(at_ + 1, size)) value = value << 8 | byte;
   // The smallest value that needs a head of this size.
   const uint64_t least = size == 1 ? 24 : uint64_t{1} << (4 * size);
   if (value < least) {
     return Error{Code::kInvalid,
-                 std::format("{} at byte {} is not written in its shortest form", what, at_)};
+                 formatted("{} at byte {} is not written in its shortest form", what, at_)};
   }
   at_ += 1 + size;
   return value;
@@ -57,7 +58,7 @@ Result<Bytes> CborReader::string(CborType type, std::string_view what) {
   const size_t left = data_.size() - at_;
   if (size > left) {
     return Error{Code::kInvalid,
-                 std::format("{} says it has {} bytes and only {} follow", what, size, left)};
+                 formatted("{} says it has {} bytes and only {} follow", what, size, left)};
   }
   const Bytes value = data_.subspan(at_, size);
   at_ += size;
@@ -73,7 +74,7 @@ Result<std::string_view> CborReader::text(std::string_view what) {
 Status CborReader::end(std::string_view what) const {
   if (at_ != data_.size()) {
     return Error{Code::kInvalid,
-                 std::format("{} bytes follow after the end of {}", data_.size() - at_, what)};
+                 formatted("{} bytes follow after the end of {}", data_.size() - at_, what)};
   }
   return {};
 }

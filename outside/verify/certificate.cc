@@ -8,9 +8,9 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <format>
 #include <memory>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "wire/evidence/evidence.h"
 
@@ -54,9 +54,9 @@ Result<Certificate> read(X509* certificate) {
   const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
   const auto length = static_cast<size_t>(ASN1_STRING_length(value));
   if (length > limits::kEvidenceBytes) {
-    return Error{Code::kTooLarge, std::format("the certificate carries {} bytes of evidence, over "
-                                              "the limit of {}",
-                                              length, limits::kEvidenceBytes)};
+    return Error{Code::kTooLarge, formatted("the certificate carries {} bytes of evidence, over "
+                                            "the limit of {}",
+                                            length, limits::kEvidenceBytes)};
   }
   const uint8_t* data = ASN1_STRING_get0_data(value);
   result.evidence.assign(data, data + length);

@@ -2,9 +2,9 @@
 #include "outside/verify/decode.h"
 
 #include <algorithm>
-#include <format>
 #include <optional>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/verify/cbor.h"
 
@@ -21,35 +21,35 @@ Result<Sha256Digest> decode_key_hash(Bytes bytes) {
   const uint64_t algorithm = TRY(reader.head(CborType::kUnsigned, "the algorithm of pubkey-hash"));
   if (algorithm != kSha256Algorithm) {
     return Error{Code::kUnsupported,
-                 std::format("claim pubkey-hash uses hash algorithm {}; this build knows 1, "
-                             "SHA-256",
-                             algorithm)};
+                 formatted("claim pubkey-hash uses hash algorithm {}; this build knows 1, "
+                           "SHA-256",
+                           algorithm)};
   }
   const Bytes hash = TRY(reader.bytes("the hash of pubkey-hash"));
   if (hash.size() != sizeof(Sha256Digest)) {
     return Error{Code::kInvalid,
-                 std::format("the hash of pubkey-hash has {} bytes instead of 32", hash.size())};
+                 formatted("the hash of pubkey-hash has {} bytes instead of 32", hash.size())};
   }
   TRY(reader.end("claim pubkey-hash"));
   return load<Sha256Digest>(hash);
 }
 
 Error claim_error(std::string_view what, std::string_view key) {
-  return {Code::kInvalid, std::format("claim \"{}\" {}", printable(key, 40), what)};
+  return {Code::kInvalid, formatted("claim \"{}\" {}", printable(key, 40), what)};
 }
 
 }  // namespace
 
 Result<Evidence> decode_evidence(Bytes bytes) {
   if (bytes.size() > limits::kEvidenceBytes) {
-    return Error{Code::kTooLarge, std::format("evidence of {} bytes is over the limit of {}",
-                                              bytes.size(), limits::kEvidenceBytes)};
+    return Error{Code::kTooLarge, formatted("evidence of {} bytes is over the limit of {}",
+                                            bytes.size(), limits::kEvidenceBytes)};
   }
   CborReader reader(bytes);
   const uint64_t tag = TRY(reader.head(CborType::kTag, "the evidence tag"));
   if (tag != kEvidenceTag) {
-    return Error{Code::kInvalid, std::format("the evidence has tag {} instead of {} (\"CSM1\")",
-                                             tag, kEvidenceTag)};
+    return Error{Code::kInvalid,
+                 formatted("the evidence has tag {} instead of {} (\"CSM1\")", tag, kEvidenceTag)};
   }
   if (TRY(reader.head(CborType::kArray, "the evidence")) != 3)
     return Error{Code::kInvalid, "the evidence should be [quote, claims, tokens]"};
@@ -60,13 +60,13 @@ Result<Evidence> decode_evidence(Bytes bytes) {
   if (count > bytes.size() / sizeof(EnclaveToken)) {
     return Error{
         Code::kInvalid,
-        std::format("the evidence announces {} tokens, more than fit into its bytes", count)};
+        formatted("the evidence announces {} tokens, more than fit into its bytes", count)};
   }
   for (uint64_t i = 0; i < count; ++i) {
     const Bytes token = TRY(reader.bytes("a token"));
     if (token.size() != sizeof(EnclaveToken)) {
-      return Error{Code::kInvalid, std::format("token {} has {} bytes instead of {}", i,
-                                               token.size(), sizeof(EnclaveToken))};
+      return Error{Code::kInvalid, formatted("token {} has {} bytes instead of {}", i, token.size(),
+                                             sizeof(EnclaveToken))};
     }
     evidence.tokens.push_back(load<EnclaveToken>(token));
   }

@@ -2,9 +2,9 @@
 #include "outside/verify/pins.h"
 
 #include <algorithm>
-#include <format>
 
 #include "base/check.h"
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::verify {
@@ -17,7 +17,7 @@ void pin(Accepted& accepted, const Sha384Digest& seen) {
 std::string open_fields(const EnclavePolicy& policy, bool model) {
   std::string names;
   const auto add = [&](bool open, std::string_view name) {
-    if (open) names += std::format("{}{}", names.empty() ? "" : ", ", name);
+    if (open) names += formatted("{}{}", names.empty() ? "" : ", ", name);
   };
   add(model && policy.model.empty(), "model");
   add(policy.program.empty(), "program");
@@ -32,10 +32,10 @@ std::string open_fields(const EnclavePolicy& policy, bool model) {
 std::vector<std::string> weaknesses_of(const Policy& policy) {
   std::vector<std::string> weak;
   const auto add = [&](std::string_view what, bool open, const std::string& means) {
-    if (open) weak.push_back(std::format("insecure_{}: {}", what, means));
+    if (open) weak.push_back(formatted("insecure_{}: {}", what, means));
   };
   const auto unpinned = [&](const std::string& whose, const std::string& fields) {
-    add("unpinned", !fields.empty(), std::format("any {} of {} is accepted", fields, whose));
+    add("unpinned", !fields.empty(), formatted("any {} of {} is accepted", fields, whose));
   };
   add("software_root", policy.allow_software_root, "a development root is accepted");
   add("any_root", policy.allow_software_root && policy.software_roots.empty(),

@@ -2,9 +2,9 @@
 #include "outside/verify/policy.h"
 
 #include <algorithm>
-#include <format>
 #include <utility>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/verify/strict_json.h"
 
@@ -21,18 +21,17 @@ Result<Sha384Digest> parse_digest(const Json& value, const std::string& where) {
     const auto bytes = from_hex(value.get_ref<const std::string&>());
     if (bytes && bytes->size() == sizeof(Sha384Digest)) return load<Sha384Digest>(*bytes);
   }
-  return Error{
-      Code::kInvalid,
-      std::format("{} should hold SHA-384 values: strings of 96 hexadecimal digits", where)};
+  return Error{Code::kInvalid,
+               formatted("{} should hold SHA-384 values: strings of 96 hexadecimal digits", where)};
 }
 
 Result<Accepted> parse_accepted(JsonObject& object, std::string_view key) {
   Accepted accepted;
   const Json* list = object.take(key);
   if (list == nullptr) return accepted;
-  const std::string where = std::format("{}: \"{}\"", object.where(), key);
+  const std::string where = formatted("{}: \"{}\"", object.where(), key);
   if (!list->is_array())
-    return Error{Code::kInvalid, std::format("{} should be a list [...]", where)};
+    return Error{Code::kInvalid, formatted("{} should be a list [...]", where)};
   for (const Json& value : *list) accepted.push_back(TRY(parse_digest(value, where)));
   return accepted;
 }
@@ -51,9 +50,9 @@ Result<EnclavePolicy> parse_enclave(const Json& value, const std::string& where,
 
 Status parse_models(const Json& models, const std::string& where, Policy& policy) {
   if (!models.is_object())
-    return Error{Code::kInvalid, std::format("{} should be an object {{...}}", where)};
+    return Error{Code::kInvalid, formatted("{} should be an object {{...}}", where)};
   for (const auto& [name, value] : models.items()) {
-    const std::string inner = std::format("{} \"{}\"", where, printable(name, 64));
+    const std::string inner = formatted("{} \"{}\"", where, printable(name, 64));
     policy.models.emplace(name, TRY(parse_enclave(value, inner, true)));
   }
   return {};
@@ -78,7 +77,7 @@ nlohmann::ordered_json enclave_json(const EnclavePolicy& policy, bool model) {
 }  // namespace
 
 Result<Policy> parse_policy(std::string_view text, std::string_view what) {
-  const std::string where = std::format("policy {}", what);
+  const std::string where = formatted("policy {}", what);
   const Json root = TRY(parse_json(text, where));
   JsonObject object = TRY(JsonObject::of(root, where));
   Policy policy;

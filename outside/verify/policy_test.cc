@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/verify/policy.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
-
-#include <format>
 
 #include "outside/verify/strict_json.h"
 
@@ -26,8 +25,8 @@ TEST(Policy, an_empty_object_is_the_strictest_policy) {
 TEST(Policy, every_key_is_read_and_written_back) {
   const std::string hex(96, 'a');
   const std::string enclave =
-      std::format(R"("program":["{0}"],"manifest":["{0}"],"device":["{0}"],"peers":["{0}"])", hex);
-  const std::string text = std::format(
+      formatted(R"("program":["{0}"],"manifest":["{0}"],"device":["{0}"],"peers":["{0}"])", hex);
+  const std::string text = formatted(
       R"({{"allow_software_root":true,"software_roots":["{0}","{0}"],"platform":["{0}"],
           "security_version_min":9,"gateway":{{{1}}},"models":{{"digits":{{"model":["{0}"],{1}}}}},
           "max_age_seconds":60,"insecure_allow_debug":true}})",
@@ -66,10 +65,10 @@ TEST(Policy, values_of_another_type_or_range_are_refused_with_the_key) {
   EXPECT_NE(refusal(R"({"platform": "ab"})").find("a list"), std::string::npos);
   EXPECT_NE(refusal(R"({"platform": ["ab"]})").find("96 hexadecimal"), std::string::npos);
   EXPECT_NE(refusal(R"({"platform": [7]})").find("96 hexadecimal"), std::string::npos);
-  EXPECT_NE(refusal(std::format(R"({{"platform": ["{}"]}})", std::string(96, 'g'))).find("96 hex"),
+  EXPECT_NE(refusal(formatted(R"({{"platform": ["{}"]}})", std::string(96, 'g'))).find("96 hex"),
             std::string::npos);
   for (const std::string_view age : {"0", "-1", "1.5", "1e99", "18446744073709551615", "true"}) {
-    EXPECT_NE(refusal(std::format(R"({{"max_age_seconds": {}}})", age)), "accepted") << age;
+    EXPECT_NE(refusal(formatted(R"({{"max_age_seconds": {}}})", age)), "accepted") << age;
   }
   EXPECT_NE(refusal(R"({"security_version_min": 4294967296})").find("from 0 to 4294967295"),
             std::string::npos);

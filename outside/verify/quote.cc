@@ -2,8 +2,8 @@
 #include "outside/verify/quote.h"
 
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "wire/evidence/evidence.h"
 
 namespace casemate::verify {
@@ -16,7 +16,7 @@ Bytes root_key_of(const SoftwareQuote& quote) {
 Status check_software_form(const SoftwareQuote& quote) {
   TRY(check_form(quote));
   if ((quote.flags & ~SoftwareQuote::kDebug) != 0) {
-    return Error{Code::kInvalid, std::format("the quote has unknown flags {:#x}", quote.flags)};
+    return Error{Code::kInvalid, formatted("the quote has unknown flags {:#x}", quote.flags)};
   }
   const Bytes behind = Bytes(quote.root_key).subspan(quote.root_key_size);
   if (!std::ranges::all_of(behind, [](uint8_t b) { return b == 0; }))
@@ -32,8 +32,8 @@ Result<Quote> read_quote(Bytes bytes) {
                  "the quote is in a format that this build does not read (it reads: software)"};
   }
   if (bytes.size() != sizeof(SoftwareQuote)) {
-    return Error{Code::kInvalid, std::format("the quote has {} bytes instead of {}", bytes.size(),
-                                             sizeof(SoftwareQuote))};
+    return Error{Code::kInvalid, formatted("the quote has {} bytes instead of {}", bytes.size(),
+                                           sizeof(SoftwareQuote))};
   }
   const auto raw = load<SoftwareQuote>(bytes);
   TRY(check_software_form(raw));

@@ -2,10 +2,10 @@
 #include "outside/verify/strict_json.h"
 
 #include <algorithm>
-#include <format>
 #include <set>
 #include <vector>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::verify {
@@ -42,18 +42,18 @@ class StrictWalk final : public nlohmann::json_sax<Json> {
   }
   bool key(string_t& name) override {
     if (keys_.back().insert(name).second) return true;
-    wrong_ = std::format("the key \"{}\" is there twice", printable(name, 60));
+    wrong_ = formatted("the key \"{}\" is there twice", printable(name, 60));
     return false;
   }
   bool parse_error(size_t position, const std::string&, const Json::exception&) override {
-    wrong_ = std::format("it is no JSON at byte {}", position);
+    wrong_ = formatted("it is no JSON at byte {}", position);
     return false;
   }
 
  private:
   bool deeper() {
     if (++depth_ <= kJsonDepth) return true;
-    wrong_ = std::format("it nests deeper than {}", kJsonDepth);
+    wrong_ = formatted("it nests deeper than {}", kJsonDepth);
     return false;
   }
   std::vector<std::set<std::string, std::less<>>> keys_;
@@ -67,16 +67,16 @@ Result<nlohmann::json> parse_json(std::string_view text, std::string_view what) 
   try {
     StrictWalk walk;
     if (!Json::sax_parse(text, &walk))
-      return Error{Code::kInvalid, std::format("{}: {}", what, walk.wrong())};
+      return Error{Code::kInvalid, formatted("{}: {}", what, walk.wrong())};
     return Json::parse(text);
   } catch (const std::exception& failure) {
-    return Error{Code::kInvalid, std::format("{}: {}", what, printable(failure.what(), 120))};
+    return Error{Code::kInvalid, formatted("{}: {}", what, printable(failure.what(), 120))};
   }
 }
 
 Result<JsonObject> JsonObject::of(const Json& value, std::string where) {
   if (!value.is_object())
-    return Error{Code::kInvalid, std::format("{} should be an object {{...}}", where)};
+    return Error{Code::kInvalid, formatted("{} should be an object {{...}}", where)};
   return JsonObject(&value, std::move(where));
 }
 
@@ -90,7 +90,7 @@ Result<bool> JsonObject::boolean(std::string_view key, bool otherwise) {
   const Json* value = take(key);
   if (value == nullptr) return otherwise;
   if (!value->is_boolean())
-    return Error{Code::kInvalid, std::format("{}: \"{}\" should be true or false", where_, key)};
+    return Error{Code::kInvalid, formatted("{}: \"{}\" should be true or false", where_, key)};
   return value->get<bool>();
 }
 
@@ -104,8 +104,8 @@ Result<int64_t> JsonObject::number(std::string_view key, int64_t otherwise, int6
                             : value->is_number_integer() && value->get<int64_t>() >= least &&
                                   value->get<int64_t>() <= most;
   if (!in_range) {
-    return Error{Code::kInvalid, std::format("{}: \"{}\" should be a whole number from {} to {}",
-                                             where_, key, least, most)};
+    return Error{Code::kInvalid, formatted("{}: \"{}\" should be a whole number from {} to {}",
+                                           where_, key, least, most)};
   }
   return value->get<int64_t>();
 }
@@ -115,8 +115,8 @@ Status JsonObject::finish() const {
     if (std::ranges::contains(taken_, key)) continue;
     std::string known;
     for (const std::string& name : taken_) known += (known.empty() ? "" : ", ") + name;
-    return Error{Code::kInvalid, std::format("{}: the key \"{}\" is not known; known are {}",
-                                             where_, printable(key, 60), known)};
+    return Error{Code::kInvalid, formatted("{}: the key \"{}\" is not known; known are {}", where_,
+                                           printable(key, 60), known)};
   }
   return {};
 }

@@ -2,9 +2,9 @@
 // The written forms of a verdict: a line, a page, JSON.
 #include <algorithm>
 #include <chrono>
-#include <format>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/verify/verdict.h"
 
@@ -17,8 +17,8 @@ using Json = nlohmann::ordered_json;
 constexpr int64_t kDateLimit = 253'402'300'799;
 
 std::string date_of(int64_t unix_seconds) {
-  if (unix_seconds < 0 || unix_seconds > kDateLimit) return std::format("{} s", unix_seconds);
-  return std::format("{:%FT%TZ}", std::chrono::sys_seconds(std::chrono::seconds(unix_seconds)));
+  if (unix_seconds < 0 || unix_seconds > kDateLimit) return formatted("{} s", unix_seconds);
+  return formatted("{:%FT%TZ}", std::chrono::sys_seconds(std::chrono::seconds(unix_seconds)));
 }
 
 std::string_view outcome_name(Outcome outcome) {
@@ -42,13 +42,13 @@ bool gateway(const EnclaveToken& token) {
 }
 
 std::string name_of(const EnclaveToken& token) {
-  return gateway(token) ? "gateway" : std::format("model {}", printable(token.name.view(), 64));
+  return gateway(token) ? "gateway" : formatted("model {}", printable(token.name.view(), 64));
 }
 
 std::string failure_text(const Check& check) {
-  const std::string subject = check.subject.empty() ? "" : std::format(" of {}", check.subject);
-  return std::format("{}{}: expected {}, found {}", check.code, subject, check.expected,
-                     check.actual);
+  const std::string subject = check.subject.empty() ? "" : formatted(" of {}", check.subject);
+  return formatted("{}{}: expected {}, found {}", check.code, subject, check.expected,
+                   check.actual);
 }
 
 Json enclave_json(const EnclaveToken& token) {
@@ -88,15 +88,15 @@ int ear_status(const Verdict& verdict) {
 
 std::string measurements_text(const Verdict& verdict) {
   std::string text = verdict.passed ? "" : "  what follows is claimed and not proved:\n";
-  text += std::format("  root      {} {}\n  platform  {} (quoted {})\n", verdict.root,
-                      to_hex(verdict.root_key_hash), to_hex(verdict.platform),
-                      date_of(verdict.quote_issued_unix));
+  text += formatted("  root      {} {}\n  platform  {} (quoted {})\n", verdict.root,
+                    to_hex(verdict.root_key_hash), to_hex(verdict.platform),
+                    date_of(verdict.quote_issued_unix));
   for (const EnclaveToken& token : verdict.tokens) {
-    text += std::format("  {} on {}, enclave {:#x}, epoch {}\n", name_of(token),
-                        printable(token.device.view(), 32), token.enclave, token.epoch);
-    text += std::format("    program   {}\n    manifest  {}\n", to_hex(token.program_measurement),
-                        to_hex(token.manifest_measurement));
-    if (!gateway(token)) text += std::format("    model     {}\n", to_hex(token.model_measurement));
+    text += formatted("  {} on {}, enclave {:#x}, epoch {}\n", name_of(token),
+                      printable(token.device.view(), 32), token.enclave, token.epoch);
+    text += formatted("    program   {}\n    manifest  {}\n", to_hex(token.program_measurement),
+                      to_hex(token.manifest_measurement));
+    if (!gateway(token)) text += formatted("    model     {}\n", to_hex(token.model_measurement));
   }
   return text;
 }
@@ -105,13 +105,13 @@ std::string measurements_text(const Verdict& verdict) {
 
 std::string line_of(const Verdict& verdict) {
   if (const Check* failure = verdict.first_failure(); failure != nullptr)
-    return std::format("refused: {}; {}", failure_text(*failure), verdict.next());
-  std::string text = std::format("{}: root {} {}, platform {}", verdict.status(), verdict.root,
-                                 short_hex(verdict.root_key_hash), short_hex(verdict.platform));
+    return formatted("refused: {}; {}", failure_text(*failure), verdict.next());
+  std::string text = formatted("{}: root {} {}, platform {}", verdict.status(), verdict.root,
+                               short_hex(verdict.root_key_hash), short_hex(verdict.platform));
   for (const EnclaveToken& token : verdict.tokens) {
-    text += std::format(
-        ", {} {}", name_of(token),
-        short_hex(gateway(token) ? token.program_measurement : token.model_measurement));
+    text +=
+        formatted(", {} {}", name_of(token),
+                  short_hex(gateway(token) ? token.program_measurement : token.model_measurement));
   }
   return text;
 }
@@ -124,17 +124,17 @@ std::string text_of(const Verdict& verdict) {
         "runs the machine\n";
   }
   text += line_of(verdict) + "\n";
-  for (const std::string& weak : verdict.weakened) text += std::format("  {}\n", weak);
+  for (const std::string& weak : verdict.weakened) text += formatted("  {}\n", weak);
   if (!verdict.root.empty()) text += measurements_text(verdict);
-  text += std::format("  evidence  SHA-256 {}, judged at {}\n", to_hex(verdict.evidence_hash),
-                      date_of(verdict.time_used_unix));
+  text += formatted("  evidence  SHA-256 {}, judged at {}\n", to_hex(verdict.evidence_hash),
+                    date_of(verdict.time_used_unix));
   for (const Check& check : verdict.checks) {
-    text += std::format(
-        "  {:<8}{:<24}{:<16}{}{}\n", outcome_name(check.outcome), check.code, check.subject,
-        title_of(check.code),
-        check.outcome == Outcome::kAllowed ? std::format(" [found {}]", check.actual) : "");
+    text +=
+        formatted("  {:<8}{:<24}{:<16}{}{}\n", outcome_name(check.outcome), check.code,
+                  check.subject, title_of(check.code),
+                  check.outcome == Outcome::kAllowed ? formatted(" [found {}]", check.actual) : "");
   }
-  return text + std::format("next: {}\n", verdict.next());
+  return text + formatted("next: {}\n", verdict.next());
 }
 
 std::string json_of(const Verdict& verdict) {

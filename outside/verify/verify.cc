@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "outside/verify/certificate.h"
 #include "outside/verify/checks.h"
@@ -30,7 +30,7 @@ Finding one_of(const Accepted& accepted, const Sha384Digest& actual) {
   if (accepted.empty()) return {.expected = "a pinned value", .actual = "no pin", .allowed = true};
   if (std::ranges::contains(accepted, actual)) return {.good = true};
   std::string expected = to_hex(accepted.front());
-  if (accepted.size() > 1) expected += std::format(" or {} others", accepted.size() - 1);
+  if (accepted.size() > 1) expected += formatted(" or {} others", accepted.size() - 1);
   return {.good = false, .expected = std::move(expected), .actual = to_hex(actual)};
 }
 
@@ -40,15 +40,15 @@ Finding not_debug(bool debug, const Policy& policy) {
 
 Finding believable(int64_t issued, int64_t now, int64_t age_max) {
   if (issued > now + kClockSkewSeconds) {
-    return {.good = false,
-            .expected =
-                std::format("a time up to {} (now, and {} s for clocks)", now, kClockSkewSeconds),
-            .actual = std::format("{}, in the future", issued)};
+    return {
+        .good = false,
+        .expected = formatted("a time up to {} (now, and {} s for clocks)", now, kClockSkewSeconds),
+        .actual = formatted("{}, in the future", issued)};
   }
   if (issued < now - age_max) {
     return {.good = false,
-            .expected = std::format("at most {} s old", age_max),
-            .actual = std::format("issued at {}, now is {}", issued, now)};
+            .expected = formatted("at most {} s old", age_max),
+            .actual = formatted("issued at {}, now is {}", issued, now)};
   }
   return {.good = true};
 }
@@ -88,7 +88,7 @@ class Verification final {
     return i < evidence_.tokens.size() ? evidence_.tokens[i] : kNoToken;
   }
   std::string subject(size_t i) const {
-    return i == 0 ? "gateway" : std::format("model {}", printable(token(i).name.view(), 64));
+    return i == 0 ? "gateway" : formatted("model {}", printable(token(i).name.view(), 64));
   }
   const EnclavePolicy* policy_of(size_t i) const {
     if (i == 0) return &policy_.gateway;
@@ -134,7 +134,7 @@ void Verification::check_quote() {
   });
   checks_.require(code::kQuoteSignature, "", [&] {
     return sound(check_quote_signature(evidence_.quote),
-                 std::format("a signature by root key {}", to_hex(quote_.root_key_hash)));
+                 formatted("a signature by root key {}", to_hex(quote_.root_key_hash)));
   });
   checks_.judge(code::kRootKind, "", [&] {
     return Finding{!quote_.development, "a hardware root", "a development root, made in software",
@@ -168,7 +168,7 @@ void Verification::check_token(size_t i) {
   });
   checks_.require(code::kTokenForm, subject(i), [&] {
     if ((token(i).flags & ~EnclaveToken::kDebug) != 0)
-      return Finding{false, "known flags", std::format("flags {:#x}", token(i).flags)};
+      return Finding{false, "known flags", formatted("flags {:#x}", token(i).flags)};
     if (EnclaveId{token(i).enclave}.partition() == PartitionId{0})
       return Finding{false, "an enclave of a partition", "an enclave of the monitor itself"};
     return sound(check_form(token(i)), "a token as the monitor writes it");
@@ -181,8 +181,8 @@ void Verification::check_token(size_t i) {
                     [&] { return same(sha384(expected_.tls_key), token(i).key_hash); });
     checks_.require(code::kTokenEpoch, subject(i), [&] {
       return Finding{token(i).epoch >= expected_.gateway_epoch_min,
-                     std::format("epoch {} or later", expected_.gateway_epoch_min),
-                     std::format("epoch {}", token(i).epoch)};
+                     formatted("epoch {} or later", expected_.gateway_epoch_min),
+                     formatted("epoch {}", token(i).epoch)};
     });
   }
   checks_.judge(code::kTokenDebug, subject(i),
@@ -196,12 +196,12 @@ Finding Verification::right_kind(size_t i) const {
   const EnclaveKind wanted = i == 0 ? EnclaveKind::kGateway : EnclaveKind::kModel;
   if (token(i).kind != static_cast<uint32_t>(wanted)) {
     return {false, i == 0 ? "a gateway (kind 1)" : "a model (kind 2)",
-            std::format("kind {}", token(i).kind)};
+            formatted("kind {}", token(i).kind)};
   }
   // Two tokens of one enclave would let the second speak for an enclave that never answered.
   for (size_t j = 0; j < i; ++j) {
     if (token(j).enclave == token(i).enclave)
-      return {false, "an enclave of its own", std::format("enclave {:#x} twice", token(i).enclave)};
+      return {false, "an enclave of its own", formatted("enclave {:#x} twice", token(i).enclave)};
   }
   if (i == 0 && token(i).model_measurement != Sha384Digest{})
     return {false, "a gateway without a model", "a gateway with a model's measurement"};
@@ -215,14 +215,14 @@ void Verification::judge_platform() {
   });
   checks_.judge(code::kSecurityVersion, "", [&] {
     return Finding{quote_.security_version >= policy_.security_version_min,
-                   std::format("{} or higher", policy_.security_version_min),
-                   std::format("{}", quote_.security_version)};
+                   formatted("{} or higher", policy_.security_version_min),
+                   formatted("{}", quote_.security_version)};
   });
   checks_.judge(code::kPlatform, "", [&] { return one_of(policy_.platform, quote_.platform); });
   if (expected_.model.empty()) return;
   checks_.judge(code::kModelName, "", [&] {
     return Finding{evidence_.tokens.size() > 1,
-                   std::format("a token of model {}", printable(expected_.model, 64)),
+                   formatted("a token of model {}", printable(expected_.model, 64)),
                    "the gateway's token alone"};
   });
 }
@@ -230,7 +230,7 @@ void Verification::judge_platform() {
 Finding Verification::right_model(size_t i) const {
   const std::string_view name = token(i).name.view();
   if (!expected_.model.empty() && name != expected_.model)
-    return {false, std::format("model {}", printable(expected_.model, 64)), subject(i)};
+    return {false, formatted("model {}", printable(expected_.model, 64)), subject(i)};
   if (!policy_.models.empty() && policy_of(i) == nullptr)
     return {false, "a model that the policy names", subject(i)};
   return {.good = true};

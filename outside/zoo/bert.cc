@@ -4,10 +4,10 @@
 // pooler, with the 30,522 uncased word pieces. Inputs, outputs and names are those of Hugging
 // Face's exporter.
 #include <cmath>
-#include <format>
 #include <limits>
 #include <numeric>
 
+#include "base/format.h"
 #include "outside/zoo/architectures.h"
 #include "outside/zoo/transformer.h"
 
@@ -102,7 +102,7 @@ Graph bert_base() {
   const std::string bias = attention_bias(net);
   std::string x = embeddings(net, ids);
   for (int64_t i = 0; i < net.sizes().layers; ++i)
-    x = layer(net, x, bias, std::format("encoder.layer.{}.", i));
+    x = layer(net, x, bias, formatted("encoder.layer.{}.", i));
   const std::string pooled = pooler(net, x);
   net.graph().output(x, "last_hidden_state", {"batch", "sequence", net.sizes().width});
   net.graph().output(pooled, "pooler_output", {"batch", net.sizes().width});

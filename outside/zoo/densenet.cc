@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Huang, Liu, van der Maaten, Weinberger: "Densely connected convolutional networks" (CVPR 2017,
 // arXiv 1608.06993), section 3 and table 1: DenseNet-BC with growth rate 32.
-#include <format>
 
+#include "base/format.h"
 #include "outside/zoo/architectures.h"
 #include "outside/zoo/image_network.h"
 
@@ -27,7 +27,7 @@ Map layer(ImageNetwork& net, const Map& x, const std::string& place) {
 Map block(ImageNetwork& net, const Map& x, const std::string& place, int layers) {
   std::vector<Map> features = {x};
   for (int i = 1; i <= layers; ++i) {
-    const std::string name = std::format("{}.layer{}", place, i);
+    const std::string name = formatted("{}.layer{}", place, i);
     const Map all = i == 1 ? x : net.concat(features, name + ".concat");
     features.push_back(layer(net, all, name + "."));
   }
@@ -47,8 +47,8 @@ Graph densenet(const char* name, const std::vector<int>& layers) {
                    {.outputs = 2 * kGrowth, .kernel = 7, .stride = 2, .pad = 3});
   x = net.max_pool(norm_relu(net, x, "", "0"), "pool0", {.kernel = 3, .stride = 2, .pad = 1});
   for (size_t i = 0; i < layers.size(); ++i) {
-    x = block(net, x, std::format("denseblock{}", i + 1), layers[i]);
-    if (i + 1 < layers.size()) x = transition(net, x, std::format("transition{}.", i + 1));
+    x = block(net, x, formatted("denseblock{}", i + 1), layers[i]);
+    if (i + 1 < layers.size()) x = transition(net, x, formatted("transition{}.", i + 1));
   }
   x = net.global_average(norm_relu(net, x, "", "5"), "avgpool");
   net.output(net.linear(net.flatten(x, "flatten"), "classifier", 1000), "output");

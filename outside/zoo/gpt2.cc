@@ -11,9 +11,9 @@
 //   logits                           [batch, sequence, 50257]
 //   present.N.key, .value            [batch, 12, total_sequence, 64]
 #include <cmath>
-#include <format>
 #include <limits>
 
+#include "base/format.h"
 #include "outside/zoo/architectures.h"
 #include "outside/zoo/transformer.h"
 
@@ -32,11 +32,11 @@ std::string triangle() {
 }
 
 std::string past_name(int64_t layer, const char* what) {
-  return std::format("past_key_values.{}.{}", layer, what);
+  return formatted("past_key_values.{}.{}", layer, what);
 }
 
 std::string present_name(int64_t layer, const char* what) {
-  return std::format("present.{}.{}", layer, what);
+  return formatted("present.{}.{}", layer, what);
 }
 
 void add_inputs(Transformer& net) {
@@ -103,7 +103,7 @@ std::string attention(Transformer& net, const std::string& x, const std::string&
 
 // Both parts are normalised before, and added to what goes around them.
 std::string block(Transformer& net, const std::string& x, const std::string& bias, int64_t layer) {
-  const std::string place = std::format("transformer.h.{}.", layer);
+  const std::string place = formatted("transformer.h.{}.", layer);
   // Section 2.3: what goes into the residual path is scaled by the root of how many there are.
   const double scale = 1 / std::sqrt(2.0 * static_cast<double>(net.sizes().layers));
   std::string y = net.layer_norm(x, place + "ln_1");

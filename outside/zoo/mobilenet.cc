@@ -3,8 +3,8 @@
 // applications" (arXiv 1704.04861, 2017), section 3.2 and table 1; and Sandler et al.:
 // "MobileNetV2: inverted residuals and linear bottlenecks" (CVPR 2018, arXiv 1801.04381), section 4
 // and table 2. Both with width multiplier 1.
-#include <format>
 
+#include "base/format.h"
 #include "outside/zoo/architectures.h"
 #include "outside/zoo/image_network.h"
 
@@ -70,7 +70,7 @@ Graph mobilenet_v1() {
       {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
   int number = 2;
   for (const auto& [outputs, stride] : layers)
-    x = separable(net, x, std::format("conv{}", number++), outputs, stride);
+    x = separable(net, x, formatted("conv{}", number++), outputs, stride);
   net.output(classified(net, x), "output");
   return net.take();
 }
@@ -86,7 +86,7 @@ Graph mobilenet_v2() {
   int number = 1;
   for (const Row& row : rows) {
     for (int64_t i = 0; i < row.repeats; ++i) {
-      x = inverted(net, x, std::format("bottleneck{}", number++), row.expansion, row.channels,
+      x = inverted(net, x, formatted("bottleneck{}", number++), row.expansion, row.channels,
                    i == 0 ? row.stride : 1);
     }
   }

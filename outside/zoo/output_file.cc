@@ -8,7 +8,8 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::zoo {
 namespace {
@@ -16,12 +17,12 @@ namespace {
 // Where the file really lies: a link stays, and what it names is replaced.
 Result<std::filesystem::path> place_of(const std::filesystem::path& path) {
   if (!path.has_filename())
-    return Error{Code::kInvalid, std::format("'{}' names no file", path.string())};
+    return Error{Code::kInvalid, formatted("'{}' names no file", path.string())};
   struct stat facts{};
   if (::stat(path.c_str(), &facts) != 0)
     return path;  // creating it says what is wrong, if anything
   if (!S_ISREG(facts.st_mode))
-    return Error{Code::kInvalid, std::format("{} is there and is no regular file", path.string())};
+    return Error{Code::kInvalid, formatted("{} is there and is no regular file", path.string())};
   std::error_code wrong;
   const auto real = std::filesystem::canonical(path, wrong);
   return wrong ? path : real;
@@ -30,7 +31,7 @@ Result<std::filesystem::path> place_of(const std::filesystem::path& path) {
 // A name that nothing else has.
 std::filesystem::path growing_beside(const std::filesystem::path& place) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-  return place.parent_path() / std::format(".casemate-{}-{}", ::getpid(), now);
+  return place.parent_path() / formatted(".casemate-{}-{}", ::getpid(), now);
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ Result<OutputFile> OutputFile::make(const std::string& path, uint64_t size) {
   // Not every file system can reserve; those that cannot will say so when they are full.
   if (::fallocate(file.fd_.number(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) != 0 &&
       errno != EOPNOTSUPP && errno != ENOSYS) {
-    return errno_error(std::format("reserve {} bytes for {}", size, path));
+    return errno_error(formatted("reserve {} bytes for {}", size, path));
   }
   return file;
 }

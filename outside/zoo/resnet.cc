@@ -2,8 +2,8 @@
 // He, Zhang, Ren, Sun: "Deep residual learning for image recognition" (CVPR 2016, arXiv
 // 1512.03385), section 4.1 and table 1, shortcuts of option B. As in PyTorch ("version 1.5") the
 // stride of a bottleneck sits in its 3x3 convolution.
-#include <format>
 
+#include "base/format.h"
 #include "outside/zoo/architectures.h"
 #include "outside/zoo/image_network.h"
 
@@ -64,7 +64,7 @@ Graph resnet(const char* name, Branch branch, const std::vector<int>& blocks) {
   x = net.max_pool(relu(net, x, "relu"), "maxpool", {.kernel = 3, .stride = 2, .pad = 1});
   for (size_t stage = 0; stage < blocks.size(); ++stage) {
     for (int i = 0; i < blocks[stage]; ++i) {
-      x = block(net, x, std::format("layer{}.{}.", stage + 1, i), branch, int64_t{64} << stage,
+      x = block(net, x, formatted("layer{}.{}.", stage + 1, i), branch, int64_t{64} << stage,
                 stage > 0 && i == 0 ? 2 : 1);
     }
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Simonyan, Zisserman: "Very deep convolutional networks for large-scale image recognition" (ICLR
 // 2015, arXiv 1409.1556), table 1, columns D and E.
-#include <format>
 
+#include "base/format.h"
 #include "outside/zoo/architectures.h"
 #include "outside/zoo/image_network.h"
 
@@ -24,10 +24,10 @@ Graph vgg(const char* name, const std::vector<Stage>& stages) {
   int number = 1;
   for (const Stage& stage : stages) {
     for (int layer = 1; layer <= stage.layers; ++layer) {
-      x = relu(net.conv(x, std::format("conv{}_{}", number, layer),
+      x = relu(net.conv(x, formatted("conv{}_{}", number, layer),
                         {.outputs = stage.width, .kernel = 3, .pad = 1, .bias = true}));
     }
-    x = net.max_pool(x, std::format("pool{}", number++), {});
+    x = net.max_pool(x, formatted("pool{}", number++), {});
   }
   x = net.flatten(x, "flatten");
   x = relu(net.linear(x, "fc6", 4096));

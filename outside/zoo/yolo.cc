@@ -2,8 +2,8 @@
 // Redmon, Farhadi: "YOLOv3: an incremental improvement" (arXiv 1804.02767, 2018), section 2, in the
 // small form that its authors publish as yolov3-tiny: 416x416, 80 classes, two scales. The outputs
 // are what the two detection layers read: for each cell three boxes of 4 + 1 + 80 numbers.
-#include <format>
 
+#include "base/format.h"
 #include "outside/zoo/architectures.h"
 #include "outside/zoo/image_network.h"
 
@@ -30,8 +30,8 @@ Graph yolov3_tiny() {
   ImageNetwork net("yolov3-tiny", "Redmon and Farhadi, arXiv 1804.02767, section 2");
   Map x = net.input(3, 416);
   for (int i = 0; i < 4; ++i) {
-    x = conv_norm_leaky(net, x, std::format("conv{}", i + 1), int64_t{16} << i, 3);
-    x = net.max_pool(x, std::format("pool{}", i + 1), {});
+    x = conv_norm_leaky(net, x, formatted("conv{}", i + 1), int64_t{16} << i, 3);
+    x = net.max_pool(x, formatted("pool{}", i + 1), {});
   }
   const Map fine = conv_norm_leaky(net, x, "conv5", 256, 3);
   x = conv_norm_leaky(net, net.max_pool(fine, "pool5", {}), "conv6", 512, 3);

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <format>
 #include <fstream>
 
+#include "base/format.h"
 #include "tests/fault/processes.h"
 #include "tests/fixture/sin.h"
 #include "tests/system/small_system.h"
@@ -154,7 +154,7 @@ TEST(AttackOnARoot, by_a_template_that_knows_every_path_of_the_host_gains_nothin
   ASSERT_TRUE(system.answers("neighbour"));
   EXPECT_TRUE(open_to_anybody(model)) << "what would be left to steal";
   // The copies are in the monitor's mount namespace alone.
-  EXPECT_TRUE(fs::exists(std::format("/proc/{}/root{}", system.monitor(), copy)));
+  EXPECT_TRUE(fs::exists(formatted("/proc/{}/root{}", system.monitor(), copy)));
   EXPECT_TRUE(eventually([&] {
     return system.enclave("sinner").state == static_cast<uint32_t>(operating::State::kRefused);
   }));

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <format>
 #include <fstream>
 #include <sstream>
 
+#include "base/format.h"
 #include "tests/fault/processes.h"
 
 namespace casemate::tests {
@@ -23,7 +23,7 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 std::string first_argument(pid_t pid) {
-  std::ifstream file(std::format("/proc/{}/cmdline", pid));
+  std::ifstream file(formatted("/proc/{}/cmdline", pid));
   std::string name;
   std::getline(file, name, '\0');
   return name;
@@ -71,7 +71,7 @@ std::map<int, std::string> Jail::descriptors() const {
 }
 
 bool Jail::only_readable(int descriptor) const {
-  for (const std::string& line : lines(std::format("fdinfo/{}", descriptor))) {
+  for (const std::string& line : lines(formatted("fdinfo/{}", descriptor))) {
     if (line.starts_with("flags:"))
       return (std::stoul(line.substr(6), nullptr, 8) & O_ACCMODE) == O_RDONLY;
   }
@@ -92,12 +92,12 @@ std::set<std::string> Jail::files() const {
   return all;
 }
 
-fs::path Jail::folder() const { return std::format("/proc/{}", pid); }
+fs::path Jail::folder() const { return formatted("/proc/{}", pid); }
 
 std::string Jail::title() const {
   const char* kinds[] = {"runtime", "template", "instance", "spare"};
-  return std::format("{} {} of {}, {} (process {})", name, kinds[static_cast<int>(kind)], root,
-                     active ? "active" : "standby", pid);
+  return formatted("{} {} of {}, {} (process {})", name, kinds[static_cast<int>(kind)], root,
+                   active ? "active" : "standby", pid);
 }
 
 std::vector<Jail> jails_of(pid_t monitor, const std::set<pid_t>& active_runtimes) {

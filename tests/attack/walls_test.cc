@@ -16,11 +16,11 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <format>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 
+#include "base/format.h"
 #include "base/lockdown/lockdown.h"
 #include "tests/attack/jail.h"
 #include "tests/fault/processes.h"
@@ -202,7 +202,7 @@ TEST_F(Walls, are_one_mount_that_nobody_can_write) {
     ASSERT_EQ(words.size(), 10u) << mounts.front();
     EXPECT_EQ(words[4], "/");
     for (const char* option : {"ro", "nosuid", "nodev"})
-      EXPECT_NE(("," + words[5] + ",").find(std::format(",{},", option)), std::string::npos)
+      EXPECT_NE(("," + words[5] + ",").find(formatted(",{},", option)), std::string::npos)
           << words[5];
     EXPECT_EQ(words[7], "tmpfs");
     EXPECT_TRUE((words[9] + ",").starts_with("ro,")) << "for the monitor too: " << words[9];
@@ -280,7 +280,7 @@ std::string listening_at(const std::string& path) {
     const Words words{std::istream_iterator<std::string>(text), {}};
     // 00010000 in the flags: it accepts connections.
     if (words.size() == 8 && words[7] == path && words[3] == "00010000")
-      return std::format("socket:[{}]", words[6]);
+      return formatted("socket:[{}]", words[6]);
   }
   return "missing";
 }
@@ -417,13 +417,13 @@ TEST_F(Walls, keep_the_environment_of_the_host_out_and_others_options) {
 TEST_F(Walls, are_control_groups_of_the_processes_own) {
   if (!limited_by(system_->monitor(), {"memory.max", "memory.limit_in_bytes"}))
     GTEST_SKIP() << "no cgroup of this machine limits memory for this user";
-  const std::string ours = std::format("/casemate-{}/", system_->monitor());
+  const std::string ours = formatted("/casemate-{}/", system_->monitor());
   for (const Jail& jail : jails_) {
     SCOPED_TRACE(jail.title());
     const int slot = jail.active ? 0 : 1;  // nobody has failed yet
     const std::string leaf = jail.kind == Kind::kMos
-                                 ? std::format("p{}/mos{}", index_of(jail), slot)
-                                 : std::format("p{}/{}s{}", partition_of(jail), jail.root, slot);
+                                 ? formatted("p{}/mos{}", index_of(jail), slot)
+                                 : formatted("p{}/{}s{}", partition_of(jail), jail.root, slot);
     size_t memberships = 0;
     for (const std::string& line : jail.lines("cgroup")) {
       const size_t at = line.find(ours);

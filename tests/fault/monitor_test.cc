@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 
 #include <csignal>
-#include <format>
 #include <vector>
 
 #include "tests/fault/processes.h"

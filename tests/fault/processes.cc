@@ -10,13 +10,13 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <thread>
 
 #include "base/fd.h"
+#include "base/format.h"
 
 namespace casemate::tests {
 namespace {
@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 // Fields of /proc/PID/stat behind the name, which may hold spaces: 0 is the state.
 std::vector<std::string> stat_of(pid_t pid) {
-  std::ifstream file(std::format("/proc/{}/stat", pid));
+  std::ifstream file(formatted("/proc/{}/stat", pid));
   std::string line;
   std::getline(file, line);
   const size_t name_end = line.rfind(')');
@@ -58,7 +58,7 @@ ino_t number_of(const Fd& space) {
 }
 
 Fd space_of(pid_t pid) {
-  return Fd(::open(std::format("/proc/{}/ns/pid", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  return Fd(::open(formatted("/proc/{}/ns/pid", pid).c_str(), O_RDONLY | O_CLOEXEC));
 }
 
 // The living process that is the `index`th, by age, in PID namespaces directly inside that of
@@ -85,7 +85,7 @@ size_t lines_of(const std::string& path) {
 }
 
 size_t resident_kib(pid_t pid) {
-  std::ifstream file(std::format("/proc/{}/status", pid));
+  std::ifstream file(formatted("/proc/{}/status", pid));
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
   }
@@ -128,11 +128,11 @@ std::chrono::milliseconds processor_time(pid_t pid) {
 Holdings holdings_of(pid_t monitor) {
   Holdings holdings;
   std::error_code error;
-  for (fs::directory_iterator it(std::format("/proc/{}/fd", monitor), error), end;
+  for (fs::directory_iterator it(formatted("/proc/{}/fd", monitor), error), end;
        !error && it != end; it.increment(error)) {
     ++holdings.descriptors;
   }
-  holdings.mounts = lines_of(std::format("/proc/{}/mountinfo", monitor));
+  holdings.mounts = lines_of(formatted("/proc/{}/mountinfo", monitor));
   holdings.processes = descendants(monitor).size();
   holdings.groups = groups_of(monitor).size();
   holdings.memory_kib = resident_kib(monitor);
@@ -178,7 +178,7 @@ void add_groups(const fs::path& folder, const std::string& name, std::vector<std
 
 std::vector<std::string> groups_of(pid_t monitor) {
   std::vector<std::string> found;
-  add_groups("/sys/fs/cgroup", std::format("/casemate-{}", monitor), found);
+  add_groups("/sys/fs/cgroup", formatted("/casemate-{}", monitor), found);
   return found;
 }
 

@@ -10,10 +10,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <optional>
 
+#include "base/format.h"
 #include "outside/launch/operator.h"
 #include "tests/fault/processes.h"
 #include "tests/system/small_system.h"
@@ -46,7 +46,7 @@ class Server final {
   ~Server() { kill(SIGTERM); }
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] std::string place() const { return std::format("{}/{}", run_, pid_); }
+  [[nodiscard]] std::string place() const { return formatted("{}/{}", run_, pid_); }
   // The monitor is its only child.
   [[nodiscard]] pid_t monitor() const {
     const auto children = descendants(pid_);

@@ -8,11 +8,11 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/format.h"
 #include "isolated/engine/onnx/model_builder.h"
 #include "isolated/engine/plan/plan_data.h"
 #include "outside/client/testing/pictures.h"
@@ -108,7 +108,7 @@ ModelBuilder slow_network() {
   b.integers("shape", {2}, {1800, 1800});
   b.node("ConstantOfShape", {"shape"}, "m0");
   for (int i = 0; i < 60; ++i)
-    b.node("MatMul", {std::format("m{}", i), std::format("m{}", i)}, std::format("m{}", i + 1));
+    b.node("MatMul", {formatted("m{}", i), formatted("m{}", i)}, formatted("m{}", i + 1));
   b.node("Add", {"m60", "x"}, "y");
   return b;
 }
@@ -297,7 +297,7 @@ TEST_F(Inspect, mistakes_in_the_command_line_exit_with_two) {
 // The process that `parent` has started, when it has.
 pid_t child_of(pid_t parent) {
   for (int i = 0; i < 500; ++i) {
-    std::ifstream children(std::format("/proc/{}/task/{}/children", parent, parent));
+    std::ifstream children(formatted("/proc/{}/task/{}/children", parent, parent));
     pid_t child = 0;
     if (children >> child) return child;
     std::this_thread::sleep_for(10ms);
@@ -306,7 +306,7 @@ pid_t child_of(pid_t parent) {
 }
 
 std::string status_line(pid_t pid, const std::string& name) {
-  std::ifstream status(std::format("/proc/{}/status", pid));
+  std::ifstream status(formatted("/proc/{}/status", pid));
   for (std::string line; std::getline(status, line);) {
     if (line.starts_with(name + ":\t")) return line.substr(name.size() + 2);
   }
@@ -326,9 +326,9 @@ TEST_F(Inspect, looks_at_a_model_behind_walls_that_stand) {
   // Who ends the command ends what it has started.
   ::kill(command, SIGKILL);
   finish(command);
-  for (int i = 0; i < 500 && fs::exists(std::format("/proc/{}", looking)); ++i)
+  for (int i = 0; i < 500 && fs::exists(formatted("/proc/{}", looking)); ++i)
     std::this_thread::sleep_for(10ms);
-  EXPECT_TRUE(!fs::exists(std::format("/proc/{}", looking)) ||
+  EXPECT_TRUE(!fs::exists(formatted("/proc/{}", looking)) ||
               status_line(looking, "State").starts_with("Z"));
 }
 

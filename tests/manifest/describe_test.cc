@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong only where system file, repository, programs and machine meet.
 #include "outside/launch/describe.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <format>
 
 #include "isolated/model/model_options.h"
 #include "tests/manifest/scratch.h"
@@ -19,7 +19,7 @@ using launch::SystemFile;
 
 std::vector<std::string> many_names(size_t count) {
   std::vector<std::string> names;
-  for (size_t i = 0; i < count; ++i) names.push_back(std::format("m{}", i));
+  for (size_t i = 0; i < count; ++i) names.push_back(formatted("m{}", i));
   return names;
 }
 
@@ -148,15 +148,15 @@ TEST_F(Describe, passes_shapes_on_to_the_model_that_they_are_for) {
 TEST_F(Describe, refuses_shapes_that_take_too_much_room) {
   std::string shapes;
   for (int i = 0; i < 15; ++i)
-    shapes += std::format("{{ {} = {} }},", std::string(53, 'e'), 1'000'000 + i);
+    shapes += formatted("{{ {} = {} }},", std::string(53, 'e'), 1'000'000 + i);
   // 15 of 67 characters, 14 semicolons between them, and 4 to spare.
-  const auto most = SystemFile::parse(std::format("[model.m]\nshapes = [{}]\n", shapes), "f");
+  const auto most = SystemFile::parse(formatted("[model.m]\nshapes = [{}]\n", shapes), "f");
   ASSERT_TRUE(most) << most.error().text;
   const auto made = describe(*most, models_named({"m"}));
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_EQ((*made)->enclaves[1].options.view().size(), 1019u);
   const auto more =
-      SystemFile::parse(std::format("[model.m]\nshapes = [{}{{ e = 1 }}]\n", shapes), "f");
+      SystemFile::parse(formatted("[model.m]\nshapes = [{}{{ e = 1 }}]\n", shapes), "f");
   ASSERT_TRUE(more) << more.error().text;
   expect_refused(*more, models_named({"m"}), Code::kTooLarge,
                  "f:1: the shapes of model 'm' take 1029 characters of at most 1023; name fewer");
@@ -174,7 +174,7 @@ TEST_F(Describe, refuses_more_enclaves_than_fit) {
   const auto names = many_names(128);
   for (const size_t half : {size_t{0}, size_t{64}}) {
     PartitionSettings p;
-    p.name = std::format("p{}", half);
+    p.name = formatted("p{}", half);
     p.models.assign(names.begin() + static_cast<long>(half),
                     names.begin() + static_cast<long>(half) + 64);
     file.partitions.push_back(p);
@@ -203,12 +203,12 @@ TEST_F(Describe, refuses_a_path_that_is_too_long) {
 TEST_F(Describe, refuses_a_core_that_this_machine_lacks) {
   const long cores = ::sysconf(_SC_NPROCESSORS_CONF);
   if (cores >= 64) GTEST_SKIP() << "this machine has every core that a file can name";
-  const auto file = SystemFile::parse(std::format("[defaults]\ncores = [0, {}]\n", cores), "f");
+  const auto file = SystemFile::parse(formatted("[defaults]\ncores = [0, {}]\n", cores), "f");
   ASSERT_TRUE(file) << file.error().text;
   expect_refused(*file, models_named({"m"}), Code::kInvalid,
-                 std::format("f:1: partition 'm' is to run on core {}, but this machine has cores "
-                             "0 to {}; name cores among these",
-                             cores, cores - 1));
+                 formatted("f:1: partition 'm' is to run on core {}, but this machine has cores "
+                           "0 to {}; name cores among these",
+                           cores, cores - 1));
 }
 
 TEST_F(Describe, refuses_a_program_that_was_not_built) {

@@ -9,9 +9,9 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 
 #include "base/fd.h"
+#include "base/format.h"
 #include "tests/manifest/scratch.h"
 #include "wire/abi/system.h"
 
@@ -77,7 +77,7 @@ void expect_refused(const End& end, const std::string& expected) {
 }
 
 std::string bytes_instead(size_t found) {
-  return std::format(
+  return formatted(
       "the system description has {} bytes instead of {}: start monitor and command of one build",
       found, sizeof(SystemDescription));
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wrong model repositories, one mistake in each, as small trees.
 #include "outside/launch/repository.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <format>
 
 #include "tests/manifest/scratch.h"
 
@@ -152,7 +152,7 @@ TEST_F(Repository, with_a_name_of_63_characters_is_served) {
 }
 
 TEST_F(Repository, with_too_many_files_beside_a_model_is_refused) {
-  for (int i = 1; i < 64; ++i) scratch_.write(std::format("right/1/weights-{}", i), "weights");
+  for (int i = 1; i < 64; ++i) scratch_.write(formatted("right/1/weights-{}", i), "weights");
   EXPECT_EQ(refusal(scan_repository(scratch_.folder())), "") << "64 are served";
   scratch_.write("right/1/weights-64", "weights");
   expect_refused(Code::kTooLarge,

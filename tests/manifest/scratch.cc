@@ -7,8 +7,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
+
+#include "base/format.h"
 
 namespace casemate::tests {
 
@@ -49,7 +50,7 @@ std::vector<launch::ModelFiles> models_named(const std::vector<std::string>& nam
   std::vector<launch::ModelFiles> models;
   for (const std::string& name : names) {
     launch::ModelFiles model{name, 1, "/models/" + name + "/1", {"model.onnx"}};
-    for (size_t i = 1; i < files; ++i) model.files.push_back(std::format("weights-{}", i));
+    for (size_t i = 1; i < files; ++i) model.files.push_back(formatted("weights-{}", i));
     models.push_back(std::move(model));
   }
   return models;

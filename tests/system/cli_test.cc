@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/format.h"
 #include "outside/client/session.h"
 #include "tests/system/served_system.h"
 #include "tests/system/small_system.h"
@@ -68,7 +68,7 @@ class Cli : public testing::Test {
     return casemate(system_.folder(), arguments);
   }
   static std::string picture(int digit) {
-    return std::format("{}/models/pictures/digit-{}.png", source_folder(), digit);
+    return formatted("{}/models/pictures/digit-{}.png", source_folder(), digit);
   }
 
   ServedSystem system_;
@@ -148,7 +148,7 @@ TEST_F(Cli, who_allows_a_software_root_gets_the_right_class) {
         run({"infer", system_.url(), "digits", "--input", picture(digit), "--top", "1", kAllow});
     EXPECT_EQ(done.code, 0) << done.err;
     EXPECT_TRUE(done.out.starts_with("verified-development: ")) << done.out;
-    EXPECT_TRUE(done.out.contains(std::format("\n  {} ", digit))) << done.out;
+    EXPECT_TRUE(done.out.contains(formatted("\n  {} ", digit))) << done.out;
   }
   const Outcome attest = run({"attest", system_.url(), "--model", "digits", kAllow});
   EXPECT_EQ(attest.code, 0) << attest.err;

@@ -21,9 +21,9 @@
 #include <sys/socket.h>
 #include <zlib.h>
 
-#include <format>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "isolated/gateway/loopback/loopback.h"
 #include "tests/system/served_system.h"
 
@@ -101,16 +101,16 @@ std::string compress(std::string_view text, int window) {
 
 // An inference request with one input, described by the rest of its object.
 std::string infer(std::string_view input) {
-  return post(kInfer, std::format(R"({{"inputs":[{{{}}}]}})", input));
+  return post(kInfer, formatted(R"({{"inputs":[{{{}}}]}})", input));
 }
 std::string infer_binary(std::string_view input, std::string_view tail) {
-  const std::string json = std::format(R"({{"inputs":[{{{}}}]}})", input);
+  const std::string json = formatted(R"({{"inputs":[{{{}}}]}})", input);
   return post(kInfer, json + std::string(tail),
-              std::format("Inference-Header-Content-Length: {}\r\n", json.size()));
+              formatted("Inference-Header-Content-Length: {}\r\n", json.size()));
 }
 
 std::string head(std::string_view headers) {
-  return std::format("POST {} HTTP/1.1\r\nHost: h\r\n{}\r\n", kInfer, headers);
+  return formatted("POST {} HTTP/1.1\r\nHost: h\r\n{}\r\n", kInfer, headers);
 }
 
 TEST_F(HostileHttp, broken_framing_is_refused_and_explained) {
@@ -203,10 +203,10 @@ TEST_F(HostileHttp, a_thousand_idle_connections_cost_others_nothing) {
 TEST_F(HostileHttp, bombs_stop_at_the_limit) {
   const std::string zeros(80 << 20, '\0');  // the limit for a body is 64 MiB
   const std::string gzip = compress(zeros, 31);
-  const auto chunk = std::format("{:x}\r\n{}\r\n0\r\n\r\n", gzip.size(), gzip);
+  const auto chunk = formatted("{:x}\r\n{}\r\n0\r\n\r\n", gzip.size(), gzip);
   const std::string small = compress("{}", 31);
   std::string keys = "{";
-  for (int i = 0; i < 1'000'000; ++i) keys += std::format("\"{}\":0,", i);
+  for (int i = 0; i < 1'000'000; ++i) keys += formatted("\"{}\":0,", i);
   const Mistake mistakes[] = {
       {post(kInfer, gzip, "Content-Encoding: gzip\r\n"), 413, "when decompressed"},
       {post(kInfer, compress(zeros, 15), "Content-Encoding: deflate\r\n"), 413, "decompressed"},
@@ -223,8 +223,7 @@ TEST_F(HostileHttp, bombs_stop_at_the_limit) {
 TEST_F(HostileHttp, wrong_tensors_are_refused_and_explained) {
   const std::string image = R"("name":"image","datatype":"FP32",)";
   const auto sized = [&](std::string_view shape, std::string_view size) {
-    return std::format(R"({}"shape":{},"parameters":{{"binary_data_size":{}}})", image, shape,
-                       size);
+    return formatted(R"({}"shape":{},"parameters":{{"binary_data_size":{}}})", image, shape, size);
   };
   const std::string_view one = "[1,1,28,28]";
   const std::string picture(3136, '\0');

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <format>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <thread>
 
+#include "base/format.h"
 #include "tests/system/small_system.h"
 
 namespace casemate::tests {
@@ -34,7 +34,7 @@ TEST(Life, a_killed_partition_comes_back_and_its_neighbour_notices_nothing) {
 }
 
 std::set<pid_t> children_of(pid_t parent) {
-  std::ifstream file(std::format("/proc/{0}/task/{0}/children", parent));
+  std::ifstream file(formatted("/proc/{0}/task/{0}/children", parent));
   return {std::istream_iterator<pid_t>(file), {}};
 }
 
@@ -117,7 +117,7 @@ TEST(Life, a_template_that_loads_without_end_is_given_up_and_harms_nobody) {
 // The one of the monitor's children that runs the fixture's program and is not among `known`.
 pid_t fresh_template(pid_t monitor, const std::set<pid_t>& known) {
   for (const pid_t child : children_of(monitor)) {
-    std::ifstream file(std::format("/proc/{}/comm", child));
+    std::ifstream file(formatted("/proc/{}/comm", child));
     const std::string comm{std::istreambuf_iterator<char>(file), {}};
     if (!known.contains(child) && comm.starts_with("fixture")) return child;
   }

@@ -11,10 +11,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <sstream>
 
+#include "base/format.h"
 #include "outside/client/classes.h"
 #include "outside/client/file.h"
 #include "outside/client/image.h"
@@ -51,7 +51,7 @@ constexpr milliseconds kAnswerPatience{20'000};
 
 // The picture of that digit as the model takes it.
 Result<client::Tensor> picture_of(int digit, const client::ModelMetadata& model) {
-  const std::string path = std::format("{}/models/pictures/digit-{}.png", source_folder(), digit);
+  const std::string path = formatted("{}/models/pictures/digit-{}.png", source_folder(), digit);
   const auto picture = TRY(client::read_png(TRY(client::read_file(path, 1 << 20))));
   const client::Port& input = model.inputs.at(0);
   return client::to_tensor(picture, TRY(client::recipe_for(input, model.properties)), input);
@@ -118,7 +118,7 @@ std::string ServedSystem::printed() const {
 }
 
 Result<std::unique_ptr<operating::Reply>> ServedSystem::status() const {
-  return launch::ask(std::format("{}/run/{}/operator", folder_, pid_), operating::Command::kStatus);
+  return launch::ask(formatted("{}/run/{}/operator", folder_, pid_), operating::Command::kStatus);
 }
 
 Status Witness::ask_for_digits() {
@@ -132,7 +132,7 @@ Status Witness::ask_for_digits() {
     const auto outputs = TRY(session.infer("digits", std::span(&pictures[digit], 1)));
     const auto best = TRY(client::top_classes(outputs.at(0), {}, 1));
     if (best.at(0).index != digit)
-      return Error{Code::kInvalid, std::format("{} was read as {}", digit, best[0].index)};
+      return Error{Code::kInvalid, formatted("{} was read as {}", digit, best[0].index)};
     ++right_;
   }
   return {};

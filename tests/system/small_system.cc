@@ -16,10 +16,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <thread>
 
+#include "base/format.h"
 #include "outside/launch/programs.h"
 
 namespace casemate::tests {
@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 
 // 0 when there is none.
 pid_t parent_of(pid_t pid) {
-  std::ifstream file(std::format("/proc/{}/stat", pid));
+  std::ifstream file(formatted("/proc/{}/stat", pid));
   std::string line;
   std::getline(file, line);
   const size_t name_end = line.rfind(')');  // the name may hold anything

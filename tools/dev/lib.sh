@@ -4,7 +4,7 @@ set -euo pipefail
 source_dir=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 cd "$source_dir"
 # Checkouts share compiled objects wherever they lie.
-export CCACHE_BASEDIR=$source_dir CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=include_file_ctime,include_file_mtime
+export CCACHE_BASEDIR=$source_dir CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=include_file_ctime,include_file_mtime,pch_defines,time_macros
 
 # build PRESET: configures when needed, builds, and prints only what matters when it goes well.
 build() {

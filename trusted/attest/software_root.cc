@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <format>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/format.h"
 #include "trusted/attest/root.h"
 #include "wire/evidence/evidence.h"
 
@@ -18,20 +18,20 @@ constexpr const char* kKeyFile = "software-root.key";
 
 Result<SigningKey> read_key(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return errno_error(std::format("opening {}", path));
+  if (!fd.valid()) return errno_error(formatted("opening {}", path));
   struct stat facts{};
-  if (::fstat(fd.number(), &facts) != 0) return errno_error(std::format("looking at {}", path));
+  if (::fstat(fd.number(), &facts) != 0) return errno_error(formatted("looking at {}", path));
   if (!S_ISREG(facts.st_mode) || (facts.st_mode & 077) != 0 || facts.st_uid != ::geteuid()) {
     return Error{Code::kDenied,
-                 std::format("{}: the root's key must be a file that only its owner can read; "
-                             "remove it to have a new one made",
-                             path)};
+                 formatted("{}: the root's key must be a file that only its owner can read; "
+                           "remove it to have a new one made",
+                           path)};
   }
   ByteArray<1024> der;
   const ssize_t size = ::read(fd.number(), der.data(), der.size());
   if (size <= 0)
     return Error{Code::kInvalid,
-                 std::format("{}: is empty; remove it to have a new root made", path)};
+                 formatted("{}: is empty; remove it to have a new root made", path)};
   auto key = SigningKey::from_der(Bytes(der).first(static_cast<size_t>(size)));
   clear_secret(der);
   return key;
@@ -41,7 +41,7 @@ Result<SigningKey> read_key(const std::string& path) {
 Result<SigningKey> make_key(const std::string& path) {
   SigningKey key = TRY(SigningKey::generate());
   std::vector<uint8_t> der = TRY(key.to_der());
-  const std::string half = std::format("{}.{}", path, ::getpid());
+  const std::string half = formatted("{}.{}", path, ::getpid());
   ::unlink(half.c_str());  // of a process with our number that crashed here
   const Fd fd(::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const bool written =
@@ -49,7 +49,7 @@ Result<SigningKey> make_key(const std::string& path) {
       ::write(fd.number(), der.data(), der.size()) == static_cast<ssize_t>(der.size()) &&
       ::fsync(fd.number()) == 0 && ::rename(half.c_str(), path.c_str()) == 0;
   clear_secret(der);
-  if (!written) return errno_error(std::format("writing {}", path));
+  if (!written) return errno_error(formatted("writing {}", path));
   return key;
 }
 
@@ -84,7 +84,7 @@ class SoftwareRoot final : public RootOfTrust {
 Result<std::unique_ptr<RootOfTrust>> open_software_root(const std::string& state_folder,
                                                         const Sha384Digest& platform_measurement,
                                                         bool debug) {
-  const std::string path = std::format("{}/{}", state_folder, kKeyFile);
+  const std::string path = formatted("{}/{}", state_folder, kKeyFile);
   const bool exists = ::access(path.c_str(), F_OK) == 0;
   SigningKey key = TRY(exists ? read_key(path) : make_key(path));
   return std::unique_ptr<RootOfTrust>(

@@ -6,9 +6,9 @@
 
 #include <cstring>
 #include <filesystem>
-#include <format>
 #include <fstream>
 
+#include "base/format.h"
 #include "trusted/attest/root.h"
 #include "wire/evidence/evidence.h"
 
@@ -147,7 +147,7 @@ TEST_F(SoftwareRoot, refuses_an_empty_a_cut_and_a_foreign_key) {
 
 TEST_F(SoftwareRoot, starts_after_a_crash_that_left_half_a_key) {
   // The process that crashed had our number: the first of a container has it every time.
-  std::ofstream(std::format("{}.{}", key(), ::getpid())) << "half";
+  std::ofstream(formatted("{}.{}", key(), ::getpid())) << "half";
   const auto root = open();
   EXPECT_TRUE(root) << root.error().text;
 }

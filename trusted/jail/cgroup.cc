@@ -9,8 +9,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <format>
 #include <memory>
+
+#include "base/format.h"
 
 namespace casemate::jail {
 namespace {
@@ -35,7 +36,7 @@ bool write_text(const std::string& path, std::string_view text) {
 }
 
 bool has_word(const std::string& words, std::string_view word) {
-  return std::format(" {} ", words).contains(std::format(" {} ", word));
+  return formatted(" {} ", words).contains(formatted(" {} ", word));
 }
 
 // The path of this process in the hierarchy whose /proc/self/cgroup line carries `controller` (""
@@ -49,9 +50,8 @@ std::string own_path(std::string_view controller) {
     const size_t second = line.find(':', first + 1);
     begin = end + 1;
     if (second == std::string_view::npos) continue;
-    const std::string names = std::format(",{},", line.substr(first + 1, second - first - 1));
-    if (names.contains(std::format(",{},", controller)))
-      return std::string(line.substr(second + 1));
+    const std::string names = formatted(",{},", line.substr(first + 1, second - first - 1));
+    if (names.contains(formatted(",{},", controller))) return std::string(line.substr(second + 1));
   }
   return "";
 }
@@ -60,13 +60,13 @@ std::string own_path(std::string_view controller) {
 std::string list_of(uint64_t mask) {
   std::string list;
   for (int cpu = 0; cpu < 64; ++cpu) {
-    if ((mask >> cpu & 1) != 0) list += std::format("{}{}", list.empty() ? "" : ",", cpu);
+    if ((mask >> cpu & 1) != 0) list += formatted("{}{}", list.empty() ? "" : ",", cpu);
   }
   return list;
 }
 
 Status set(const std::string& file, const std::string& value) {
-  if (!write_text(file, value)) return errno_error(std::format("writing {} to {}", value, file));
+  if (!write_text(file, value)) return errno_error(formatted("writing {} to {}", value, file));
   return {};
 }
 
@@ -81,7 +81,7 @@ Status limit_unified(const std::string& folder, const std::string& controllers,
     TRY(set(folder + "/pids.max", std::to_string(limits.processes)));
   if (limits.cpu_percent != 0 && has_word(controllers, "cpu")) {
     TRY(set(folder + "/cpu.max",
-            std::format("{} {}", limits.cpu_percent * kPeriodUs / 100, kPeriodUs)));
+            formatted("{} {}", limits.cpu_percent * kPeriodUs / 100, kPeriodUs)));
   }
   if (limits.cpu_mask != 0 && has_word(controllers, "cpuset"))
     TRY(set(folder + "/cpuset.cpus", list_of(limits.cpu_mask)));
@@ -155,7 +155,7 @@ std::vector<int> Group::entrances() const {
 
 Cgroups Cgroups::open(const allow::Spawn&, const std::string& name) {
   Cgroups groups;
-  if (::access(std::format("{}/cgroup.controllers", kMount).c_str(), F_OK) == 0) {
+  if (::access(formatted("{}/cgroup.controllers", kMount).c_str(), F_OK) == 0) {
     groups.open_unified(own_path(""), name);
   } else {
     for (const char* controller : {"memory", "pids", "cpu", "cpuset"}) {
@@ -173,7 +173,7 @@ Cgroups Cgroups::open(const allow::Spawn&, const std::string& name) {
 }
 
 void Cgroups::open_unified(const std::string& own, const std::string& name) {
-  const std::string parent = std::format("{}{}", kMount, own == "/" ? "" : own);
+  const std::string parent = formatted("{}{}", kMount, own == "/" ? "" : own);
   const std::string folder = parent + "/" + name;
   sweep(parent);
   const std::string available = read_text(parent + "/cgroup.controllers");
@@ -183,7 +183,7 @@ void Cgroups::open_unified(const std::string& own, const std::string& name) {
   std::string enabled;
   for (const char* controller : {"memory", "pids", "cpu", "cpuset"}) {
     if (!has_word(available, controller)) continue;
-    const std::string request = std::format("+{}", controller);
+    const std::string request = formatted("+{}", controller);
     if (!write_text(parent + "/cgroup.subtree_control", request) && errno == EBUSY) {
       // No group may hold both processes and limited children: step aside into a leaf of our own.
       const std::string aside = parent + "/" + name + "-monitor";
@@ -200,7 +200,7 @@ void Cgroups::open_unified(const std::string& own, const std::string& name) {
 
 void Cgroups::open_legacy(const std::string& controller, const std::string& own,
                           const std::string& name) {
-  const std::string mount = std::format("{}/{}", kMount, controller);
+  const std::string mount = formatted("{}/{}", kMount, controller);
   std::string parent = mount + (own == "/" ? "" : own);
   if (::access((parent + "/cgroup.procs").c_str(), W_OK) != 0) return;
   const std::string folder = parent + "/" + name;
@@ -226,7 +226,7 @@ Result<Group> Cgroups::make_group(const std::string& path, const GroupLimits& li
   for (const Hierarchy& h : hierarchies_) {
     const std::string folder = h.folder + "/" + path;
     if (::mkdir(folder.c_str(), 0755) != 0)
-      return errno_error(std::format("making the group {}", folder));
+      return errno_error(formatted("making the group {}", folder));
     group.folders_.push_back(folder);
     TRY(h.unified ? limit_unified(folder, h.controllers, limits)
                   : limit_legacy(folder, h.controllers, limits));
@@ -234,13 +234,13 @@ Result<Group> Cgroups::make_group(const std::string& path, const GroupLimits& li
       if (h.unified) {
         for (const char* controller : {"memory", "pids", "cpu", "cpuset"}) {
           if (has_word(h.controllers, controller))
-            write_text(folder + "/cgroup.subtree_control", std::format("+{}", controller));
+            write_text(folder + "/cgroup.subtree_control", formatted("+{}", controller));
         }
       }
       continue;
     }
     Fd entrance(::open((folder + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!entrance.valid()) return errno_error(std::format("opening the group {}", folder));
+    if (!entrance.valid()) return errno_error(formatted("opening the group {}", folder));
     group.entrances_.push_back(std::move(entrance));
   }
   return group;

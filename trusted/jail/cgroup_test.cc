@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trusted/jail/cgroup.h"
+#include "base/format.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <format>
 
 namespace casemate::jail {
 namespace {
@@ -64,25 +64,25 @@ pid_t ended() {
 class Sweep : public testing::Test {
  protected:
   void SetUp() override {
-    if (!open(std::format("casemate-{}-probe", ::getpid())).limits_memory())
+    if (!open(formatted("casemate-{}-probe", ::getpid())).limits_memory())
       GTEST_SKIP() << "no cgroup can be written here, so none is ever left";
   }
 };
 
 TEST_F(Sweep, takes_groups_of_the_dead) {
-  const std::string dead = std::format("casemate-{}", ended());
+  const std::string dead = formatted("casemate-{}", ended());
   // A monitor that another test starts just now may take them first.
   for (int i = 0; i < 20 && leave(dead).empty(); ++i) {
   }
-  const Cgroups groups = open(std::format("casemate-{}", ::getpid()));
+  const Cgroups groups = open(formatted("casemate-{}", ::getpid()));
   EXPECT_EQ(folders_named(dead), std::vector<std::string>());
 }
 
 TEST_F(Sweep, spares_groups_of_the_living) {
-  const std::string living = std::format("casemate-{}", ::getppid());
+  const std::string living = formatted("casemate-{}", ::getppid());
   const auto left = leave(living);
   ASSERT_FALSE(left.empty());
-  const Cgroups groups = open(std::format("casemate-{}", ::getpid()));
+  const Cgroups groups = open(formatted("casemate-{}", ::getpid()));
   EXPECT_EQ(folders_named(living), left);
   for (const std::string& folder : left) {
     for (const char* part : {"/p0/e0", "/p0", ""}) EXPECT_EQ(::rmdir((folder + part).c_str()), 0);
@@ -90,16 +90,16 @@ TEST_F(Sweep, spares_groups_of_the_living) {
 }
 
 TEST_F(Sweep, takes_groups_of_an_earlier_process_with_our_id_or_limits_would_be_missing) {
-  const std::string ours = std::format("casemate-{}", ::getpid());
+  const std::string ours = formatted("casemate-{}", ::getpid());
   ASSERT_FALSE(leave(ours).empty());
   const Cgroups groups = open(ours);
   EXPECT_TRUE(groups.limits_memory()) << groups.summary();
 }
 
 TEST_F(Sweep, spares_groups_that_are_not_ours) {
-  const std::string foreign = std::format("casemate-fault-test-{}", ended());
+  const std::string foreign = formatted("casemate-fault-test-{}", ended());
   const auto left = leave(foreign);
-  const Cgroups groups = open(std::format("casemate-{}", ::getpid()));
+  const Cgroups groups = open(formatted("casemate-{}", ::getpid()));
   EXPECT_EQ(folders_named(foreign), left);
   for (const std::string& folder : left) {
     for (const char* part : {"/p0/e0", "/p0", ""}) EXPECT_EQ(::rmdir((folder + part).c_str()), 0);

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::jail {
 namespace {
@@ -19,7 +20,7 @@ constexpr size_t kChunk = 1 << 20;
 Error about(const std::string& path, std::string_view what) {
   Error error = errno_error(what);
   if (errno == ENOENT) error.code = Code::kNotFound;
-  error.text = std::format("{}: {}", path, error.text);
+  error.text = formatted("{}: {}", path, error.text);
   return error;
 }
 
@@ -62,12 +63,12 @@ Result<ImageStore::Image> ImageStore::copy(const std::string& source, uint32_t n
   struct stat facts{};
   if (::fstat(from.number(), &facts) != 0) return about(source, "looking at a file to measure");
   if (!S_ISREG(facts.st_mode))
-    return Error{Code::kInvalid, std::format("{}: is no regular file", source)};
+    return Error{Code::kInvalid, formatted("{}: is no regular file", source)};
   if (static_cast<uint64_t>(facts.st_size) > kFileBytesMax) {
     return Error{Code::kTooLarge,
-                 std::format("{}: is larger than {} GiB", source, kFileBytesMax >> 30)};
+                 formatted("{}: is larger than {} GiB", source, kFileBytesMax >> 30)};
   }
-  const std::string path = std::format("{}/images/{}", folder_, number);
+  const std::string path = formatted("{}/images/{}", folder_, number);
   const Fd to(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0555));
   if (!to.valid()) return about(path, "making a copy to measure");
   Sha384 hash;
@@ -89,13 +90,13 @@ Result<ImageStore::Image> ImageStore::copy(const std::string& source, uint32_t n
 }
 
 Result<std::string> ImageStore::make_root(const std::string& name, std::span<const Link> links) {
-  const std::string path = std::format("{}/roots/{}", folder_, name);
+  const std::string path = formatted("{}/roots/{}", folder_, name);
   if (::mkdir(path.c_str(), 0755) != 0) return about(path, "making a root");
   const Fd root(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) return about(path, "opening a root");
   for (const Link& link : links) {
     TRY(make_folders(root.number(), link.target));
-    const std::string image = std::format("{}/images/{}", folder_, link.image);
+    const std::string image = formatted("{}/images/{}", folder_, link.image);
     if (::linkat(AT_FDCWD, image.c_str(), root.number(), link.target.c_str() + 1, 0) != 0 &&
         errno != EEXIST) {
       return about(link.target, "placing a file in a root");

@@ -19,8 +19,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <format>
 
+#include "base/format.h"
 #include "trusted/jail/spawn.h"
 
 namespace casemate::jail {
@@ -94,7 +94,7 @@ bool write_file(const std::string& path, const std::string& text) {
 // not the monitor's, so the monitor may not. The files belong to their process only while it is
 // dumpable; nobody else with this id lives.
 void map_own_user(uid_t user, int report) {
-  const std::string map = std::format("0 {} 1", user);
+  const std::string map = formatted("0 {} 1", user);
   ::prctl(PR_SET_DUMPABLE, 1);
   const bool mapped = write_file("/proc/self/setgroups", "deny") &&
                       write_file("/proc/self/uid_map", map) &&
@@ -179,8 +179,8 @@ void drop_everything(const Spec& spec, int errors) {
 
 // Maps ids 0.. of the child's user namespace to `first`.. of the namespace that this process is in.
 Status map_user(pid_t child, uid_t first, uint32_t count) {
-  const std::string folder = std::format("/proc/{}/", child);
-  const std::string map = std::format("0 {} {}", first, count);
+  const std::string folder = formatted("/proc/{}/", child);
+  const std::string map = formatted("0 {} {}", first, count);
   // Without CAP_SETGID the kernel wants setgroups switched off first; it does no harm with it.
   write_file(folder + "setgroups", "deny");
   if (!write_file(folder + "uid_map", map) || !write_file(folder + "gid_map", map)) {
@@ -235,7 +235,7 @@ Fd receive_fd(int socket) {
 // The id, in our PID namespace, of the process behind a pidfd.
 pid_t pid_of(const Fd& pidfd) {
   const Fd info(
-      ::open(std::format("/proc/self/fdinfo/{}", pidfd.number()).c_str(), O_RDONLY | O_CLOEXEC));
+      ::open(formatted("/proc/self/fdinfo/{}", pidfd.number()).c_str(), O_RDONLY | O_CLOEXEC));
   char text[512] = {};
   if (!info.valid() || ::read(info.number(), text, sizeof text - 1) <= 0) return -1;
   const char* line = std::strstr(text, "Pid:");
@@ -342,12 +342,12 @@ Result<Child> spawn(const allow::Spawn&, const Spec& spec) {
   ::waitpid(cloned.pid, nullptr, __WALL);
   told.step[sizeof told.step - 1] = '\0';
   errno = told.error;
-  return errno_error(std::format("starting {}: {}", spec.name, told.step));
+  return errno_error(formatted("starting {}: {}", spec.name, told.step));
 }
 
 Result<Namespaces> namespaces_of(pid_t pid) {
   const auto open = [&](const char* kind) {
-    return Fd(::open(std::format("/proc/{}/ns/{}", pid, kind).c_str(), O_RDONLY | O_CLOEXEC));
+    return Fd(::open(formatted("/proc/{}/ns/{}", pid, kind).c_str(), O_RDONLY | O_CLOEXEC));
   };
   Namespaces namespaces{open("pid"), open("user")};
   if (!namespaces.pid.valid() || !namespaces.user.valid())

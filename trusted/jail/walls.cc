@@ -7,8 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <format>
-
+#include "base/format.h"
 #include "trusted/jail/cgroup.h"
 #include "trusted/jail/spawn.h"
 
@@ -26,7 +25,7 @@ bool works(Attempt attempt) {
 }
 
 std::string line(bool stands, std::string_view wall, std::string_view without) {
-  return stands ? std::format("+ {}", wall) : std::format("- {}: {}", wall, without);
+  return stands ? formatted("+ {}", wall) : formatted("- {}: {}", wall, without);
 }
 
 std::string namespaces() {
@@ -43,9 +42,9 @@ std::string landlock() {
   if (abi <= 0)
     return line(false, "Landlock", "the root folder of a jail is then its only wall around files");
   if (abi < 6)
-    return line(false, std::format("Landlock scoping (ABI {} has none)", abi),
+    return line(false, formatted("Landlock scoping (ABI {} has none)", abi),
                 "signals and abstract sockets are kept apart by namespaces only");
-  return std::format("+ Landlock with scoping (ABI {})", abi);
+  return formatted("+ Landlock with scoping (ABI {})", abi);
 }
 
 }  // namespace
@@ -62,7 +61,7 @@ std::vector<std::string> describe_walls(const allow::Spawn& power) {
   lines.push_back(
       line(can_change_user(), "a user id of its own for every partition and enclave",
            "all run as this user, kept apart by namespaces; run as root for distinct ids"));
-  const Cgroups groups = Cgroups::open(power, std::format("casemate-doctor-{}", ::getpid()));
+  const Cgroups groups = Cgroups::open(power, formatted("casemate-doctor-{}", ::getpid()));
   lines.push_back(line(groups.limits_memory(), groups.summary(),
                        "memory is limited per process (RLIMIT_DATA), processor time not at all"));
   const long secret = ::syscall(SYS_memfd_secret, 0);

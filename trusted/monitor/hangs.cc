@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What lives and does nothing: runtimes that do not count, templates that load for ever or make no
 // instance, gateways that do not listen, callees that have work and make no progress.
-#include <format>
 
+#include "base/format.h"
 #include "trusted/monitor/monitor.h"
 
 namespace casemate::monitor {
@@ -26,7 +26,7 @@ void Monitor::look_at_enclave(size_t e, Instant now) {
     if (ready(e) && now - enclave.fork_at >= milliseconds(limits.hang_ms))
       return fail_enclave(e, "its template makes no instance");
     if (!ready(e) && now - enclave.life.started() >= milliseconds(limits.load_ms))
-      return fail_enclave(e, std::format("it did not load within {} ms", limits.load_ms));
+      return fail_enclave(e, formatted("it did not load within {} ms", limits.load_ms));
   }
   // A callee's streams tell whether it works; whoever only calls is asked.
   if (enclave.life.state() != State::kRunning || !is_gateway(e)) return;
@@ -35,7 +35,7 @@ void Monitor::look_at_enclave(size_t e, Instant now) {
     return send(e, control::make(control::Type::kPing, setup_->system.measured(e).enclave));
   }
   if (now - *enclave.pinged_at >= milliseconds(limits.hang_ms))
-    fail_partition(p, std::format("enclave {} does not listen", name(e)));
+    fail_partition(p, formatted("enclave {} does not listen", name(e)));
 }
 
 void Monitor::look_at_trees(size_t p, Instant now) {
@@ -49,7 +49,7 @@ void Monitor::look_at_trees(size_t p, Instant now) {
     drop_standby(p, "its runtime shows no sign of life");
   } else if (!partition.standby->complete() &&
              now - partition.standby->made_at >= milliseconds(limits.load_ms)) {
-    drop_standby(p, std::format("it did not load within {} ms", limits.load_ms));
+    drop_standby(p, formatted("it did not load within {} ms", limits.load_ms));
   }
 }
 
@@ -59,7 +59,7 @@ void Monitor::look_at_streams(size_t p, Instant now) {
     if (description().enclaves[streams_.callee(stream)].partition != p) continue;
     // One failure, however many of its streams stand still.
     return fail_partition(
-        p, std::format("enclave {} has work and makes no progress", name(streams_.callee(stream))));
+        p, formatted("enclave {} has work and makes no progress", name(streams_.callee(stream))));
   }
 }
 

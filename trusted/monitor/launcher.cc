@@ -6,8 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <format>
-
+#include "base/format.h"
 #include "base/memory_file.h"
 
 namespace casemate::monitor {
@@ -36,7 +35,7 @@ std::vector<std::string> environment_of(const EnclaveDescription& enclave) {
   std::vector<std::string> environment = {"GOMP_SPINCOUNT=2000", "OMP_DYNAMIC=FALSE", "LC_ALL=C",
                                           "TZ=UTC0"};
   if (!enclave.options.view().empty())
-    environment.push_back(std::format("CASEMATE_OPTIONS={}", enclave.options.view()));
+    environment.push_back(formatted("CASEMATE_OPTIONS={}", enclave.options.view()));
   return environment;
 }
 
@@ -86,7 +85,7 @@ void Launcher::set_background(const jail::Child& child, bool background) const {
 
 Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot) {
   const PartitionDescription& partition = system_.description().partitions[index];
-  const std::string group = std::format("p{}", index);
+  const std::string group = formatted("p{}", index);
   TRY(entrances(group,
                 {partition.memory_bytes, partition.processes_max, partition.device.cpu_percent,
                  partition.device.cpu_mask},
@@ -109,7 +108,7 @@ Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot)
   spec.user_count = own_users_ ? kUsersPerPartition : 1;
   spec.fds = {{sockets[1].number(), 3}, {beat.number(), 4}};
   spec.entrances =
-      TRY(entrances(std::format("{}/mos{}", group, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
+      TRY(entrances(formatted("{}/mos{}", group, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
   spec.limits = {kMosFiles, kMosMemory, 0};
   started.child = TRY(jail::spawn(power_, spec));
   started.namespaces = TRY(jail::namespaces_of(started.child.pid));
@@ -130,7 +129,7 @@ Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
   spec.partition = &partition;
   spec.user = own_users_ ? 1 + static_cast<uid_t>(index) : 0;
   spec.fds = {{sockets[1].number(), 3}};
-  spec.entrances = TRY(entrances(std::format("p{}/e{}s{}", enclave.partition, index, slot),
+  spec.entrances = TRY(entrances(formatted("p{}/e{}s{}", enclave.partition, index, slot),
                                  {enclave.memory_bytes, enclave.processes_max, 0, 0}, true));
   spec.limits = {gateway ? kGatewayFiles : kModelFiles, 0, gateway ? kGatewaySecret : 0};
   if (!cgroups_.limits_memory()) spec.limits.data_bytes = enclave.memory_bytes;

@@ -16,9 +16,9 @@
 
 #include <csignal>
 #include <cstdio>
-#include <format>
 
 #include "base/crypto.h"
+#include "base/format.h"
 #include "base/lockdown/lockdown.h"
 #include "base/log.h"
 #include "base/mapping.h"
@@ -48,10 +48,11 @@ Result<std::unique_ptr<SystemDescription>> read_description(int fd) {
   if (::fstat(fd, &facts) != 0 || facts.st_size != static_cast<off_t>(sizeof *description) ||
       ::pread(fd, description.get(), sizeof *description, 0) !=
           static_cast<ssize_t>(sizeof *description)) {
-    return Error{Code::kInvalid,
-                 std::format("the system description has {} bytes instead of {}: start monitor and "
-                             "command of one build",
-                             facts.st_size, sizeof *description)};
+    return Error{
+        Code::kInvalid,
+        casemate::formatted("the system description has {} bytes instead of {}: start monitor and "
+                            "command of one build",
+                            facts.st_size, sizeof *description)};
   }
   return description;
 }
@@ -84,8 +85,8 @@ Status stand_apart() {
              ::write(fd.number(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
     };
     if (!write("/proc/self/setgroups", "deny") ||
-        !write("/proc/self/uid_map", std::format("0 {} 1", user)) ||
-        !write("/proc/self/gid_map", std::format("0 {} 1", group))) {
+        !write("/proc/self/uid_map", casemate::formatted("0 {} 1", user)) ||
+        !write("/proc/self/gid_map", casemate::formatted("0 {} 1", group))) {
       return errno_error("mapping our user");
     }
   }
@@ -135,10 +136,11 @@ Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
   TRY(measure("/proc/self/exe"));
   for (const std::string& file : files) {
     if (!file.starts_with('/')) {
-      return Error{Code::kInvalid,
-                   std::format("the monitor has loaded '{}', whose place is not known: start it "
-                               "without LD_PRELOAD and with absolute library paths",
-                               file)};
+      return Error{
+          Code::kInvalid,
+          casemate::formatted("the monitor has loaded '{}', whose place is not known: start it "
+                              "without LD_PRELOAD and with absolute library paths",
+                              file)};
     }
     TRY(measure(file));
   }
@@ -161,7 +163,7 @@ Status run(const std::string& state_folder, const std::string& run_folder) {
   auto voucher = TRY(attest::Voucher::make(powers.vouch, std::move(root)));
   auto system =
       TRY(monitor::MeasuredSystem::make(powers.spawn, std::move(description), std::move(store)));
-  auto cgroups = jail::Cgroups::open(powers.spawn, std::format("casemate-{}", ::getpid()));
+  auto cgroups = jail::Cgroups::open(powers.spawn, casemate::formatted("casemate-{}", ::getpid()));
   log("{}", cgroups.summary());
   Fd listener;
   if (::fcntl(5, F_GETFD) >= 0) listener = Fd(5);

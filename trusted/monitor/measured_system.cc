@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trusted/monitor/measured_system.h"
 
-#include <format>
+#include "base/format.h"
 
 namespace casemate::monitor {
 namespace {
@@ -18,7 +18,7 @@ std::vector<jail::ImageStore::Link> links_of(const SystemDescription& d,
 
 std::string name_of(const DeviceDescription& device) {
   if (device.kind == static_cast<uint32_t>(DeviceKind::kCpu))
-    return std::format("cpu:{}", device.index);
+    return formatted("cpu:{}", device.index);
   return "none";
 }
 
@@ -60,15 +60,15 @@ Status MeasuredSystem::lay_out_roots() {
   const SystemDescription& d = *description_;
   for (uint32_t i = 0; i < d.partition_count; ++i) {
     const auto links = links_of(d, d.programs[d.partitions[i].program], images_);
-    partition_roots_.push_back(TRY(store_.make_root(std::format("p{}", i), links)));
+    partition_roots_.push_back(TRY(store_.make_root(formatted("p{}", i), links)));
   }
   for (uint32_t i = 0; i < d.enclave_count; ++i) {
     const EnclaveDescription& enclave = d.enclaves[i];
     auto links = links_of(d, d.programs[enclave.program], images_);
     for (uint32_t k = enclave.first_file; k < enclave.first_file + enclave.file_count; ++k) {
-      links.push_back({files_[k].number, std::format("/model/{}", d.files[k].target.view())});
+      links.push_back({files_[k].number, formatted("/model/{}", d.files[k].target.view())});
     }
-    enclave_roots_.push_back(TRY(store_.make_root(std::format("e{}", i), links)));
+    enclave_roots_.push_back(TRY(store_.make_root(formatted("e{}", i), links)));
   }
   return {};
 }

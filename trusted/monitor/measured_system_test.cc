@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trusted/monitor/measured_system.h"
+#include "base/format.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <functional>
 #include <set>
@@ -69,7 +69,7 @@ class MeasuredSystemTest : public testing::Test {
 
   void add_partition(uint32_t program) {
     PartitionDescription& p = d_.partitions[d_.partition_count];
-    p.name = Text<64>::from(std::format("p{}", d_.partition_count++));
+    p.name = Text<64>::from(formatted("p{}", d_.partition_count++));
     p.device.kind = static_cast<uint32_t>(DeviceKind::kCpu);
     p.program = program;
     p.memory_bytes = 64 << 20;
@@ -80,7 +80,7 @@ class MeasuredSystemTest : public testing::Test {
 
   void add_enclave(uint32_t index) {
     EnclaveDescription& e = d_.enclaves[d_.enclave_count++];
-    e.name = Text<64>::from(std::format("e{}", index));
+    e.name = Text<64>::from(formatted("e{}", index));
     e.partition = index;
     e.kind = static_cast<uint32_t>(index == 0 ? EnclaveKind::kGateway : EnclaveKind::kModel);
     e.program = index == 0 ? 1 : 2;
@@ -90,7 +90,7 @@ class MeasuredSystemTest : public testing::Test {
     if (index == 0) return;
     e.first_file = d_.file_count;
     for (const char* part : {"model", "data"}) {
-      const std::string name = std::format("{}{}", part, index);
+      const std::string name = formatted("{}{}", part, index);
       d_.files[d_.file_count++] = {Text<256>::from(write(name)), Text<256>::from(part)};
       ++e.file_count;
     }
@@ -125,7 +125,7 @@ Names differences(const std::vector<attest::Measured>& a, const std::vector<atte
   EXPECT_EQ(a.size(), b.size());
   for (size_t e = 0; e < std::min(a.size(), b.size()); ++e) {
     const auto compare = [&](const char* what, const Sha384Digest& x, const Sha384Digest& y) {
-      if (x != y) names.insert(std::format("e{}.{}", e, what));
+      if (x != y) names.insert(formatted("e{}.{}", e, what));
     };
     compare("program", a[e].program, b[e].program);
     compare("manifest", a[e].manifest, b[e].manifest);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What partitions say to the monitor. Each message names an enclave; it must be one of the sender's
 // own.
-#include <format>
 
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"

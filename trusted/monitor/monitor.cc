@@ -3,8 +3,6 @@
 
 #include <poll.h>
 
-#include <format>
-
 #include "base/log.h"
 
 namespace casemate::monitor {

@@ -4,8 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <format>
-
+#include "base/format.h"
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"
 #include "wire/abi/operator.h"
@@ -27,7 +26,7 @@ void Monitor::fill_status(Reply& reply) const {
     operating::PartitionStatus& out = reply.partitions[p];
     out.name = description().partitions[p].name;
     const DeviceDescription& device = description().partitions[p].device;
-    out.device = Text<32>::from(device.kind == 0 ? "none" : std::format("cpu:{}", device.index));
+    out.device = Text<32>::from(device.kind == 0 ? "none" : formatted("cpu:{}", device.index));
     out.state = static_cast<uint32_t>(partition.life.state());
     out.epoch = partition.epoch;
     out.failures = partition.failures;
@@ -79,9 +78,8 @@ Status Monitor::obey(const Request& request) {
     fail_partition(p, "", Cause::kRequest);
     return {};
   }
-  return Error{
-      Code::kNotFound,
-      std::format("there is no partition '{}'; casemate status lists them", request.target.view())};
+  return Error{Code::kNotFound, formatted("there is no partition '{}'; casemate status lists them",
+                                          request.target.view())};
 }
 
 void Monitor::serve_operator() {

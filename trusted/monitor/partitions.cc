@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // How partitions and enclaves start, fail and come back.
-#include <format>
 
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"

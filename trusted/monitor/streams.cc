@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connecting enclaves whose both ends run, and the "proceed" half of proceed-trap.
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"
 
@@ -67,8 +67,8 @@ void Monitor::close_stream(size_t i, std::string_view why) {
   const auto again = streams_.fail(i, now);
   log("stream from {} to {}: closed: {}; {}", name(streams_.caller(i)), name(streams_.callee(i)),
       why,
-      again ? std::format("connecting again in {} ms",
-                          std::chrono::floor<std::chrono::milliseconds>(*again - now).count())
+      again ? formatted("connecting again in {} ms",
+                        std::chrono::floor<std::chrono::milliseconds>(*again - now).count())
             : "it happened too often in a row, not connecting until either end starts again");
   const Code code = again ? Code::kPartitionFailed : Code::kUnavailable;
   tell_disconnected(i, streams_.callee(i), code, "the stream was closed");

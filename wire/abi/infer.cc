@@ -2,7 +2,8 @@
 #include "wire/abi/infer.h"
 
 #include <cstddef>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::infer {
 namespace {
@@ -19,16 +20,15 @@ Result<TensorView> read_tensor(const TensorEntry& entry, Bytes region, uint32_t 
   const auto type = element_type_from(entry.type);
   if (!type || entry.rank > limits::kRank || entry.offset > region.size() ||
       entry.size > region.size() - entry.offset || entry.offset % kAlignment != 0) {
-    return Error{
-        Code::kInvalid,
-        std::format("tensor {} of the stream has an impossible type, rank or place", index)};
+    return Error{Code::kInvalid,
+                 formatted("tensor {} of the stream has an impossible type, rank or place", index)};
   }
   const Shape shape(std::span(entry.dims).first(entry.rank));
   const uint64_t size = TRY(shape.byte_size(*type));
   if (*type != ElementType::kString && size != entry.size) {
     return Error{Code::kInvalid,
-                 std::format("tensor {} of the stream has {} bytes, its shape needs {}", index,
-                             entry.size, size)};
+                 formatted("tensor {} of the stream has {} bytes, its shape needs {}", index,
+                           entry.size, size)};
   }
   return TensorView{*type, shape, region.subspan(entry.offset, entry.size)};
 }
@@ -54,8 +54,8 @@ void write_table(std::span<const TensorView> tensors, MutableBytes region) {
 
 Status write_tensors(std::span<const TensorView> tensors, MutableBytes region) {
   if (tensors.size() > limits::kModelPorts) {
-    return Error{Code::kTooLarge, std::format("a call carries at most {} tensors, not {}",
-                                              limits::kModelPorts, tensors.size())};
+    return Error{Code::kTooLarge, formatted("a call carries at most {} tensors, not {}",
+                                            limits::kModelPorts, tensors.size())};
   }
   std::vector<TensorView> placed(tensors.begin(), tensors.end());
   uint64_t at = first_offset(tensors.size());
@@ -63,9 +63,9 @@ Status write_tensors(std::span<const TensorView> tensors, MutableBytes region) {
     if (at > region.size() || tensor.data.size() > region.size() - at) {
       return Error{
           Code::kTooLarge,
-          std::format("the tensors of one call do not fit in the {} bytes that the stream has for "
-                      "it: raise request_mib in the system file",
-                      region.size())};
+          formatted("the tensors of one call do not fit in the {} bytes that the stream has for "
+                    "it: raise request_mib in the system file",
+                    region.size())};
     }
     const MutableBytes place = region.subspan(at, tensor.data.size());
     std::ranges::copy(tensor.data, place.begin());
@@ -82,7 +82,7 @@ Result<std::vector<TensorView>> read_tensors(Bytes region) {
   const auto count = load<uint32_t>(region);
   if (count > limits::kModelPorts || region.size() < table_bytes(count)) {
     return Error{Code::kInvalid,
-                 std::format("the region claims {} tensors, more than it has room for", count)};
+                 formatted("the region claims {} tensors, more than it has room for", count)};
   }
   TensorTable table;
   std::ranges::copy(region.first(table_bytes(count)), mutable_bytes_of(table).begin());

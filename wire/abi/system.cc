@@ -2,8 +2,9 @@
 #include "wire/abi/system.h"
 
 #include <bit>
-#include <format>
 #include <set>
+
+#include "base/format.h"
 
 namespace casemate {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 constexpr uint64_t kMemoryMin = 16 << 20;
 
 Error wrong(std::string_view list, size_t index, std::string_view what) {
-  return {Code::kInvalid, std::format("system description, {} {}: {}", list, index, what)};
+  return {Code::kInvalid, formatted("system description, {} {}: {}", list, index, what)};
 }
 
 // True for a range [first, first+count) inside [0, total).
@@ -40,7 +41,7 @@ bool canonical_path(std::string_view path) {
 
 // "is 97, but must be from 1 to 96", behind the name of a field.
 std::string beyond(uint64_t found, uint64_t low, uint64_t high) {
-  return std::format("is {}, but must be from {} to {}", found, low, high);
+  return formatted("is {}, but must be from {} to {}", found, low, high);
 }
 
 Status check_counts(const SystemDescription& d) {
@@ -61,18 +62,18 @@ Status check_counts(const SystemDescription& d) {
                {"files", d.file_count, d.files.size()}};
   for (const auto& list : lists) {
     if (list.count <= list.room) continue;
-    return Error{Code::kTooLarge, std::format("system description: counts {} {}, but has room for "
-                                              "{}; describe fewer",
-                                              list.count, list.what, list.room)};
+    return Error{Code::kTooLarge, formatted("system description: counts {} {}, but has room for "
+                                            "{}; describe fewer",
+                                            list.count, list.what, list.room)};
   }
   if (d.partition_count == 0 || d.enclave_count == 0) {
     return Error{Code::kInvalid,
                  "system description: has no partition or no enclave; describe one to start"};
   }
   if (d.root > SystemDescription::kRoots) {
-    return Error{Code::kInvalid, std::format("system description: root {} is unknown to this "
-                                             "build; name one up to {}",
-                                             d.root, SystemDescription::kRoots)};
+    return Error{Code::kInvalid, formatted("system description: root {} is unknown to this "
+                                           "build; name one up to {}",
+                                           d.root, SystemDescription::kRoots)};
   }
   return {};
 }
@@ -127,13 +128,13 @@ Status check_programs(const SystemDescription& d) {
 Status check_device(const DeviceDescription& device, size_t partition) {
   if (device.kind > static_cast<uint32_t>(DeviceKind::kCpu)) {
     return wrong("partition", partition,
-                 std::format("device kind {} is unknown to this build; name 0 (none) or 1 (cpu)",
-                             device.kind));
+                 formatted("device kind {} is unknown to this build; name 0 (none) or 1 (cpu)",
+                           device.kind));
   }
   // The index is part of the name that tokens vouch for, and there is but one processor.
   if (device.index != 0)
     return wrong("partition", partition,
-                 std::format("device index {} does not exist; name 0", device.index));
+                 formatted("device index {} does not exist; name 0", device.index));
   if (device.cpu_percent > limits::kCpuPercent)
     return wrong("partition", partition,
                  "cpu_percent " + beyond(device.cpu_percent, 0, limits::kCpuPercent));
@@ -193,9 +194,9 @@ Status check_enclave(const SystemDescription& d, uint32_t i) {
   if (e.program >= d.program_count) return wrong("enclave", i, "its program must be in the list");
   if (e.kind != static_cast<uint32_t>(EnclaveKind::kGateway) &&
       e.kind != static_cast<uint32_t>(EnclaveKind::kModel))
-    return wrong("enclave", i, std::format("kind {} is unknown to this build", e.kind));
+    return wrong("enclave", i, formatted("kind {} is unknown to this build", e.kind));
   if ((e.flags & ~EnclaveDescription::kDebug) != 0)
-    return wrong("enclave", i, std::format("flags {:#x} are unknown to this build", e.flags));
+    return wrong("enclave", i, formatted("flags {:#x} are unknown to this build", e.flags));
   if (!inside(e.first_file, e.file_count, d.file_count))
     return wrong("enclave", i, "its files must be in the list");
   if (!targets_differ(std::span(d.files).subspan(e.first_file, e.file_count)))
@@ -235,8 +236,8 @@ Status check_streams(const SystemDescription& d) {
       return wrong("stream", i, "its ends must be two enclaves of the list");
     if (s.slots == 0 || s.slots > limits::kStreamSlots || !std::has_single_bit(s.slots))
       return wrong("stream", i,
-                   std::format("slots are {}, but must be a power of two up to {}", s.slots,
-                               limits::kStreamSlots));
+                   formatted("slots are {}, but must be a power of two up to {}", s.slots,
+                             limits::kStreamSlots));
     if (s.regions == 0 || s.regions > s.slots)
       return wrong("stream", i, "regions " + beyond(s.regions, 1, s.slots));
     for (uint32_t j = 0; j < i; ++j) {

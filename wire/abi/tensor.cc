@@ -2,9 +2,9 @@
 #include "wire/abi/tensor.h"
 
 #include <algorithm>
-#include <format>
 
 #include "base/check.h"
+#include "base/format.h"
 
 namespace casemate {
 namespace {
@@ -76,12 +76,12 @@ Result<uint64_t> Shape::element_count() const {
   bool empty = false;
   for (const int64_t extent : dims()) {
     if (extent < 0)
-      return Error{Code::kInvalid, std::format("shape {} has a negative extent", text())};
+      return Error{Code::kInvalid, formatted("shape {} has a negative extent", text())};
     if (extent == 0) {
       empty = true;
     } else if (__builtin_mul_overflow(count, static_cast<uint64_t>(extent), &count) ||
                count > 1ull << 62) {
-      return Error{Code::kTooLarge, std::format("shape {} has more than 2^62 elements", text())};
+      return Error{Code::kTooLarge, formatted("shape {} has more than 2^62 elements", text())};
     }
   }
   return empty ? 0 : count;
@@ -92,8 +92,8 @@ Result<uint64_t> Shape::byte_size(ElementType type) const {
   const uint64_t size = size_of(type);
   if (size != 0 && count > limits::kTensorBytes / size) {
     return Error{Code::kTooLarge,
-                 std::format("a {} tensor of shape {} is larger than the limit of {} MiB",
-                             name_of(type), text(), limits::kTensorBytes >> 20)};
+                 formatted("a {} tensor of shape {} is larger than the limit of {} MiB",
+                           name_of(type), text(), limits::kTensorBytes >> 20)};
   }
   return count * size;
 }

@@ -4,7 +4,8 @@
 #include <poll.h>
 
 #include <cerrno>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::control {
 namespace {
@@ -85,7 +86,7 @@ Result<srpc::StreamEnd> stream_end_of(Received& received) {
   const bool complete = (m.flags & 3) == 3 && (m.bulk_in_bytes == 0 || (m.flags & 4) != 0) &&
                         (m.bulk_out_bytes == 0 || (m.flags & 8) != 0);
   if ((m.flags & ~kAllFds) != 0 || attached != received.fds.size() || !complete) {
-    return Error{Code::kInvalid, std::format("stream {} came without its descriptors", m.stream)};
+    return Error{Code::kInvalid, formatted("stream {} came without its descriptors", m.stream)};
   }
   srpc::StreamEnd end;
   end.id = {m.stream};

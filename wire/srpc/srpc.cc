@@ -4,9 +4,8 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <format>
-
 #include "base/check.h"
+#include "base/format.h"
 
 namespace casemate::srpc {
 namespace {
@@ -17,8 +16,8 @@ constexpr int kSpinsPerClock = 64;
 
 Status check_shape(const StreamEnd& end) {
   if (end.slots == 0 || end.slots > limits::kStreamSlots) {
-    return Error{Code::kInvalid, std::format("a stream has 1 to {} slots, not {}",
-                                             limits::kStreamSlots, end.slots)};
+    return Error{Code::kInvalid,
+                 formatted("a stream has 1 to {} slots, not {}", limits::kStreamSlots, end.slots)};
   }
   return {};
 }
@@ -74,7 +73,7 @@ Result<Caller> Caller::make(StreamEnd end, Waiting waiting) {
 Status Caller::fail(std::string_view why) {
   if (!failed()) requests_.close();
   failed_ = true;
-  return Error{Code::kPartitionFailed, std::format("stream {}: {}", end_.id.number, why)};
+  return Error{Code::kPartitionFailed, formatted("stream {}: {}", end_.id.number, why)};
 }
 
 bool Caller::failed() const {
@@ -91,7 +90,7 @@ Result<uint64_t> Caller::submit(uint32_t call, Bytes args, bool posted) {
   if (failed()) return fail("the other side is gone").error();
   if (free_slots() == 0) {
     return Error{Code::kUnavailable,
-                 std::format("stream {}: all {} slots are in flight", end_.id.number, end_.slots)};
+                 formatted("stream {}: all {} slots are in flight", end_.id.number, end_.slots)};
   }
   Request request;
   request.sequence = requested_;
@@ -176,7 +175,7 @@ Result<Reply> Caller::next(Duration timeout) {
     if (taken_ == requested_)
       return Error{Code::kInvalid, "no call is in flight whose reply could come"};
     if (!wait_for_progress(deadline) && !failed()) {
-      return Error{Code::kTimedOut, std::format("stream {}: no reply in time", end_.id.number)};
+      return Error{Code::kTimedOut, formatted("stream {}: no reply in time", end_.id.number)};
     }
   }
 }
@@ -187,14 +186,14 @@ Status Caller::sync(Duration timeout) {
   while (completed_ < requested_) {
     if (!wait_for_progress(deadline) && !failed()) {
       return Error{Code::kTimedOut,
-                   std::format("stream {}: calls did not complete in time", end_.id.number)};
+                   formatted("stream {}: calls did not complete in time", end_.id.number)};
     }
     TRY(refresh());
   }
   if (TRY(take())) return fail("sync() met a reply that somebody has yet to take");
   const Code code = std::exchange(posted_error_, Code::kOk);
   if (code != Code::kOk)
-    return Error{code, std::format("stream {}: a posted call failed", end_.id.number)};
+    return Error{code, formatted("stream {}: a posted call failed", end_.id.number)};
   return {};
 }
 
@@ -229,7 +228,7 @@ Status Callee::fail(std::string_view why) {
     ring_bell();
   }
   failed_ = true;
-  return Error{Code::kPartitionFailed, std::format("stream {}: {}", end_.id.number, why)};
+  return Error{Code::kPartitionFailed, formatted("stream {}: {}", end_.id.number, why)};
 }
 
 bool Callee::failed() const {
@@ -266,7 +265,7 @@ Result<Request> Callee::next(Duration timeout) {
   TRY(refresh());
   if (taken_ == requested_) {
     if (!wait_for_call(system_clock().now() + timeout) && !failed()) {
-      return Error{Code::kTimedOut, std::format("stream {}: no call in time", end_.id.number)};
+      return Error{Code::kTimedOut, formatted("stream {}: no call in time", end_.id.number)};
     }
     TRY(refresh());
     // It moved on and back again in between.

@@ -5,8 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <format>
-
+#include "base/format.h"
 #include "base/memory_file.h"
 
 namespace casemate::srpc {
@@ -32,7 +31,7 @@ Result<Fd> duplicate(const Fd& fd) {
 // A second description of the same memory that cannot be mapped writable.
 Result<Fd> read_only(const Fd& fd) {
   if (!fd.valid()) return Fd();
-  const std::string path = std::format("/proc/self/fd/{}", fd.number());
+  const std::string path = formatted("/proc/self/fd/{}", fd.number());
   Fd copy(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!copy.valid()) return errno_error("reopening shared memory read-only");
   return copy;

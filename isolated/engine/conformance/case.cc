@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <fstream>
 #include <iterator>
 
 #include <onnx/onnx-data_pb.h>
 
+#include "base/format.h"
 #include "isolated/engine/onnx/tensors.h"
 
 namespace casemate::engine {
@@ -98,13 +98,13 @@ std::string numbers_differ(const Tensor& have, const Tensor& want) {
   const auto b = want.values<T>();
   for (size_t i = 0; i < a.size(); ++i) {
     if constexpr (std::is_integral_v<T>) {
-      if (a[i] != b[i]) return std::format("element {}: {} instead of {}", i, a[i], b[i]);
+      if (a[i] != b[i]) return formatted("element {}: {} instead of {}", i, a[i], b[i]);
     } else {
       const double x = number(a[i]);
       const double y = number(b[i]);
       const bool same = x == y || (std::isnan(x) && std::isnan(y)) ||
                         std::abs(x - y) <= 1e-7 + 1e-3 * std::abs(y);
-      if (!same) return std::format("element {}: {} instead of {}", i, x, y);
+      if (!same) return formatted("element {}: {} instead of {}", i, x, y);
     }
   }
   return {};
@@ -133,9 +133,9 @@ std::string elements_differ(const Tensor& have, const Tensor& want) {
 
 std::string tensors_differ(const Tensor& have, const Tensor& want) {
   if (have.type() != want.type())
-    return std::format("{} instead of {}", name_of(have.type()), name_of(want.type()));
+    return formatted("{} instead of {}", name_of(have.type()), name_of(want.type()));
   if (have.shape() != want.shape())
-    return std::format("shape {} instead of {}", have.shape().text(), want.shape().text());
+    return formatted("shape {} instead of {}", have.shape().text(), want.shape().text());
   return elements_differ(have, want);
 }
 
@@ -146,11 +146,10 @@ std::string data_differ(const Datum& have, const Datum& want) {
   if (want.sequence() == nullptr) return have.empty() ? "" : "something instead of nothing";
   if (have.sequence() == nullptr) return "no sequence";
   if (have.sequence()->size() != want.sequence()->size())
-    return std::format("{} elements instead of {}", have.sequence()->size(),
-                       want.sequence()->size());
+    return formatted("{} elements instead of {}", have.sequence()->size(), want.sequence()->size());
   for (size_t i = 0; i < want.sequence()->size(); ++i) {
     const std::string found = tensors_differ((*have.sequence())[i], (*want.sequence())[i]);
-    if (!found.empty()) return std::format("element {} of the sequence: {}", i, found);
+    if (!found.empty()) return formatted("element {} of the sequence: {}", i, found);
   }
   return {};
 }
@@ -186,10 +185,10 @@ Result<Expectation> load_case(const Case& tested) {
   for (size_t i = 0; i < expected.model.inputs.size(); ++i) {
     const Port& port = expected.model.inputs[i];
     expected.inputs.push_back(
-        TRY(light ? ramp(port) : datum_from(tested.data / std::format("input_{}.pb", i), port)));
+        TRY(light ? ramp(port) : datum_from(tested.data / formatted("input_{}.pb", i), port)));
   }
   for (size_t i = 0; i < expected.model.outputs.size(); ++i) {
-    const fs::path path = light ? tested.data : tested.data / std::format("output_{}.pb", i);
+    const fs::path path = light ? tested.data : tested.data / formatted("output_{}.pb", i);
     expected.outputs.push_back(TRY(datum_from(path, expected.model.outputs[i])));
   }
   return expected;
@@ -197,10 +196,10 @@ Result<Expectation> load_case(const Case& tested) {
 
 std::string difference(const std::vector<Datum>& have, const std::vector<Datum>& want) {
   if (have.size() != want.size())
-    return std::format("{} outputs instead of {}", have.size(), want.size());
+    return formatted("{} outputs instead of {}", have.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) {
     const std::string found = data_differ(have[i], want[i]);
-    if (!found.empty()) return std::format("output {}: {}", i, found);
+    if (!found.empty()) return formatted("output {}: {}", i, found);
   }
   return {};
 }

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <format>
 #include <fstream>
 #include <map>
 
+#include "base/format.h"
 #include "isolated/engine/conformance/case.h"
 #include "isolated/engine/conformance/skips.h"
 #include "isolated/engine/interpret/interpreter.h"
@@ -44,7 +44,7 @@ std::string outcome_of(const Case& tested) {
     const auto planned = runner.run(graph, loaded->inputs);
     const std::string found =
         planned ? difference(*planned, loaded->outputs) : planned.error().text;
-    if (!found.empty()) return std::format("{}: {}", kind, found);
+    if (!found.empty()) return formatted("{}: {}", kind, found);
   }
   return {};
 }
@@ -74,7 +74,7 @@ std::string isolated_outcome(const Case& tested) {
   ::close(ends[0]);
   int status = 0;
   ::waitpid(child, &status, 0);
-  if (outcome.empty() && status != 0) return std::format("its process died ({})", status);
+  if (outcome.empty() && status != 0) return formatted("its process died ({})", status);
   return outcome;
 }
 

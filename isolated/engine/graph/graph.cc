@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -14,7 +15,7 @@ uint64_t next_serial() {
 }
 
 Error node_error(const Node& node, std::string_view reason) {
-  return {Code::kInvalid, std::format("node '{}' ({}): {}", node.name, node.op, reason)};
+  return {Code::kInvalid, formatted("node '{}' ({}): {}", node.name, node.op, reason)};
 }
 
 std::string list_text(const Graph& graph, const std::vector<ValueId>& ids) {
@@ -128,16 +129,16 @@ Status Graph::sound() const {
       if (!id.present()) continue;
       if (id.index >= values_.size()) return node_error(node, "reads a value that does not exist");
       if (!made[id.index]) {
-        return node_error(node, std::format("reads '{}' before it is made", value(id).name));
+        return node_error(node, formatted("reads '{}' before it is made", value(id).name));
       }
     }
     if (node.outputs.empty()) return node_error(node, "makes nothing");
     for (const ValueId id : node.outputs) {
       if (!id.present()) continue;
       if (id.index >= values_.size()) return node_error(node, "makes a value that does not exist");
-      if (made[id.index]) return node_error(node, std::format("makes '{}' again", value(id).name));
+      if (made[id.index]) return node_error(node, formatted("makes '{}' again", value(id).name));
       if (!shaped(id)) {
-        return node_error(node, std::format("the shape of '{}' is not known", value(id).name));
+        return node_error(node, formatted("the shape of '{}' is not known", value(id).name));
       }
       made[id.index] = true;
     }
@@ -156,14 +157,14 @@ Status Graph::sound() const {
 }
 
 std::string Graph::text() const {
-  std::string text = std::format("inputs {}\n", list_text(*this, inputs_));
+  std::string text = formatted("inputs {}\n", list_text(*this, inputs_));
   for (const Node& node : nodes_) {
     std::string posts;
     for (const PostOp& post : node.post_ops) posts += "+" + post.op;
-    text += std::format("{} = {}{}({})  {}\n", list_text(*this, node.outputs), node.op, posts,
-                        list_text(*this, node.inputs), value(node.output()).shapes.front().text());
+    text += formatted("{} = {}{}({})  {}\n", list_text(*this, node.outputs), node.op, posts,
+                      list_text(*this, node.inputs), value(node.output()).shapes.front().text());
   }
-  return text + std::format("outputs {}\n", list_text(*this, outputs_));
+  return text + formatted("outputs {}\n", list_text(*this, outputs_));
 }
 
 Uses::Uses(const Graph& graph)

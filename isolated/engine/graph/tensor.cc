@@ -2,7 +2,8 @@
 #include "isolated/engine/graph/tensor.h"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -17,8 +18,8 @@ Result<uint64_t> tensor_bytes(ElementType type, const Shape& shape) {
   const uint64_t size = size_of(type);
   if (size == 0) return Error{Code::kUnsupported, "tensors of text are not supported"};
   if (count > kBytesMax / size) {
-    return Error{Code::kTooLarge, std::format("a {} tensor of shape {} is larger than 2^40 bytes",
-                                              name_of(type), shape.text())};
+    return Error{Code::kTooLarge, formatted("a {} tensor of shape {} is larger than 2^40 bytes",
+                                            name_of(type), shape.text())};
   }
   return count * size;
 }
@@ -27,8 +28,8 @@ Result<Tensor> Tensor::make(ElementType type, const Shape& shape, std::string by
   const uint64_t size = TRY(tensor_bytes(type, shape));
   if (size != bytes.size()) {
     return Error{Code::kInvalid,
-                 std::format("a {} tensor of shape {} has {} bytes of data, it needs {}",
-                             name_of(type), shape.text(), bytes.size(), size)};
+                 formatted("a {} tensor of shape {} has {} bytes of data, it needs {}",
+                           name_of(type), shape.text(), bytes.size(), size)};
   }
   Tensor tensor(type, shape, size / size_of(type));
   tensor.keep(std::move(bytes));
@@ -38,8 +39,8 @@ Result<Tensor> Tensor::make(ElementType type, const Shape& shape, std::string by
 Result<Tensor> Tensor::make(const Shape& shape, std::vector<std::string> strings) {
   const uint64_t count = TRY(shape.element_count());
   if (count != strings.size()) {
-    return Error{Code::kInvalid, std::format("a tensor of text of shape {} has {} strings",
-                                             shape.text(), strings.size())};
+    return Error{Code::kInvalid, formatted("a tensor of text of shape {} has {} strings",
+                                           shape.text(), strings.size())};
   }
   Tensor tensor(ElementType::kString, shape, count);
   tensor.keep({}, std::move(strings));
@@ -56,9 +57,9 @@ Result<Tensor> Tensor::unset(ElementType type, const Shape& shape) {
   if (type == ElementType::kString) {
     const uint64_t count = TRY(shape.element_count());
     if (count > kStringsMax) {
-      return Error{Code::kTooLarge, std::format("a tensor of text of shape {} has more than 2^24 "
-                                                "strings",
-                                                shape.text())};
+      return Error{Code::kTooLarge, formatted("a tensor of text of shape {} has more than 2^24 "
+                                              "strings",
+                                              shape.text())};
     }
     return make(shape, std::vector<std::string>(count));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/interpret/interpreter.h"
 
-#include <format>
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 Error at(const Node& node, const Error& error) {
   // What a subgraph's node said needs no second name.
   if (error.text.starts_with("node '")) return error;
-  return {error.code, std::format("node '{}' ({}): {}", node.name, node.op, error.text)};
+  return {error.code, formatted("node '{}' ({}): {}", node.name, node.op, error.text)};
 }
 
 }  // namespace
@@ -19,9 +19,9 @@ Status Interpreter::allow(uint64_t bytes) {
     return {};
   }
   return Error{Code::kTooLarge,
-               std::format("{} bytes more than the {} in use pass the limit of {}: allow the model "
-                           "more memory",
-                           bytes, live_bytes_, limits_.memory_bytes_max)};
+               formatted("{} bytes more than the {} in use pass the limit of {}: allow the model "
+                         "more memory",
+                         bytes, live_bytes_, limits_.memory_bytes_max)};
 }
 
 const Interpreter::Ends& Interpreter::ends_of(const Graph& graph) {
@@ -45,8 +45,8 @@ const Interpreter::Ends& Interpreter::ends_of(const Graph& graph) {
 
 Status Interpreter::count_step() {
   if (++steps_ <= limits_.steps_max) return {};
-  return Error{Code::kTooLarge, std::format("the run takes more than {} steps: does a loop end?",
-                                            limits_.steps_max)};
+  return Error{Code::kTooLarge,
+               formatted("the run takes more than {} steps: does a loop end?", limits_.steps_max)};
 }
 
 void Interpreter::release(Datum& datum) {
@@ -76,8 +76,8 @@ Status Interpreter::run_node(const Node& node, std::vector<Datum>& values) {
 
 Result<std::vector<Datum>> Interpreter::run(const Graph& graph, std::vector<Datum> inputs) {
   if (inputs.size() != graph.inputs().size()) {
-    return Error{Code::kInvalid, std::format("a graph with {} inputs is given {}",
-                                             graph.inputs().size(), inputs.size())};
+    return Error{Code::kInvalid, formatted("a graph with {} inputs is given {}",
+                                           graph.inputs().size(), inputs.size())};
   }
   TRY(count_step());  // a loop may have a body without nodes
   const Ends& ends = ends_of(graph);

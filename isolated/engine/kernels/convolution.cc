@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conv: [N,C,spatial...] with weights [M,C/group,kernel...] and optional bias [M].
-#include <format>
 #include <optional>
 
+#include "base/format.h"
 #include "isolated/engine/kernels/depthwise.h"
 #include "isolated/engine/kernels/gemm_convolution.h"
 #include "isolated/engine/kernels/post_ops.h"
@@ -107,8 +107,7 @@ Status bind_weights(const KernelRequest& request, const Description& description
 KernelResult make_convolution(const KernelRequest& request) {
   const uint32_t rank = request.input_shape(0).rank();
   if (rank < 3 || rank > 5) {
-    return Error{Code::kUnsupported,
-                 std::format("input of rank {}, supported are 3, 4 and 5", rank)};
+    return Error{Code::kUnsupported, formatted("input of rank {}, supported are 3, 4 and 5", rank)};
   }
   if (request.preferred == Layout::kChannelsLast) {
     const int size = winograd_size(request);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/kernels/dnnl_kernel.h"
 
-#include <format>
-
+#include "base/format.h"
 #include "isolated/engine/kernels/threads.h"
 #include "isolated/engine/kernels/unpack.h"
 
@@ -26,7 +25,7 @@ const dnnl::stream& cpu_stream() {
 
 Error dnnl_error(std::string_view what, dnnl_status_t status) {
   return {Code::kPlatform,
-          std::format("oneDNN failed while {} (status {})", what, static_cast<int>(status))};
+          formatted("oneDNN failed while {} (status {})", what, static_cast<int>(status))};
 }
 
 memory::format_tag blocked_tag(uint32_t rank, Layout layout) {
@@ -46,11 +45,11 @@ memory::format_tag blocked_tag(uint32_t rank, Layout layout) {
 std::string form_of(const memory::desc& desc) {
   if (desc.get_format_kind() != memory::format_kind::blocked)
     return std::string(text_of(memory::desc(desc).get_blob()));
-  std::string form = std::format("{} {};", static_cast<int>(desc.get_data_type()), desc.get_size());
+  std::string form = formatted("{} {};", static_cast<int>(desc.get_data_type()), desc.get_size());
   for (const auto& numbers :
        {desc.get_dims(), desc.get_padded_dims(), desc.get_strides(), desc.get_inner_blks(),
         desc.get_inner_idxs(), memory::dims{desc.get_submemory_offset()}}) {
-    for (const auto number : numbers) form += std::format("{},", number);
+    for (const auto number : numbers) form += formatted("{},", number);
     form += ';';
   }
   return form;

@@ -2,8 +2,8 @@
 // Reordering images between row-major and channels-last by a loop of our own, for plans that may
 // not generate code.
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/kernels/kernels.h"
 #include "isolated/engine/kernels/loop_kernel.h"
 #include "isolated/engine/kernels/threads.h"
@@ -30,8 +30,8 @@ KernelResult make_fixed_reorder(ElementType type, const Shape& shape, Layout fro
   const bool plain = (from == Layout::kRowMajor && to == Layout::kChannelsLast) ||
                      (from == Layout::kChannelsLast && to == Layout::kRowMajor);
   if (!plain || size_of(type) != sizeof(float)) {
-    return Error{Code::kUnsupported, std::format("reordering {} from {} to {} needs generated code",
-                                                 shape.text(), name_of(from), name_of(to))};
+    return Error{Code::kUnsupported, formatted("reordering {} from {} to {} needs generated code",
+                                               shape.text(), name_of(from), name_of(to))};
   }
   const int64_t images = shape[0];
   const auto each = static_cast<int64_t>(TRY(shape.element_count())) / std::max<int64_t>(images, 1);

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/kernels/epilogue.h"
 #include "isolated/engine/kernels/gemm_rows.h"
 #include "isolated/engine/kernels/image.h"
@@ -258,7 +258,7 @@ bool takes(const KernelRequest& request, const ImageWindow& window) {
 }  // namespace
 
 std::string packed_window_form(int64_t groups, const gemm::InstructionSet& set) {
-  return std::format("windows for {} in {} groups", set.name, groups);
+  return formatted("windows for {} in {} groups", set.name, groups);
 }
 
 Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& request) {
@@ -284,7 +284,7 @@ Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& reque
   const bool pointwise = window->kernel_h * window->kernel_w == 1 && window->stride_h == 1 &&
                          window->stride_w == 1 && window->groups == 1 && !window->padded() &&
                          source == Layout::kChannelsLast;
-  needs.implementation = std::format("gemm {} {}", pointwise ? "pointwise" : "windows", set.name);
+  needs.implementation = formatted("gemm {} {}", pointwise ? "pointwise" : "windows", set.name);
   Layouts layouts = layouts_of(*window, source == Layout::kRowMajor);
   // In place only where C is stored once.
   const int64_t depth = layouts.depth * static_cast<int64_t>(layouts.offsets.size());

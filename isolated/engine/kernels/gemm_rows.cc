@@ -2,8 +2,8 @@
 #include "isolated/engine/kernels/gemm_rows.h"
 
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/kernels/loop_kernel.h"
 #include "isolated/engine/kernels/threads.h"
 
@@ -89,10 +89,10 @@ Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
     return plain;
   };
   const std::string name =
-      std::format("panels for {} of {} by {}", set.name, sizes.depth.outer, sizes.column_stride);
+      formatted("panels for {} of {} by {}", set.name, sizes.depth.outer, sizes.column_stride);
   const auto bytes = static_cast<uint64_t>(gemm::packed_floats(depth, sizes.columns, set)) * 4;
   product.b = elements<float>(TRY(request.packer.pack(*weights, name, bytes, fill, unpack)).data());
-  needs.implementation = std::format("gemm rows {}", set.name);
+  needs.implementation = formatted("gemm rows {}", set.name);
   return std::make_unique<GemmRows>(std::move(needs), product, sizes.rows, thread_count(), set,
                                     *form);
 }

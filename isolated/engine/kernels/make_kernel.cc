@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // The seam to oneDNN: the one place where its exceptions are caught while kernels are made.
 #include <array>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/kernels/dnnl_kernel.h"
 #include "isolated/engine/kernels/threads.h"
 
 namespace casemate::engine {
 namespace {
 
-std::string place_of(const Node& node) { return std::format("node '{}' ({})", node.name, node.op); }
+std::string place_of(const Node& node) { return formatted("node '{}' ({})", node.name, node.op); }
 
 // What `make` makes, its errors and exceptions put into the words of `place`.
 template <class Make>
 KernelResult guarded(const std::string& place, Make make) {
   try {
     KernelResult made = make();
-    if (!made) return Error{made.error().code, std::format("{}: {}", place, made.error().text)};
+    if (!made) return Error{made.error().code, formatted("{}: {}", place, made.error().text)};
     return made;
   } catch (const dnnl::error& error) {
-    return Error{Code::kUnsupported, std::format("{}: oneDNN has no kernel for these shapes ({})",
-                                                 place, error.message)};
+    return Error{Code::kUnsupported,
+                 formatted("{}: oneDNN has no kernel for these shapes ({})", place, error.message)};
   } catch (const std::bad_alloc&) {
-    return Error{Code::kUnavailable, std::format("{}: out of memory while compiling", place)};
+    return Error{Code::kUnavailable, formatted("{}: out of memory while compiling", place)};
   }
 }
 
@@ -32,9 +32,9 @@ Status check_types(const KernelRequest& request, ElementType type, const KernelE
   const Node& node = request.node;
   const auto refused = [&](std::string_view what, size_t i, ElementType have, ElementType want) {
     return Error{Code::kUnsupported,
-                 std::format("{}: its {} {} is {}, its kernel takes {}: export the model with a "
-                             "Cast",
-                             place_of(node), what, i, name_of(have), name_of(want))};
+                 formatted("{}: its {} {} is {}, its kernel takes {}: export the model with a "
+                           "Cast",
+                           place_of(node), what, i, name_of(have), name_of(want))};
   };
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (node.inputs[i].present() && request.input_type(i) != type)
@@ -85,11 +85,10 @@ KernelResult make_kernel(const KernelRequest& request, Device device) {
   if (request.fixed) return make_fixed_kernel(request, entry);
   if (entry == nullptr) {
     const std::string reason = Registry::instance().knows(node.op, device)
-                                   ? std::format("has no kernel for {} tensors", name_of(type))
+                                   ? formatted("has no kernel for {} tensors", name_of(type))
                                    : "is not supported";
-    return Error{
-        Code::kUnsupported,
-        std::format("{}: this operator {}: export the model without it", place_of(node), reason)};
+    return Error{Code::kUnsupported, formatted("{}: this operator {}: export the model without it",
+                                               place_of(node), reason)};
   }
   TRY(check_types(request, type, *entry));
   auto made = guarded(place_of(node), [&] { return entry->maker(request); });
@@ -109,8 +108,8 @@ KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Lay
         std::move(needs), description,
         {DnnlArgument::input(DNNL_ARG_FROM, 0, source), DnnlArgument::output(DNNL_ARG_TO, target)});
   };
-  return guarded(
-      std::format("reordering {} from {} to {}", shape.text(), name_of(from), name_of(to)), make);
+  return guarded(formatted("reordering {} from {} to {}", shape.text(), name_of(from), name_of(to)),
+                 make);
 }
 
 Status finish_kernels() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes for which there is no fast kernel run the function that defines their operator.
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/kernels/kernels.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -61,7 +61,7 @@ class OperatorKernel final : public Kernel {
     Computation computation(node_, std::move(facts), host, std::move(places));
     if (const Status done = compute_(computation); !done) {
       return Error{done.error().code,
-                   std::format("node '{}' ({}): {}", node_.name, node_.op, done.error().text)};
+                   formatted("node '{}' ({}): {}", node_.name, node_.op, done.error().text)};
     }
     return {};
   }
@@ -120,9 +120,9 @@ KernelResult make_operator_kernel(const KernelRequest& request) {
   const Compute compute = Operators::instance().find(node.op);
   if (compute == nullptr || !node.post_ops.empty()) {
     return Error{Code::kUnsupported,
-                 std::format("node '{}' ({}): this operator is not supported: export the model "
-                             "without it",
-                             node.name, node.op)};
+                 formatted("node '{}' ({}): this operator is not supported: export the model "
+                           "without it",
+                           node.name, node.op)};
   }
   KernelNeeds needs{.slow = true, .implementation = "operator"};
   const Layout layout = common_layout(request);

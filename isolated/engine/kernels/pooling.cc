@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MaxPool, AveragePool and their global forms: [N,C,spatial...] to [N,C,smaller...].
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/kernels/post_ops.h"
 #include "isolated/engine/kernels/window.h"
 
@@ -58,7 +58,7 @@ KernelResult make_pooling(const KernelRequest& request) {
   const Shape& source = request.input_shape(0);
   if (source.rank() < 3 || source.rank() > 5) {
     return Error{Code::kUnsupported,
-                 std::format("input of rank {}, supported are 3, 4 and 5", source.rank())};
+                 formatted("input of rank {}, supported are 3, 4 and 5", source.rank())};
   }
   Window window = window_of(request.node, source, request.output_shape());
   const std::string& op = request.node.op;

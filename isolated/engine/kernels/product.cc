@@ -2,7 +2,6 @@
 // MatMul with ONNX's (NumPy's) broadcasting, and Gemm = A' B' + C without scalars, which the
 // importer has folded. Gemm may also read an image [N,C,spatial...] whose flattening was absorbed.
 #include <algorithm>
-#include <format>
 
 #include "isolated/engine/kernels/few_rows.h"
 #include "isolated/engine/kernels/gemm_rows.h"

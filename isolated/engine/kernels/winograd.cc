@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/kernels/epilogue.h"
 #include "isolated/engine/kernels/gemm_convolution.h"
 #include "isolated/engine/kernels/image.h"
@@ -276,7 +276,7 @@ void pack_planes(const uint8_t* filters, const Tiling& tiling, const gemm::Instr
 }
 
 std::string packed_form(int size, const gemm::InstructionSet& set) {
-  return std::format("winograd {} for {}", size, set.name);
+  return formatted("winograd {} for {}", size, set.name);
 }
 
 Result<const float*> pack_weights(const KernelRequest& request, const Tiling& tiling,
@@ -319,7 +319,7 @@ Result<std::unique_ptr<Kernel>> make_winograd_convolution(const KernelRequest& r
     needs.inputs[*form->addend] = Layout::kChannelsLast;
     needs.may_overwrite = {*form->addend};
   }
-  needs.implementation = std::format("winograd {0}x{0} {1}", size, set.name);
+  needs.implementation = formatted("winograd {0}x{0} {1}", size, set.name);
   const int64_t floats = tiling.together()
                              ? tiling.block_floats() + tiling.threads * tiling.edge_floats()
                              : tiling.threads * tiling.block_floats();

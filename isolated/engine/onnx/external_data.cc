@@ -7,13 +7,14 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
 
 Error refused(Code code, const std::string& location, std::string_view reason) {
-  return {code, std::format("external data '{}': {}", location, reason)};
+  return {code, formatted("external data '{}': {}", location, reason)};
 }
 
 }  // namespace
@@ -21,7 +22,7 @@ Error refused(Code code, const std::string& location, std::string_view reason) {
 Result<ExternalData> ExternalData::make(const std::string& directory) {
   if (directory.empty()) return ExternalData(Fd());
   Fd folder(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid()) return errno_error(std::format("opening the model's folder {}", directory));
+  if (!folder.valid()) return errno_error(formatted("opening the model's folder {}", directory));
   return ExternalData(std::move(folder));
 }
 
@@ -46,7 +47,7 @@ Result<Fd> ExternalData::open(const std::string& location) const {
     case ENOENT:
       return refused(Code::kNotFound, location, "there is no such file beside the model");
     default:
-      return Error(errno_error(std::format("external data '{}'", location)));
+      return Error(errno_error(formatted("external data '{}'", location)));
   }
 }
 
@@ -55,25 +56,25 @@ Result<std::string> ExternalData::read(const std::string& location, int64_t offs
   const Fd file = TRY(open(location));
   struct stat facts{};
   if (::fstat(file.number(), &facts) != 0)
-    return errno_error(std::format("external data '{}'", location));
+    return errno_error(formatted("external data '{}'", location));
   if (!S_ISREG(facts.st_mode)) return refused(Code::kDenied, location, "is not a regular file");
   if (offset > facts.st_size || (length >= 0 && length > facts.st_size - offset)) {
     return refused(Code::kInvalid, location,
-                   std::format("offset {} and length {} pass its end at {} bytes", offset, length,
-                               static_cast<int64_t>(facts.st_size)));
+                   formatted("offset {} and length {} pass its end at {} bytes", offset, length,
+                             static_cast<int64_t>(facts.st_size)));
   }
   const auto count = static_cast<uint64_t>(length >= 0 ? length : facts.st_size - offset);
   if (count > bytes_max) {
-    return refused(Code::kTooLarge, location,
-                   std::format("{} bytes are more than the {} that the model may still use", count,
-                               bytes_max));
+    return refused(
+        Code::kTooLarge, location,
+        formatted("{} bytes are more than the {} that the model may still use", count, bytes_max));
   }
   std::string bytes(count, '\0');
   for (size_t done = 0; done < bytes.size();) {
     const ssize_t got = ::pread(file.number(), bytes.data() + done, bytes.size() - done,
                                 offset + static_cast<int64_t>(done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error(std::format("reading external data '{}'", location));
+    if (got < 0) return errno_error(formatted("reading external data '{}'", location));
     if (got == 0) return refused(Code::kInvalid, location, "became shorter while it was read");
     done += static_cast<size_t>(got);
   }

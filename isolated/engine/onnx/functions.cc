@@ -3,6 +3,7 @@
 // body take the place of the call.
 #include <onnx/defs/schema.h>
 
+#include "base/format.h"
 #include "isolated/engine/onnx/reader.h"
 
 namespace casemate::engine {
@@ -10,9 +11,9 @@ namespace casemate::engine {
 Status Reader::add_call(Frame& frame, const onnx::NodeProto& node,
                         const onnx::FunctionProto& function) {
   if (node.input_size() > function.input_size() || node.output_size() > function.output_size()) {
-    return invalid(node, std::format("has {} inputs and {} outputs, its function takes {} and {}",
-                                     node.input_size(), node.output_size(), function.input_size(),
-                                     function.output_size()));
+    return invalid(node, formatted("has {} inputs and {} outputs, its function takes {} and {}",
+                                   node.input_size(), node.output_size(), function.input_size(),
+                                   function.output_size()));
   }
   Frame::Bindings bindings;
   for (const auto& attribute : function.attribute_proto()) bindings[attribute.name()] = &attribute;
@@ -30,9 +31,9 @@ Status Reader::add_call(Frame& frame, const onnx::NodeProto& node,
     if (node.output(i).empty()) continue;
     const ValueId made = body.find(function.output(i));
     if (!made.present())
-      return invalid(node, std::format("its function does not make '{}'", function.output(i)));
+      return invalid(node, formatted("its function does not make '{}'", function.output(i)));
     if (!frame.define(node.output(i), made))
-      return invalid(node, std::format("makes '{}', which is there already", node.output(i)));
+      return invalid(node, formatted("makes '{}', which is there already", node.output(i)));
   }
   return {};
 }

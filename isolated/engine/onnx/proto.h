@@ -4,20 +4,20 @@
 
 #include <onnx/onnx_pb.h>
 
-#include <format>
 #include <string>
 
+#include "base/format.h"
 #include "base/result.h"
 
 namespace casemate::engine {
 
 // "node 'conv1' (Conv)". Nodes without a name have been given one: see name_nodes().
 inline std::string place_of(const onnx::NodeProto& node) {
-  return std::format("node '{}' ({})", node.name(), node.op_type());
+  return formatted("node '{}' ({})", node.name(), node.op_type());
 }
 
 inline Error refusal(const onnx::NodeProto& node, Code code, std::string_view reason) {
-  return {code, std::format("{}: {}", place_of(node), reason)};
+  return {code, formatted("{}: {}", place_of(node), reason)};
 }
 inline Error invalid(const onnx::NodeProto& node, std::string_view reason) {
   return refusal(node, Code::kInvalid, reason);
@@ -30,7 +30,7 @@ inline Error unsupported(const onnx::NodeProto& node, std::string_view reason) {
 inline void name_nodes(onnx::GraphProto& graph) {
   for (int i = 0; i < graph.node_size(); ++i) {
     onnx::NodeProto& node = *graph.mutable_node(i);
-    if (node.name().empty()) node.set_name(std::format("{} #{}", node.op_type(), i));
+    if (node.name().empty()) node.set_name(formatted("{} #{}", node.op_type(), i));
   }
 }
 

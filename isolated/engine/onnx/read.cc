@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "base/format.h"
 #include "isolated/engine/onnx/reader.h"
 #include "isolated/engine/onnx/scan.h"
 
@@ -30,8 +31,8 @@ Status parse(Bytes file, onnx::ModelProto& model) {
   if (!model.has_graph()) return Error{Code::kInvalid, "the file holds no graph"};
   if (!model.has_ir_version() || model.ir_version() < 1 || model.ir_version() > kIrMax) {
     return Error{Code::kUnsupported,
-                 std::format("the file has format (IR) version {}, supported are 1 to {}",
-                             model.ir_version(), kIrMax)};
+                 formatted("the file has format (IR) version {}, supported are 1 to {}",
+                           model.ir_version(), kIrMax)};
   }
   return {};
 }
@@ -53,8 +54,8 @@ Result<Port> tensor_port(Port port, const onnx::TypeProto::Tensor& tensor) {
   port.shaped = tensor.has_shape();
   for (const auto& dim : tensor.shape().dim()) {
     if (dim.has_dim_value() && dim.dim_value() < 0) {
-      return Error{Code::kInvalid, std::format("'{}' is declared with the negative extent {}",
-                                               port.name, dim.dim_value())};
+      return Error{Code::kInvalid, formatted("'{}' is declared with the negative extent {}",
+                                             port.name, dim.dim_value())};
     }
     port.dims.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
     port.symbols.push_back(dim.dim_param());
@@ -76,13 +77,13 @@ Result<std::map<std::string, int>> versions_of(
     if ((ours && set.version() < 1) || set.version() > newest) {
       return Error{
           Code::kUnsupported,
-          std::format("the model uses version {} of operator set '{}', supported are 1 to {}: "
-                      "convert it with onnx.version_converter",
-                      set.version(), domain, newest)};
+          formatted("the model uses version {} of operator set '{}', supported are 1 to {}: "
+                    "convert it with onnx.version_converter",
+                    set.version(), domain, newest)};
     }
     if (!versions.emplace(domain, static_cast<int>(set.version())).second) {
       return Error{Code::kInvalid,
-                   std::format("the model imports the operator set '{}' twice", domain)};
+                   formatted("the model imports the operator set '{}' twice", domain)};
     }
   }
   if (imports.empty()) versions[""] = 1;

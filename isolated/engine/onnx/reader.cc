@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/engine/onnx/schemas.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -25,18 +26,18 @@ std::string op_of(const onnx::NodeProto& node) {
 // Whether the node has as many inputs and outputs, and the attributes, that its schema allows.
 Status check_against(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
   if (node.input_size() < schema.min_input() || node.input_size() > schema.max_input()) {
-    return invalid(node, std::format("has {} inputs, it takes {} to {}", node.input_size(),
-                                     schema.min_input(), schema.max_input()));
+    return invalid(node, formatted("has {} inputs, it takes {} to {}", node.input_size(),
+                                   schema.min_input(), schema.max_input()));
   }
   if (node.output_size() < schema.min_output() || node.output_size() > schema.max_output()) {
-    return invalid(node, std::format("has {} outputs, it makes {} to {}", node.output_size(),
-                                     schema.min_output(), schema.max_output()));
+    return invalid(node, formatted("has {} outputs, it makes {} to {}", node.output_size(),
+                                   schema.min_output(), schema.max_output()));
   }
   for (int i = 0; i < node.input_size() && !schema.inputs().empty(); ++i) {
     const size_t formal = std::min(static_cast<size_t>(i), schema.inputs().size() - 1);
     const bool optional = schema.inputs()[formal].GetOption() == OnnxOption::Optional;
     if (!optional && node.input(i).empty())
-      return invalid(node, std::format("its input {} may not be left out", i));
+      return invalid(node, formatted("its input {} may not be left out", i));
   }
   try {
     schema.Verify(node);
@@ -80,8 +81,7 @@ Result<ReadModel> Reader::read() {
     if (frame.find(input.name()).present()) {
       // Before format version 4, constants had to be inputs as well.
       if (read.graph.constant(frame.find(input.name())) != nullptr) continue;
-      return Error{Code::kInvalid,
-                   std::format("the model has two inputs named '{}'", input.name())};
+      return Error{Code::kInvalid, formatted("the model has two inputs named '{}'", input.name())};
     }
     frame.define(input.name(), read.graph.add_input({input.name(), port.type}));
     read.inputs.push_back(std::move(port));
@@ -92,12 +92,12 @@ Result<ReadModel> Reader::read() {
     const ValueId id = frame.find(output.name());
     if (!id.present()) {
       return Error{Code::kInvalid,
-                   std::format("output '{}' of the model is made by no node", output.name())};
+                   formatted("output '{}' of the model is made by no node", output.name())};
     }
     const auto same = [&](const Port& port) { return port.name == output.name(); };
     if (std::ranges::any_of(read.outputs, same)) {
       return Error{Code::kInvalid,
-                   std::format("the model has two outputs named '{}'", output.name())};
+                   formatted("the model has two outputs named '{}'", output.name())};
     }
     read.graph.add_output(id);
     read.outputs.push_back(TRY(port_of(output)));
@@ -114,7 +114,7 @@ Status Reader::read_functions() {
   for (const auto& function : model_.functions()) {
     if (!functions_.emplace(std::pair(function.domain(), function.name()), &function).second) {
       return Error{Code::kInvalid,
-                   std::format("the model defines its function '{}' twice", function.name())};
+                   formatted("the model defines its function '{}' twice", function.name())};
     }
   }
   return {};
@@ -136,14 +136,14 @@ Status Reader::add_initializers(Frame& frame, onnx::GraphProto& graph, std::span
     auto taken = tensor_of(tensor, index < raw.size() ? raw[index] : Bytes());
     if (!taken) {
       return Error{taken.error().code,
-                   std::format("initializer '{}': {}", tensor.name(), taken.error().text)};
+                   formatted("initializer '{}': {}", tensor.name(), taken.error().text)};
     }
     const ValueId id = frame.graph().add_constant(tensor.name(), *std::move(taken));
     if (!frame.define(tensor.name(), id)) {
       return Error{Code::kInvalid,
-                   std::format("'{}' is the name of two initializers, or of an initializer and an "
-                               "input of its graph",
-                               tensor.name())};
+                   formatted("'{}' is the name of two initializers, or of an initializer and an "
+                             "input of its graph",
+                             tensor.name())};
     }
   }
   return {};
@@ -153,7 +153,7 @@ Status Reader::add_nodes(Frame& frame, google::protobuf::RepeatedPtrField<onnx::
                          const Versions& versions) {
   for (int i = 0; i < nodes.size(); ++i) {
     onnx::NodeProto& node = *nodes.Mutable(i);
-    if (node.name().empty()) node.set_name(std::format("{} #{}", node.op_type(), i));
+    if (node.name().empty()) node.set_name(formatted("{} #{}", node.op_type(), i));
     std::vector<std::string> outputs;
     if (refusals_ != nullptr) outputs.assign(node.output().begin(), node.output().end());
     // A body may be read again, by the next call of its function.
@@ -189,14 +189,14 @@ Status Reader::add_node(Frame& frame, onnx::NodeProto node, const Versions& vers
   const std::string domain = main_domain(node.domain()) ? "" : node.domain();
   const auto version = versions.find(domain);
   if (version == versions.end()) {
-    return invalid(node, std::format("its domain '{}' is not among those that the model imports",
-                                     node.domain()));
+    return invalid(node, formatted("its domain '{}' is not among those that the model imports",
+                                   node.domain()));
   }
   const onnx::OpSchema* schema = schema_of(node.op_type(), version->second, domain);
   if (schema == nullptr) {
-    return unsupported(node, std::format("operator set {} of domain '{}' has no such operator, or "
-                                         "this build does not know it yet",
-                                         version->second, domain));
+    return unsupported(node, formatted("operator set {} of domain '{}' has no such operator, or "
+                                       "this build does not know it yet",
+                                       version->second, domain));
   }
   node.set_domain(domain);
   TRY(check_against(node, *schema));
@@ -230,9 +230,9 @@ Result<std::vector<ValueId>> Reader::inputs_of(Frame& frame, const onnx::NodePro
   for (const std::string& name : node.input()) {
     inputs.push_back(name.empty() ? ValueId{} : frame.find(name));
     if (!name.empty() && !frame.knows(name)) {
-      return invalid(node, std::format("reads '{}', which nothing before it makes: is the graph "
-                                       "cyclic, or not in the order in which it runs?",
-                                       name));
+      return invalid(node, formatted("reads '{}', which nothing before it makes: is the graph "
+                                     "cyclic, or not in the order in which it runs?",
+                                     name));
     }
   }
   return inputs;
@@ -242,7 +242,7 @@ Status Reader::define_outputs(Frame& frame, const onnx::NodeProto& node, const N
   for (int i = 0; i < node.output_size(); ++i) {
     if (node.output(i).empty()) continue;
     if (!frame.define(node.output(i), made.outputs[static_cast<size_t>(i)]))
-      return invalid(node, std::format("makes '{}', which is there already", node.output(i)));
+      return invalid(node, formatted("makes '{}', which is there already", node.output(i)));
   }
   return {};
 }
@@ -260,7 +260,7 @@ Status Reader::add_operator(Frame& frame, onnx::NodeProto& node, const onnx::OpS
   }
   for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
     if (made.attributes.has(attribute.name()))
-      return invalid(node, std::format("attribute '{}' is there twice", attribute.name()));
+      return invalid(node, formatted("attribute '{}' is there twice", attribute.name()));
     TRY(set_attribute(frame, made, attribute, versions));
   }
   std::vector<Made> outputs;
@@ -300,9 +300,8 @@ Status Reader::set_attribute(Frame& frame, Node& node, onnx::AttributeProto& att
     case onnx::AttributeProto::TENSOR: {
       auto tensor = tensor_of(*attribute.mutable_t());
       if (!tensor) {
-        return Error{tensor.error().code,
-                     std::format("node '{}' ({}): tensor in attribute '{}': {}", node.name, node.op,
-                                 name, tensor.error().text)};
+        return Error{tensor.error().code, formatted("node '{}' ({}): tensor in attribute '{}': {}",
+                                                    node.name, node.op, name, tensor.error().text)};
       }
       node.attributes.set(name, *std::move(tensor));
       return {};
@@ -319,9 +318,9 @@ Status Reader::set_attribute(Frame& frame, Node& node, onnx::AttributeProto& att
       return {};  // of an empty optional, which needs none to be empty
     default:
       return Error{Code::kUnsupported,
-                   std::format("node '{}' ({}): attribute '{}' holds something that is not "
-                               "supported: sparse tensors, or a list of graphs",
-                               node.name, node.op, name)};
+                   formatted("node '{}' ({}): attribute '{}' holds something that is not "
+                             "supported: sparse tensors, or a list of graphs",
+                             node.name, node.op, name)};
   }
 }
 
@@ -334,8 +333,8 @@ Status Reader::set_graph(Frame& frame, Node& node, const std::string& name, onnx
   for (const auto& input : graph.input()) {
     const Port port = TRY(port_of(input));
     if (!inner.define(input.name(), made->add_input({input.name(), port.type}))) {
-      return Error{Code::kInvalid, std::format("node '{}' ({}): its subgraph has two inputs '{}'",
-                                               node.name, node.op, input.name())};
+      return Error{Code::kInvalid, formatted("node '{}' ({}): its subgraph has two inputs '{}'",
+                                             node.name, node.op, input.name())};
     }
   }
   TRY(add_initializers(inner, graph));
@@ -344,8 +343,8 @@ Status Reader::set_graph(Frame& frame, Node& node, const std::string& name, onnx
     const ValueId id = inner.find(output.name());
     if (!id.present()) {
       return Error{Code::kInvalid,
-                   std::format("node '{}' ({}): output '{}' of its subgraph is made by no node",
-                               node.name, node.op, output.name())};
+                   formatted("node '{}' ({}): output '{}' of its subgraph is made by no node",
+                             node.name, node.op, output.name())};
     }
     made->add_output(id);
   }

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <vector>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -99,11 +100,10 @@ class Scanner final {
         TRY(field());
       }
       if (memory_ > limits_.memory_bytes_max) {
-        return Error{
-            Code::kTooLarge,
-            std::format("reading the model would take more than the {} bytes it is allowed: "
-                        "allow it more memory",
-                        limits_.memory_bytes_max)};
+        return Error{Code::kTooLarge,
+                     formatted("reading the model would take more than the {} bytes it is allowed: "
+                               "allow it more memory",
+                               limits_.memory_bytes_max)};
       }
     }
     return {};
@@ -117,7 +117,7 @@ class Scanner final {
   };
 
   Error broken(std::string_view what) const {
-    return {Code::kInvalid, std::format("not an ONNX file, or damaged: {} at byte {}", what, at_)};
+    return {Code::kInvalid, formatted("not an ONNX file, or damaged: {} at byte {}", what, at_)};
   }
 
   Result<uint64_t> varint() {
@@ -174,9 +174,9 @@ class Scanner final {
     if (stack_.size() >= limits_.depth_max) {
       return Error{
           Code::kTooLarge,
-          std::format("subgraphs or types are nested too deep at byte {}: more than {} levels "
-                      "are not supported",
-                      at_, limits_.depth_max)};
+          formatted("subgraphs or types are nested too deep at byte {}: more than {} levels "
+                    "are not supported",
+                    at_, limits_.depth_max)};
     }
     stack_.push_back({found->child, at_ + length, length_at});
     if (initializers_ != nullptr && in_initializer()) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <limits>
 
+#include "base/format.h"
 #include "isolated/engine/onnx/file_tensors.h"
 
 namespace casemate::engine {
@@ -45,7 +46,7 @@ Result<int64_t> number_from(const std::string& text, std::string_view key) {
   if (error != std::errc{} || end != text.data() + text.size() || value < 0) {
     return Error{
         Code::kInvalid,
-        std::format("external data has {} '{}', which is no number from 0 to 2^63-1", key, text)};
+        formatted("external data has {} '{}', which is no number from 0 to 2^63-1", key, text)};
   }
   return value;
 }
@@ -62,7 +63,7 @@ Status load_external(TensorProto& tensor, const ExternalData& external, uint64_t
   }
   if (length >= 0 && static_cast<uint64_t>(length) != bytes) {
     return Error{Code::kInvalid,
-                 std::format("external data has {} bytes, its shape needs {}", length, bytes)};
+                 formatted("external data has {} bytes, its shape needs {}", length, bytes)};
   }
   TRY(budget.take(bytes));
   std::string data = TRY(external.read(location, offset, static_cast<int64_t>(bytes), bytes));
@@ -81,7 +82,7 @@ Result<std::string> bytes_from(const Source& source) {
     if constexpr (std::is_integral_v<T>) {
       if (!std::in_range<T>(value)) {
         return Error{Code::kInvalid,
-                     std::format("{} is out of the range of its element type", value)};
+                     formatted("{} is out of the range of its element type", value)};
       }
     }
     const T element = static_cast<T>(value);
@@ -123,9 +124,9 @@ Status Budget::take(uint64_t bytes) {
   if (bytes > bytes_left) {
     return Error{
         Code::kTooLarge,
-        std::format("{} bytes are more than the {} that the model may still use: allow it more "
-                    "memory",
-                    bytes, bytes_left)};
+        formatted("{} bytes are more than the {} that the model may still use: allow it more "
+                  "memory",
+                  bytes, bytes_left)};
   }
   bytes_left -= bytes;
   return {};
@@ -133,12 +134,12 @@ Status Budget::take(uint64_t bytes) {
 
 Result<Shape> shape_from(std::span<const int64_t> dims) {
   if (dims.size() > limits::kRank) {
-    return Error{Code::kUnsupported, std::format("it has {} dimensions, supported are at most {}",
-                                                 dims.size(), limits::kRank)};
+    return Error{Code::kUnsupported, formatted("it has {} dimensions, supported are at most {}",
+                                               dims.size(), limits::kRank)};
   }
   if (const auto negative = std::ranges::find_if(dims, [](int64_t d) { return d < 0; });
       negative != dims.end()) {
-    return Error{Code::kInvalid, std::format("it has the negative dimension {}", *negative)};
+    return Error{Code::kInvalid, formatted("it has the negative dimension {}", *negative)};
   }
   return Shape(dims);
 }
@@ -154,8 +155,8 @@ Status admit_text(const TensorProto& tensor, Bytes left_out, Budget& budget) {
     return Error{Code::kInvalid, "its strings stand in a field of another type"};
   }
   if (static_cast<uint64_t>(tensor.string_data_size()) != count) {
-    return Error{Code::kInvalid, std::format("it has {} strings, its shape {} needs {}",
-                                             tensor.string_data_size(), shape.text(), count)};
+    return Error{Code::kInvalid, formatted("it has {} strings, its shape {} needs {}",
+                                           tensor.string_data_size(), shape.text(), count)};
   }
   uint64_t bytes = count * sizeof(std::string);
   for (const std::string& text : tensor.string_data()) bytes += text.size();
@@ -169,7 +170,7 @@ Status admit_tensor(TensorProto& tensor, const ExternalData& external, Budget& b
   const auto type = element_type_from(static_cast<uint32_t>(tensor.data_type()));
   if (!type || *type == ElementType::kNone) {
     return Error{Code::kUnsupported,
-                 std::format("its element type {} is not supported", tensor.data_type())};
+                 formatted("its element type {} is not supported", tensor.data_type())};
   }
   if (*type == ElementType::kString) return admit_text(tensor, left_out, budget);
   if (tensor.has_segment()) return Error{Code::kUnsupported, "it is stored in segments"};
@@ -189,13 +190,13 @@ Status admit_tensor(TensorProto& tensor, const ExternalData& external, Budget& b
   if (outside) return load_external(tensor, external, bytes, budget);
   TRY(budget.take(bytes));
   if (raw && raw_size != bytes) {
-    return Error{Code::kInvalid, std::format("it has {} bytes of data, its shape {} needs {}",
-                                             raw_size, shape.text(), bytes)};
+    return Error{Code::kInvalid, formatted("it has {} bytes of data, its shape {} needs {}",
+                                           raw_size, shape.text(), bytes)};
   }
   if (!typed.right) return Error{Code::kInvalid, "its data stands in a field of another type"};
   if (!raw && static_cast<uint64_t>(typed.count) * size_of(*type) != bytes) {
-    return Error{Code::kInvalid, std::format("it has {} elements of data, its shape {} needs {}",
-                                             typed.count, shape.text(), bytes / size_of(*type))};
+    return Error{Code::kInvalid, formatted("it has {} elements of data, its shape {} needs {}",
+                                           typed.count, shape.text(), bytes / size_of(*type))};
   }
   return {};
 }

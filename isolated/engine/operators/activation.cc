@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/format.h"
 #include "isolated/engine/operators/broadcast.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -91,9 +92,9 @@ Status compute_gelu(Computation& c) {
         c, []<class W>(W x) { return W(0.5) * x * (1 + std::erf(x / std::numbers::sqrt2_v<W>)); });
   }
   if (approximate != "tanh") {
-    return Error{Code::kInvalid, std::format("its attribute 'approximate' is '{}', it takes 'none' "
-                                             "or 'tanh'",
-                                             approximate)};
+    return Error{Code::kInvalid, formatted("its attribute 'approximate' is '{}', it takes 'none' "
+                                           "or 'tanh'",
+                                           approximate)};
   }
   return map_elements<Floats>(c, []<class W>(W x) {
     const W slope = std::numbers::sqrt2_v<W> * std::numbers::inv_sqrtpi_v<W>;
@@ -150,8 +151,8 @@ Result<Aligned> align_slopes(const Computation& c) {
     }
   }
   if (broadcastable(slopes, x)) return Aligned{x, slopes, x};
-  return Error{Code::kInvalid, std::format("its slopes of shape {} cannot be broadcast to {}",
-                                           slopes.text(), x.text())};
+  return Error{Code::kInvalid, formatted("its slopes of shape {} cannot be broadcast to {}",
+                                         slopes.text(), x.text())};
 }
 
 Status compute_prelu(Computation& c) {

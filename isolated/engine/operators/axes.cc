@@ -2,14 +2,15 @@
 #include "isolated/engine/operators/axes.h"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 
 Result<uint32_t> axis_of(int64_t axis, size_t rank) {
   const auto count = static_cast<int64_t>(rank);
   if (axis < -count || axis >= count) {
-    return Error{Code::kInvalid, std::format("axis {} is none of a tensor of rank {}", axis, rank)};
+    return Error{Code::kInvalid, formatted("axis {} is none of a tensor of rank {}", axis, rank)};
   }
   return static_cast<uint32_t>(axis < 0 ? axis + count : axis);
 }
@@ -19,7 +20,7 @@ Result<std::vector<uint32_t>> axes_of(std::span<const int64_t> axes, size_t rank
   for (const int64_t axis : axes) {
     const uint32_t meant = TRY(axis_of(axis, rank));
     if (std::ranges::find(found, meant) != found.end())
-      return Error{Code::kInvalid, std::format("axis {} is stated twice", meant)};
+      return Error{Code::kInvalid, formatted("axis {} is stated twice", meant)};
     found.push_back(meant);
   }
   return found;
@@ -54,8 +55,8 @@ Result<Split> split_at(const Shape& shape, int64_t axis) {
 
 Result<Shape> shape_of(std::span<const int64_t> extents) {
   if (extents.size() > limits::kRank) {
-    return Error{Code::kTooLarge, std::format("a tensor of rank {} is over the limit of {}",
-                                              extents.size(), limits::kRank)};
+    return Error{Code::kTooLarge, formatted("a tensor of rank {} is over the limit of {}",
+                                            extents.size(), limits::kRank)};
   }
   const Shape shape(extents);
   TRY(shape.element_count());
@@ -72,14 +73,14 @@ Result<Shape> with_extent(const Shape& shape, uint32_t axis, int64_t extent) {
 Result<int64_t> sum_of(int64_t a, int64_t b) {
   int64_t sum = 0;
   if (__builtin_add_overflow(a, b, &sum))
-    return Error{Code::kTooLarge, std::format("the sum of {} and {} overflows", a, b)};
+    return Error{Code::kTooLarge, formatted("the sum of {} and {} overflows", a, b)};
   return sum;
 }
 
 Result<int64_t> product_of(int64_t a, int64_t b) {
   int64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product))
-    return Error{Code::kTooLarge, std::format("the product of {} and {} overflows", a, b)};
+    return Error{Code::kTooLarge, formatted("the product of {} and {} overflows", a, b)};
   return product;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/reals.h"
@@ -47,8 +48,8 @@ Result<Plan> plan_of(Computation& c) {
   for (size_t i = 1; i < 5; ++i) {
     if (c.has(i) && c.shape(i) == plan.statistics) continue;
     return Error{Code::kInvalid,
-                 std::format("its {} has shape {}, {} is what X of {} needs", kNames[i],
-                             c.shape(i).text(), plan.statistics.text(), shape.text())};
+                 formatted("its {} has shape {}, {} is what X of {} needs", kNames[i],
+                           c.shape(i).text(), plan.statistics.text(), shape.text())};
   }
   return plan;
 }
@@ -161,9 +162,9 @@ Status compute_batch_normalization(Computation& c) {
   const Plan plan = TRY(plan_of(c));
   for (size_t i = 1; i < c.output_count(); ++i) {
     if (!trains && c.wants(i)) {
-      return Error{Code::kInvalid, std::format("its output {} is asked for, and only training has "
-                                               "one",
-                                               i)};
+      return Error{Code::kInvalid, formatted("its output {} is asked for, and only training has "
+                                             "one",
+                                             i)};
     }
   }
   return for_type(Floats{}, c.type(0),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/operators/batched_product.h"
 
-#include <format>
 #include <vector>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -19,9 +20,9 @@ Result<Shape> broadcast_batch(const Shape& a, const Shape& b) {
     const int64_t left = i < batch_rank(a) ? a[batch_rank(a) - 1 - i] : 1;
     const int64_t right = i < batch_rank(b) ? b[batch_rank(b) - 1 - i] : 1;
     if (left != right && left != 1 && right != 1) {
-      return Error{Code::kInvalid, std::format("its inputs of shapes {} and {} do not broadcast to "
-                                               "one another",
-                                               a.text(), b.text())};
+      return Error{Code::kInvalid, formatted("its inputs of shapes {} and {} do not broadcast to "
+                                             "one another",
+                                             a.text(), b.text())};
     }
     dims[rank - 1 - i] = left == 1 ? right : left;
   }
@@ -40,9 +41,8 @@ Steps matrix_steps(const Shape& shape, const Shape& batch) {
 
 Result<BatchedProduct> BatchedProduct::make(const Shape& a, const Shape& b) {
   if (a.rank() == 0 || b.rank() == 0) {
-    return Error{
-        Code::kInvalid,
-        std::format("its inputs have shapes {} and {}, it takes no scalars", a.text(), b.text())};
+    return Error{Code::kInvalid, formatted("its inputs have shapes {} and {}, it takes no scalars",
+                                           a.text(), b.text())};
   }
   TRY(a.element_count());
   TRY(b.element_count());
@@ -51,10 +51,9 @@ Result<BatchedProduct> BatchedProduct::make(const Shape& a, const Shape& b) {
   if (b.rank() == 1) product.b = {b[0], 1};
   const int64_t k = product.b[product.b.rank() - 2];
   if (product.k() != k) {
-    return Error{Code::kInvalid,
-                 std::format("its inputs of shapes {} and {} do not multiply: there "
-                             "are {} columns and {} rows",
-                             a.text(), b.text(), product.k(), k)};
+    return Error{Code::kInvalid, formatted("its inputs of shapes {} and {} do not multiply: there "
+                                           "are {} columns and {} rows",
+                                           a.text(), b.text(), product.k(), k)};
   }
   const Shape batch = TRY(broadcast_batch(product.a, product.b));
   std::vector<int64_t> dims(batch.dims().begin(), batch.dims().end());

@@ -2,6 +2,7 @@
 // Arithmetic and bits of two operands. Integers wrap; dividing them by 0 gives 0, as in NumPy.
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/broadcast.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -132,9 +133,9 @@ Status compute_bit_shift(Computation& c) {
   const std::string direction = c.attributes().text("direction", "");
   if (direction == "LEFT") return compute_binary<Unsigned, kShiftedLeft>(c);
   if (direction == "RIGHT") return compute_binary<Unsigned, kShiftedRight>(c);
-  return Error{Code::kInvalid, std::format("its attribute 'direction' is '{}', it takes 'LEFT' or "
-                                           "'RIGHT'",
-                                           direction)};
+  return Error{Code::kInvalid, formatted("its attribute 'direction' is '{}', it takes 'LEFT' or "
+                                         "'RIGHT'",
+                                         direction)};
 }
 
 constexpr auto kBitsAnd = []<class W>(W a, W b) { return static_cast<W>(a & b); };

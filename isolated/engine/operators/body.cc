@@ -2,7 +2,8 @@
 #include "isolated/engine/operators/body.h"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 
@@ -14,7 +15,7 @@ Result<Datum> datum_of(Computation& c, size_t input) {
 Result<Body> Body::of(Computation& c, const std::string& name) {
   Body body{c.attributes().graph(name), {}};
   if (body.graph == nullptr)
-    return Error{Code::kInvalid, std::format("its subgraph '{}' is missing", name)};
+    return Error{Code::kInvalid, formatted("its subgraph '{}' is missing", name)};
   for (const int64_t input : c.attributes().integers(name + ".captures"))
     body.captures.push_back(TRY(datum_of(c, static_cast<size_t>(input))));
   return body;
@@ -28,9 +29,9 @@ size_t own_inputs(const Computation& c, const std::string& name) {
 Result<std::vector<Datum>> Body::run(Computation& c, std::vector<Datum> inputs) const {
   inputs.insert(inputs.end(), captures.begin(), captures.end());
   if (inputs.size() != graph->inputs().size()) {
-    return Error{Code::kInvalid, std::format("its subgraph takes {} inputs, the node gives it {}",
-                                             graph->inputs().size() - captures.size(),
-                                             inputs.size() - captures.size())};
+    return Error{Code::kInvalid, formatted("its subgraph takes {} inputs, the node gives it {}",
+                                           graph->inputs().size() - captures.size(),
+                                           inputs.size() - captures.size())};
   }
   return c.run(*graph, std::move(inputs));
 }
@@ -42,7 +43,7 @@ Result<Tensor> stacked(Computation& c, const std::vector<Tensor>& tensors, int64
   if (rank == limits::kRank)
     return Error{Code::kUnsupported, "its scan outputs have too high a rank"};
   if (axis < -rank - 1 || axis > rank)
-    return Error{Code::kInvalid, std::format("its scan output axis {} is out of range", axis)};
+    return Error{Code::kInvalid, formatted("its scan output axis {} is out of range", axis)};
   if (axis < 0) axis += rank + 1;
   std::vector<int64_t> dims(element.dims().begin(), element.dims().end());
   dims.insert(dims.begin() + axis, static_cast<int64_t>(tensors.size()));
@@ -69,9 +70,8 @@ Result<Tensor> stacked(Computation& c, const std::vector<Tensor>& tensors, int64
 
 Status Gathered::take(std::vector<Datum> outputs, size_t first) {
   if (outputs.size() != first + carried.size() + scans.size()) {
-    return Error{Code::kInvalid,
-                 std::format("its body makes {} outputs, the node needs {}", outputs.size(),
-                             first + carried.size() + scans.size())};
+    return Error{Code::kInvalid, formatted("its body makes {} outputs, the node needs {}",
+                                           outputs.size(), first + carried.size() + scans.size())};
   }
   for (size_t i = 0; i < carried.size(); ++i) carried[i] = std::move(outputs[first + i]);
   for (size_t i = 0; i < scans.size(); ++i) {

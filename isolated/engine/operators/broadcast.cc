@@ -3,13 +3,15 @@
 
 #include <algorithm>
 
+#include "base/format.h"
+
 namespace casemate::engine {
 namespace {
 
 Error misfit(const Shape& a, const Shape& b) {
-  return {Code::kInvalid, std::format("its operands have the shapes {} and {}, which cannot be "
-                                      "broadcast to each other",
-                                      a.text(), b.text())};
+  return {Code::kInvalid, formatted("its operands have the shapes {} and {}, which cannot be "
+                                    "broadcast to each other",
+                                    a.text(), b.text())};
 }
 
 // `b` with extents of 1 around it, so that it has a's rank and begins at a's dimension `axis`.
@@ -27,9 +29,9 @@ Result<Aligned> align_by_attributes(const Computation& c) {
   const Shape& b = c.shape(1);
   if (a == b) return Aligned{a, b, a};
   if (c.attributes().integer("broadcast", 0) == 0) {
-    return Error{Code::kInvalid, std::format("its operands have the shapes {} and {}; without the "
-                                             "attribute 'broadcast' it takes equal ones",
-                                             a.text(), b.text())};
+    return Error{Code::kInvalid, formatted("its operands have the shapes {} and {}; without the "
+                                           "attribute 'broadcast' it takes equal ones",
+                                           a.text(), b.text())};
   }
   if (TRY(b.element_count()) == 1) return Aligned{a, Shape{}, a};
   if (b.rank() > a.rank()) return misfit(a, b);
@@ -38,9 +40,8 @@ Result<Aligned> align_by_attributes(const Computation& c) {
   if (axis == -1) axis = last;
   if (axis < 0) axis += a.rank();
   if (axis < 0 || axis > last) {
-    return Error{Code::kInvalid,
-                 std::format("its axis {} does not place the shape {} inside {}",
-                             c.attributes().integer("axis", -1), b.text(), a.text())};
+    return Error{Code::kInvalid, formatted("its axis {} does not place the shape {} inside {}",
+                                           c.attributes().integer("axis", -1), b.text(), a.text())};
   }
   const Shape placed = surrounded(b, a.rank(), axis);
   if (!broadcastable(placed, a)) return misfit(a, b);

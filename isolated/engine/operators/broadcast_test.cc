@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/operators/broadcast.h"
+#include "base/format.h"
 
 #include <numeric>
 
@@ -120,7 +121,7 @@ TEST(Broadcast, before_set_7_an_axis_may_be_any_number) {
   for (const int64_t axis : {int64_t{2}, int64_t{-3}, INT64_MAX, INT64_MIN}) {
     const Attributes attributes = {kBroadcast, {"axis", axis}};
     EXPECT_EQ(error_of(run_node(old_add(counted({2, 3}), counted({3}), attributes))),
-              std::format("its axis {} does not place the shape [3] inside [2,3]", axis));
+              formatted("its axis {} does not place the shape [3] inside [2,3]", axis));
   }
   const Attributes last = {kBroadcast, {"axis", int64_t{-1}}};
   EXPECT_EQ(values_of<int32_t>(run_node(old_add(counted({1, 3}), counted({3}), last))),

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/format.h"
 #include "isolated/engine/operators/node_run.h"
 
 namespace casemate::engine {
@@ -120,7 +121,7 @@ TEST(Cast, numbers_that_name_no_type_are_refused) {
   for (const int64_t to : {int64_t{17}, int64_t{-1}, int64_t{1} << 32 | 1, INT64_MIN, INT64_MAX}) {
     EXPECT_EQ(
         error_of(run_node({"Cast", {{"to", to}}, {x}})),
-        std::format("its attribute 'to' is {}, which is no element type that is supported", to));
+        formatted("its attribute 'to' is {}, which is no element type that is supported", to));
   }
   EXPECT_EQ(error_of(run_node({"Cast", {}, {x}})), "it has no attribute 'to'");
   EXPECT_EQ(error_of(run_node({"Cast", {{"to", int64_t{1}}}, {Datum()}})),

@@ -2,6 +2,7 @@
 // Col2Im: blocks of an image, one per column, put back and summed where they overlap.
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/mover.h"
@@ -34,9 +35,9 @@ Result<std::vector<Blocks>> stated_blocks(Computation& c) {
   if (n == 0 || n + 2 > limits::kRank || block.size() != n || dilations.size() != n ||
       strides.size() != n || pads.size() != 2 * n) {
     return Error{Code::kInvalid,
-                 std::format("an image of {} axes has {} of a block, {} dilations, {} strides and "
-                             "{} pads",
-                             n, block.size(), dilations.size(), strides.size(), pads.size())};
+                 formatted("an image of {} axes has {} of a block, {} dilations, {} strides and "
+                           "{} pads",
+                           n, block.size(), dilations.size(), strides.size(), pads.size())};
   }
   std::vector<Blocks> axes;
   for (size_t i = 0; i < n; ++i) {
@@ -47,14 +48,14 @@ Result<std::vector<Blocks>> stated_blocks(Computation& c) {
                 .before = pads[i]};
     if (axis.extent < 1 || axis.block < 1 || axis.dilation < 1 || axis.stride < 1 || pads[i] < 0 ||
         pads[n + i] < 0)
-      return Error{Code::kInvalid, std::format("an extent, stride, dilation or pad of axis {} has "
-                                               "no meaning",
-                                               i)};
+      return Error{Code::kInvalid, formatted("an extent, stride, dilation or pad of axis {} has "
+                                             "no meaning",
+                                             i)};
     const int64_t span = TRY(product_of(axis.dilation, axis.block - 1));
     const int64_t padded = TRY(sum_of(axis.extent, TRY(sum_of(pads[i], pads[n + i]))));
     if (span >= padded) {
       return Error{Code::kInvalid,
-                   std::format("a block is larger than the padded image along axis {}", i)};
+                   formatted("a block is larger than the padded image along axis {}", i)};
     }
     axis.count = (padded - span - 1) / axis.stride + 1;
     axes.push_back(axis);
@@ -113,8 +114,8 @@ Status compute_col2im(Computation& c) {
   const int64_t columns = count_of(extents.blocks);
   const Shape& x = c.shape(0);
   if (x.rank() != 3 || x[1] % elements != 0 || x[2] != columns) {
-    return Error{Code::kInvalid, std::format("shape {} does not hold {} blocks of {} elements",
-                                             x.text(), columns, elements)};
+    return Error{Code::kInvalid, formatted("shape {} does not hold {} blocks of {} elements",
+                                           x.text(), columns, elements)};
   }
   std::vector<int64_t> dims = {x[0], x[1] / elements};
   dims.insert(dims.end(), extents.image.dims().begin(), extents.image.dims().end());

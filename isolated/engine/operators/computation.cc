@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -73,7 +74,7 @@ Error Computation::not_known() {
 }
 
 Result<const Datum*> Computation::datum(size_t input) {
-  if (!has(input)) return Error{Code::kInvalid, std::format("its input {} is left out", input)};
+  if (!has(input)) return Error{Code::kInvalid, formatted("its input {} is left out", input)};
   const Datum* found = inputs_[input].datum;
   if (found == nullptr) return not_known();
   return found;
@@ -81,21 +82,20 @@ Result<const Datum*> Computation::datum(size_t input) {
 
 Result<const Tensor*> Computation::tensor(size_t input) {
   const Tensor* found = TRY(datum(input))->tensor();
-  if (found == nullptr)
-    return Error{Code::kInvalid, std::format("its input {} is no tensor", input)};
+  if (found == nullptr) return Error{Code::kInvalid, formatted("its input {} is no tensor", input)};
   return found;
 }
 
 Result<const Sequence*> Computation::sequence(size_t input) {
   const Sequence* found = TRY(datum(input))->sequence();
   if (found == nullptr)
-    return Error{Code::kInvalid, std::format("its input {} is no sequence", input)};
+    return Error{Code::kInvalid, formatted("its input {} is no sequence", input)};
   return found;
 }
 
 Error Computation::wrong_type(size_t input, ElementType wanted) const {
-  return {Code::kInvalid, std::format("its input {} is a tensor of {}, it takes one of {}", input,
-                                      name_of(type(input)), name_of(wanted))};
+  return {Code::kInvalid, formatted("its input {} is a tensor of {}, it takes one of {}", input,
+                                    name_of(type(input)), name_of(wanted))};
 }
 
 Result<std::vector<int64_t>> Computation::integers(size_t input) {
@@ -113,7 +113,7 @@ Result<int64_t> Computation::integer(size_t input) {
   const auto values = TRY(integers(input));
   if (values.size() != 1) {
     return Error{Code::kInvalid,
-                 std::format("its input {} has {} elements, it takes one", input, values.size())};
+                 formatted("its input {} has {} elements, it takes one", input, values.size())};
   }
   return values[0];
 }
@@ -187,12 +187,12 @@ Status Computation::give(size_t output, Datum datum) {
 }
 
 Status Computation::give_reshaped(size_t output, size_t input, const Shape& shape) {
-  if (!has(input)) return Error{Code::kInvalid, std::format("its input {} is left out", input)};
+  if (!has(input)) return Error{Code::kInvalid, formatted("its input {} is left out", input)};
   const uint64_t have = TRY(this->shape(input).element_count());
   const uint64_t want = TRY(shape.element_count());
   if (have != want) {
-    return Error{Code::kInvalid, std::format("{} elements of shape {} do not fill the shape {}",
-                                             have, this->shape(input).text(), shape.text())};
+    return Error{Code::kInvalid, formatted("{} elements of shape {} do not fill the shape {}", have,
+                                           this->shape(input).text(), shape.text())};
   }
   if (inputs_[input].datum == nullptr) return settle(output, Fact::of(type(input), shape));
   return give(output, TRY(tensor(input))->reshaped(shape));

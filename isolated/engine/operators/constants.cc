@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/operators.h"
@@ -41,14 +42,14 @@ Status compute_constant_of_shape(Computation& c) {
   const Shape& given = c.shape(0);
   if (given.rank() != 1 || given[0] > int64_t{limits::kRank}) {
     return Error{Code::kInvalid,
-                 std::format("its input has the shape {}, it takes a list of at most {} extents",
-                             given.text(), limits::kRank)};
+                 formatted("its input has the shape {}, it takes a list of at most {} extents",
+                           given.text(), limits::kRank)};
   }
   const Shape shape = TRY(shape_of(TRY(c.integers(0))));
   const Tensor* value = c.attributes().tensor("value");
   if (value != nullptr && value->count() != 1) {
     return Error{Code::kInvalid,
-                 std::format("its value has {} elements, it takes one", value->count())};
+                 formatted("its value has {} elements, it takes one", value->count())};
   }
   const ElementType type = value == nullptr ? ElementType::kFloat32 : value->type();
   return for_type(NumbersAndBool{}, type, [&]<class T>() -> Status {
@@ -65,7 +66,7 @@ Status compute_eye_like(Computation& c) {
   const Shape& shape = c.shape(0);
   if (shape.rank() != 2) {
     return Error{Code::kInvalid,
-                 std::format("its input has the shape {}, it takes a matrix", shape.text())};
+                 formatted("its input has the shape {}, it takes a matrix", shape.text())};
   }
   const ElementType type = TRY(type_attribute(c, "dtype", c.type(0)));
   const int64_t k = c.attributes().integer("k", 0);
@@ -86,8 +87,8 @@ Result<int64_t> range_count(double start, double limit, double delta) {
   const double count = std::ceil((limit - start) / delta);
   if (count <= 0) return 0;
   if (count < 0x1p62) return static_cast<int64_t>(count);
-  return Error{Code::kTooLarge, std::format("from {} to {} in steps of {} are too many numbers",
-                                            start, limit, delta)};
+  return Error{Code::kTooLarge,
+               formatted("from {} to {} in steps of {} are too many numbers", start, limit, delta)};
 }
 
 Result<int64_t> range_count(int64_t start, int64_t limit, int64_t delta) {
@@ -99,8 +100,8 @@ Result<int64_t> range_count(int64_t start, int64_t limit, int64_t delta) {
   const uint64_t step = up ? static_cast<uint64_t>(delta) : 0 - static_cast<uint64_t>(delta);
   const uint64_t count = distance / step + (distance % step != 0 ? 1 : 0);
   if (count < 1ull << 62) return static_cast<int64_t>(count);
-  return Error{Code::kTooLarge, std::format("from {} to {} in steps of {} are too many numbers",
-                                            start, limit, delta)};
+  return Error{Code::kTooLarge,
+               formatted("from {} to {} in steps of {} are too many numbers", start, limit, delta)};
 }
 
 // Floats are counted and computed in double, as in the reference, which rounds each of them once.

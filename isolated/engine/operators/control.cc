@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // If, Loop and SequenceMap: operators that run subgraphs.
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/operators/body.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -21,8 +21,8 @@ Status compute_if(Computation& c) {
   const Body body = TRY(Body::of(c, condition ? "then_branch" : "else_branch"));
   std::vector<Datum> outputs = TRY(body.run(c, {}));
   if (outputs.size() < c.output_count()) {
-    return Error{Code::kInvalid, std::format("its branch makes {} outputs, the node has {}",
-                                             outputs.size(), c.output_count())};
+    return Error{Code::kInvalid, formatted("its branch makes {} outputs, the node has {}",
+                                           outputs.size(), c.output_count())};
   }
   for (size_t i = 0; i < c.output_count(); ++i) TRY(c.give(i, std::move(outputs[i])));
   return {};
@@ -61,8 +61,8 @@ Result<Datum> element_of(Computation& c, size_t input, size_t index) {
   const Datum& datum = *TRY(c.datum(input));
   if (datum.sequence() == nullptr) return datum;
   if (index >= datum.sequence()->size()) {
-    return Error{Code::kInvalid, std::format("its input {} has {} elements, another has more",
-                                             input, datum.sequence()->size())};
+    return Error{Code::kInvalid, formatted("its input {} has {} elements, another has more", input,
+                                           datum.sequence()->size())};
   }
   return Datum((*datum.sequence())[index]);
 }

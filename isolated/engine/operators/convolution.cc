@@ -2,6 +2,7 @@
 // Conv and ConvTranspose, of floats.
 #include "isolated/engine/operators/convolution.h"
 
+#include "base/format.h"
 #include "isolated/engine/operators/matrix_product.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -88,13 +89,13 @@ Result<Grouped> grouped_transposed(const Computation& c) {
   const int64_t groups = c.attributes().integer("group", 1);
   if (groups < 1 || weights[0] != input[1] || input[1] % groups != 0) {
     return Error{Code::kInvalid,
-                 std::format("{} groups do not share the {} channels of its input among its "
-                             "weights {}",
-                             groups, input[1], weights.text())};
+                 formatted("{} groups do not share the {} channels of its input among its "
+                           "weights {}",
+                           groups, input[1], weights.text())};
   }
   int64_t channels = 0;
   if (__builtin_mul_overflow(groups, weights[1], &channels))
-    return Error{Code::kTooLarge, std::format("{} groups have too many channels", groups)};
+    return Error{Code::kTooLarge, formatted("{} groups have too many channels", groups)};
   return Grouped{.window = TRY(transposed_window_of(c, input, kernel)),
                  .batch = input[0],
                  .groups = groups,
@@ -166,9 +167,9 @@ Result<Grouped> grouped(const Computation& c, const Shape& input, const Shape& w
   const bool divide = groups > 0 && weights[0] % groups == 0 && input[1] % groups == 0;
   if (!divide || input[1] / groups != weights[1]) {
     return Error{Code::kInvalid,
-                 std::format("{} groups do not divide the {} input and {} output channels of "
-                             "weights {}",
-                             groups, input[1], weights[0], weights.text())};
+                 formatted("{} groups do not divide the {} input and {} output channels of "
+                           "weights {}",
+                           groups, input[1], weights[0], weights.text())};
   }
   return Grouped{.window = TRY(window_of(c, input, kernel)),
                  .batch = input[0],
@@ -180,7 +181,7 @@ Result<Grouped> grouped(const Computation& c, const Shape& input, const Shape& w
 Status check_bias(const Shape& bias, int64_t channels) {
   if (bias == Shape{channels}) return {};
   return Error{Code::kInvalid,
-               std::format("its bias {} needs the shape [{}]", bias.text(), channels)};
+               formatted("its bias {} needs the shape [{}]", bias.text(), channels)};
 }
 
 void add_convolution(Operators& operators) {

@@ -2,6 +2,7 @@
 // DeformConv: a convolution whose taps each lie where an offset moves them, between cells.
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/convolution.h"
 #include "isolated/engine/operators/matrix_product.h"
 #include "isolated/engine/operators/operators.h"
@@ -130,23 +131,23 @@ Result<int64_t> offset_groups(const Computation& c, const Grouped& g) {
   const int64_t channels = g.groups * g.inputs;
   if (groups < 1 || channels % groups != 0) {
     return Error{Code::kInvalid,
-                 std::format("{} groups of offsets do not divide {} channels", groups, channels)};
+                 formatted("{} groups of offsets do not divide {} channels", groups, channels)};
   }
   int64_t rows = 0;
   int64_t coordinates = 0;
   if (__builtin_mul_overflow(groups, g.window.taps(), &rows) ||
       __builtin_mul_overflow(rows, static_cast<int64_t>(g.window.rank), &coordinates)) {
-    return Error{Code::kTooLarge, std::format("{} groups of offsets are too many", groups)};
+    return Error{Code::kTooLarge, formatted("{} groups of offsets are too many", groups)};
   }
   const Shape offsets = g.window.output_shape(g.batch, coordinates);
   if (c.shape(2) != offsets) {
-    return Error{Code::kInvalid, std::format("its offsets {} need the shape {}", c.shape(2).text(),
-                                             offsets.text())};
+    return Error{Code::kInvalid,
+                 formatted("its offsets {} need the shape {}", c.shape(2).text(), offsets.text())};
   }
   const Shape mask = g.window.output_shape(g.batch, rows);
   if (c.has(4) && c.shape(4) != mask) {
     return Error{Code::kInvalid,
-                 std::format("its mask {} needs the shape {}", c.shape(4).text(), mask.text())};
+                 formatted("its mask {} needs the shape {}", c.shape(4).text(), mask.text())};
   }
   return groups;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -51,7 +52,7 @@ Result<Limits> limits_of(Computation& c) {
   if (c.has(4)) limits.score_min = TRY(only_element<float>(c, 4));
   if (limits.overlap_max >= 0 && limits.overlap_max <= 1) return limits;
   return Error{Code::kInvalid,
-               std::format("its iou_threshold is {}, expected 0 to 1", limits.overlap_max)};
+               formatted("its iou_threshold is {}, expected 0 to 1", limits.overlap_max)};
 }
 
 // The boxes of one class that are kept, the best first. Of equal scores the earlier box is.
@@ -82,9 +83,9 @@ Status compute_non_max_suppression(Computation& c) {
   const bool ranks = boxes.rank() == 3 && scores.rank() == 3;
   if (!ranks || boxes[2] != 4 || boxes[0] != scores[0] || boxes[1] != scores[2]) {
     return Error{Code::kInvalid,
-                 std::format("its boxes {} and scores {} need the shapes [N,boxes,4] and "
-                             "[N,classes,boxes]",
-                             boxes.text(), scores.text())};
+                 formatted("its boxes {} and scores {} need the shapes [N,boxes,4] and "
+                           "[N,classes,boxes]",
+                           boxes.text(), scores.text())};
   }
   const bool around_centre = c.attributes().integer("center_point_box", 0) != 0;
   const auto all_boxes = TRY(c.values<float>(0));

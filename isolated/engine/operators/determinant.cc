@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/reals.h"
 
@@ -38,7 +39,7 @@ Status compute_determinant(Computation& c) {
   const uint32_t rank = shape.rank();
   if (rank < 2 || shape[rank - 1] != shape[rank - 2]) {
     return Error{Code::kInvalid,
-                 std::format("its input has shape {}, it takes square matrices", shape.text())};
+                 formatted("its input has shape {}, it takes square matrices", shape.text())};
   }
   const int64_t size = shape[rank - 1];
   return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {

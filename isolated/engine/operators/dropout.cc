@@ -2,6 +2,7 @@
 // Dropout: in training, drops elements at random and scales up the others; else the identity.
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/generator.h"
 #include "isolated/engine/operators/operators.h"
@@ -31,8 +32,7 @@ Result<double> share(Computation& c) {
     ratio = static_cast<double>(c.attributes().real("ratio", 0.5F));
   }
   if (ratio >= 0 && ratio < 1) return ratio;
-  return Error{Code::kInvalid,
-               std::format("its ratio is {}, it takes one from 0 to below 1", ratio)};
+  return Error{Code::kInvalid, formatted("its ratio is {}, it takes one from 0 to below 1", ratio)};
 }
 
 // The mask has the type M: bool, or before operator set 10 that of the data.

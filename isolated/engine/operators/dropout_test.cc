@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/node_run.h"
 
 namespace casemate::engine {
@@ -56,7 +57,7 @@ TEST(Dropout, half_of_many_are_dropped_without_a_ratio) {
 TEST(Dropout, a_ratio_that_is_none_is_refused_in_training) {
   for (const float ratio : {1.0F, -0.5F, 2.0F}) {
     EXPECT_EQ(error_of(run_node({"Dropout", {}, {kData, scalar(ratio), truth(true)}})),
-              std::format("its ratio is {}, it takes one from 0 to below 1", ratio));
+              formatted("its ratio is {}, it takes one from 0 to below 1", ratio));
     EXPECT_EQ(values_of<float>(run_node({"Dropout", {}, {kData, scalar(ratio), truth(false)}})),
               kSame);
   }

@@ -2,8 +2,9 @@
 #include "isolated/engine/operators/einsum_equation.h"
 
 #include <algorithm>
-#include <format>
 #include <string>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -18,7 +19,7 @@ bool letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 Error wrong(std::string_view text, std::string_view why) {
   constexpr size_t kShown = 60;
-  return {Code::kInvalid, std::format("its equation \"{}\" {}", text.substr(0, kShown), why)};
+  return {Code::kInvalid, formatted("its equation \"{}\" {}", text.substr(0, kShown), why)};
 }
 
 // The labels of one term. Its ellipsis, of which there may be one, stands for that many dimensions.
@@ -44,8 +45,8 @@ Result<uint32_t> ellipsis_rank(std::string_view text, std::string_view term, uin
   const auto letters = static_cast<uint64_t>(std::ranges::count_if(term, letter));
   const bool open = term.contains('.');
   if (letters > rank || (!open && letters != rank)) {
-    return wrong(text, std::format("has the term \"{}\" for an operand of {} dimensions",
-                                   term.substr(0, 20), rank));
+    return wrong(text, formatted("has the term \"{}\" for an operand of {} dimensions",
+                                 term.substr(0, 20), rank));
   }
   return static_cast<uint32_t>(rank - letters);
 }
@@ -61,8 +62,8 @@ Status settle_extents(std::string_view text, EinsumEquation& equation, const Lab
     // Within an operand, the dimensions of a diagonal are not broadcast.
     if ((here != -1 && here != shape[i]) ||
         (all != -1 && all != 1 && shape[i] != 1 && all != shape[i]))
-      return wrong(text, std::format("gives one label to dimensions of {} and {} elements",
-                                     here != -1 && here != shape[i] ? here : all, shape[i]));
+      return wrong(text, formatted("gives one label to dimensions of {} and {} elements",
+                                   here != -1 && here != shape[i] ? here : all, shape[i]));
     here = shape[i];
     if (all == -1 || all == 1) all = shape[i];
   }
@@ -92,7 +93,7 @@ Status check_result(std::string_view text, const EinsumEquation& equation) {
       return wrong(text, "names a dimension of the result that no operand has");
   }
   if (equation.result.size() > limits::kRank)
-    return wrong(text, std::format("has a result of more than {} dimensions", limits::kRank));
+    return wrong(text, formatted("has a result of more than {} dimensions", limits::kRank));
   return {};
 }
 
@@ -108,7 +109,7 @@ Result<EinsumEquation> EinsumEquation::make(std::string_view given,
   equation.extents.fill(-1);
   const auto terms = static_cast<size_t>(std::ranges::count(left, ',')) + 1;
   if (terms != shapes.size())
-    return wrong(text, std::format("has {} terms for {} operands", terms, shapes.size()));
+    return wrong(text, formatted("has {} terms for {} operands", terms, shapes.size()));
   uint32_t ellipsis = 0;
   for (const Shape& shape : shapes) {
     const std::string_view term = left.substr(0, left.find(','));

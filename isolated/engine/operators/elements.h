@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/format.h"
 #include "isolated/engine/operators/computation.h"
 #include "isolated/engine/operators/narrow_float.h"
 #include "isolated/engine/operators/types.h"
@@ -34,7 +35,7 @@ Result<Stored<T>> only_element(Computation& c, size_t input) {
   const auto values = TRY(stored<T>(c, input));
   if (values.size() != 1) {
     return Error{Code::kInvalid,
-                 std::format("its input {} has {} elements, it takes one", input, values.size())};
+                 formatted("its input {} has {} elements, it takes one", input, values.size())};
   }
   return values[0];
 }

@@ -2,6 +2,7 @@
 // Operators that pick elements by their indices. All indices are checked before any is used.
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/indices.h"
 #include "isolated/engine/operators/mover.h"
@@ -57,8 +58,8 @@ Status compute_gather_elements(Computation& c) {
   bool fits = picks.rank() == x.rank();
   for (uint32_t i = 0; fits && i < x.rank(); ++i) fits = i == axis || picks[i] <= x[i];
   if (!fits) {
-    return Error{Code::kInvalid, std::format("indices of shape {} do not fit data of shape {}",
-                                             picks.text(), x.text())};
+    return Error{Code::kInvalid, formatted("indices of shape {} do not fit data of shape {}",
+                                           picks.text(), x.text())};
   }
   Tensor& y = *TRY(c.make(0, c.type(0), picks));
   const Indices indices = TRY(Indices::of(c, 1));
@@ -90,14 +91,14 @@ Status compute_gather_nd(Computation& c) {
       !std::ranges::equal(x.dims().first(static_cast<size_t>(stated)),
                           picks.dims().first(static_cast<size_t>(stated)))) {
     return Error{Code::kInvalid,
-                 std::format("shapes {} and {} have not {} batch dimensions and more in common",
-                             x.text(), picks.text(), stated)};
+                 formatted("shapes {} and {} have not {} batch dimensions and more in common",
+                           x.text(), picks.text(), stated)};
   }
   const auto batch_rank = static_cast<size_t>(stated);
   const int64_t length = picks[picks.rank() - 1];
   if (length < 1 || length > static_cast<int64_t>(x.rank() - batch_rank)) {
     return Error{Code::kInvalid,
-                 std::format("index tuples of {} do not fit data of shape {}", length, x.text())};
+                 formatted("index tuples of {} do not fit data of shape {}", length, x.text())};
   }
   const size_t first = batch_rank + static_cast<size_t>(length);  // axis that is not indexed
   std::vector<int64_t> extents(picks.dims().begin(), picks.dims().end() - 1);
@@ -135,7 +136,7 @@ Status compute_array_feature_extractor(Computation& c) {
     // Nothing says that they count from the end when they are negative.
     if (indices[i] < 0 || indices[i] >= features) {
       return Error{Code::kInvalid,
-                   std::format("index {} is none of {} features", indices[i], features)};
+                   formatted("index {} is none of {} features", indices[i], features)};
     }
   }
   return move_runs(c, y, count, 1, [&](int64_t i, int64_t j) {

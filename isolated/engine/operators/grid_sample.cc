@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/mover.h"
@@ -32,7 +33,7 @@ Result<Style> stated_style(const Computation& c) {
   } else if (mode == "cubic" || mode == "bicubic") {
     style.sampling = Sampling::kCubic;
   } else if (mode != "linear" && mode != "bilinear") {
-    return Error{Code::kUnsupported, std::format("there is no sampling of mode '{}'", mode)};
+    return Error{Code::kUnsupported, formatted("there is no sampling of mode '{}'", mode)};
   }
   const std::string padding = c.attributes().text("padding_mode", "zeros");
   if (padding == "border") {
@@ -40,7 +41,7 @@ Result<Style> stated_style(const Computation& c) {
   } else if (padding == "reflection") {
     style.border = Border::kReflected;
   } else if (padding != "zeros") {
-    return Error{Code::kUnsupported, std::format("there is no padding of mode '{}'", padding)};
+    return Error{Code::kUnsupported, formatted("there is no padding of mode '{}'", padding)};
   }
   return style;
 }
@@ -200,15 +201,14 @@ Result<Shape> sampled_shape(const Computation& c) {
   const Shape& grid = c.shape(1);
   if (x.rank() < 3 || grid.rank() != x.rank() || grid[0] != x[0] ||
       grid[grid.rank() - 1] != x.rank() - 2) {
-    return Error{Code::kInvalid, std::format("a grid of shape {} does not fit an input of shape {}",
-                                             grid.text(), x.text())};
+    return Error{Code::kInvalid, formatted("a grid of shape {} does not fit an input of shape {}",
+                                           grid.text(), x.text())};
   }
   Shape shape = x;
   for (uint32_t i = 2; i < x.rank(); ++i) shape[i] = grid[i - 1];
   TRY(shape.element_count());
   if (count_of(x) == 0 && count_of(shape) != 0) {
-    return Error{Code::kInvalid,
-                 std::format("an input of shape {} has nothing to sample", x.text())};
+    return Error{Code::kInvalid, formatted("an input of shape {} has nothing to sample", x.text())};
   }
   return shape;
 }
@@ -293,8 +293,8 @@ Status compute_affine_grid(Computation& c) {
   if ((size.size() != 4 && size.size() != 5) ||
       theta != Shape{size[0], static_cast<int64_t>(n), static_cast<int64_t>(n) + 1}) {
     return Error{Code::kInvalid,
-                 std::format("matrices of shape {} do not fit {} extents of a batch of images",
-                             theta.text(), size.size())};
+                 formatted("matrices of shape {} do not fit {} extents of a batch of images",
+                           theta.text(), size.size())};
   }
   std::vector<int64_t> extents = {size[0]};
   extents.insert(extents.end(), size.begin() + 2, size.end());

@@ -8,8 +8,7 @@
 //   Trust    the elements may be anything: within() comes before at().
 //   Fails    within() for an index that is outside.
 
-#include <format>
-
+#include "base/format.h"
 #include "isolated/engine/operators/computation.h"
 
 namespace casemate::engine {
@@ -46,7 +45,7 @@ class Indices final {
   static bool inside(int64_t index, int64_t extent) { return index >= -extent && index < extent; }
   static Error outside(int64_t index, int64_t extent) {
     return {Code::kInvalid,
-            std::format("index {} is outside of an axis of extent {}", index, extent)};
+            formatted("index {} is outside of an axis of extent {}", index, extent)};
   }
 
  private:

@@ -2,6 +2,7 @@
 // ConvInteger and QLinearConv: 8-bit images and weights, summed in 32 bits that wrap.
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/convolution.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/matrix_product.h"
@@ -20,14 +21,14 @@ Status check_quantization(const Computation& c, size_t input, int64_t channels) 
   const bool each = channels > 1 && shape == Shape{channels};
   if (one || each) return {};
   return Error{Code::kInvalid,
-               std::format("its input {} of shape {} should have one element{}", input,
-                           shape.text(), channels > 1 ? std::format(" or {}", channels) : "")};
+               formatted("its input {} of shape {} should have one element{}", input, shape.text(),
+                         channels > 1 ? formatted(" or {}", channels) : "")};
 }
 
 Status check_type(const Computation& c, size_t input, ElementType type) {
   if (c.type(input) == type) return {};
-  return Error{Code::kInvalid, std::format("its input {} is a tensor of {}, it takes one of {}",
-                                           input, name_of(c.type(input)), name_of(type))};
+  return Error{Code::kInvalid, formatted("its input {} is a tensor of {}, it takes one of {}",
+                                         input, name_of(c.type(input)), name_of(type))};
 }
 
 // Some elements of an input, less the zero points that belong to them.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/format.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -37,7 +38,7 @@ Result<Tensor> one_list(const Attributes& attributes, const std::string& name) {
   if (const Tensor* tensor = attributes.tensor(name + "_tensor")) found.push_back(*tensor);
   if (found.size() == 1) return found[0];
   return invalid(
-      std::format("it has {} of the attributes '{}_...', it needs one", found.size(), name));
+      formatted("it has {} of the attributes '{}_...', it needs one", found.size(), name));
 }
 
 // What stands for elements that are not among the keys.
@@ -113,11 +114,11 @@ Status compute_label_encoder(Computation& c) {
   const Tensor keys = TRY(one_list(c.attributes(), "keys"));
   const Tensor values = TRY(one_list(c.attributes(), "values"));
   if (keys.count() != values.count()) {
-    return invalid(std::format("it has {} keys and {} values", keys.count(), values.count()));
+    return invalid(formatted("it has {} keys and {} values", keys.count(), values.count()));
   }
   if (keys.type() != c.type(0)) {
-    return invalid(std::format("its input is a tensor of {}, its keys are {}", name_of(c.type(0)),
-                               name_of(keys.type())));
+    return invalid(formatted("its input is a tensor of {}, its keys are {}", name_of(c.type(0)),
+                             name_of(keys.type())));
   }
   return for_type(Labels{}, keys.type(), [&]<class From>() -> Status {
     return for_type(Labels{}, values.type(),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/reals.h"
@@ -88,7 +89,7 @@ Status compute_response_normalization(Computation& c) {
   const Split split = TRY(split_at(c.shape(0), 1));
   const int64_t size = c.attributes().integer("size", 0);
   if (size < 1)
-    return Error{Code::kInvalid, std::format("its size is {}, it takes at least 1", size)};
+    return Error{Code::kInvalid, formatted("its size is {}, it takes at least 1", size)};
   const ResponseAttributes a{
       .alpha =
           static_cast<double>(c.attributes().real("alpha", 0.0001F)) / static_cast<double>(size),
@@ -129,8 +130,7 @@ void normalize_lengths(const Split& split, int64_t p, const T* x, T* y) {
 Status compute_length_normalization(Computation& c) {
   const Split split = TRY(split_at(c.shape(0), c.attributes().integer("axis", -1)));
   const int64_t p = c.attributes().integer("p", 2);
-  if (p != 1 && p != 2)
-    return Error{Code::kInvalid, std::format("its p is {}, it takes 1 or 2", p)};
+  if (p != 1 && p != 2) return Error{Code::kInvalid, formatted("its p is {}, it takes 1 or 2", p)};
   return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {
     const auto y = TRY(c.make<T>(0, c.shape(0)));
     const auto x = TRY(c.values<T>(0));

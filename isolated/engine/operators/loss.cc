@@ -2,6 +2,7 @@
 // How far predictions are from what was to be predicted.
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/reals.h"
 #include "isolated/engine/operators/softmax.h"
@@ -28,14 +29,13 @@ Result<LossPlan> loss_plan(Computation& c) {
                 .reduced = reduction != "none",
                 .mean = reduction == "mean"};
   if (targets != reduced_shape(scores, 1u << 1, false)) {
-    return Error{Code::kInvalid,
-                 std::format("its scores have shape {} and its targets {}, which is "
-                             "not that without the classes",
-                             scores.text(), targets.text())};
+    return Error{Code::kInvalid, formatted("its scores have shape {} and its targets {}, which is "
+                                           "not that without the classes",
+                                           scores.text(), targets.text())};
   }
   if (c.has(2) && c.shape(2) != Shape{plan.split.extent}) {
-    return Error{Code::kInvalid, std::format("its weights have shape {}, there are {} classes",
-                                             c.shape(2).text(), plan.split.extent)};
+    return Error{Code::kInvalid, formatted("its weights have shape {}, there are {} classes",
+                                           c.shape(2).text(), plan.split.extent)};
   }
   if (!plan.reduced) plan.shape = targets;
   if (c.attributes().has("ignore_index")) plan.ignored = c.attributes().integer("ignore_index", 0);
@@ -48,7 +48,7 @@ Result<std::vector<int64_t>> targets_of(Computation& c, const LossPlan& plan) {
   for (const int64_t target : targets) {
     if (target == plan.ignored || (target >= 0 && target < plan.split.extent)) continue;
     return Error{Code::kInvalid,
-                 std::format("its target {} is none of {} classes", target, plan.split.extent)};
+                 formatted("its target {} is none of {} classes", target, plan.split.extent)};
   }
   return targets;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/operators/mover.h"
 
-#include <format>
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -29,16 +29,16 @@ Box merged(const Box& box) {
 
 Result<const uint8_t*> Mover::from(size_t input) {
   if (c_.type(input) != type_ && c_.type(input) != ElementType::kNone) {
-    return Error{Code::kInvalid, std::format("its input {} is a tensor of {}, it takes one of {}",
-                                             input, name_of(c_.type(input)), name_of(type_))};
+    return Error{Code::kInvalid, formatted("its input {} is a tensor of {}, it takes one of {}",
+                                           input, name_of(c_.type(input)), name_of(type_))};
   }
   return from(*TRY(c_.tensor(input)));
 }
 
 Result<const uint8_t*> Mover::from(const Tensor& tensor) {
   if (tensor.type() != type_) {
-    return Error{Code::kInvalid, std::format("tensors of {} and {} are mixed", name_of(type_),
-                                             name_of(tensor.type()))};
+    return Error{Code::kInvalid, formatted("tensors of {} and {} are mixed", name_of(type_),
+                                           name_of(tensor.type()))};
   }
   if (!text()) return tensor.bytes().data();
   std::vector<uint64_t>& numbers = sources_.emplace_back();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/format.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/types.h"
 
@@ -36,23 +37,22 @@ Result<Settings> settings_of(const Computation& c) {
   if (settings.length_min < 1 || settings.length_max < settings.length_min ||
       settings.length_max > lengths) {
     return invalid(
-        std::format("its n-grams have {} to {} tokens, attribute 'ngram_counts' is of "
-                    "1 to {}",
-                    settings.length_min, settings.length_max, lengths));
+        formatted("its n-grams have {} to {} tokens, attribute 'ngram_counts' is of "
+                  "1 to {}",
+                  settings.length_min, settings.length_max, lengths));
   }
   if (settings.skip_max < 0)
-    return invalid(std::format("attribute 'max_skip_count' is {}", settings.skip_max));
+    return invalid(formatted("attribute 'max_skip_count' is {}", settings.skip_max));
   if (settings.mode != "TF" && settings.mode != "IDF" && settings.mode != "TFIDF") {
-    return invalid(
-        std::format("attribute 'mode' is '{}', expected TF, IDF or TFIDF", settings.mode));
+    return invalid(formatted("attribute 'mode' is '{}', expected TF, IDF or TFIDF", settings.mode));
   }
   if (settings.positions.empty() || std::ranges::min(settings.positions) < 0 ||
       std::ranges::max(settings.positions) >= int64_t{1} << 40) {
     return invalid("attribute 'ngram_indexes' has no element, or one that is no index");
   }
   if (!settings.weights.empty() && settings.weights.size() != settings.positions.size()) {
-    return invalid(std::format("attribute 'weights' has {} elements, 'ngram_indexes' {}",
-                               settings.weights.size(), settings.positions.size()));
+    return invalid(formatted("attribute 'weights' has {} elements, 'ngram_indexes' {}",
+                             settings.weights.size(), settings.positions.size()));
   }
   return settings;
 }
@@ -72,8 +72,8 @@ class Pool final {
       const int64_t last = i + 1 < settings.starts.size() ? settings.starts[i + 1] : end;
       const auto length = static_cast<int64_t>(i + 1);
       if (first < 0 || last < first || last > end || (last - first) % length != 0) {
-        return invalid(std::format("its n-grams of {} tokens lie from {} to {} in a pool of {}",
-                                   length, first, last, end));
+        return invalid(formatted("its n-grams of {} tokens lie from {} to {} in a pool of {}",
+                                 length, first, last, end));
       }
       const bool wanted = length >= settings.length_min && length <= settings.length_max;
       for (int64_t at = first; at < last; at += length, ++number) {
@@ -81,8 +81,8 @@ class Pool final {
       }
     }
     if (number != settings.positions.size()) {
-      return invalid(std::format("its pool has {} n-grams, attribute 'ngram_indexes' {} elements",
-                                 number, settings.positions.size()));
+      return invalid(formatted("its pool has {} n-grams, attribute 'ngram_indexes' {} elements",
+                               number, settings.positions.size()));
     }
     return pool;
   }
@@ -142,7 +142,7 @@ template <class Token, class In>
 Status vectorize(Computation& c, const Settings& settings, std::span<const Token> tokens) {
   const Shape& shape = c.shape(0);
   if (shape.rank() > 2) {
-    return invalid(std::format("its input {} needs the shape [C] or [N,C]", shape.text()));
+    return invalid(formatted("its input {} needs the shape [C] or [N,C]", shape.text()));
   }
   const Pool<Token> pool = TRY(Pool<Token>::make(settings, tokens));
   const int64_t width = settings.width();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/graph/box.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/operators.h"
@@ -53,8 +54,8 @@ struct LayerPlan {
 Result<Steps> steps_over(Computation& c, size_t input) {
   const Shape& shape = c.shape(input);
   if (!broadcastable(shape, c.shape(0))) {
-    return Error{Code::kInvalid, std::format("its input {} of shape {} does not broadcast to {}",
-                                             input, shape.text(), c.shape(0).text())};
+    return Error{Code::kInvalid, formatted("its input {} of shape {} does not broadcast to {}",
+                                           input, shape.text(), c.shape(0).text())};
   }
   return broadcast_steps(shape, c.shape(0));
 }
@@ -145,7 +146,7 @@ Status compute_layer_normalization(Computation& c) {
       return normalize_layers<T, float>(c, plan);
     if (stash == static_cast<int64_t>(ElementType::kBfloat16))
       return normalize_layers<T, Bfloat16>(c, plan);
-    return Error{Code::kInvalid, std::format("its stash_type is {}, it takes 1 or 16", stash)};
+    return Error{Code::kInvalid, formatted("its stash_type is {}, it takes 1 or 16", stash)};
   });
 }
 
@@ -155,8 +156,8 @@ Status compute_layer_normalization(Computation& c) {
 Result<std::vector<double>> one_for_each(Computation& c, size_t input, int64_t count,
                                          std::string_view what) {
   if (c.shape(input) != Shape{count}) {
-    return Error{Code::kInvalid, std::format("its input {} has shape {}, there are {} {}", input,
-                                             c.shape(input).text(), count, what)};
+    return Error{Code::kInvalid, formatted("its input {} has shape {}, there are {} {}", input,
+                                           c.shape(input).text(), count, what)};
   }
   return reals(c, input);
 }
@@ -168,7 +169,7 @@ Status normalize_groups(Computation& c, int64_t groups, bool per_group) {
   const int64_t channels = split.extent;
   if (groups < 1 || channels % groups != 0) {
     return Error{Code::kInvalid,
-                 std::format("{} channels do not fall into {} groups", channels, groups)};
+                 formatted("{} channels do not fall into {} groups", channels, groups)};
   }
   const auto epsilon = static_cast<double>(c.attributes().real("epsilon", 1e-5F));
   return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {

@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 
+#include "base/format.h"
+
 namespace casemate::engine {
 
 std::string laid_out(std::string_view scientific) {
@@ -39,7 +41,7 @@ Result<double> real_from(std::string_view text) {
   double number = 0;
   const auto [last, error] = std::from_chars(digits.data(), end, number);
   if (error == std::errc::invalid_argument || last != end) {
-    return Error{Code::kInvalid, std::format("the text '{}' is no number", text.substr(0, 32))};
+    return Error{Code::kInvalid, formatted("the text '{}' is no number", text.substr(0, 32))};
   }
   // Too large or too small; strtod says which.
   if (error == std::errc::result_out_of_range)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/operators/number_text.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 
@@ -78,9 +79,9 @@ TEST(NumberText, integers_keep_all_their_digits) {
 TEST(NumberText, other_text_is_no_number) {
   for (const char* text :
        {"", " ", "Hello World!", "1 2", "+-1", "++1", "1e", "0x10", "--1", "1,5"})
-    EXPECT_EQ(error_text(real_from(text)), std::format("the text '{}' is no number", text));
+    EXPECT_EQ(error_text(real_from(text)), formatted("the text '{}' is no number", text));
   EXPECT_EQ(error_text(real_from(std::string(1000, 'a'))),
-            std::format("the text '{}' is no number", std::string(32, 'a')));
+            formatted("the text '{}' is no number", std::string(32, 'a')));
   EXPECT_FALSE(real_from(std::string_view("1\0002", 3)));
 }
 

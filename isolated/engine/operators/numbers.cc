@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/reals.h"
 
 namespace casemate::engine {
@@ -15,7 +16,7 @@ Result<std::vector<int64_t>> whole_numbers(Computation& c, size_t input) {
     for (const T element : values) {
       const double value = real_of(element);
       if (!(std::abs(value) <= 0x1p62)) {
-        return Error{Code::kInvalid, std::format("{} stands where an integer is needed", value)};
+        return Error{Code::kInvalid, formatted("{} stands where an integer is needed", value)};
       }
       numbers.push_back(static_cast<int64_t>(value));
     }

@@ -3,8 +3,8 @@
 // a count of the steps before, and so many tensors; then as many gradients; then what the step
 // before has left for each of them. Their outputs are the tensors, and what this step leaves.
 #include <cmath>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/reals.h"
 
@@ -29,9 +29,9 @@ Result<Step> step_of(Computation& c, size_t states) {
   if (step.tensors == 0 || c.input_count() != 2 + step.tensors * kinds ||
       c.output_count() != step.tensors * (1 + states)) {
     return Error{Code::kInvalid,
-                 std::format("it has {} inputs and {} outputs, for each tensor it takes {} behind "
-                             "the first two, and gives {}",
-                             c.input_count(), c.output_count(), kinds, 1 + states)};
+                 formatted("it has {} inputs and {} outputs, for each tensor it takes {} behind "
+                           "the first two, and gives {}",
+                           c.input_count(), c.output_count(), kinds, 1 + states)};
   }
   for (size_t i = 0; i < step.tensors; ++i) {
     for (size_t kind = 1; kind < kinds; ++kind) {
@@ -39,9 +39,9 @@ Result<Step> step_of(Computation& c, size_t states) {
       if (c.has(input) && c.shape(input) == c.shape(2 + i) && c.type(input) == c.type(2 + i))
         continue;
       return Error{Code::kInvalid,
-                   std::format("its input {} is {} of {}, the tensor it belongs to {} of {}", input,
-                               name_of(c.type(input)), c.shape(input).text(),
-                               name_of(c.type(2 + i)), c.shape(2 + i).text())};
+                   formatted("its input {} is {} of {}, the tensor it belongs to {} of {}", input,
+                             name_of(c.type(input)), c.shape(input).text(), name_of(c.type(2 + i)),
+                             c.shape(2 + i).text())};
     }
   }
   return step;
@@ -50,7 +50,7 @@ Result<Step> step_of(Computation& c, size_t states) {
 Status read_rate(Computation& c, Step& step) {
   const auto rate = TRY(reals(c, 0));
   if (rate.size() != 1)
-    return Error{Code::kInvalid, std::format("it has {} rates, it takes one", rate.size())};
+    return Error{Code::kInvalid, formatted("it has {} rates, it takes one", rate.size())};
   step.rate = rate[0];
   step.count = TRY(c.integer(1));
   return {};

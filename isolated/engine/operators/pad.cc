@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/mover.h"
 #include "isolated/engine/operators/operators.h"
@@ -19,7 +20,7 @@ Result<Filling> stated_filling(const Computation& c) {
   if (mode == "reflect") return Filling::kReflect;
   if (mode == "edge") return Filling::kEdge;
   if (mode == "wrap" && c.since(19)) return Filling::kWrap;
-  return Error{Code::kUnsupported, std::format("there is no padding of mode '{}'", mode)};
+  return Error{Code::kUnsupported, formatted("there is no padding of mode '{}'", mode)};
 }
 
 // One axis: what negative pads leave of the input's extent, and where that stands in the output.
@@ -36,8 +37,8 @@ Result<PaddedAxis> padded(int64_t extent, int64_t begin, int64_t end, Filling fi
   const int64_t cropped = TRY(sum_of(std::min<int64_t>(begin, 0), std::min<int64_t>(end, 0)));
   axis.extent = TRY(sum_of(extent, cropped));
   if (axis.extent < 0) {
-    return Error{Code::kInvalid, std::format("pads of {} and {} cut more than an extent of {}",
-                                             begin, end, extent)};
+    return Error{Code::kInvalid,
+                 formatted("pads of {} and {} cut more than an extent of {}", begin, end, extent)};
   }
   const int64_t added = TRY(sum_of(axis.before, std::max<int64_t>(end, 0)));
   axis.count = TRY(sum_of(axis.extent, added));
@@ -105,7 +106,7 @@ Result<std::vector<int64_t>> stated_pads(Computation& c) {
   const auto meant = TRY(axes_of(axes, rank));
   if (stated.size() != 2 * meant.size()) {
     return Error{Code::kInvalid,
-                 std::format("it has {} pads for {} axes", stated.size(), meant.size())};
+                 formatted("it has {} pads for {} axes", stated.size(), meant.size())};
   }
   std::vector<int64_t> pads(size_t{2} * rank);
   for (size_t i = 0; i < meant.size(); ++i) {
@@ -122,7 +123,7 @@ Result<Tensor> stated_constant(Computation& c) {
     const Tensor* constant = TRY(c.tensor(2));
     if (constant->count() != 1) {
       return Error{Code::kInvalid,
-                   std::format("it has {} constants to pad with, it takes one", constant->count())};
+                   formatted("it has {} constants to pad with, it takes one", constant->count())};
     }
     return *constant;
   }

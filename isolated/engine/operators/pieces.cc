@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/indices.h"
 #include "isolated/engine/operators/mover.h"
@@ -45,9 +46,9 @@ Result<Cuts> stated_cuts(Computation& c) {
       cuts.steps.size() != cuts.starts.size()) {
     return Error{
         Code::kInvalid,
-        std::format("it has {} starts, {} ends, {} axes and {} steps, which are to be as "
-                    "many",
-                    cuts.starts.size(), cuts.ends.size(), cuts.axes.size(), cuts.steps.size())};
+        formatted("it has {} starts, {} ends, {} axes and {} steps, which are to be as "
+                  "many",
+                  cuts.starts.size(), cuts.ends.size(), cuts.axes.size(), cuts.steps.size())};
   }
   return cuts;
 }
@@ -107,8 +108,8 @@ Result<Shape> joined_shape(const Computation& c, uint32_t axis) {
     Shape alike = next;
     if (next.rank() == first.rank()) alike[axis] = first[axis];
     if (!c.has(i) || alike != first) {
-      return Error{Code::kInvalid, std::format("shapes {} and {} differ not only along axis {}",
-                                               first.text(), next.text(), axis)};
+      return Error{Code::kInvalid, formatted("shapes {} and {} differ not only along axis {}",
+                                             first.text(), next.text(), axis)};
     }
     extent = TRY(sum_of(extent, next[axis]));
   }
@@ -138,12 +139,12 @@ Result<std::vector<int64_t>> equal_extents(const Computation& c, int64_t extent)
   const auto count = static_cast<int64_t>(c.output_count());
   const int64_t stated = c.attributes().integer("num_outputs", count);
   if (stated != count)
-    return Error{Code::kInvalid, std::format("it has {} outputs, not {}", count, stated)};
+    return Error{Code::kInvalid, formatted("it has {} outputs, not {}", count, stated)};
   const int64_t piece = extent / count + (extent % count != 0 ? 1 : 0);
   const int64_t last = extent - piece * (count - 1);
   if (last < 0 || (last != piece && !c.since(18))) {
-    return Error{Code::kInvalid, std::format("an extent of {} cannot be split into {} equal pieces",
-                                             extent, count)};
+    return Error{Code::kInvalid,
+                 formatted("an extent of {} cannot be split into {} equal pieces", extent, count)};
   }
   std::vector<int64_t> extents(static_cast<size_t>(count), piece);
   extents.back() = last;
@@ -166,10 +167,9 @@ Result<std::vector<int64_t>> piece_extents(Computation& c, int64_t extent) {
     sum = TRY(sum_of(sum, piece));
   }
   if (extents.size() != c.output_count() || sum != extent || negative) {
-    return Error{
-        Code::kInvalid,
-        std::format("its {} pieces of {} in all do not make {} outputs from an extent of {}",
-                    extents.size(), sum, c.output_count(), extent)};
+    return Error{Code::kInvalid,
+                 formatted("its {} pieces of {} in all do not make {} outputs from an extent of {}",
+                           extents.size(), sum, c.output_count(), extent)};
   }
   return extents;
 }
@@ -211,13 +211,13 @@ Status compute_tile(Computation& c) {
   const auto repeats = TRY(stated_repeats(c));
   const Shape& x = c.shape(0);
   if (repeats.size() != x.rank()) {
-    return Error{Code::kInvalid, std::format("it has {} repeats for an input of rank {}",
-                                             repeats.size(), x.rank())};
+    return Error{Code::kInvalid,
+                 formatted("it has {} repeats for an input of rank {}", repeats.size(), x.rank())};
   }
   std::vector<int64_t> extents;
   for (uint32_t i = 0; i < x.rank(); ++i) {
     if (repeats[i] < 0)
-      return Error{Code::kInvalid, std::format("it repeats axis {} {} times", i, repeats[i])};
+      return Error{Code::kInvalid, formatted("it repeats axis {} {} times", i, repeats[i])};
     extents.push_back(TRY(product_of(x[i], repeats[i])));
   }
   const Shape shape = TRY(shape_of(extents));
@@ -246,7 +246,7 @@ Status compute_tile(Computation& c) {
 Status compute_trilu(Computation& c) {
   const Shape& x = c.shape(0);
   if (x.rank() < 2)
-    return Error{Code::kInvalid, std::format("shape {} has no matrices in it", x.text())};
+    return Error{Code::kInvalid, formatted("shape {} has no matrices in it", x.text())};
   const bool upper = c.attributes().integer("upper", 1) != 0;
   const int64_t rows = x[x.rank() - 2];
   const int64_t columns = x[x.rank() - 1];
@@ -278,14 +278,14 @@ Status compute_reverse_sequence(Computation& c) {
   const bool in_order = batch_axis == 0 && time_axis == 1;
   if (x.rank() < 2 || (!in_order && (batch_axis != 1 || time_axis != 0))) {
     return Error{Code::kInvalid,
-                 std::format("batch axis {} and time axis {} are not the first two of shape {}",
-                             batch_axis, time_axis, x.text())};
+                 formatted("batch axis {} and time axis {} are not the first two of shape {}",
+                           batch_axis, time_axis, x.text())};
   }
   const int64_t batches = x[static_cast<size_t>(batch_axis)];
   const int64_t times = x[static_cast<size_t>(time_axis)];
   if (c.shape(1) != Shape{batches}) {
     return Error{Code::kInvalid,
-                 std::format("its lengths have shape {}, not [{}]", c.shape(1).text(), batches)};
+                 formatted("its lengths have shape {}, not [{}]", c.shape(1).text(), batches)};
   }
   Tensor& y = *TRY(c.make(0, c.type(0), x));
   const Indices lengths = TRY(Indices::of(c, 1));
@@ -300,7 +300,7 @@ Status compute_reverse_sequence(Computation& c) {
     const int64_t length = lengths[i];
     if (length < 0 || length > times) {
       return Error{Code::kInvalid,
-                   std::format("a length of {} is outside of the extent {}", length, times)};
+                   formatted("a length of {} is outside of the extent {}", length, times)};
     }
     const int64_t start = static_cast<int64_t>(i) * dense[static_cast<size_t>(batch_axis)];
     box.shape[static_cast<size_t>(time_axis)] = length;
@@ -321,11 +321,11 @@ Status compute_reverse_sequence(Computation& c) {
 Result<int64_t> block_size(const Computation& c) {
   if (c.shape(0).rank() != 4) {
     return Error{Code::kInvalid,
-                 std::format("its input has shape {}, it takes one of rank 4", c.shape(0).text())};
+                 formatted("its input has shape {}, it takes one of rank 4", c.shape(0).text())};
   }
   const int64_t block = c.attributes().integer("blocksize", 0);
   if (block < 1 || block > INT32_MAX)
-    return Error{Code::kInvalid, std::format("a block size of {} has no meaning", block)};
+    return Error{Code::kInvalid, formatted("a block size of {} has no meaning", block)};
   return block;
 }
 
@@ -354,11 +354,11 @@ Status compute_depth_to_space(Computation& c) {
   const Shape& x = c.shape(0);
   if (x[1] % (block * block) != 0) {
     return Error{Code::kInvalid,
-                 std::format("{} channels do not make blocks of {}x{}", x[1], block, block)};
+                 formatted("{} channels do not make blocks of {}x{}", x[1], block, block)};
   }
   const std::string mode = c.attributes().text("mode", "DCR");
   if (mode != "DCR" && mode != "CRD")
-    return Error{Code::kInvalid, std::format("mode '{}' is neither DCR nor CRD", mode)};
+    return Error{Code::kInvalid, formatted("mode '{}' is neither DCR nor CRD", mode)};
   const int64_t channels = x[1] / (block * block);
   const Shape shape = TRY(shape_of(
       std::array{x[0], channels, TRY(product_of(x[2], block)), TRY(product_of(x[3], block))}));
@@ -372,7 +372,7 @@ Status compute_space_to_depth(Computation& c) {
   const Shape& x = c.shape(0);
   if (x[2] % block != 0 || x[3] % block != 0) {
     return Error{Code::kInvalid,
-                 std::format("{}x{} does not make blocks of {}x{}", x[2], x[3], block, block)};
+                 formatted("{}x{} does not make blocks of {}x{}", x[2], x[3], block, block)};
   }
   const int64_t channels = TRY(product_of(x[1], block * block));
   const Shape shape = TRY(shape_of(std::array{x[0], channels, x[2] / block, x[3] / block}));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/format.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/reals.h"
 #include "isolated/engine/operators/window.h"
@@ -215,7 +216,7 @@ Status compute_global(Computation& c, Of result) {
   Shape shape = c.shape(0);
   if (shape.rank() < 2) {
     return Error{Code::kInvalid,
-                 std::format("its input {} is no image [N,C,...]", c.shape(0).text())};
+                 formatted("its input {} is no image [N,C,...]", c.shape(0).text())};
   }
   for (uint32_t i = 2; i < shape.rank(); ++i) shape[i] = 1;
   return for_type(List{}, c.type(0), [&]<class T>() -> Status {
@@ -264,9 +265,9 @@ Result<Shape> shape_before_pooling(const Computation& c) {
     if (__builtin_mul_overflow(pooled[i + 2] - 1, strides[i], &extent) ||
         __builtin_add_overflow(extent, kernel[i] - pads[i] - pads[i + kernel.size()], &extent) ||
         extent < 0) {
-      return Error{Code::kInvalid, std::format("dimension {} of what it unpools to has no extent "
-                                               "that can be",
-                                               i + 2)};
+      return Error{Code::kInvalid, formatted("dimension {} of what it unpools to has no extent "
+                                             "that can be",
+                                             i + 2)};
     }
     shape[i + 2] = extent;
   }
@@ -283,8 +284,8 @@ Status unpool(Computation& c, const Shape& before, const Shape& shape) {
   const auto cells = static_cast<int64_t>(TRY(before.element_count()));
   for (size_t i = 0; i < x.size(); ++i) {
     if (indices[i] < 0 || indices[i] >= cells) {
-      return Error{Code::kInvalid, std::format("its index {} is outside of the {} cells of {}",
-                                               indices[i], cells, before.text())};
+      return Error{Code::kInvalid, formatted("its index {} is outside of the {} cells of {}",
+                                             indices[i], cells, before.text())};
     }
     int64_t rest = indices[i];
     int64_t at = 0;
@@ -299,8 +300,8 @@ Status unpool(Computation& c, const Shape& before, const Shape& shape) {
 Status compute_max_unpool(Computation& c) {
   const Shape before = TRY(shape_before_pooling(c));
   if (c.shape(1) != c.shape(0)) {
-    return Error{Code::kInvalid, std::format("its indices {} have not the shape {} of its input",
-                                             c.shape(1).text(), c.shape(0).text())};
+    return Error{Code::kInvalid, formatted("its indices {} have not the shape {} of its input",
+                                           c.shape(1).text(), c.shape(0).text())};
   }
   Shape shape = before;
   if (c.has(2)) {
@@ -309,8 +310,8 @@ Status compute_max_unpool(Computation& c) {
     if (!std::ranges::equal(wanted, before.dims(), fits) || wanted[0] != before[0] ||
         wanted[1] != before[1]) {
       return Error{Code::kInvalid,
-                   std::format("its output_shape does not hold the shape {} that it unpools to",
-                               before.text())};
+                   formatted("its output_shape does not hold the shape {} that it unpools to",
+                             before.text())};
     }
     shape = Shape(wanted);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of matrices of floats, and of integers that wrap.
+#include "base/format.h"
 #include "isolated/engine/operators/batched_product.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/reals.h"
@@ -44,18 +45,17 @@ Result<Gemm> gemm_of(Computation& c) {
   const Shape& a = c.shape(0);
   const Shape& b = c.shape(1);
   if (a.rank() != 2 || b.rank() != 2) {
-    return Error{Code::kInvalid, std::format("its inputs have shapes {} and {}, it takes matrices",
-                                             a.text(), b.text())};
+    return Error{Code::kInvalid, formatted("its inputs have shapes {} and {}, it takes matrices",
+                                           a.text(), b.text())};
   }
   gemm.m = a[gemm.a_transposed ? 1 : 0];
   gemm.k = a[gemm.a_transposed ? 0 : 1];
   gemm.n = b[gemm.b_transposed ? 0 : 1];
   const int64_t rows = b[gemm.b_transposed ? 1 : 0];
   if (gemm.k != rows) {
-    return Error{Code::kInvalid,
-                 std::format("its matrices do not multiply: A has {} columns, and B "
-                             "{} rows",
-                             gemm.k, rows)};
+    return Error{Code::kInvalid, formatted("its matrices do not multiply: A has {} columns, and B "
+                                           "{} rows",
+                                           gemm.k, rows)};
   }
   // A beta of 0 leaves C out, whatever it holds.
   gemm.adds = c.has(2) && gemm.beta != 0;
@@ -63,8 +63,8 @@ Result<Gemm> gemm_of(Computation& c) {
   if (!c.has(2)) return gemm;
   // Before version 7 an attribute said whether C is broadcast; there is but one way to do it.
   if (!broadcastable(c.shape(2), gemm.shape())) {
-    return Error{Code::kInvalid, std::format("its C of shape {} does not broadcast to {}",
-                                             c.shape(2).text(), gemm.shape().text())};
+    return Error{Code::kInvalid, formatted("its C of shape {} does not broadcast to {}",
+                                           c.shape(2).text(), gemm.shape().text())};
   }
   TRY(gemm.shape().element_count());
   gemm.c_steps = broadcast_steps(c.shape(2), gemm.shape());

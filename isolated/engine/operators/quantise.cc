@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/operators.h"
@@ -40,8 +41,8 @@ struct Granularity {
 };
 
 Error misfit(const Shape& scale, const Shape& x) {
-  return {Code::kInvalid, std::format("its scale of shape {} does not fit the shape {} of its data",
-                                      scale.text(), x.text())};
+  return {Code::kInvalid, formatted("its scale of shape {} does not fit the shape {} of its data",
+                                    scale.text(), x.text())};
 }
 
 Result<Granularity> blocked(const Computation& c, Granularity along, size_t axis, int64_t block) {
@@ -61,17 +62,16 @@ Result<Granularity> granularity(const Computation& c) {
   const auto count = static_cast<int64_t>(TRY(x.element_count()));
   const uint64_t scales = TRY(scale.element_count());
   if (c.has(2) && c.shape(2) != scale && (scales != 1 || TRY(c.shape(2).element_count()) != 1)) {
-    return Error{
-        Code::kInvalid,
-        std::format("its zero point has the shape {}, its scale has {}; both must be alike",
-                    c.shape(2).text(), scale.text())};
+    return Error{Code::kInvalid,
+                 formatted("its zero point has the shape {}, its scale has {}; both must be alike",
+                           c.shape(2).text(), scale.text())};
   }
   if (scales == 1) return Granularity{.inner = count};
   const Split split = TRY(split_at(x, x.rank() == 1 ? 0 : c.attributes().integer("axis", 1)));
   Granularity along{.outer = split.outer, .extent = split.extent, .inner = split.inner};
   const int64_t block = c.since(21) ? c.attributes().integer("block_size", 0) : 0;
   if (block < 0)
-    return Error{Code::kInvalid, std::format("its block_size is {}, it takes none below 0", block)};
+    return Error{Code::kInvalid, formatted("its block_size is {}, it takes none below 0", block)};
   if (block > 0) return blocked(c, along, split.axis, block);
   if (scale.rank() != 1 || scale[0] != split.extent) return misfit(scale, x);
   if (along.inner > 1) {
@@ -131,8 +131,8 @@ Status compute_quantize_linear(Computation& c) {
   const ElementType to = TRY(
       type_attribute(c, "output_dtype", zero == ElementType::kNone ? ElementType::kUint8 : zero));
   if (c.has(2) && to != zero) {
-    return Error{Code::kInvalid, std::format("its output_dtype is {}, its zero point has {}",
-                                             name_of(to), name_of(zero))};
+    return Error{Code::kInvalid, formatted("its output_dtype is {}, its zero point has {}",
+                                           name_of(to), name_of(zero))};
   }
   return for_type(Types<float, Float16, Bfloat16, int32_t>{}, c.type(0),
                   [&]<class X>() { return quantise_from<X>(c, to); });
@@ -170,8 +170,7 @@ Status compute_dequantize_linear(Computation& c) {
 // are 0, any scale would do: it is 1.
 Status compute_dynamic_quantize_linear(Computation& c) {
   if (c.output_count() != 3) {
-    return Error{Code::kInvalid,
-                 std::format("it has {} outputs, it makes three", c.output_count())};
+    return Error{Code::kInvalid, formatted("it has {} outputs, it makes three", c.output_count())};
   }
   const auto y = TRY(c.make<uint8_t>(0, c.shape(0)));
   const auto y_scale = TRY(c.make<float>(1, {}));

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/format.h"
 #include "isolated/engine/operators/node_run.h"
 
 namespace casemate::engine {
@@ -121,7 +122,7 @@ TEST(Quantise, scales_and_zero_points_fit_the_data) {
             "its scale of shape [2] does not fit the shape [2,3] of its data");
   for (const int64_t axis : {int64_t{2}, int64_t{-3}, INT64_MIN, INT64_MAX}) {
     EXPECT_EQ(refused({{"axis", axis}}, {x, two}),
-              std::format("axis {} is none of a tensor of rank 2", axis));
+              formatted("axis {} is none of a tensor of rank 2", axis));
   }
   EXPECT_EQ(refused({{"block_size", int64_t{-1}}}, {x, two}),
             "its block_size is -1, it takes none below 0");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/batched_product.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/reals.h"
@@ -26,9 +27,9 @@ Result<Steps> parameter_steps(Computation& c, size_t input, const Shape& over, S
   if (!fits || !broadcastable(shape, over)) {
     return Error{
         Code::kInvalid,
-        std::format("its input {} of shape {} is neither one for all of a tensor of shape "
-                    "{} nor one for each of its {}",
-                    input, given.text(), over.text(), side == Side::kRows ? "rows" : "columns")};
+        formatted("its input {} of shape {} is neither one for all of a tensor of shape "
+                  "{} nor one for each of its {}",
+                  input, given.text(), over.text(), side == Side::kRows ? "rows" : "columns")};
   }
   return broadcast_steps(shape, over);
 }
@@ -57,8 +58,8 @@ Result<Operand> operand_of(Computation& c, size_t values, size_t zero_point, con
   if (!c.has(zero_point)) return operand;
   if (c.type(zero_point) != c.type(values)) {
     return Error{Code::kInvalid,
-                 std::format("its input {} is of {}, and its zero point of {}", values,
-                             name_of(c.type(values)), name_of(c.type(zero_point)))};
+                 formatted("its input {} is of {}, and its zero point of {}", values,
+                           name_of(c.type(values)), name_of(c.type(zero_point)))};
   }
   operand.steps = TRY(parameter_steps(c, zero_point, shape, side));
   return operand;

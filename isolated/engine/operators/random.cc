@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/generator.h"
@@ -86,9 +87,8 @@ template <class X, class Y>
 Status sample(Computation& c, int64_t sample_count) {
   const Shape& shape = c.shape(0);
   if (shape.rank() != 2 || shape[1] < 1 || shape[1] > INT32_MAX) {
-    return Error{
-        Code::kInvalid,
-        std::format("its input has the shape {}, it takes [batch, classes]", shape.text())};
+    return Error{Code::kInvalid,
+                 formatted("its input has the shape {}, it takes [batch, classes]", shape.text())};
   }
   const auto y = TRY(c.make<Y>(0, {shape[0], sample_count}));
   const auto x = TRY(c.values<X>(0));
@@ -110,7 +110,7 @@ Status compute_multinomial(Computation& c) {
   const int64_t sample_count = c.attributes().integer("sample_size", 1);
   if (sample_count < 1) {
     return Error{Code::kInvalid,
-                 std::format("its sample_size is {}, it takes 1 or more", sample_count)};
+                 formatted("its sample_size is {}, it takes 1 or more", sample_count)};
   }
   const ElementType type = TRY(type_attribute(c, "dtype", ElementType::kInt32));
   return for_type(Floats{}, c.type(0), [&]<class X>() {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/format.h"
 #include "isolated/engine/operators/node_run.h"
 
 namespace casemate::engine {
@@ -95,7 +96,7 @@ TEST(Random, outcomes_and_samples_are_there) {
             "its input has the shape [1,0], it takes [batch, classes]");
   for (const int64_t size : {int64_t{0}, INT64_MIN}) {
     EXPECT_EQ(error_of(run_node({"Multinomial", {{"sample_size", size}}, {none}})),
-              std::format("its sample_size is {}, it takes 1 or more", size));
+              formatted("its sample_size is {}, it takes 1 or more", size));
   }
   const Tensor empty = Tensor::of<float>({0, 3}, {});
   EXPECT_TRUE(values_of<int32_t>(run_node({"Multinomial", {}, {empty}})).empty());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/types.h"
@@ -46,9 +47,9 @@ Status compute_place(Computation& c) {
   const bool last = c.since(12) && c.attributes().integer("select_last_index", 0) != 0;
   const Shape shape = reduced_shape(c.shape(0), 1u << split.axis, kept);
   if (split.extent == 0 && TRY(shape.element_count()) != 0) {
-    return Error{Code::kInvalid, std::format("it chooses along axis {} of shape {}, where there is "
-                                             "no element",
-                                             split.axis, c.shape(0).text())};
+    return Error{Code::kInvalid, formatted("it chooses along axis {} of shape {}, where there is "
+                                           "no element",
+                                           split.axis, c.shape(0).text())};
   }
   return for_type(Numbers{}, c.type(0), [&]<class T>() -> Status {
     const auto y = TRY(c.make<int64_t>(0, shape));
@@ -99,8 +100,8 @@ Status compute_top_k(Computation& c) {
   const bool greatest = !c.since(11) || c.attributes().integer("largest", 1) != 0;
   const Split split = TRY(split_at(c.shape(0), c.attributes().integer("axis", -1)));
   if (k < 0 || k > split.extent) {
-    return Error{Code::kInvalid, std::format("it asks for {} elements of the {} along axis {}", k,
-                                             split.extent, split.axis)};
+    return Error{Code::kInvalid, formatted("it asks for {} elements of the {} along axis {}", k,
+                                           split.extent, split.axis)};
   }
   Shape shape = c.shape(0);
   shape[split.axis] = k;

@@ -5,6 +5,7 @@
 // the state before it. 16-bit floats are computed, and carried on, in 32 bits.
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/engine/operators/convolution.h"
 #include "isolated/engine/operators/matrix_product.h"
 #include "isolated/engine/operators/operators.h"
@@ -145,8 +146,8 @@ constexpr auto kStepLstm = []<class W>(Direction<W>& d, const Gates<W>& gates) {
 
 Status check_shape(const Computation& c, size_t input, const Shape& wanted) {
   if (!c.has(input) || c.shape(input) == wanted) return {};
-  return Error{Code::kInvalid, std::format("its input {} of shape {} needs the shape {}", input,
-                                           c.shape(input).text(), wanted.text())};
+  return Error{Code::kInvalid, formatted("its input {} of shape {} needs the shape {}", input,
+                                         c.shape(input).text(), wanted.text())};
 }
 
 Status check_direction(const Computation& c, Layer& layer) {
@@ -156,9 +157,9 @@ Status check_direction(const Computation& c, Layer& layer) {
   // GRU's first schema has "foward" as its default.
   if (layer.directions == 2 || layer.reverse || direction == "forward" || direction == "foward")
     return {};
-  return Error{Code::kInvalid, std::format("attribute 'direction' is '{}', expected forward, "
-                                           "reverse or bidirectional",
-                                           direction)};
+  return Error{Code::kInvalid, formatted("attribute 'direction' is '{}', expected forward, "
+                                         "reverse or bidirectional",
+                                         direction)};
 }
 
 Result<Layer> layer_of(const Computation& c, int64_t gates,
@@ -167,9 +168,9 @@ Result<Layer> layer_of(const Computation& c, int64_t gates,
   TRY(check_direction(c, layer));
   const Shape& x = c.shape(kX);
   if (x.rank() != 3 || c.shape(kR).rank() != 3 || x[2] < 1) {
-    return Error{Code::kInvalid, std::format("its input {} and recurrence {} should have rank 3, "
-                                             "and inputs at each step",
-                                             x.text(), c.shape(kR).text())};
+    return Error{Code::kInvalid, formatted("its input {} and recurrence {} should have rank 3, "
+                                           "and inputs at each step",
+                                           x.text(), c.shape(kR).text())};
   }
   layer.steps = x[layer.batch_first ? 1 : 0];
   layer.batch = x[layer.batch_first ? 0 : 1];
@@ -177,9 +178,9 @@ Result<Layer> layer_of(const Computation& c, int64_t gates,
   layer.hidden = c.shape(kR)[2];
   const int64_t declared = c.attributes().integer("hidden_size", layer.hidden);
   if (declared != layer.hidden || layer.hidden > int64_t{1} << 32) {
-    return Error{Code::kInvalid, std::format("attribute 'hidden_size' is {}, its recurrence has "
-                                             "the shape {}",
-                                             declared, c.shape(kR).text())};
+    return Error{Code::kInvalid, formatted("attribute 'hidden_size' is {}, its recurrence has "
+                                           "the shape {}",
+                                           declared, c.shape(kR).text())};
   }
   const int64_t rows = gates * layer.hidden;
   TRY(check_shape(c, kW, {layer.directions, rows, layer.inputs}));
@@ -200,9 +201,9 @@ Result<std::vector<int64_t>> lengths_of(Computation& c, const Layer& layer) {
   auto lengths = TRY(c.integers(kLengths));
   for (const int64_t length : lengths) {
     if (length < 0 || length > layer.steps) {
-      return Error{Code::kInvalid, std::format("its sequence_lens has the value {}, there are {} "
-                                               "steps",
-                                               length, layer.steps)};
+      return Error{Code::kInvalid, formatted("its sequence_lens has the value {}, there are {} "
+                                             "steps",
+                                             length, layer.steps)};
     }
   }
   return lengths;

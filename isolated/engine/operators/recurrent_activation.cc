@@ -2,7 +2,8 @@
 #include "isolated/engine/operators/recurrent_activation.h"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -51,8 +52,8 @@ Result<std::vector<GateActivation>> gate_activations(const Computation& c, size_
   }
   // RNN's default names both directions even where there is one.
   if (names.size() != wanted && names.size() != 2 * otherwise.size()) {
-    return Error{Code::kInvalid, std::format("attribute 'activations' has {} names, it needs {}",
-                                             names.size(), wanted)};
+    return Error{Code::kInvalid, formatted("attribute 'activations' has {} names, it needs {}",
+                                           names.size(), wanted)};
   }
   const std::vector<float> alphas = c.attributes().reals("activation_alpha");
   const std::vector<float> betas = c.attributes().reals("activation_beta");
@@ -68,7 +69,7 @@ Result<std::vector<GateActivation>> gate_activations(const Computation& c, size_
     if (found == nullptr) {
       return Error{
           Code::kInvalid,
-          std::format("attribute 'activations' names '{}', which is no function of it", names[i])};
+          formatted("attribute 'activations' names '{}', which is no function of it", names[i])};
     }
     activations.push_back({.kind = found->kind,
                            .alpha = take(alphas, next_alpha, found->alpha),
@@ -82,7 +83,7 @@ Result<std::optional<float>> gate_clip(const Computation& c) {
   const float clip = c.attributes().real("clip", 0);
   if (!(clip >= 0)) {
     return Error{Code::kInvalid,
-                 std::format("attribute 'clip' is {}, expected a number from 0", clip)};
+                 formatted("attribute 'clip' is {}, expected a number from 0", clip)};
   }
   return std::optional<float>(clip);
 }

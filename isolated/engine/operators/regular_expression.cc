@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <optional>
 #include <span>
 #include <utility>
 
+#include "base/format.h"
 #include "isolated/engine/operators/unicode.h"
 
 namespace casemate::engine {
@@ -127,7 +127,7 @@ class Parser final {
   };
 
   Error refused(Code code, std::string_view what) const {
-    return {code, std::format("its pattern has {}, at letter {}", what, at_)};
+    return {code, formatted("its pattern has {}, at letter {}", what, at_)};
   }
   Error wrong(std::string_view what) const { return refused(Code::kInvalid, what); }
 
@@ -334,8 +334,8 @@ class Parser final {
     if (letter < 0x80 && !word_letter(letter)) return letter;
     if (letter == '_') return letter;
     --at_;
-    return refused(Code::kUnsupported, std::format("\\{}, which is not understood",
-                                                   utf8(std::u32string_view(&letter, 1))));
+    return refused(Code::kUnsupported, formatted("\\{}, which is not understood",
+                                                 utf8(std::u32string_view(&letter, 1))));
   }
 
   Result<char32_t> hexadecimal() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/mover.h"
@@ -21,7 +22,7 @@ Result<Interpolation> stated_interpolation(const Computation& c) {
   if (mode == "nearest") return Interpolation::kNearest;
   if (mode == "linear" || mode == "bilinear") return Interpolation::kLinear;
   if (mode == "cubic" && c.since(11)) return Interpolation::kCubic;
-  return Error{Code::kUnsupported, std::format("there is no interpolation of mode '{}'", mode)};
+  return Error{Code::kUnsupported, formatted("there is no interpolation of mode '{}'", mode)};
 }
 
 Result<Placement> stated_placement(const Computation& c) {
@@ -33,7 +34,7 @@ Result<Placement> stated_placement(const Computation& c) {
   if (mode == "align_corners") return Placement::kAlignCorners;
   if (mode == "asymmetric") return Placement::kAsymmetric;
   if (mode == "tf_crop_and_resize") return Placement::kCropAndResize;
-  return Error{Code::kUnsupported, std::format("there are no coordinates of mode '{}'", mode)};
+  return Error{Code::kUnsupported, formatted("there are no coordinates of mode '{}'", mode)};
 }
 
 Result<Nearest> stated_nearest(const Computation& c) {
@@ -42,7 +43,7 @@ Result<Nearest> stated_nearest(const Computation& c) {
   if (mode == "round_prefer_ceil") return Nearest::kRoundPreferCeil;
   if (mode == "floor") return Nearest::kFloor;
   if (mode == "ceil") return Nearest::kCeil;
-  return Error{Code::kUnsupported, std::format("there is no nearest mode '{}'", mode)};
+  return Error{Code::kUnsupported, formatted("there is no nearest mode '{}'", mode)};
 }
 
 Result<Resampling> stated_resampling(const Computation& c) {
@@ -64,17 +65,17 @@ Result<Resampling> stated_resampling(const Computation& c) {
 // A list with one number per resized axis.
 Status check_count(const char* what, size_t count, size_t wanted) {
   if (count == wanted) return {};
-  return Error{Code::kInvalid, std::format("it has {} {} for {} axes", count, what, wanted)};
+  return Error{Code::kInvalid, formatted("it has {} {} for {} axes", count, what, wanted)};
 }
 
 Status set_scale(ResizedAxis& axis, float scale, bool grow) {
   if (!std::isfinite(scale) || scale <= 0 || (grow && scale < 1))
-    return Error{Code::kInvalid, std::format("a scale of {} has no meaning", scale)};
+    return Error{Code::kInvalid, formatted("a scale of {} has no meaning", scale)};
   axis.multiple = scale;
   axis.in_floats = true;
   const float length = std::floor(static_cast<float>(axis.in) * scale);
   if (length > 0x1p62F)
-    return Error{Code::kTooLarge, std::format("a scale of {} is too large", scale)};
+    return Error{Code::kTooLarge, formatted("a scale of {} is too large", scale)};
   axis.out = static_cast<int64_t>(length);
   return {};
 }
@@ -96,7 +97,7 @@ Status set_sizes(Computation& c, std::span<const int64_t> sizes, std::span<const
     ResizedAxis& axis = resized[axes[i]];
     if (sizes[i] < 0 || (axis.in == 0 && sizes[i] != 0)) {
       return Error{Code::kInvalid,
-                   std::format("an extent of {} cannot be made {}", axis.in, sizes[i])};
+                   formatted("an extent of {} cannot be made {}", axis.in, sizes[i])};
     }
     axis.out = sizes[i];
     axis.multiple = axis.in == 0 ? 1 : static_cast<double>(sizes[i]);
@@ -107,7 +108,7 @@ Status set_sizes(Computation& c, std::span<const int64_t> sizes, std::span<const
   }
   if (policy == "stretch" || decisive == nullptr) return {};
   if (policy != "not_larger" && policy != "not_smaller")
-    return Error{Code::kUnsupported, std::format("there is no policy '{}' of aspects", policy)};
+    return Error{Code::kUnsupported, formatted("there is no policy '{}' of aspects", policy)};
   const ResizedAxis chosen = *decisive;
   for (const uint32_t i : axes) {
     ResizedAxis& axis = resized[i];

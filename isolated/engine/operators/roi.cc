@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/indices.h"
 #include "isolated/engine/operators/operators.h"
@@ -13,12 +14,12 @@ namespace {
 
 Status check_shapes(const Computation& c, int64_t columns) {
   if (c.shape(0).rank() == 4 && c.shape(1).rank() == 2 && c.shape(1)[1] == columns) return {};
-  return Error{Code::kInvalid, std::format("regions of shape {} do not fit images of shape {}",
-                                           c.shape(1).text(), c.shape(0).text())};
+  return Error{Code::kInvalid, formatted("regions of shape {} do not fit images of shape {}",
+                                         c.shape(1).text(), c.shape(0).text())};
 }
 
 Error no_image(int64_t image, int64_t count) {
-  return {Code::kInvalid, std::format("a region is of image {}, there are {}", image, count)};
+  return {Code::kInvalid, formatted("a region is of image {}, there are {}", image, count)};
 }
 
 // --- RoiAlign
@@ -36,20 +37,20 @@ struct Alignment {
 Result<Alignment> stated_alignment(const Computation& c) {
   const std::string mode = c.attributes().text("mode", "avg");
   if (mode != "avg" && mode != "max")
-    return Error{Code::kUnsupported, std::format("there is no pooling of mode '{}'", mode)};
+    return Error{Code::kUnsupported, formatted("there is no pooling of mode '{}'", mode)};
   const std::string coordinates = c.attributes().text(
       "coordinate_transformation_mode", c.since(16) ? "half_pixel" : "output_half_pixel");
   if (coordinates != "half_pixel" && coordinates != "output_half_pixel") {
     return Error{Code::kUnsupported,
-                 std::format("there are no coordinates of mode '{}'", coordinates)};
+                 formatted("there are no coordinates of mode '{}'", coordinates)};
   }
   Alignment how{.maximum = mode == "max",
                 .half_pixel = coordinates == "half_pixel",
                 .samples = std::max<int64_t>(c.attributes().integer("sampling_ratio", 0), 0),
                 .scale = c.attributes().real("spatial_scale", 1)};
   if (how.samples > kSamplesMax) {
-    return Error{Code::kTooLarge, std::format("{} samples of a bin are over the limit of {}",
-                                              how.samples, kSamplesMax)};
+    return Error{Code::kTooLarge, formatted("{} samples of a bin are over the limit of {}",
+                                            how.samples, kSamplesMax)};
   }
   return how;
 }
@@ -181,8 +182,8 @@ Status compute_roi_align(Computation& c) {
   const int64_t height = c.attributes().integer("output_height", 1);
   const int64_t width = c.attributes().integer("output_width", 1);
   if (height < 1 || width < 1 || c.shape(2) != Shape{count}) {
-    return Error{Code::kInvalid, std::format("{} regions of images {} cannot be made {}x{}", count,
-                                             c.shape(2).text(), height, width)};
+    return Error{Code::kInvalid, formatted("{} regions of images {} cannot be made {}x{}", count,
+                                           c.shape(2).text(), height, width)};
   }
   Tensor& y = *TRY(c.make(0, c.type(0), TRY(shape_of(std::array{count, x[1], height, width}))));
   if (y.count() == 0) return {};
@@ -247,7 +248,7 @@ Status pool_regions(Computation& c, Tensor& y, float scale) {
     std::transform(stated, stated + 5, region.begin(), [](T v) { return static_cast<float>(v); });
     if (!(region[0] >= 0 && region[0] < static_cast<float>(x[0])))
       return Error{Code::kInvalid,
-                   std::format("a region is of image {}, there are {}", region[0], x[0])};
+                   formatted("a region is of image {}, there are {}", region[0], x[0])};
     const T* image = in.data() + static_cast<int64_t>(region[0]) * x[1] * x[2] * x[3];
     const Span columns = Span::of(region[1], region[3], scale);
     const Span rows = Span::of(region[2], region[4], scale);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scan: a subgraph run for each slice of its inputs.
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/operators/body.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -51,12 +51,12 @@ Result<Scanned> scanned(Computation& c, size_t first, size_t count) {
     const auto rank = static_cast<int64_t>(tensor.shape().rank());
     const int64_t axis = entry(axes, i) < 0 ? entry(axes, i) + rank : entry(axes, i);
     if (axis < 0 || axis >= rank || tensor.type() == ElementType::kString)
-      return Error{Code::kInvalid, std::format("it cannot scan its input {} along axis {}",
-                                               first + i, entry(axes, i))};
+      return Error{Code::kInvalid, formatted("it cannot scan its input {} along axis {}", first + i,
+                                             entry(axes, i))};
     const int64_t length = tensor.shape()[static_cast<size_t>(axis)];
     if (i > 0 && length != scanned.length)
       return Error{Code::kInvalid,
-                   std::format("its inputs have {} and {} slices", scanned.length, length)};
+                   formatted("its inputs have {} and {} slices", scanned.length, length)};
     scanned.length = length;
     scanned.tensors.push_back(tensor);
     scanned.axes.push_back(static_cast<size_t>(axis));
@@ -85,7 +85,7 @@ Status scan_once(Computation& c) {
   const size_t own = own_inputs(c, "body");
   const int64_t wanted = c.attributes().integer("num_scan_inputs", 0);
   if (wanted < 1 || static_cast<uint64_t>(wanted) > own)
-    return Error{Code::kInvalid, std::format("it scans {} of its {} inputs", wanted, own)};
+    return Error{Code::kInvalid, formatted("it scans {} of its {} inputs", wanted, own)};
   const auto count = static_cast<size_t>(wanted);
   const size_t states = own - count;
   if (c.output_count() < states)
@@ -129,7 +129,7 @@ Status scan_batch(Computation& c) {
   const size_t own = own_inputs(c, "body");
   const int64_t wanted = c.attributes().integer("num_scan_inputs", 0);
   if (wanted < 1 || static_cast<uint64_t>(wanted) + 1 > own)
-    return Error{Code::kInvalid, std::format("it scans {} of its {} inputs", wanted, own)};
+    return Error{Code::kInvalid, formatted("it scans {} of its {} inputs", wanted, own)};
   const size_t states = own - 1 - static_cast<size_t>(wanted);
   const Shape& first = c.shape(own - 1);
   if (first.rank() < 2 || first[0] < 1 || c.output_count() < states)
@@ -138,8 +138,8 @@ Status scan_batch(Computation& c) {
     const Shape& shape = c.shape(i);
     const bool scans = i > states;
     if (shape.rank() < (scans ? 2u : 1u) || shape[0] != first[0] || (scans && shape[1] != first[1]))
-      return Error{Code::kInvalid, std::format("its input {} of shape {} does not fit one of {}", i,
-                                               shape.text(), first.text())};
+      return Error{Code::kInvalid, formatted("its input {} of shape {} does not fit one of {}", i,
+                                             shape.text(), first.text())};
   }
   const auto lengths = c.has(0) ? TRY(c.integers(0)) : std::vector<int64_t>();
   for (const int64_t length : lengths) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/indices.h"
@@ -22,7 +23,7 @@ Result<Reduction> stated_reduction(const Computation& c) {
   if (name == "mul") return Reduction::kMultiply;
   if (name == "max") return Reduction::kMaximum;
   if (name == "min") return Reduction::kMinimum;
-  return Error{Code::kUnsupported, std::format("there is no reduction '{}'", name)};
+  return Error{Code::kUnsupported, formatted("there is no reduction '{}'", name)};
 }
 
 template <class T>
@@ -88,9 +89,9 @@ Status compute_scatter_elements(Computation& c) {
   for (uint32_t i = 0; fits && i < x.rank(); ++i) fits = i == axis || picks[i] <= x[i];
   if (!fits) {
     return Error{Code::kInvalid,
-                 std::format("indices of shape {} and updates of shape {} do not fit data of shape "
-                             "{}",
-                             picks.text(), c.shape(2).text(), x.text())};
+                 formatted("indices of shape {} and updates of shape {} do not fit data of shape "
+                           "{}",
+                           picks.text(), c.shape(2).text(), x.text())};
   }
   Tensor& y = *TRY(c.make(0, c.type(0), x));
   const Indices indices = TRY(Indices::of(c, 1));
@@ -116,17 +117,17 @@ Status compute_scatter_nd(Computation& c) {
   const Reduction reduction = TRY(stated_reduction(c));
   const int64_t length = picks.rank() == 0 ? 0 : picks[picks.rank() - 1];
   if (length < 1 || length > x.rank()) {
-    return Error{Code::kInvalid, std::format("indices of shape {} do not fit data of shape {}",
-                                             picks.text(), x.text())};
+    return Error{Code::kInvalid, formatted("indices of shape {} do not fit data of shape {}",
+                                           picks.text(), x.text())};
   }
   const auto indexed = static_cast<size_t>(length);
   std::vector<int64_t> extents(picks.dims().begin(), picks.dims().end() - 1);
   extents.insert(extents.end(), x.dims().begin() + length, x.dims().end());
   if (!std::ranges::equal(extents, c.shape(2).dims())) {
     return Error{Code::kInvalid,
-                 std::format("updates of shape {} do not fit data of shape {} and indices of shape "
-                             "{}",
-                             c.shape(2).text(), x.text(), picks.text())};
+                 formatted("updates of shape {} do not fit data of shape {} and indices of shape "
+                           "{}",
+                           c.shape(2).text(), x.text(), picks.text())};
   }
   Tensor& y = *TRY(c.make(0, c.type(0), x));
   const Indices indices = TRY(Indices::of(c, 1));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/elements.h"
 #include "isolated/engine/operators/mover.h"
@@ -37,7 +38,7 @@ Status compute_one_hot(Computation& c) {
   extents.insert(extents.begin() + axis, depth);
   if (TRY(c.shape(2).element_count()) != 2) {
     return Error{Code::kInvalid,
-                 std::format("its values have shape {}, they are two", c.shape(2).text())};
+                 formatted("its values have shape {}, they are two", c.shape(2).text())};
   }
   Tensor& y = *TRY(c.make(0, c.type(2), TRY(shape_of(extents))));
   Mover mover(c, c.type(2));
@@ -67,10 +68,9 @@ Status compute_one_hot(Computation& c) {
 Result<std::vector<int64_t>> chosen(Computation& c, int64_t extent) {
   const Tensor* condition = TRY(c.tensor(1));
   if (condition->type() != ElementType::kBool || condition->shape().rank() != 1) {
-    return Error{Code::kInvalid,
-                 std::format("its condition is a tensor of {} of shape {}, it takes "
-                             "a vector of BOOL",
-                             name_of(condition->type()), condition->shape().text())};
+    return Error{Code::kInvalid, formatted("its condition is a tensor of {} of shape {}, it takes "
+                                           "a vector of BOOL",
+                                           name_of(condition->type()), condition->shape().text())};
   }
   TRY(c.allow(condition->count() * sizeof(int64_t)));
   std::vector<int64_t> positions;
@@ -79,7 +79,7 @@ Result<std::vector<int64_t>> chosen(Computation& c, int64_t extent) {
   }
   if (!positions.empty() && positions.back() >= extent) {
     return Error{Code::kInvalid,
-                 std::format("its condition chooses position {} of {}", positions.back(), extent)};
+                 formatted("its condition chooses position {} of {}", positions.back(), extent)};
   }
   return positions;
 }

@@ -2,6 +2,7 @@
 // Operators on sequences of tensors, and on optionals, which hold one value or none.
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/mover.h"
 #include "isolated/engine/operators/operators.h"
@@ -13,7 +14,7 @@ namespace {
 Status allow_list(Computation& c, size_t count) { return c.allow(count * sizeof(Tensor)); }
 
 Error mixed(ElementType a, ElementType b) {
-  return {Code::kInvalid, std::format("a sequence of {} cannot hold {}", name_of(a), name_of(b))};
+  return {Code::kInvalid, formatted("a sequence of {} cannot hold {}", name_of(a), name_of(b))};
 }
 
 Status compute_sequence_empty(Computation& c) { return c.give(0, Sequence{}); }
@@ -34,7 +35,7 @@ Result<size_t> position(Computation& c, size_t input, size_t count, int64_t othe
   const auto size = static_cast<int64_t>(count);
   if (stated < -size || stated >= size) {
     return Error{Code::kInvalid,
-                 std::format("position {} is outside of a sequence of {}", stated, count)};
+                 formatted("position {} is outside of a sequence of {}", stated, count)};
   }
   return static_cast<size_t>(stated < 0 ? stated + size : stated);
 }
@@ -53,7 +54,7 @@ Status compute_sequence_insert(Computation& c) {
   const int64_t stated = c.has(2) ? TRY(c.integer(2)) : count;
   if (stated < -count || stated > count) {
     return Error{Code::kInvalid,
-                 std::format("position {} is outside of a sequence of {}", stated, count)};
+                 formatted("position {} is outside of a sequence of {}", stated, count)};
   }
   TRY(allow_list(c, before.size() + 1));
   Sequence sequence = before;
@@ -83,16 +84,16 @@ Result<std::vector<int64_t>> piece_extents(Computation& c, int64_t extent) {
     if (c.shape(1).rank() != 0) {
       int64_t sum = 0;
       for (const int64_t piece : stated) {
-        if (piece < 0) return Error{Code::kInvalid, std::format("a piece has extent {}", piece)};
+        if (piece < 0) return Error{Code::kInvalid, formatted("a piece has extent {}", piece)};
         sum = TRY(sum_of(sum, piece));
       }
       if (sum == extent) return stated;
       return Error{Code::kInvalid,
-                   std::format("pieces of {} in all do not make an extent of {}", sum, extent)};
+                   formatted("pieces of {} in all do not make an extent of {}", sum, extent)};
     }
     each = stated[0];
   }
-  if (each < 1) return Error{Code::kInvalid, std::format("a piece has extent {}", each)};
+  if (each < 1) return Error{Code::kInvalid, formatted("a piece has extent {}", each)};
   const int64_t count = extent / each + (extent % each != 0 ? 1 : 0);
   TRY(allow_list(c, static_cast<size_t>(std::min<int64_t>(count, 1LL << 40))));
   std::vector<int64_t> extents(static_cast<size_t>(count), each);
@@ -140,8 +141,8 @@ Result<Shape> joined_shape(const Sequence& sequence, uint32_t axis, bool new_axi
     const Shape& first = sequence[0].shape();
     if (!new_axis && alike.rank() == first.rank()) alike[axis] = first[axis];
     if (alike != first) {
-      return Error{Code::kInvalid, std::format("shapes {} and {} cannot be joined along axis {}",
-                                               first.text(), tensor.shape().text(), axis)};
+      return Error{Code::kInvalid, formatted("shapes {} and {} cannot be joined along axis {}",
+                                             first.text(), tensor.shape().text(), axis)};
     }
     extents[axis] = TRY(sum_of(extents[axis], new_axis ? 1 : tensor.shape()[axis]));
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/broadcast.h"
 #include "isolated/engine/operators/mover.h"
@@ -23,9 +24,8 @@ Result<Shape> reshaped(const Shape& input, std::vector<int64_t> extents, bool ze
       extents[i] = 1;
     } else if (extents[i] == 0 && !zeros_allowed) {
       if (i >= input.rank()) {
-        return Error{
-            Code::kInvalid,
-            std::format("its shape copies extent {} of an input of shape {}", i, input.text())};
+        return Error{Code::kInvalid, formatted("its shape copies extent {} of an input of shape {}",
+                                               i, input.text())};
       }
       extents[i] = input[i];
     }
@@ -36,8 +36,8 @@ Result<Shape> reshaped(const Shape& input, std::vector<int64_t> extents, bool ze
   const auto rest = static_cast<int64_t>(TRY(shape.element_count()));
   if (rest == 0 || have % rest != 0) {
     return Error{Code::kInvalid,
-                 std::format("{} elements of shape {} leave no extent for the -1 in its shape",
-                             have, input.text())};
+                 formatted("{} elements of shape {} leave no extent for the -1 in its shape", have,
+                           input.text())};
   }
   return with_extent(shape, static_cast<uint32_t>(*open), have / rest);
 }
@@ -76,9 +76,8 @@ Status compute_squeeze(Computation& c) {
   } else {
     for (const uint32_t axis : TRY(axes_of(*stated, x.rank()))) {
       if (x[axis] != 1) {
-        return Error{
-            Code::kInvalid,
-            std::format("axis {} of shape {} is not 1 and cannot be dropped", axis, x.text())};
+        return Error{Code::kInvalid, formatted("axis {} of shape {} is not 1 and cannot be dropped",
+                                               axis, x.text())};
       }
       dropped[axis] = true;
     }
@@ -95,8 +94,8 @@ Status compute_unsqueeze(Computation& c) {
   const auto stated = TRY(stated_axes(c));
   if (!stated) return Error{Code::kInvalid, "it does not say which axes to add"};
   if (stated->size() > limits::kRank) {
-    return Error{Code::kTooLarge, std::format("it adds {} axes, a tensor has at most {}",
-                                              stated->size(), limits::kRank)};
+    return Error{Code::kTooLarge, formatted("it adds {} axes, a tensor has at most {}",
+                                            stated->size(), limits::kRank)};
   }
   const size_t rank = x.rank() + stated->size();
   const auto added = TRY(axes_of(*stated, rank));
@@ -158,7 +157,7 @@ Status compute_transpose(Computation& c) {
   }
   if (order.size() != x.rank()) {
     return Error{Code::kInvalid,
-                 std::format("its order has {} axes, its input {}", order.size(), x.rank())};
+                 formatted("its order has {} axes, its input {}", order.size(), x.rank())};
   }
   // Elsewhere ONNX counts negative axes from the end; of this list it does not say so.
   if (std::ranges::any_of(order, [](int64_t axis) { return axis < 0; }))

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "isolated/engine/operators/axes.h"
 #include "isolated/engine/operators/fourier.h"
 #include "isolated/engine/operators/operators.h"
@@ -50,22 +51,21 @@ Result<Transform> transform_of(Computation& c) {
   const Shape& shape = c.shape(0);
   const uint32_t rank = shape.rank();
   if (rank < 2 || (shape[rank - 1] != 1 && shape[rank - 1] != 2)) {
-    return Error{Code::kInvalid, std::format("its input has shape {}, whose last extent is neither "
-                                             "1 nor 2",
-                                             shape.text())};
+    return Error{Code::kInvalid, formatted("its input has shape {}, whose last extent is neither "
+                                           "1 nor 2",
+                                           shape.text())};
   }
   int64_t axis = c.attributes().integer("axis", 1);
   if (c.since(20)) axis = c.has(2) ? TRY(c.integer(2)) : -2;
   Transform plan{.shape = shape, .split = TRY(split_at(shape, axis))};
   if (plan.split.axis == rank - 1) {
-    return Error{Code::kInvalid,
-                 std::format("its axis {} holds the parts of complex numbers", axis)};
+    return Error{Code::kInvalid, formatted("its axis {} holds the parts of complex numbers", axis)};
   }
   plan.length = c.has(1) ? TRY(c.integer(1)) : plan.split.extent;
   if (plan.length < 1) {
     return Error{
         Code::kInvalid,
-        std::format("it transforms signals of {} elements, it takes at least 1", plan.length)};
+        formatted("it transforms signals of {} elements, it takes at least 1", plan.length)};
   }
   plan.bins = bin_count(plan.length, c.attributes().integer("onesided", 0) != 0);
   plan.complex = shape[rank - 1] == 2;
@@ -79,7 +79,7 @@ Result<Transform> transform_of(Computation& c) {
 Result<Fourier> fourier_of(Computation& c, int64_t length) {
   constexpr int64_t kLongest = int64_t{1} << 40;
   if (length > kLongest)
-    return Error{Code::kTooLarge, std::format("signals of {} elements are too long", length)};
+    return Error{Code::kTooLarge, formatted("signals of {} elements are too long", length)};
   TRY(c.allow(Fourier::bytes_for(length) + static_cast<uint64_t>(length) * sizeof(Complex)));
   return Fourier(length);
 }
@@ -124,23 +124,22 @@ struct Frames {
 Result<Frames> frames_of(Computation& c) {
   const Shape& shape = c.shape(0);
   if (shape.rank() != 3 || (shape[2] != 1 && shape[2] != 2)) {
-    return Error{Code::kInvalid, std::format("its signal has shape {}, it takes [batch,samples,1] "
-                                             "or [batch,samples,2]",
-                                             shape.text())};
+    return Error{Code::kInvalid, formatted("its signal has shape {}, it takes [batch,samples,1] "
+                                           "or [batch,samples,2]",
+                                           shape.text())};
   }
   Frames frames{.batch = shape[0], .samples = shape[1], .complex = shape[2] == 2};
   frames.step = TRY(c.integer(1));
   if (c.has(2) && c.shape(2).rank() != 1) {
     return Error{Code::kInvalid,
-                 std::format("its window has shape {}, it takes a vector", c.shape(2).text())};
+                 formatted("its window has shape {}, it takes a vector", c.shape(2).text())};
   }
   frames.length = c.has(2) ? c.shape(2)[0] : frames.samples;
   if (c.has(3)) frames.length = TRY(c.integer(3));
   if (frames.step < 1 || frames.length < 1 || frames.length > frames.samples) {
-    return Error{Code::kInvalid,
-                 std::format("frames of {} samples, {} apart, do not lie in a signal "
-                             "of {}",
-                             frames.length, frames.step, frames.samples)};
+    return Error{Code::kInvalid, formatted("frames of {} samples, {} apart, do not lie in a signal "
+                                           "of {}",
+                                           frames.length, frames.step, frames.samples)};
   }
   frames.count = 1 + (frames.samples - frames.length) / frames.step;
   frames.bins = bin_count(frames.length, c.attributes().integer("onesided", 1) != 0);
@@ -183,7 +182,7 @@ Result<double> real(Computation& c, size_t input) {
   const std::vector<double> values = TRY(reals(c, input));
   if (values.size() != 1) {
     return Error{Code::kInvalid,
-                 std::format("its input {} has {} elements, it takes one", input, values.size())};
+                 formatted("its input {} has {} elements, it takes one", input, values.size())};
   }
   return values[0];
 }
@@ -201,10 +200,9 @@ Result<std::vector<int64_t>> mel_edges(Computation& c, int64_t triangles, int64_
     const double hertz = 700 * (std::pow(10, (static_cast<double>(i) * step + low) / 2595) - 1);
     const double bin = std::floor(static_cast<double>(length + 1) * hertz / rate);
     if (!(bin >= 0 && bin < bins)) {
-      return Error{Code::kInvalid,
-                   std::format("its triangles reach {} Hz, a signal with {} samples "
-                               "a second has no such frequency",
-                               hertz, rate)};
+      return Error{Code::kInvalid, formatted("its triangles reach {} Hz, a signal with {} samples "
+                                             "a second has no such frequency",
+                                             hertz, rate)};
     }
     edges.push_back(static_cast<int64_t>(bin));
   }
@@ -232,8 +230,8 @@ Status compute_mel_weights(Computation& c) {
   const int64_t triangles = TRY(c.integer(0));
   const int64_t length = TRY(c.integer(1));
   if (triangles < 0 || length < 0) {
-    return Error{Code::kInvalid, std::format("it is asked for {} bands of spectra of {} samples",
-                                             triangles, length)};
+    return Error{Code::kInvalid,
+                 formatted("it is asked for {} bands of spectra of {} samples", triangles, length)};
   }
   const auto type = c.attributes().integer("output_datatype", 1);
   const auto known =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/format.h"
 #include "isolated/engine/operators/broadcast.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/regular_expression.h"
@@ -30,7 +31,7 @@ Result<Case> case_change(const Computation& c) {
   if (name == "UPPER") return upper_case;
   return Error{
       Code::kInvalid,
-      std::format("attribute 'case_change_action' is '{}', expected LOWER, UPPER or NONE", name)};
+      formatted("attribute 'case_change_action' is '{}', expected LOWER, UPPER or NONE", name)};
 }
 
 // The attribute 'locale' counts for nothing: what a model answers is the same on every machine.
@@ -39,7 +40,7 @@ Status compute_string_normalizer(Computation& c) {
   const bool row = shape.rank() == 2 && shape[0] == 1;
   if (shape.rank() != 1 && !row) {
     return Error{Code::kInvalid,
-                 std::format("its input {} needs the shape [C] or [1,C]", shape.text())};
+                 formatted("its input {} needs the shape [C] or [1,C]", shape.text())};
   }
   const Case change = TRY(case_change(c));
   const bool exact = c.attributes().integer("is_case_sensitive", 0) != 0;
@@ -109,8 +110,8 @@ void split_at(std::string_view delimiter, std::string_view text, uint64_t splits
 Status compute_string_split(Computation& c) {
   const Shape& shape = c.shape(0);
   if (shape.rank() == limits::kRank) {
-    return Error{Code::kTooLarge, std::format("its output would have {} dimensions, {} are allowed",
-                                              shape.rank() + 1, limits::kRank)};
+    return Error{Code::kTooLarge, formatted("its output would have {} dimensions, {} are allowed",
+                                            shape.rank() + 1, limits::kRank)};
   }
   const std::string delimiter = c.attributes().text("delimiter", "");
   // As a negative number, like none, it is larger than the number of splits that can be.

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numbers>
 
+#include "base/format.h"
 #include "isolated/engine/operators/operators.h"
 #include "isolated/engine/operators/types.h"
 
@@ -78,12 +79,12 @@ Result<std::vector<int64_t>> list_of(const Computation& c, std::string_view name
   std::vector<int64_t> values = c.attributes().integers(name);
   if (values.size() != count) {
     return invalid(
-        std::format("attribute '{}' has {} elements, it needs {}", name, values.size(), count));
+        formatted("attribute '{}' has {} elements, it needs {}", name, values.size(), count));
   }
   for (const int64_t value : values) {
     if (value < 0 || value >= end) {
       return invalid(
-          std::format("attribute '{}' has the value {}, expected 0 to {}", name, value, end - 1));
+          formatted("attribute '{}' has the value {}, expected 0 to {}", name, value, end - 1));
     }
   }
   return values;
@@ -92,10 +93,10 @@ Result<std::vector<int64_t>> list_of(const Computation& c, std::string_view name
 template <class T>
 Result<std::span<const T>> tensor_of(const Computation& c, std::string_view name) {
   const Tensor* tensor = c.attributes().tensor(name);
-  if (tensor == nullptr) return invalid(std::format("attribute '{}' is missing", name));
+  if (tensor == nullptr) return invalid(formatted("attribute '{}' is missing", name));
   if (tensor->type() == element_type_of<T>()) return tensor->values<T>();
-  return invalid(std::format("attribute '{}' is a tensor of {}, expected {}", name,
-                             name_of(tensor->type()), name_of(element_type_of<T>())));
+  return invalid(formatted("attribute '{}' is a tensor of {}, expected {}", name,
+                           name_of(tensor->type()), name_of(element_type_of<T>())));
 }
 
 // The sets of 'membership_values', each with a NaN behind it, go to the nodes that test them.
@@ -131,7 +132,7 @@ Result<std::vector<TreeNode<Wide<T>>>> nodes_of(const Computation& c, size_t lea
   const size_t count = modes.size();
   if (splits.size() != count) {
     return invalid(
-        std::format("attribute 'nodes_splits' has {} elements, it needs {}", splits.size(), count));
+        formatted("attribute 'nodes_splits' has {} elements, it needs {}", splits.size(), count));
   }
   const auto ends = static_cast<int64_t>(std::max(count, leaf_count));
   const auto features = TRY(list_of(c, "nodes_featureids", count, c.shape(0)[1]));
@@ -145,7 +146,7 @@ Result<std::vector<TreeNode<Wide<T>>>> nodes_of(const Computation& c, size_t lea
   std::vector<TreeNode<Wide<T>>> nodes(count);
   for (size_t i = 0; i < count; ++i) {
     if (modes[i] > static_cast<uint8_t>(Test::kMember))
-      return invalid(std::format("attribute 'nodes_modes' has the value {}", modes[i]));
+      return invalid(formatted("attribute 'nodes_modes' has the value {}", modes[i]));
     nodes[i].test = static_cast<Test>(modes[i]);
     nodes[i].feature = features[i];
     nodes[i].split = static_cast<Wide<T>>(splits[i]);
@@ -168,9 +169,9 @@ Status check_trees(const Ensemble<W>& ensemble) {
     if (branch.leaf && number < ensemble.leaves.size()) return {};
     if (branch.leaf || number >= count) {
       return invalid(
-          std::format("its {} {} does not exist", branch.leaf ? "leaf" : "node", branch.number));
+          formatted("its {} {} does not exist", branch.leaf ? "leaf" : "node", branch.number));
     }
-    if (reached[number]) return invalid(std::format("two ways lead to its node {}", number));
+    if (reached[number]) return invalid(formatted("two ways lead to its node {}", number));
     reached[number] = true;
     return {};
   };
@@ -192,7 +193,7 @@ Result<Ensemble<Wide<T>>> ensemble_of(const Computation& c, int64_t targets) {
   ensemble.nodes = TRY(nodes_of<T>(c, weights.size()));
   ensemble.roots = c.attributes().integers("tree_roots");
   for (const int64_t root : ensemble.roots) {
-    if (root < 0) return invalid(std::format("attribute 'tree_roots' has the value {}", root));
+    if (root < 0) return invalid(formatted("attribute 'tree_roots' has the value {}", root));
   }
   TRY(check_trees(ensemble));
   return ensemble;
@@ -279,17 +280,16 @@ Result<int64_t> choice(const Computation& c, std::string_view name, int64_t othe
                        int64_t last) {
   const int64_t value = c.attributes().integer(name, otherwise);
   if (value >= 0 && value <= last) return value;
-  return invalid(
-      std::format("attribute '{}' has the value {}, expected 0 to {}", name, value, last));
+  return invalid(formatted("attribute '{}' has the value {}, expected 0 to {}", name, value, last));
 }
 
 Status compute_tree_ensemble(Computation& c) {
   const Shape& shape = c.shape(0);
   if (shape.rank() != 2)
-    return invalid(std::format("its input {} needs the shape [N,features]", shape.text()));
+    return invalid(formatted("its input {} needs the shape [N,features]", shape.text()));
   const int64_t targets = c.attributes().integer("n_targets", 1);
   if (targets < 1 || targets > int64_t{1} << 32)
-    return invalid(std::format("attribute 'n_targets' is {}, expected 1 to 2^32", targets));
+    return invalid(formatted("attribute 'n_targets' is {}, expected 1 to 2^32", targets));
   const auto gather = static_cast<Gather>(TRY(choice(c, "aggregate_function", 1, 3)));
   const auto after = static_cast<After>(TRY(choice(c, "post_transform", 0, 4)));
   return for_type(Features{}, c.type(0), [&]<class T>() -> Status {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/operators/type_attribute.h"
 
-#include <format>
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -37,8 +37,8 @@ Result<ElementType> type_attribute(const Computation& c, std::string_view name,
                         : std::nullopt;
   if (type) return *type;
   return Error{Code::kUnsupported,
-               std::format("its attribute '{}' is {}, which is no element type that is supported",
-                           name, text.empty() ? std::to_string(number) : text)};
+               formatted("its attribute '{}' is {}, which is no element type that is supported",
+                         name, text.empty() ? std::to_string(number) : text)};
 }
 
 }  // namespace casemate::engine

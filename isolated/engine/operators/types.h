@@ -9,9 +9,9 @@
 //   Trust    types may be any.
 //   Fails    for_type() with kUnsupported for a type that is not in the list.
 
-#include <format>
 #include <type_traits>
 
+#include "base/format.h"
 #include "isolated/engine/graph/tensor.h"
 
 namespace casemate::engine {
@@ -58,7 +58,7 @@ using Wrapping = typename WrappingOf<T>::Type;
 template <class... T, class Function>
 Status for_type(Types<T...>, ElementType type, Function function) {
   Status done =
-      Error{Code::kUnsupported, std::format("it is not defined for tensors of {}", name_of(type))};
+      Error{Code::kUnsupported, formatted("it is not defined for tensors of {}", name_of(type))};
   (void)((element_type_of<T>() == type && (done = function.template operator()<T>(), true)) || ...);
   return done;
 }

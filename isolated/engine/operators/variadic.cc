@@ -3,6 +3,7 @@
 // reference.
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/engine/operators/broadcast.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -15,8 +16,8 @@ Result<Shape> common_shape(const Computation& c) {
   for (size_t i = 1; i < c.input_count(); ++i) {
     if (!c.since(8) && c.shape(i) != shape) {
       return Error{Code::kInvalid,
-                   std::format("its operands have the shapes {} and {}, which must be equal",
-                               shape.text(), c.shape(i).text())};
+                   formatted("its operands have the shapes {} and {}, which must be equal",
+                             shape.text(), c.shape(i).text())};
     }
     shape = TRY(broadcast(shape, c.shape(i)));
   }

@@ -2,7 +2,8 @@
 #include "isolated/engine/operators/window.h"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -16,15 +17,15 @@ Error invalid(std::string text) { return {Code::kInvalid, std::move(text)}; }
 
 Status check_image(const Shape& input) {
   if (input.rank() < 3)
-    return invalid(std::format("its input {} is no image [N,C,...]", input.text()));
-  if (!input.known()) return invalid(std::format("its input {} has no extent", input.text()));
+    return invalid(formatted("its input {} is no image [N,C,...]", input.text()));
+  if (!input.known()) return invalid(formatted("its input {} has no extent", input.text()));
   return {};
 }
 
 Status check_kernel(std::span<const int64_t> kernel) {
   for (const int64_t taps : kernel) {
     if (taps < 1 || taps > kNumberMax)
-      return invalid(std::format("its kernel has the extent {}, expected 1 to 2^30", taps));
+      return invalid(formatted("its kernel has the extent {}, expected 1 to 2^30", taps));
   }
   return {};
 }
@@ -38,9 +39,9 @@ Result<Padding> padding_of(const Computation& c) {
   if (name == "SAME_LOWER") return Padding::kSameLower;
   if (name == "VALID") return Padding::kValid;
   return invalid(
-      std::format("attribute 'auto_pad' is '{}', expected NOTSET, SAME_UPPER, "
-                  "SAME_LOWER or VALID",
-                  name));
+      formatted("attribute 'auto_pad' is '{}', expected NOTSET, SAME_UPPER, "
+                "SAME_LOWER or VALID",
+                name));
 }
 
 // Shares out so many cells of padding; an odd one goes to the end unless `more_at_begin`.
@@ -120,12 +121,12 @@ Result<std::vector<int64_t>> window_attribute(const Computation& c, std::string_
   if (values.empty()) return std::vector<int64_t>(count, otherwise);
   if (values.size() != count) {
     return invalid(
-        std::format("attribute '{}' has {} values, it needs {}", name, values.size(), count));
+        formatted("attribute '{}' has {} values, it needs {}", name, values.size(), count));
   }
   for (const int64_t value : values) {
     if (value < lowest || value > kNumberMax) {
       return invalid(
-          std::format("attribute '{}' has the value {}, expected {} to 2^30", name, value, lowest));
+          formatted("attribute '{}' has the value {}, expected {} to 2^30", name, value, lowest));
     }
   }
   return values;
@@ -142,14 +143,14 @@ Result<std::vector<int64_t>> kernel_of_weights(const Computation& c, const Shape
                                                const Shape& weights) {
   TRY(check_image(input));
   if (weights.rank() != input.rank() || !weights.known()) {
-    return invalid(std::format("its weights {} have not the rank of its input {}", weights.text(),
-                               input.text()));
+    return invalid(formatted("its weights {} have not the rank of its input {}", weights.text(),
+                             input.text()));
   }
   std::vector<int64_t> kernel(weights.dims().begin() + 2, weights.dims().end());
   const std::vector<int64_t> declared = c.attributes().integers("kernel_shape");
   if (!declared.empty() && declared != kernel) {
     return invalid(
-        std::format("attribute 'kernel_shape' is not that of its weights {}", weights.text()));
+        formatted("attribute 'kernel_shape' is not that of its weights {}", weights.text()));
   }
   return kernel;
 }
@@ -172,8 +173,8 @@ Result<Window> window_of(const Computation& c, const Shape& input,
     const int64_t padded = axis.input + axis.pad_begin + axis.pad_end;
     if (reach > padded) {
       return invalid(
-          std::format("its kernel reaches over {} cells of dimension {}, the padded input has {}",
-                      reach, i + 2, padded));
+          formatted("its kernel reaches over {} cells of dimension {}, the padded input has {}",
+                    reach, i + 2, padded));
     }
     const int64_t room = padded - reach;
     axis.output = (ceiling ? divided_up(room, axis.stride) : room / axis.stride) + 1;
@@ -195,15 +196,15 @@ Result<Window> transposed_window_of(const Computation& c, const Shape& input,
     axis.output = axis.input;
     if (axis.output > kNumberMax) {
       return invalid(
-          std::format("dimension {} of its input has the extent {}, expected at most "
-                      "2^30",
-                      i + 2, axis.output));
+          formatted("dimension {} of its input has the extent {}, expected at most "
+                    "2^30",
+                    i + 2, axis.output));
     }
     if (extra[i] >= std::max(axis.stride, axis.dilation)) {
       return invalid(
-          std::format("attribute 'output_padding' has the value {}, expected less than "
-                      "the stride {} or the dilation {}",
-                      extra[i], axis.stride, axis.dilation));
+          formatted("attribute 'output_padding' has the value {}, expected less than "
+                    "the stride {} or the dilation {}",
+                    extra[i], axis.stride, axis.dilation));
     }
     const int64_t full =
         std::max<int64_t>(axis.output - 1, 0) * axis.stride + axis.reach() + extra[i];
@@ -217,8 +218,8 @@ Result<Window> transposed_window_of(const Computation& c, const Shape& input,
       axis.input = full - axis.pad_begin - axis.pad_end;
     }
     if (axis.input < 0) {
-      return invalid(std::format("its pads {} and {} are wider than dimension {} of its output",
-                                 axis.pad_begin, axis.pad_end, i + 2));
+      return invalid(formatted("its pads {} and {} are wider than dimension {} of its output",
+                               axis.pad_begin, axis.pad_end, i + 2));
     }
   }
   return window;

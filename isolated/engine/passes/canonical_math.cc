@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that compute, where operator sets differ or the canonical form is simpler.
 #include <algorithm>
-#include <format>
 #include <limits>
 #include <map>
 #include <numeric>
 
+#include "base/format.h"
 #include "isolated/engine/passes/canonical.h"
 
 namespace casemate::engine {
@@ -34,7 +34,7 @@ ValueId add_inner(Graph& graph, const Node& node, std::string op, std::vector<Va
              .attributes = std::move(attributes)};
   inner.raw = false;
   return graph.add_node(std::move(inner),
-                        {{std::format("{}/{}", node.name, graph.value_count()), type, {shape}}});
+                        {{formatted("{}/{}", node.name, graph.value_count()), type, {shape}}});
 }
 
 ValueId scalar(Graph& graph, const Node& node, float value) {
@@ -200,9 +200,9 @@ void canonize_aligned(Graph& graph, Node& node) {
     if (!slope || dims[0] != 1) dims.resize(dims.size() + static_cast<size_t>(ones), 1);
     const ElementType type = graph.value(node.inputs[1]).type;
     Node reshape{.op = "Reshape", .name = node.name, .inputs = {node.inputs[1]}};
-    node.inputs[1] = graph.add_node(
-        std::move(reshape),
-        {{std::format("{}/{}", node.name, graph.value_count()), type, {Shape(dims)}}});
+    node.inputs[1] =
+        graph.add_node(std::move(reshape),
+                       {{formatted("{}/{}", node.name, graph.value_count()), type, {Shape(dims)}}});
   }
   node.attributes = {};
   node.since = 7;

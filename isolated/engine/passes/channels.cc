@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/passes/channels.h"
 
-#include <format>
+#include "base/format.h"
 
 namespace casemate::engine {
 
@@ -74,8 +74,8 @@ void fold_into(Graph& graph, const Node& convolution, Node& reader,
     if (const Tensor* constant = graph.constant(id)) sources.push_back(*constant);
   }
   const std::string how =
-      std::format("{} {} {} into Conv", reader.op, reader.attributes.real("epsilon", 0),
-                  reader.inputs[0] == convolution.output());
+      formatted("{} {} {} into Conv", reader.op, reader.attributes.real("epsilon", 0),
+                reader.inputs[0] == convolution.output());
   const auto* made = derivations.find(how, sources);
   if (made == nullptr) {
     Folded fresh = folded(sources.front(), old_bias, arithmetic);

@@ -2,7 +2,8 @@
 #include "isolated/engine/passes/passes.h"
 
 #include <array>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 
@@ -45,7 +46,7 @@ Status optimize(Graph& graph, Derivations& derivations, Fusion fusion) {
     const Status sound = graph.sound();
     if (!sound) {
       return Error{sound.error().code,
-                   std::format("after the pass '{}': {}", pass.name, sound.error().text)};
+                   formatted("after the pass '{}': {}", pass.name, sound.error().text)};
     }
   }
   return {};

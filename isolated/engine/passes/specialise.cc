@@ -2,8 +2,8 @@
 #include "isolated/engine/passes/specialise.h"
 
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "isolated/engine/interpret/interpreter.h"
 #include "isolated/engine/passes/passes.h"
 
@@ -30,8 +30,8 @@ Status check_types(const Node& node, const std::vector<Fact>& facts) {
       const bool same = node.type_groups[i] != 0 && node.type_groups[i] == node.type_groups[k];
       if (!same || !facts[i].given || !facts[k].given || facts[i].type == facts[k].type) continue;
       return Error{Code::kInvalid,
-                   std::format("its inputs {} and {} need one type, and have {} and {}", k, i,
-                               name_of(facts[k].type), name_of(facts[i].type))};
+                   formatted("its inputs {} and {} need one type, and have {} and {}", k, i,
+                             name_of(facts[k].type), name_of(facts[i].type))};
     }
   }
   return {};
@@ -72,10 +72,9 @@ class Specialiser final : public Host {
 
 Status Specialiser::allow(uint64_t bytes) {
   if (bytes <= granted_bytes_ + (kFoldedBytesMax - folded_bytes_)) return {};
-  return Error{
-      Code::kTooLarge,
-      std::format("a value would take {} bytes, the model may use {}: allow it more memory", bytes,
-                  memory_bytes_max_)};
+  return Error{Code::kTooLarge,
+               formatted("a value would take {} bytes, the model may use {}: allow it more memory",
+                         bytes, memory_bytes_max_)};
 }
 
 Fact Specialiser::fact_of(ValueId id, const std::vector<Known>& known) const {
@@ -127,7 +126,7 @@ Result<std::vector<size_t>> Specialiser::walk(const Graph& general, std::vector<
     if (!taken) {
       Error error = taken.error();
       if (!error.text.starts_with("node '"))
-        error.text = std::format("node '{}' ({}): {}", node.name, node.op, error.text);
+        error.text = formatted("node '{}' ({}): {}", node.name, node.op, error.text);
       if (refusals_ == nullptr || !refusals_->note(error)) return error;
     }
     if (!taken || !*taken) put_off.push_back(i);
@@ -186,8 +185,8 @@ Result<bool> Specialiser::fold(const Graph& general, size_t index, const std::ve
     const Tensor* tensor = fact.datum == nullptr ? nullptr : fact.datum->tensor();
     if (tensor != nullptr) sources.push_back(*tensor);
   }
-  const std::string how = std::format("{} {}.{}", node.op, general.serial(), index);
-  const auto name = [&](size_t i) { return std::format("{}/{}", node.name, i); };
+  const std::string how = formatted("{} {}.{}", node.op, general.serial(), index);
+  const auto name = [&](size_t i) { return formatted("{}/{}", node.name, i); };
   const auto wanted = [&](size_t i) { return node.outputs[i].present(); };
   if (const auto* found = derivations_.find(how, sources)) {
     for (size_t i = 0; i < node.outputs.size(); ++i) {

@@ -2,9 +2,9 @@
 // From graph to plan: nodes in order, a kernel for each, reordering where two kernels disagree on a
 // layout, memory that dies reused.
 #include <algorithm>
-#include <format>
 #include <map>
 
+#include "base/format.h"
 #include "isolated/engine/plan/arena.h"
 #include "isolated/engine/plan/plan.h"
 
@@ -129,7 +129,7 @@ class Planner final {
     auto kernel = TRY(reorder(id, home.layout, layout));
     const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), layout));
     const size_t copy = add_buffer(id, bytes, Place::Kind::kArena);
-    add_step(std::format("reorder {}", graph_.value(id).name), std::move(kernel), {home.buffer},
+    add_step(formatted("reorder {}", graph_.value(id).name), std::move(kernel), {home.buffer},
              {copy});
     return copies_[key] = copy;
   }
@@ -176,7 +176,7 @@ class Planner final {
       CHECK(constant != nullptr, "a value is made before it is read");
       auto writer = TRY(make_constant_writer(*constant, packer_));
       homes_[id.index] = {add_buffer(id, constant->byte_count(), Place::Kind::kArena)};
-      add_step(std::format("constant {}", graph_.value(id).name), std::move(writer), {},
+      add_step(formatted("constant {}", graph_.value(id).name), std::move(writer), {},
                {homes_[id.index].buffer});
     }
     return in_layout(id, layout);
@@ -222,7 +222,7 @@ class Planner final {
   Status add_output(ValueId id, uint32_t index) {
     const size_t target = add_buffer(id, 0, Place::Kind::kOutput, index);
     if (const Tensor* constant = graph_.constant(id)) {
-      add_step(std::format("output {}", index), TRY(make_constant_writer(*constant, packer_)), {},
+      add_step(formatted("output {}", index), TRY(make_constant_writer(*constant, packer_)), {},
                {target});
       return {};
     }
@@ -235,7 +235,7 @@ class Planner final {
     auto kernel = same_placement(shape(id), home.layout, Layout::kRowMajor)
                       ? make_copy(type(id), shape(id), Layout::kRowMajor)
                       : reorder(id, home.layout, Layout::kRowMajor);
-    add_step(std::format("output {}", index), TRY(std::move(kernel)), {home.buffer}, {target});
+    add_step(formatted("output {}", index), TRY(std::move(kernel)), {home.buffer}, {target});
     return {};
   }
 

@@ -2,15 +2,16 @@
 #include "isolated/engine/plan/plan.h"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
 
 std::string layouts_text(const KernelNeeds& needs) {
   const bool reads = !needs.inputs.empty() && needs.inputs[0].has_value();
-  return std::format("{}->{}", reads ? name_of(*needs.inputs[0]) : "constant",
-                     name_of(needs.outputs[0]));
+  return formatted("{}->{}", reads ? name_of(*needs.inputs[0]) : "constant",
+                   name_of(needs.outputs[0]));
 }
 
 }  // namespace

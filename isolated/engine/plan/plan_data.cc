@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/plan/plan_data.h"
 
-#include <format>
 #include <utility>
+
+#include "base/format.h"
 
 namespace casemate::engine {
 namespace {
@@ -28,32 +29,32 @@ std::string shown(const std::string& name) {
 std::string Place::text() const {
   switch (kind) {
     case Kind::kArena:
-      return std::format("@{}+{}", offset, bytes);
+      return formatted("@{}+{}", offset, bytes);
     case Kind::kInput:
-      return std::format("in{}", index);
+      return formatted("in{}", index);
     case Kind::kOutput:
-      return std::format("out{}", index);
+      return formatted("out{}", index);
     default:
       return "-";
   }
 }
 
 std::string PlanData::text() const {
-  std::string text = std::format("arena {} bytes\n", arena_bytes);
+  std::string text = formatted("arena {} bytes\n", arena_bytes);
   for (const auto& [list, kind] : {std::pair(&inputs, "in"), std::pair(&outputs, "out")}) {
     for (size_t i = 0; i < list->size(); ++i) {
       const Tensor& tensor = (*list)[i];
-      text += std::format("{}{} {} {}, {} bytes\n", kind, i, name_of(tensor.type),
-                          tensor.shape.text(), tensor.bytes);
+      text += formatted("{}{} {} {}, {} bytes\n", kind, i, name_of(tensor.type),
+                        tensor.shape.text(), tensor.bytes);
     }
   }
   size_t number = 0;
   for (const StepData& step : steps) {
     const bool scratch = step.scratch.kind != Place::Kind::kNone;
-    text += std::format("{:>5}  {:<28} {:<28} {:<28} {}{} -> {}{}\n", number++, shown(step.name),
-                        step.implementation, step.layouts, places_text(step.inputs),
-                        scratch ? " scratch " + step.scratch.text() : "", places_text(step.outputs),
-                        step.slow ? "  SLOW" : "");
+    text += formatted("{:>5}  {:<28} {:<28} {:<28} {}{} -> {}{}\n", number++, shown(step.name),
+                      step.implementation, step.layouts, places_text(step.inputs),
+                      scratch ? " scratch " + step.scratch.text() : "", places_text(step.outputs),
+                      step.slow ? "  SLOW" : "");
   }
   return text;
 }

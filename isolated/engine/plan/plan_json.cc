@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plan's data as JSON, and back.
-#include <format>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "isolated/engine/plan/plan_data.h"
 
@@ -67,26 +67,26 @@ class Reading final {
       const auto read = value.get<std::conditional_t<std::is_unsigned_v<T>, uint64_t, int64_t>>();
       if (std::in_range<T>(read)) return static_cast<T>(read);
     }
-    refuse(std::format("has no number '{}' that fits", name));
+    refuse(formatted("has no number '{}' that fits", name));
     return 0;
   }
   std::string text(const char* name) {
     const Json& value = member(name);
     if (value.is_string()) return value.get<std::string>();
-    refuse(std::format("has no text '{}'", name));
+    refuse(formatted("has no text '{}'", name));
     return {};
   }
   bool truth(const char* name) {
     const Json& value = member(name);
     if (value.is_boolean()) return value.get<bool>();
-    refuse(std::format("'{}' is neither true nor false", name));
+    refuse(formatted("'{}' is neither true nor false", name));
     return false;
   }
   const Json& list(const char* name) {
     static const Json none = Json::array();
     const Json& value = member(name);
     if (value.is_array()) return value;
-    refuse(std::format("has no list '{}'", name));
+    refuse(formatted("has no list '{}'", name));
     return none;
   }
   const Json& member(const char* name) const {
@@ -96,7 +96,7 @@ class Reading final {
   }
 
   void refuse(std::string_view why) {
-    if (wrong_.empty()) wrong_ = std::format("{} {}", place_, why);
+    if (wrong_.empty()) wrong_ = formatted("{} {}", place_, why);
   }
   [[nodiscard]] Status done() const {
     if (wrong_.empty()) return {};
@@ -129,7 +129,7 @@ Result<Place> place_from(const Json& json, const PlanData& plan, const std::stri
   const std::string kind = reading.text("in");
   const auto* const found = std::ranges::find(kKinds, kind);
   if (found == std::end(kKinds)) {
-    reading.refuse(std::format("lies in '{}', which is neither arena nor input nor output", kind));
+    reading.refuse(formatted("lies in '{}', which is neither arena nor input nor output", kind));
     TRY(reading.done());
   }
   place.kind = static_cast<Place::Kind>(found - std::begin(kKinds));
@@ -146,12 +146,12 @@ Result<std::vector<Place>> places_from(const Json& list, const PlanData& plan,
                                        const std::string& where) {
   std::vector<Place> places;
   for (const Json& json : list)
-    places.push_back(TRY(place_from(json, plan, std::format("{} {}", where, places.size()))));
+    places.push_back(TRY(place_from(json, plan, formatted("{} {}", where, places.size()))));
   return places;
 }
 
 Result<StepData> step_from(const Json& json, const PlanData& plan) {
-  const std::string where = std::format("step {}", plan.steps.size());
+  const std::string where = formatted("step {}", plan.steps.size());
   Reading reading(json, where);
   StepData step;
   step.name = reading.text("name");
@@ -210,14 +210,14 @@ Result<PlanData> plan_from_json(std::string_view text) {
   if (json.is_discarded()) return Error{Code::kInvalid, "this is no plan: it is no JSON"};
   Reading reading(json, "the plan");
   if (reading.number<int>("format") != kFormat)
-    reading.refuse(std::format("is of another format than {}", kFormat));
+    reading.refuse(formatted("is of another format than {}", kFormat));
   PlanData plan;
   plan.arena_bytes = reading.number<uint64_t>("arena_bytes");
   TRY(reading.done());
   for (const Json& tensor : reading.list("inputs"))
-    plan.inputs.push_back(TRY(tensor_from(tensor, std::format("input {}", plan.inputs.size()))));
+    plan.inputs.push_back(TRY(tensor_from(tensor, formatted("input {}", plan.inputs.size()))));
   for (const Json& tensor : reading.list("outputs"))
-    plan.outputs.push_back(TRY(tensor_from(tensor, std::format("output {}", plan.outputs.size()))));
+    plan.outputs.push_back(TRY(tensor_from(tensor, formatted("output {}", plan.outputs.size()))));
   for (const Json& step : reading.list("steps")) plan.steps.push_back(TRY(step_from(step, plan)));
   TRY(reading.done());
   return plan;

@@ -3,9 +3,9 @@
 
 #include <sys/socket.h>
 
-#include <format>
 #include <utility>
 
+#include "base/format.h"
 #include "isolated/gateway/http/response_head.h"
 #include "isolated/gateway/protocol/documents.h"
 
@@ -53,7 +53,7 @@ void Connection::shake_hands() {
   }
   ++server_.counters_.handshakes_failed;
   if (!tls_->plain_http()) return server_.remove(*this);
-  const std::string plain = std::format(
+  const std::string plain = formatted(
       "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
       "Connection: close\r\n\r\n{}",
       kPlainText.size(), kPlainText);
@@ -149,9 +149,9 @@ void Connection::expired() {
     return drive();
   }
   refuse({.status = 408,
-          .text = std::format("the body arrived too slowly; {} bytes in {} s are needed",
-                              limits.rate_bytes,
-                              std::chrono::duration<double>(limits.rate_window).count())},
+          .text = formatted("the body arrived too slowly; {} bytes in {} s are needed",
+                            limits.rate_bytes,
+                            std::chrono::duration<double>(limits.rate_window).count())},
          true);
   drive();
 }

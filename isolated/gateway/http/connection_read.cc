@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <format>
 #include <utility>
 
+#include "base/format.h"
 #include "isolated/gateway/http/connection.h"
 
 namespace casemate::gateway {
@@ -107,7 +107,7 @@ Connection::Step Connection::read_head() {
   if (!skip_empty_lines())
     return refuse_head(
         {.status = 400,
-         .text = std::format("more than {} empty lines stand before the request", kEmptyLinesMax)});
+         .text = formatted("more than {} empty lines stand before the request", kEmptyLinesMax)});
   const std::string_view text = text_of(window());
   if (text.empty() && client_done_) {
     tls_->close_output();
@@ -118,7 +118,7 @@ Connection::Step Connection::read_head() {
   const size_t limit = server_.limits_.head_bytes;
   if (size > limit || (size == 0 && text.size() >= limit))
     return refuse_head(
-        {.status = 431, .text = std::format("the request head is longer than {} bytes", limit)});
+        {.status = 431, .text = formatted("the request head is longer than {} bytes", limit)});
   if (size == 0) {
     searched_ = text.size();
     if (client_done_) return Step::kGone;
@@ -146,9 +146,9 @@ Connection::Step Connection::begin_request(RequestHead head, std::string_view bl
   // Behind a refused POST that announces no body there may be one all the same.
   const bool framed = announced || head_.method != Method::kPost;
   if (!refusal && body_left_ > limits.body_bytes) {
-    refusal = {.status = 413,
-               .text = std::format("the body has {} bytes, the limit is {}", body_left_,
-                                   limits.body_bytes)};
+    refusal = {
+        .status = 413,
+        .text = formatted("the body has {} bytes, the limit is {}", body_left_, limits.body_bytes)};
   } else if (!refusal && body_left_ > 0 && !server_.budget_.admits(body_left_, body_left_)) {
     refusal = full(limits);
   }
@@ -199,7 +199,7 @@ std::optional<Refusal> Connection::take(Bytes content) {
   if (body_.append(content)) return std::nullopt;
   if (body_.full())
     return Refusal{.status = 413,
-                   .text = std::format("the body is larger than {} bytes", body_.limit())};
+                   .text = formatted("the body is larger than {} bytes", body_.limit())};
   return full(server_.limits_);
 }
 
@@ -237,8 +237,8 @@ Connection::Step Connection::read_chunks() {
   if (*used > 0) return Step::kOn;
   if (window().size() >= server_.limits_.head_bytes)
     return refuse({.status = 400,
-                   .text = std::format("a chunk's head or the trailer is longer than {} bytes",
-                                       server_.limits_.head_bytes)},
+                   .text = formatted("a chunk's head or the trailer is longer than {} bytes",
+                                     server_.limits_.head_bytes)},
                   true);
   if (client_done_) return ended_early();
   return read_more();

@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include <format>
 #include <thread>
 
 #include "isolated/gateway/loopback/echo_server.h"

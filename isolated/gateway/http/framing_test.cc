@@ -4,16 +4,14 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include <format>
-
+#include "base/format.h"
 #include "isolated/gateway/loopback/echo_server.h"
 
 namespace casemate::gateway {
 namespace {
 
 std::string chunked(std::string_view body) {
-  return std::format("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-                     body);
+  return formatted("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{}", body);
 }
 
 std::string compress(std::string_view text, int window) {
@@ -89,7 +87,7 @@ TEST(Framing, a_post_without_a_length_ends_the_connection_when_it_is_refused) {
 TEST(Framing, two_ways_to_say_the_length_are_refused) {
   EchoServer server;
   const auto with = [](std::string_view headers) {
-    return std::format("POST /echo HTTP/1.1\r\nHost: h\r\n{}\r\n0\r\n\r\n", headers);
+    return formatted("POST /echo HTTP/1.1\r\nHost: h\r\n{}\r\n0\r\n\r\n", headers);
   };
   expect(server, with("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), 400, false);
   expect(server, with("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), 400, false);
@@ -106,7 +104,7 @@ TEST(Framing, a_content_length_is_digits) {
   for (const std::string_view length :
        {"-5", "+5", "0x5", "5 5", "", "5a", "18446744073709551616", "99999999999999999999999999"})
     expect(server,
-           std::format("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\nhello", length),
+           formatted("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\nhello", length),
            400, false);
   expect(server,
          "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551615\r\n\r\nhello", 413,
@@ -178,9 +176,8 @@ TEST(Framing, a_chunked_body_is_bounded) {
   HttpLimits limits;
   limits.body_bytes = 1000;
   EchoServer server(limits);
-  expect(server, chunked(std::format("3E8\r\n{}\r\n0\r\n\r\n", std::string(1000, 'a'))), 200, true);
-  expect(server, chunked(std::format("3E9\r\n{}\r\n0\r\n\r\n", std::string(1001, 'a'))), 413,
-         false);
+  expect(server, chunked(formatted("3E8\r\n{}\r\n0\r\n\r\n", std::string(1000, 'a'))), 200, true);
+  expect(server, chunked(formatted("3E9\r\n{}\r\n0\r\n\r\n", std::string(1001, 'a'))), 413, false);
   expect(server, chunked("FFFFFFFFFFFFFFFF\r\n" + std::string(2000, 'a')), 413, false);
   expect(server, post("/echo", std::string(1001, 'a')), 413, true);
 }
@@ -213,7 +210,7 @@ TEST(Framing, requests_behind_one_that_waits_are_kept) {
 TEST(Framing, heads_are_bounded) {
   EchoServer server;
   const auto with = [](size_t size) {
-    return std::format("GET /echo HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", std::string(size, 'x'));
+    return formatted("GET /echo HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", std::string(size, 'x'));
   };
   expect(server, with(15'000), 200, true);
   expect(server, with(64 << 10), 431, false);
@@ -279,7 +276,7 @@ TEST(Framing, other_methods_are_refused_and_told_which_there_are) {
   TlsClient client(server.port());
   for (const std::string_view method : {"PUT", "DELETE", "BREW", "TRACE", "OPTIONS", "get"}) {
     const auto answer = client.exchange(
-        std::format("{} /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", method));
+        formatted("{} /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", method));
     ASSERT_TRUE(answer) << method;
     EXPECT_EQ(answer->status, 405);
     EXPECT_EQ(answer->header("Allow"), "GET, POST");
@@ -338,7 +335,7 @@ TEST(Compression, gzip_and_deflate_bodies_are_read) {
        {std::pair<std::string, std::string>{"gzip", gzip(text)}, {"deflate", compress(text, 15)}}) {
     TlsClient client(server.port());
     const auto answer =
-        client.exchange(post("/echo", body, std::format("Content-Encoding: {}\r\n", name)));
+        client.exchange(post("/echo", body, formatted("Content-Encoding: {}\r\n", name)));
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->body, text);
   }
@@ -354,9 +351,9 @@ TEST(Compression, bombs_stop_at_the_limit) {
   expect(server, post("/echo", bomb, "Content-Encoding: gzip\r\n"), 413, false);
   expect(server, post("/echo", compress(zeros, 15), "Content-Encoding: deflate\r\n"), 413, false);
   expect(server,
-         std::format("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\n"
-                     "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n0\r\n\r\n",
-                     bomb.size(), bomb),
+         formatted("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\n"
+                   "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n0\r\n\r\n",
+                   bomb.size(), bomb),
          413, false);
   EXPECT_EQ(server.counters().buffered_bytes, 0u);
 }
@@ -365,7 +362,7 @@ TEST(Compression, what_is_not_one_whole_stream_is_refused) {
   EchoServer server;
   const std::string good = gzip("hello");
   const auto with = [](std::string_view body, std::string_view encoding = "gzip") {
-    return post("/echo", body, std::format("Content-Encoding: {}\r\n", encoding));
+    return post("/echo", body, formatted("Content-Encoding: {}\r\n", encoding));
   };
   expect(server, with(good.substr(0, good.size() - 4)), 400, true);
   expect(server, with(good + "x"), 400, false);

@@ -3,8 +3,9 @@
 
 #include <zlib.h>
 
-#include <format>
 #include <utility>
+
+#include "base/format.h"
 
 namespace casemate::gateway {
 namespace {
@@ -33,9 +34,9 @@ std::optional<Refusal> Inflater::feed(Bytes compressed, Body& body) {
     const MutableBytes room = body.space();
     if (room.empty()) {
       if (body.full())
-        return Refusal{.status = 413,
-                       .text = std::format("the body is larger than {} bytes when decompressed",
-                                           body.limit())};
+        return Refusal{
+            .status = 413,
+            .text = formatted("the body is larger than {} bytes when decompressed", body.limit())};
       return Refusal{.status = 503,
                      .text = "the server holds as many bodies as it can; try again",
                      .retry_after_s = 1};

@@ -5,9 +5,9 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
-#include <format>
 #include <utility>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::gateway {
@@ -34,7 +34,7 @@ Refusal explain(const beast::error_code& error) {
     return refuse(505, "the request line does not end in HTTP/1.1 or HTTP/1.0");
   if (error == http::error::bad_chunk || error == http::error::bad_chunk_extension)
     return refuse(400, "a chunk of the body is not as RFC 9112 says");
-  return refuse(400, std::format("the request is not HTTP/1.1: {}", error.message()));
+  return refuse(400, formatted("the request is not HTTP/1.1: {}", error.message()));
 }
 
 Method method_of(http::verb verb) {
@@ -94,7 +94,7 @@ class HeadParser : public http::basic_parser<true> {
     }
     if (iequals(name, beast::string_view(kLengthHeader.data(), kLengthHeader.size()))) {
       if (head.inference_header_length)
-        refusal = refuse(400, std::format("{} appears twice", kLengthHeader));
+        refusal = refuse(400, formatted("{} appears twice", kLengthHeader));
       head.inference_header_length.emplace(value.data(), value.size());
     }
   }

@@ -3,7 +3,8 @@
 
 #include <charconv>
 #include <chrono>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::gateway {
 namespace {
@@ -80,7 +81,7 @@ void append_response_head(std::string& out, const Response& response, uint64_t b
 
 std::string http_date(int64_t unix_seconds) {
   const std::chrono::sys_seconds time{std::chrono::seconds(unix_seconds)};
-  return std::format("{:%a, %d %b %Y %H:%M:%S} GMT", time);
+  return formatted("{:%a, %d %b %Y %H:%M:%S} GMT", time);
 }
 
 }  // namespace casemate::gateway

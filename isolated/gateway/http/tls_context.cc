@@ -3,9 +3,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include <format>
 #include <utility>
 
+#include "base/format.h"
 #include "isolated/gateway/http/tls.h"
 
 namespace casemate::gateway {
@@ -22,7 +22,7 @@ Error library_error(std::string_view what) {
   char text[160];
   ERR_error_string_n(ERR_get_error(), text, sizeof text);
   ERR_clear_error();
-  return {Code::kPlatform, std::format("{}: {}", what, text)};
+  return {Code::kPlatform, formatted("{}: {}", what, text)};
 }
 
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,

@@ -5,10 +5,10 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <format>
 #include <memory>
 #include <string_view>
 
+#include "base/format.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "wire/evidence/evidence.h"
@@ -38,7 +38,7 @@ Error library_error(std::string_view what) {
   char text[160];
   ERR_error_string_n(ERR_get_error(), text, sizeof text);
   ERR_clear_error();
-  return {Code::kPlatform, std::format("making the certificate: {}: {}", what, text)};
+  return {Code::kPlatform, formatted("making the certificate: {}: {}", what, text)};
 }
 
 bool dns_name(std::string_view name) {
@@ -71,9 +71,9 @@ Result<Name> general_name(const std::string& text) {
   }
   ERR_clear_error();
   if (!dns_name(text))
-    return Error{Code::kInvalid, std::format("'{}' is neither a DNS name nor an IP address; the "
-                                             "gateway's names are",
-                                             printable(text, 64))};
+    return Error{Code::kInvalid, formatted("'{}' is neither a DNS name nor an IP address; the "
+                                           "gateway's names are",
+                                           printable(text, 64))};
   ASN1_IA5STRING* dns = ASN1_IA5STRING_new();
   if (dns == nullptr || ASN1_STRING_set(dns, text.data(), static_cast<int>(text.size())) != 1) {
     ASN1_IA5STRING_free(dns);
@@ -85,7 +85,7 @@ Result<Name> general_name(const std::string& text) {
 
 Status add_names(X509* certificate, std::span<const std::string> names) {
   if (names.size() > kNamesMax)
-    return Error{Code::kInvalid, std::format("a gateway has at most {} names", kNamesMax)};
+    return Error{Code::kInvalid, formatted("a gateway has at most {} names", kNamesMax)};
   if (names.empty()) return {};
   const Names list(GENERAL_NAMES_new());
   if (!list) return library_error("subject alternative names");
@@ -113,8 +113,8 @@ Status add_known(X509* certificate, int nid, const char* value) {
 Status add_evidence(X509* certificate, Bytes evidence) {
   if (evidence.empty()) return {};
   if (evidence.size() > limits::kEvidenceBytes)
-    return Error{Code::kInvalid, std::format("the evidence has {} bytes, the limit is {}",
-                                             evidence.size(), limits::kEvidenceBytes)};
+    return Error{Code::kInvalid, formatted("the evidence has {} bytes, the limit is {}",
+                                           evidence.size(), limits::kEvidenceBytes)};
   const Object oid(OBJ_txt2obj(kEvidenceOid, 1));
   const Octets value(ASN1_OCTET_STRING_new());
   if (!oid || !value ||

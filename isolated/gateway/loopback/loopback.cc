@@ -10,9 +10,9 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include <format>
 #include <utility>
 
+#include "base/format.h"
 #include "isolated/gateway/identity/identity.h"
 
 namespace casemate::gateway {
@@ -176,12 +176,12 @@ std::optional<std::string> HttpAnswer::header(std::string_view name) const {
 }
 
 std::string post(std::string_view target, std::string_view body, std::string_view headers) {
-  return std::format("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{}\r\n{}",
-                     target, body.size(), headers, body);
+  return formatted("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{}\r\n{}", target,
+                   body.size(), headers, body);
 }
 
 std::string get(std::string_view target) {
-  return std::format("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
+  return formatted("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
 }
 
 }  // namespace casemate::gateway

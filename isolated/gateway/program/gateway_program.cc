@@ -2,9 +2,9 @@
 #include "isolated/gateway/program/gateway_program.h"
 
 #include <charconv>
-#include <format>
 
 #include "base/crypto.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "isolated/gateway/identity/identity.h"
 #include "isolated/gateway/program/monitor_link.h"
@@ -22,7 +22,7 @@ Result<uint64_t> number_of(std::string_view text) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return Error{Code::kInvalid, std::format("gateway option '{}' is no number", text)};
+    return Error{Code::kInvalid, formatted("gateway option '{}' is no number", text)};
   }
   return value;
 }
@@ -37,7 +37,7 @@ Status set_option(HttpLimits& limits, std::string_view key, uint64_t value) {
   } else if (key == "idle_timeout_s") {
     limits.idle = std::chrono::seconds(value);
   } else {
-    return Error{Code::kInvalid, std::format("gateway option '{}' is unknown", key)};
+    return Error{Code::kInvalid, formatted("gateway option '{}' is unknown", key)};
   }
   return {};
 }

@@ -7,7 +7,6 @@
 #include <openssl/ssl.h>
 
 #include <atomic>
-#include <format>
 #include <thread>
 
 #include "isolated/gateway/loopback/loopback.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/program/monitor_link.h"
 
-#include <format>
 #include <thread>
 
 #include "base/log.h"

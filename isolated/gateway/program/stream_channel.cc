@@ -2,7 +2,8 @@
 #include "isolated/gateway/program/stream_channel.h"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.h"
 
 namespace casemate::gateway {
 namespace {
@@ -18,7 +19,7 @@ std::string sentence_of(Code code) {
     case Code::kUnsupported:
       return "the model cannot be run on inputs of these shapes";
     default:
-      return std::format("the model failed on this request ({})", name_of(code));
+      return formatted("the model failed on this request ({})", name_of(code));
   }
 }
 

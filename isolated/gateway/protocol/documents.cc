@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/protocol/documents.h"
 
-#include <format>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "isolated/gateway/protocol/json_text.h"
 
 namespace casemate::gateway {
@@ -24,7 +24,7 @@ void write_ports(JsonWriter& json, std::span<const PortDescription> ports) {
 }
 
 std::string config_type(ElementType type) {
-  return type == ElementType::kString ? "TYPE_STRING" : std::format("TYPE_{}", name_of(type));
+  return type == ElementType::kString ? "TYPE_STRING" : formatted("TYPE_{}", name_of(type));
 }
 
 // In a configuration, dims leave out the batch.
@@ -157,7 +157,7 @@ Result<bool> read_index_filter(Bytes body) {
   if (body.empty()) return false;
   if (body.size() > kIndexBodyMax)
     return Error{Code::kTooLarge,
-                 std::format("an index request has at most {} bytes", kIndexBodyMax)};
+                 formatted("an index request has at most {} bytes", kIndexBodyMax)};
   const std::string_view text = text_of(body);
   // A tree is fine here: 4 KiB of text bound it, and no exception leaves this function.
   const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);

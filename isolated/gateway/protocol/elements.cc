@@ -2,10 +2,10 @@
 #include "isolated/gateway/protocol/elements.h"
 
 #include <cmath>
-#include <format>
 #include <limits>
 #include <utility>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::gateway {
@@ -19,8 +19,8 @@ constexpr uint64_t kReserveMax = 1 << 20;
 Result<Elements> Elements::make(ElementType type, uint64_t count_expected) {
   if (type == ElementType::kFloat16 || type == ElementType::kBfloat16) {
     return Error{Code::kInvalid,
-                 std::format("{} has no JSON form; send it as binary (parameter binary_data_size)",
-                             name_of(type))};
+                 formatted("{} has no JSON form; send it as binary (parameter binary_data_size)",
+                           name_of(type))};
   }
   Elements elements(type);
   elements.bytes_.reserve(std::min(count_expected, kReserveMax) * size_of(type));
@@ -45,7 +45,7 @@ bool Elements::put_whole(Integer value) {
   const auto narrow = [&]<class T>(T) {
     if (!std::in_range<T>(value)) {
       return refuse(
-          std::format("element {} is {}, beyond the range of {}", count_, value, name_of(type_)));
+          formatted("element {} is {}, beyond the range of {}", count_, value, name_of(type_)));
     }
     return append(static_cast<T>(value));
   };
@@ -72,10 +72,10 @@ bool Elements::put_whole(Integer value) {
       return narrow(uint64_t{});
     case ElementType::kBool:
       if (value == 0 || value == 1) return append(static_cast<uint8_t>(value));
-      return refuse(std::format("element {} is {}; BOOL takes true or false", count_, value));
+      return refuse(formatted("element {} is {}; BOOL takes true or false", count_, value));
     default:
-      return refuse(std::format("element {} is a number; {} takes {}", count_, name_of(type_),
-                                type_ == ElementType::kString ? "strings" : "binary data"));
+      return refuse(formatted("element {} is a number; {} takes {}", count_, name_of(type_),
+                              type_ == ElementType::kString ? "strings" : "binary data"));
   }
 }
 
@@ -88,29 +88,29 @@ bool Elements::put_real(double value, std::string_view literal) {
   if (type_ == ElementType::kFloat32) {
     const auto single = static_cast<float>(value);
     if (std::isfinite(single)) return append(single);
-    return refuse(std::format("element {} is {}, beyond the range of FP32", count_, shown));
+    return refuse(formatted("element {} is {}, beyond the range of FP32", count_, shown));
   }
   if (literal.find_first_of(".eE") == std::string_view::npos) {
     return refuse(
-        std::format("element {} is {}, beyond the range of {}", count_, shown, name_of(type_)));
+        formatted("element {} is {}, beyond the range of {}", count_, shown, name_of(type_)));
   }
-  return refuse(std::format("element {} is {}; {} takes {}", count_, shown, name_of(type_),
-                            type_ == ElementType::kString ? "strings"
-                            : type_ == ElementType::kBool ? "true or false"
-                                                          : "whole numbers, without a point or "
-                                                            "an exponent"));
+  return refuse(formatted("element {} is {}; {} takes {}", count_, shown, name_of(type_),
+                          type_ == ElementType::kString ? "strings"
+                          : type_ == ElementType::kBool ? "true or false"
+                                                        : "whole numbers, without a point or "
+                                                          "an exponent"));
 }
 
 bool Elements::put_boolean(bool value) {
   if (type_ == ElementType::kBool) return append(static_cast<uint8_t>(value));
-  return refuse(std::format("element {} is {}; {} takes {}", count_, value, name_of(type_),
-                            type_ == ElementType::kString ? "strings" : "numbers"));
+  return refuse(formatted("element {} is {}; {} takes {}", count_, value, name_of(type_),
+                          type_ == ElementType::kString ? "strings" : "numbers"));
 }
 
 bool Elements::put_text(std::string_view value) {
   if (type_ != ElementType::kString) {
-    return refuse(std::format("element {} is a string; {} takes {}", count_, name_of(type_),
-                              type_ == ElementType::kBool ? "true or false" : "numbers"));
+    return refuse(formatted("element {} is a string; {} takes {}", count_, name_of(type_),
+                            type_ == ElementType::kBool ? "true or false" : "numbers"));
   }
   append_string_element(bytes_, value);
   ++count_;
@@ -131,21 +131,21 @@ Status check_strings(Bytes data, uint64_t count) {
     const size_t at = size - data.size();
     if (data.size() < sizeof(uint32_t)) {
       return Error{Code::kInvalid,
-                   std::format("its {} bytes end at byte {}, inside the length of element {} of {}",
-                               size, at, i, count)};
+                   formatted("its {} bytes end at byte {}, inside the length of element {} of {}",
+                             size, at, i, count)};
     }
     const auto length = load<uint32_t>(data);
     data = data.subspan(sizeof length);
     if (length > data.size()) {
       return Error{Code::kInvalid,
-                   std::format("element {} at byte {} says it has {} bytes, but only {} follow", i,
-                               at, length, data.size())};
+                   formatted("element {} at byte {} says it has {} bytes, but only {} follow", i,
+                             at, length, data.size())};
     }
     data = data.subspan(length);
   }
   if (!data.empty()) {
     return Error{Code::kInvalid,
-                 std::format("{} bytes are left over behind its {} elements", data.size(), count)};
+                 formatted("{} bytes are left over behind its {} elements", data.size(), count)};
   }
   return {};
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/protocol/inference_request.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
 #include <cmath>
 #include <cstring>
-#include <format>
 
 #include "isolated/gateway/protocol/json_text.h"
 
@@ -54,8 +54,8 @@ std::string refusal(const ModelDescription& model, std::string_view body,
 }
 
 std::string input(std::string_view datatype, std::string_view shape, std::string_view data) {
-  return std::format(R"({{"inputs":[{{"name":"x","shape":{},"datatype":"{}","data":{}}}]}})", shape,
-                     datatype, data);
+  return formatted(R"({{"inputs":[{{"name":"x","shape":{},"datatype":"{}","data":{}}}]}})", shape,
+                   datatype, data);
 }
 
 // A binary request: the JSON, what follows it, and the header.
@@ -65,9 +65,9 @@ std::string refusal_binary(const ModelDescription& model, std::string json, std:
   return refusal(model, json, length);
 }
 std::string binary_input(std::string_view datatype, std::string_view shape, std::string_view size) {
-  return std::format(R"({{"inputs":[{{"name":"x","shape":{},"datatype":"{}",)"
-                     R"("parameters":{{"binary_data_size":{}}}}}]}})",
-                     shape, datatype, size);
+  return formatted(R"({{"inputs":[{{"name":"x","shape":{},"datatype":"{}",)"
+                   R"("parameters":{{"binary_data_size":{}}}}}]}})",
+                   shape, datatype, size);
 }
 
 template <class T>
@@ -198,7 +198,7 @@ TEST(HostileJson, nesting_is_bounded) {
 
 TEST(HostileJson, a_million_keys_are_too_many) {
   std::string json = "{";
-  for (int i = 0; i < 60'000; ++i) json += std::format("\"k{}\":0,", i);
+  for (int i = 0; i < 60'000; ++i) json += formatted("\"k{}\":0,", i);
   EXPECT_SAYS(refusal(kFloats, json + R"("id":"x"})"), "more than 64 keys");
   std::string spread = R"({"a":[)";
   for (int i = 0; i < 2000; ++i) spread += R"({"k":0},)";
@@ -208,7 +208,7 @@ TEST(HostileJson, a_million_keys_are_too_many) {
 TEST(HostileJson, one_object_has_64_keys_at_most) {
   const auto with = [](int count) {
     std::string json = "{";
-    for (int i = 1; i < count; ++i) json += std::format("\"k{}\":0,", i);
+    for (int i = 1; i < count; ++i) json += formatted("\"k{}\":0,", i);
     return refusal(kFloats, json + R"("id":"x"})");
   };
   EXPECT_SAYS(with(64), "input 'x' is missing");
@@ -217,7 +217,7 @@ TEST(HostileJson, one_object_has_64_keys_at_most) {
 
 TEST(HostileJson, inputs_and_outputs_are_counted) {
   for (const std::string_view kind : {"inputs", "outputs"}) {
-    std::string json = std::format(R"({{"{}":[)", kind);
+    std::string json = formatted(R"({{"{}":[)", kind);
     for (uint32_t i = 0; i < limits::kModelPorts; ++i) json += "{},";
     EXPECT_SAYS(refusal(kFloats, json + "{}]}"), "at most 32");
   }
@@ -314,10 +314,9 @@ TEST(HostileJson, elements_of_another_kind_are_refused) {
 
 TEST(HostileJson, parameters_are_strings_numbers_or_booleans) {
   for (const std::string_view value : {"null", "[]", "{}"}) {
-    EXPECT_NE(refusal(kFloats, std::format(R"({{"parameters":{{"a":{}}}}})", value)), "accepted");
-    EXPECT_NE(
-        refusal(kFloats, std::format(R"({{"outputs":[{{"parameters":{{"a":{}}}}}]}})", value)),
-        "accepted");
+    EXPECT_NE(refusal(kFloats, formatted(R"({{"parameters":{{"a":{}}}}})", value)), "accepted");
+    EXPECT_NE(refusal(kFloats, formatted(R"({{"outputs":[{{"parameters":{{"a":{}}}}}]}})", value)),
+              "accepted");
   }
   EXPECT_SAYS(refusal(kFloats, R"({"parameters":{"triton_x":1}})"), "reserved");
   EXPECT_SAYS(refusal(kFloats, R"({"parameters":{"sequence_id":5}})"), "sequence_id");
@@ -363,9 +362,9 @@ TEST(HostileTensors, sizes_that_wrap_around_are_refused) {
                {port("y", ElementType::kFloat32, {1})});
   // Together, 2^64 - 5 and 10 would be the 5 bytes that there are.
   const auto sized = [](std::string_view name, std::string_view size) {
-    return std::format(R"({{"name":"{}","shape":[1],"datatype":"BYTES","parameters":)"
-                       R"({{"binary_data_size":{}}}}})",
-                       name, size);
+    return formatted(R"({{"name":"{}","shape":[1],"datatype":"BYTES","parameters":)"
+                     R"({{"binary_data_size":{}}}}})",
+                     name, size);
   };
   for (const auto& [first, second] :
        {std::pair("18446744073709551611", "10"), {"5", "18446744073709551611"}})
@@ -474,7 +473,7 @@ TEST(HostileTensors, names_and_datatypes_are_the_models) {
   for (const std::string_view missing : {"name", "shape", "datatype"}) {
     std::string json = input("FP32", "[2]", "[1,2]");
     json.replace(json.find(missing), missing.size(), "zzz");
-    EXPECT_SAYS(refusal(kFloats, json), std::format("has no {}", missing));
+    EXPECT_SAYS(refusal(kFloats, json), formatted("has no {}", missing));
   }
 }
 
@@ -484,9 +483,9 @@ TEST(HostileTensors, classification_needs_numbers) {
                {port("s", ElementType::kString, {2}), port("n", ElementType::kFloat32, {2}),
                 port("scalar", ElementType::kFloat32, {})});
   const auto ask = [&](std::string_view output) {
-    return refusal(model, std::format(R"({{"inputs":[{{"name":"x","shape":[1],"datatype":"UINT8",)"
-                                      R"("data":[1]}}],"outputs":[{}]}})",
-                                      output));
+    return refusal(model, formatted(R"({{"inputs":[{{"name":"x","shape":[1],"datatype":"UINT8",)"
+                                    R"("data":[1]}}],"outputs":[{}]}})",
+                                    output));
   };
   EXPECT_SAYS(ask(R"({"name":"s","parameters":{"classification":1}})"), "needs numbers");
   EXPECT_SAYS(ask(R"({"name":"n","parameters":{"classification":0}})"), "number of classes");

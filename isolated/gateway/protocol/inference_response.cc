@@ -2,9 +2,9 @@
 #include "isolated/gateway/protocol/inference_response.h"
 
 #include <cmath>
-#include <format>
 #include <type_traits>
 
+#include "base/format.h"
 #include "isolated/gateway/protocol/classify.h"
 #include "isolated/gateway/protocol/element_visit.h"
 #include "isolated/gateway/protocol/elements.h"
@@ -15,9 +15,9 @@ namespace {
 
 Error lie(const PortDescription& port, std::string_view what) {
   return {Code::kPartitionFailed,
-          std::format("the model's enclave answered output '{}' with {}; its operator should look "
-                      "at it",
-                      port.name.view(), what)};
+          formatted("the model's enclave answered output '{}' with {}; its operator should look "
+                    "at it",
+                    port.name.view(), what)};
 }
 
 template <class T>
@@ -28,16 +28,16 @@ Status append_values(std::string& out, Bytes data, size_t json_bytes_max) {
     if constexpr (std::is_floating_point_v<T>) {
       if (!std::isfinite(value))
         return Error{Code::kInvalid,
-                     std::format("element {} is {}, which JSON cannot express; ask for the output "
-                                 "with the parameter binary_data",
-                                 at / sizeof(T), value)};
+                     formatted("element {} is {}, which JSON cannot express; ask for the output "
+                               "with the parameter binary_data",
+                               at / sizeof(T), value)};
     }
     append_number(out, value);
     if (out.size() > json_bytes_max)
       return Error{Code::kTooLarge,
-                   std::format("the JSON answer passes {} bytes; ask for the output with the "
-                               "parameter binary_data",
-                               json_bytes_max)};
+                   formatted("the JSON answer passes {} bytes; ask for the output with the "
+                             "parameter binary_data",
+                             json_bytes_max)};
   }
   return {};
 }
@@ -94,7 +94,7 @@ Status append_output(const PortDescription& port, const OutputChoice& choice,
     const auto appended = append_data(response.json, tensor, json_bytes_max);
     if (!appended)
       return Error{appended.error().code,
-                   std::format("output '{}': {}", port.name.view(), appended.error().text)};
+                   formatted("output '{}': {}", port.name.view(), appended.error().text)};
     json.close(']');
   }
   json.close('}');
@@ -106,8 +106,8 @@ Status append_output(const PortDescription& port, const OutputChoice& choice,
 Status check_outputs(const ModelDescription& description, std::span<const TensorView> outputs) {
   if (outputs.size() != description.output_count)
     return Error{Code::kPartitionFailed,
-                 std::format("the model's enclave answered with {} outputs instead of {}",
-                             outputs.size(), description.output_count)};
+                 formatted("the model's enclave answered with {} outputs instead of {}",
+                           outputs.size(), description.output_count)};
   for (size_t i = 0; i < outputs.size(); ++i) {
     const PortDescription& port = description.outputs[i];
     const TensorView& tensor = outputs[i];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/protocol/inference_response.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <format>
 #include <limits>
 #include <memory>
 
@@ -103,7 +103,7 @@ TEST(InferenceResponse, every_datatype_is_written_as_json_or_as_binary) {
     if (data.empty()) continue;
     const auto text = write(model, output, {0, false, 0});
     ASSERT_TRUE(text.status) << name_of(type);
-    EXPECT_TRUE(text.response.json.contains(std::format("\"data\":{}}}", data)))
+    EXPECT_TRUE(text.response.json.contains(formatted("\"data\":{}}}", data)))
         << text.response.json;
   }
 }

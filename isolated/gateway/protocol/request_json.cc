@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "isolated/gateway/protocol/elements.h"
 #include "isolated/gateway/protocol/nesting.h"
@@ -118,13 +118,13 @@ std::string Reader::here() {
     const Place place = levels_[level].place;
     if (place == Place::kInput && !out_.inputs.empty()) {
       const std::string& name = out_.inputs[input_ - 1].name;
-      return name.empty() ? std::format("input {}", input_)
-                          : std::format("input '{}'", printable(name, 64));
+      return name.empty() ? formatted("input {}", input_)
+                          : formatted("input '{}'", printable(name, 64));
     }
     if (place == Place::kOutput && !out_.outputs.empty()) {
       const std::string& name = out_.outputs.back().name;
-      return name.empty() ? std::format("requested output {}", out_.outputs.size())
-                          : std::format("requested output '{}'", printable(name, 64));
+      return name.empty() ? formatted("requested output {}", out_.outputs.size())
+                          : formatted("requested output '{}'", printable(name, 64));
     }
   }
   return "the request";
@@ -132,7 +132,7 @@ std::string Reader::here() {
 
 bool Reader::enter(Place place) {
   if (depth_ == kJsonDepth)
-    return refuse(std::format("the JSON part is nested deeper than {} levels", kJsonDepth),
+    return refuse(formatted("the JSON part is nested deeper than {} levels", kJsonDepth),
                   Code::kTooLarge);
   ++depth_;
   Level& level = top();
@@ -153,7 +153,7 @@ bool Reader::start_object(size_t) {
       ++input_;
       if (!second_pass_) {
         if (out_.inputs.size() == limits::kModelPorts)
-          return refuse(std::format("a request has at most {} inputs", limits::kModelPorts),
+          return refuse(formatted("a request has at most {} inputs", limits::kModelPorts),
                         Code::kTooLarge);
         out_.inputs.emplace_back();
       }
@@ -162,7 +162,7 @@ bool Reader::start_object(size_t) {
       if (!second_pass_) {
         if (out_.outputs.size() == limits::kModelPorts)
           return refuse(
-              std::format("a request has at most {} requested outputs", limits::kModelPorts),
+              formatted("a request has at most {} requested outputs", limits::kModelPorts),
               Code::kTooLarge);
         out_.outputs.emplace_back();
       }
@@ -236,12 +236,12 @@ bool Reader::end_array() {
 bool Reader::key(std::string& text) {
   Level& level = top();
   if (++level.keys > kJsonKeysPerObject || ++keys_ > kJsonKeys)
-    return refuse(std::format("the JSON part has more than {} keys in one object, or {} in all",
-                              kJsonKeysPerObject, kJsonKeys),
+    return refuse(formatted("the JSON part has more than {} keys in one object, or {} in all",
+                            kJsonKeysPerObject, kJsonKeys),
                   Code::kTooLarge);
   level.field = field_of(level.place, text);
   if (level.field == Field::kReserved)
-    return refuse(std::format("the parameter '{}' is reserved; leave it out", printable(text, 64)));
+    return refuse(formatted("the parameter '{}' is reserved; leave it out", printable(text, 64)));
   if (level.field == Field::kSharedMemory)
     return refuse(here() +
                   ": shared memory is not offered, since a client's memory lies outside the wall; "
@@ -256,7 +256,7 @@ bool Reader::key(std::string& text) {
     level.others.push_back(text);
   }
   if (duplicate)
-    return refuse(std::format("{}: the key '{}' appears twice", here(), printable(text, 64)));
+    return refuse(formatted("{}: the key '{}' appears twice", here(), printable(text, 64)));
   return true;
 }
 
@@ -274,8 +274,8 @@ bool Reader::parse_error(size_t position, const std::string&,
   } else if (bracket != what.npos) {
     what = what.substr(bracket + 2);
   }
-  return refuse(std::format("the JSON part ({} bytes) is wrong at byte {}: {}", json_.size(),
-                            position, printable(what, 160)));
+  return refuse(formatted("the JSON part ({} bytes) is wrong at byte {}: {}", json_.size(),
+                          position, printable(what, 160)));
 }
 
 bool Reader::scalar(const Value& value) {
@@ -324,12 +324,12 @@ bool Reader::parameter_kind(const Value& value) {
 
 bool Reader::take_name(std::string& name, const Value& value, std::string_view what) {
   if (value.kind != Value::Kind::kText)
-    return refuse(std::format("{}: {} takes a string", here(), what));
+    return refuse(formatted("{}: {} takes a string", here(), what));
   if (value.text->size() > kJsonNameBytes)
-    return refuse(std::format("{}: {} is longer than {} bytes", here(), what, kJsonNameBytes),
+    return refuse(formatted("{}: {} is longer than {} bytes", here(), what, kJsonNameBytes),
                   Code::kTooLarge);
   if (value.text->contains('\0'))
-    return refuse(std::format("{}: {} holds a NUL character", here(), what));
+    return refuse(formatted("{}: {} holds a NUL character", here(), what));
   name = std::move(*value.text);
   return true;
 }
@@ -378,9 +378,9 @@ bool Reader::input_field(Field field, const Value& value) {
       if (!take_name(text, value, "datatype")) return false;
       input.type = element_type_named(text);
       return input.type.has_value() ||
-             refuse(std::format("{}: '{}' is no datatype; they are BOOL, UINT8, UINT16, UINT32, "
-                                "UINT64, INT8, INT16, INT32, INT64, FP16, BF16, FP32, FP64, BYTES",
-                                here(), printable(text, 32)));
+             refuse(formatted("{}: '{}' is no datatype; they are BOOL, UINT8, UINT16, UINT32, "
+                              "UINT64, INT8, INT16, INT32, INT64, FP16, BF16, FP32, FP64, BYTES",
+                              here(), printable(text, 32)));
     }
     case Field::kShape:
       return refuse(here() + ": shape takes an array of whole numbers");
@@ -416,15 +416,15 @@ bool Reader::output_parameter(Field field, const Value& value) {
 bool Reader::extent(const Value& value) {
   if (value.kind == Value::Kind::kInteger && value.integer < 0)
     return refuse(
-        std::format("{}: shape has the negative extent {}; a request gives every extent "
-                    "as it is",
-                    here(), value.integer));
+        formatted("{}: shape has the negative extent {}; a request gives every extent "
+                  "as it is",
+                  here(), value.integer));
   const bool whole = value.kind == Value::Kind::kNatural || value.kind == Value::Kind::kInteger;
   const uint64_t extent = value.kind == Value::Kind::kNatural ? value.natural : 0;
   if (!whole || extent > INT64_MAX)
     return refuse(here() + ": shape takes whole numbers from 0 to 2^63-1");
   if (dims_.size() == limits::kRank)
-    return refuse(std::format("{}: shape has more than {} dimensions", here(), limits::kRank),
+    return refuse(formatted("{}: shape has more than {} dimensions", here(), limits::kRank),
                   Code::kTooLarge);
   dims_.push_back(static_cast<int64_t>(extent));
   return true;
@@ -463,9 +463,9 @@ bool Reader::end_data() {
   elements_.reset();
   if (nesting_.fits(*input.shape, input.element_count)) return true;
   return refuse(
-      std::format("{}: data has {} elements, nested as {}; shape {} is another; give "
-                  "data flat, or nested as shape says",
-                  here(), input.element_count, nesting_.text(), input.shape->text()));
+      formatted("{}: data has {} elements, nested as {}; shape {} is another; give "
+                "data flat, or nested as shape says",
+                here(), input.element_count, nesting_.text(), input.shape->text()));
 }
 
 Status run(std::string_view json, RequestJson& out, bool second_pass, bool& deferred) {
@@ -489,11 +489,10 @@ Result<RequestJson> read_request_json(std::string_view json) {
   TRY(run(json, request, false, deferred));
   for (size_t i = 0; i < request.inputs.size(); ++i) {
     const JsonInput& input = request.inputs[i];
-    if (input.name.empty())
-      return Error{Code::kInvalid, std::format("input {} has no name", i + 1)};
+    if (input.name.empty()) return Error{Code::kInvalid, formatted("input {} has no name", i + 1)};
     if (!input.type || !input.shape)
-      return Error{Code::kInvalid, std::format("input '{}' has no {}", printable(input.name, 64),
-                                               input.type ? "shape" : "datatype")};
+      return Error{Code::kInvalid, formatted("input '{}' has no {}", printable(input.name, 64),
+                                             input.type ? "shape" : "datatype")};
   }
   if (deferred) TRY(run(json, request, true, deferred));
   return request;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/serving/metrics.h"
 
-#include <format>
 #include <functional>
+
+#include "base/format.h"
 
 namespace casemate::gateway {
 namespace {
@@ -12,7 +13,7 @@ class Writer final {
   explicit Writer(std::span<Model* const> models) : models_(models) {}
 
   void head(std::string_view name, std::string_view type, std::string_view help) {
-    text_ += std::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+    text_ += formatted("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
   }
   template <class Value>
   void each(std::string_view name, std::string_view type, std::string_view help, Value value) {
@@ -20,12 +21,12 @@ class Writer final {
     for (const Model* model : models_) line(name, *model, "", value(*model));
   }
   void line(std::string_view name, const Model& model, std::string_view labels, uint64_t value) {
-    text_ += std::format("{}{{model=\"{}\",version=\"{}\"{}}} {}\n", name, model.name(),
-                         model.version(), labels, value);
+    text_ += formatted("{}{{model=\"{}\",version=\"{}\"{}}} {}\n", name, model.name(),
+                       model.version(), labels, value);
   }
   void single(std::string_view name, std::string_view type, std::string_view help, uint64_t value) {
     head(name, type, help);
-    text_ += std::format("{} {}\n", name, value);
+    text_ += formatted("{} {}\n", name, value);
   }
   void failures();
   void durations();

@@ -2,10 +2,10 @@
 #include "isolated/gateway/serving/model.h"
 
 #include <algorithm>
-#include <format>
 #include <ranges>
 #include <utility>
 
+#include "base/format.h"
 #include "isolated/gateway/protocol/inference_response.h"
 
 namespace casemate::gateway {
@@ -53,12 +53,12 @@ Model::~Model() {
 Status Model::attach(std::unique_ptr<Channel> channel, const ModelDescription& description) {
   if (!description.sound())
     return Error{Code::kInvalid,
-                 std::format("model {} version {} describes itself wrongly", name_, version_)};
+                 formatted("model {} version {} describes itself wrongly", name_, version_)};
   if (description_ != nullptr && !same_interface(*description_, description))
     return Error{Code::kInvalid,
-                 std::format("model {} version {} came back with other inputs or outputs; add it "
-                             "as another version",
-                             name_, version_)};
+                 formatted("model {} version {} came back with other inputs or outputs; add it "
+                           "as another version",
+                           name_, version_)};
   auto seat = std::make_unique<Seat>(*this, std::move(channel));
   TRY(loop_.watch(seat->channel->bell(), EPOLLIN, *seat));
   description_ = std::make_unique<ModelDescription>(description);
@@ -91,17 +91,17 @@ void Model::give_up(std::string reason) {
   for (auto& inference : ended) {
     ++statistics_.backend_failed;
     answer(*inference,
-           Error{Code::kUnavailable, std::format("model '{}' is unavailable: {}", name_, reason_)});
+           Error{Code::kUnavailable, formatted("model '{}' is unavailable: {}", name_, reason_)});
   }
 }
 
 Status Model::admits() const {
   if (given_up_ || description_ == nullptr)
-    return Error{Code::kUnavailable, std::format("model '{}' is unavailable: {}", name_, reason_)};
+    return Error{Code::kUnavailable, formatted("model '{}' is unavailable: {}", name_, reason_)};
   if (queue_.size() >= limits::kModelQueue)
     return Error{Code::kUnavailable,
-                 std::format("{} requests wait for model '{}' already; try again later",
-                             queue_.size(), name_)};
+                 formatted("{} requests wait for model '{}' already; try again later",
+                           queue_.size(), name_)};
   return {};
 }
 
@@ -162,9 +162,9 @@ Instant Model::expire(Instant now) {
     const auto waited =
         std::chrono::duration_cast<std::chrono::milliseconds>(now - inference->arrived);
     answer(*inference,
-           Error{Code::kTimedOut, std::format("model '{}' had no answer within {} ms; the request "
-                                              "timed out",
-                                              name_, waited.count())});
+           Error{Code::kTimedOut, formatted("model '{}' had no answer within {} ms; the request "
+                                            "timed out",
+                                            name_, waited.count())});
   }
   return next;
 }
@@ -317,9 +317,9 @@ void Model::fail(Seat& seat) {
     ++statistics_.backend_failed;
     answer(*inference,
            Error{Code::kPartitionFailed,
-                 std::format("the partition of model '{}' failed {} times while it ran this "
-                             "request; do not send it again",
-                             name_, kFailuresMax)});
+                 formatted("the partition of model '{}' failed {} times while it ran this "
+                           "request; do not send it again",
+                           name_, kFailuresMax)});
   }
   pump();
 }

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <format>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::gateway {
@@ -22,9 +22,9 @@ Status check_model_name(std::string_view name) {
       std::ranges::all_of(name, name_character))
     return {};
   return Error{Code::kInvalid,
-               std::format("'{}' is no model name: those are 1 to {} letters, digits, '.', '_' or "
-                           "'-', and do not begin with '.'",
-                           printable(name, 64), limits::kName - 1)};
+               formatted("'{}' is no model name: those are 1 to {} letters, digits, '.', '_' or "
+                         "'-', and do not begin with '.'",
+                         printable(name, 64), limits::kName - 1)};
 }
 
 ModelTable::ModelTable(Loop& loop, Answering& answering)
@@ -35,7 +35,7 @@ Result<Model*> ModelTable::add(std::string_view name, uint32_t version) {
   auto& place = models_[std::string(name)][version];
   if (place != nullptr)
     return Error{Code::kInvalid,
-                 std::format("model '{}' version {} is served already", name, version)};
+                 formatted("model '{}' version {} is served already", name, version)};
   place = std::make_unique<Model>(loop_, answering_, std::string(name), version);
   return place.get();
 }
@@ -51,9 +51,9 @@ Result<Model*> ModelTable::find(std::string_view name, std::string_view version)
   TRY(check_model_name(name));
   const auto versions = models_.find(name);
   if (versions == models_.end())
-    return Error{Code::kNotFound, std::format("there is no model '{}'; POST /v2/repository/index "
-                                              "lists those there are",
-                                              name)};
+    return Error{Code::kNotFound, formatted("there is no model '{}'; POST /v2/repository/index "
+                                            "lists those there are",
+                                            name)};
   if (version.empty()) return versions->second.rbegin()->second.get();
   uint32_t number = 0;
   const auto [end, error] =
@@ -62,7 +62,7 @@ Result<Model*> ModelTable::find(std::string_view name, std::string_view version)
   const auto found = sound ? versions->second.find(number) : versions->second.end();
   if (found == versions->second.end())
     return Error{Code::kNotFound,
-                 std::format("model '{}' has no version '{}'", name, printable(version, 20))};
+                 formatted("model '{}' has no version '{}'", name, printable(version, 20))};
   return found->second.get();
 }
 

@@ -12,9 +12,9 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <format>
 #include <vector>
 
+#include "base/format.h"
 #include "isolated/gateway/loopback/running_gateway.h"
 
 namespace casemate::gateway {
@@ -67,20 +67,20 @@ class DigitChannel final : public Channel {
 
 std::string binary_request() {
   const std::string json =
-      std::format(R"({{"inputs":[{{"name":"image","shape":[1,{0}],"datatype":"FP32","parameters":)"
-                  R"({{"binary_data_size":{1}}}}}],"parameters":{{"binary_data_output":true}}}})",
-                  kPixels, kPixels * 4);
+      formatted(R"({{"inputs":[{{"name":"image","shape":[1,{0}],"datatype":"FP32","parameters":)"
+                R"({{"binary_data_size":{1}}}}}],"parameters":{{"binary_data_output":true}}}})",
+                kPixels, kPixels * 4);
   return post("/v2/models/digits/infer", json + std::string(kPixels * 4, '\0'),
-              std::format("Inference-Header-Content-Length: {}\r\n", json.size()));
+              formatted("Inference-Header-Content-Length: {}\r\n", json.size()));
 }
 
 std::string json_request() {
   std::string data;
-  for (int i = 0; i < kPixels; ++i) data += std::format("{}0.{:03}", i == 0 ? "" : ",", i);
+  for (int i = 0; i < kPixels; ++i) data += formatted("{}0.{:03}", i == 0 ? "" : ",", i);
   return post("/v2/models/digits/infer",
-              std::format(R"({{"inputs":[{{"name":"image","shape":[1,{}],"datatype":"FP32",)"
-                          R"("data":[{}]}}]}})",
-                          kPixels, data));
+              formatted(R"({{"inputs":[{{"name":"image","shape":[1,{}],"datatype":"FP32",)"
+                        R"("data":[{}]}}]}})",
+                        kPixels, data));
 }
 
 double thread_seconds() {

@@ -2,12 +2,12 @@
 // The KServe v2 application over TLS, as stock clients use it and as hostile ones do.
 
 #include "isolated/gateway/serving/serving.h"
+#include "base/format.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include <cstring>
-#include <format>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -36,13 +36,13 @@ std::string error_of(const HttpAnswer& answer) {
 
 std::string binary_request(std::span<const float> values, std::string_view more = "") {
   const std::string json =
-      std::format(R"({{"inputs":[{{"name":"x","shape":[1,{}],"datatype":"FP32","parameters":)"
-                  R"({{"binary_data_size":{}}}}}],"parameters":{{"binary_data_output":true}}{}}})",
-                  values.size(), values.size_bytes(), more);
+      formatted(R"({{"inputs":[{{"name":"x","shape":[1,{}],"datatype":"FP32","parameters":)"
+                R"({{"binary_data_size":{}}}}}],"parameters":{{"binary_data_output":true}}{}}})",
+                values.size(), values.size_bytes(), more);
   std::string body = json;
   body.append(static_cast<const char*>(static_cast<const void*>(values.data())),
               values.size_bytes());
-  return post(kInfer, body, std::format("Inference-Header-Content-Length: {}\r\n", json.size()));
+  return post(kInfer, body, formatted("Inference-Header-Content-Length: {}\r\n", json.size()));
 }
 
 template <class Condition>
@@ -94,8 +94,8 @@ TEST(Serving, reads_a_compressed_binary_request) {
   const auto answer =
       ask(gateway,
           post(kInfer, packed,
-               std::format("Content-Encoding: deflate\r\nInference-Header-Content-Length: {}\r\n",
-                           body.size() - sizeof values)));
+               formatted("Content-Encoding: deflate\r\nInference-Header-Content-Length: {}\r\n",
+                         body.size() - sizeof values)));
   EXPECT_EQ(answer.status, 200) << answer.body;
 }
 
@@ -112,7 +112,7 @@ TEST(Serving, the_version_may_be_named) {
   EXPECT_EQ(status(gateway, post("/v2/models/double/versions/1/infer", kJsonRequest)), 200);
   EXPECT_EQ(status(gateway, post("/v2/models/double/versions/2/infer", kJsonRequest)), 404);
   for (const std::string_view version : {"0x1", "-1", "1a", "99999999999", "%31%00", ".."})
-    EXPECT_EQ(status(gateway, get(std::format("/v2/models/double/versions/{}", version))), 404);
+    EXPECT_EQ(status(gateway, get(formatted("/v2/models/double/versions/{}", version))), 404);
   EXPECT_EQ(status(gateway, get("/v2/models/double/versions/%31")), 200);
 }
 
@@ -162,8 +162,7 @@ TEST(Serving, the_repository_index_tells_state_and_reason) {
 TEST(Serving, load_and_unload_are_refused_with_the_reason) {
   RunningGateway gateway;
   for (const std::string_view verb : {"load", "unload"}) {
-    const auto answer =
-        ask(gateway, post(std::format("/v2/repository/models/double/{}", verb), ""));
+    const auto answer = ask(gateway, post(formatted("/v2/repository/models/double/{}", verb), ""));
     EXPECT_EQ(answer.status, 501);
     EXPECT_NE(error_of(answer).find("fixed when the gateway starts"), std::string::npos);
   }
@@ -186,14 +185,14 @@ TEST(Serving, head_is_answered_as_get_is_but_for_the_body) {
                                       "/v2/models/double/ready", "/v2/models/nobody"}) {
     const auto got = client.exchange(get(path));
     ASSERT_TRUE(got);
-    ASSERT_TRUE(client.send(std::format("HEAD {} HTTP/1.1\r\nHost: localhost\r\n\r\n", path)));
+    ASSERT_TRUE(client.send(formatted("HEAD {} HTTP/1.1\r\nHost: localhost\r\n\r\n", path)));
     const auto head = client.receive(true);
     ASSERT_TRUE(head);
     EXPECT_EQ(head->status, got->status) << path;
     EXPECT_EQ(head->header("Content-Length"), std::to_string(got->body.size()));
     EXPECT_EQ(head->header("Content-Type"), got->header("Content-Type"));
   }
-  ASSERT_TRUE(client.send(std::format("HEAD {} HTTP/1.1\r\nHost: localhost\r\n\r\n", kInfer)));
+  ASSERT_TRUE(client.send(formatted("HEAD {} HTTP/1.1\r\nHost: localhost\r\n\r\n", kInfer)));
   const auto refused = client.receive(true);
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 405);
@@ -206,7 +205,7 @@ TEST(HostileNames, are_decoded_once_and_then_checked) {
   for (const std::string_view name :
        {"..", "%2e%2e%2f", "%2e%2e", "a%2fb", "%20double", "double%20", "%00", "double%00", "%ff",
         "%252e", "a:b", ".hidden", "%22%3e%3cscript"}) {
-    const auto answer = ask(gateway, get(std::format("/v2/models/{}/ready", name)));
+    const auto answer = ask(gateway, get(formatted("/v2/models/{}/ready", name)));
     EXPECT_EQ(answer.status, 400) << name;
     EXPECT_FALSE(error_of(answer).empty());
   }
@@ -288,7 +287,7 @@ TEST(Evidence, questions_that_make_no_sense_are_refused) {
   RunningGateway gateway;
   for (const std::string_view query :
        {"nonce=", "nonce=12", "nonce=zz", "nonce", "model=..", "nonce=%", "model=%zz"})
-    EXPECT_EQ(status(gateway, get(std::format("/v2/casemate/evidence?{}", query))), 400) << query;
+    EXPECT_EQ(status(gateway, get(formatted("/v2/casemate/evidence?{}", query))), 400) << query;
   EXPECT_EQ(status(gateway, get("/v2/casemate/evidence?model=nobody")), 404);
 }
 

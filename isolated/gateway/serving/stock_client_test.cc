@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <format>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/format.h"
 #include "isolated/gateway/loopback/running_gateway.h"
 
 namespace casemate::gateway {
@@ -31,12 +31,12 @@ Json json_of(RunningGateway& gateway, std::string_view request) {
 // A request with the binary input x = [1,2,3,4] and `more` behind it in the JSON part.
 std::string infer(std::string_view more) {
   const float values[] = {1, 2, 3, 4};
-  std::string body = std::format(R"({{"inputs":[{{"name":"x","shape":[1,4],"datatype":"FP32",)"
-                                 R"("parameters":{{"binary_data_size":16}}}}]{}}})",
-                                 more);
+  std::string body = formatted(R"({{"inputs":[{{"name":"x","shape":[1,4],"datatype":"FP32",)"
+                               R"("parameters":{{"binary_data_size":16}}}}]{}}})",
+                               more);
   const std::string length = std::to_string(body.size());
   body.append(static_cast<const char*>(static_cast<const void*>(values)), sizeof values);
-  return post(kInfer, body, std::format("Inference-Header-Content-Length: {}\r\n", length));
+  return post(kInfer, body, formatted("Inference-Header-Content-Length: {}\r\n", length));
 }
 
 // The JSON part of an answer, found as the clients find it.
@@ -67,7 +67,7 @@ TEST(StockClient, asks_for_the_index_without_a_length) {
 TEST(StockClient, must_give_an_inference_its_length) {
   RunningGateway gateway;
   TlsClient client(gateway.port());
-  const auto answer = client.exchange(std::format("POST {} HTTP/1.1\r\nHost: h\r\n\r\n", kInfer));
+  const auto answer = client.exchange(formatted("POST {} HTTP/1.1\r\nHost: h\r\n\r\n", kInfer));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 411);
   EXPECT_TRUE(answer->body.contains("Content-Length")) << answer->body;
@@ -93,9 +93,9 @@ TEST(StockClient, gets_all_outputs_in_binary_when_it_names_none) {
 TEST(StockClient, chooses_the_form_of_each_output) {
   RunningGateway gateway;
   const auto with = [&](std::string_view parameters, std::string_view all) {
-    return ask(gateway, infer(std::format(R"(,"outputs":[{{"name":"y","parameters":{}}}],)"
-                                          R"("parameters":{})",
-                                          parameters, all)));
+    return ask(gateway, infer(formatted(R"(,"outputs":[{{"name":"y","parameters":{}}}],)"
+                                        R"("parameters":{})",
+                                        parameters, all)));
   };
   const auto binary = with(R"({"binary_data":true})", "{}");
   EXPECT_TRUE(binary.header("Inference-Header-Content-Length")) << binary.body;
@@ -117,7 +117,7 @@ TEST(StockClient, is_told_what_is_wrong_with_its_parameters) {
         {R"({"timeout":"soon"})", "timeout"},
         {R"({"sequence_id":"a","sequence_start":true})", "sequence_id"},
         {R"({"binary_data_output":1})", "binary_data_output"}}) {
-    const auto answer = ask(gateway, infer(std::format(R"(,"parameters":{})", parameters)));
+    const auto answer = ask(gateway, infer(formatted(R"(,"parameters":{})", parameters)));
     EXPECT_EQ(answer.status, 400) << parameters;
     EXPECT_TRUE(answer.body.contains(part)) << answer.body;
   }
@@ -207,9 +207,9 @@ TEST(Absent, extensions_are_refused_with_the_reason_and_without_what_was_sent) {
 TEST(Absent, loading_is_refused_before_its_files_are_sent) {
   RunningGateway gateway;
   const std::string_view load = "/v2/repository/models/double/load";
-  const auto announced = ask(
-      gateway,
-      std::format("POST {} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", load, 2ull << 30));
+  const auto announced =
+      ask(gateway,
+          formatted("POST {} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", load, 2ull << 30));
   EXPECT_EQ(announced.status, 501) << "two gigabytes were only announced";
   TlsClient client(gateway.port());
   for (const std::string_view body :

@@ -7,8 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <format>
-
+#include "base/format.h"
 #include "isolated/gateway/loopback/running_gateway.h"
 #include "wire/ring/guard.h"
 
@@ -77,9 +76,9 @@ class Ones final {
   }
   [[nodiscard]] static std::string request(bool binary) {
     return post("/v2/models/ones/infer",
-                std::format(R"({{"inputs":[{{"name":"x","shape":[1,1],"datatype":"FP32",)"
-                            R"("data":[1]}}],"parameters":{{"binary_data_output":{}}}}})",
-                            binary));
+                formatted(R"({{"inputs":[{{"name":"x","shape":[1,1],"datatype":"FP32",)"
+                          R"("data":[1]}}],"parameters":{{"binary_data_output":{}}}}})",
+                          binary));
   }
   [[nodiscard]] uint16_t port_number() const { return gateway_.port(); }
   // Whether the request waits for a channel, within patience.

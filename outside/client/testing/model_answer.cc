@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/format.h"
 #include "outside/client/testing/test_server.h"
 
 namespace casemate::client::testing {
@@ -26,18 +26,18 @@ std::string digits_metadata() {
 }
 
 std::string echo_metadata(std::string_view name) {
-  return std::format(R"({{"name": "{}", "platform": "test",
+  return formatted(R"({{"name": "{}", "platform": "test",
     "inputs": [{{"name": "x", "datatype": "FP32", "shape": [-1]}},
                {{"name": "y", "datatype": "INT64", "shape": [-1, 2]}}],
     "outputs": [{{"name": "x", "datatype": "FP32", "shape": [-1]}},
                 {{"name": "y", "datatype": "INT64", "shape": [-1, 2]}}]}})",
-                     name);
+                   name);
 }
 
 std::string binary_answer(const Json& json, std::string_view data) {
   const std::string head = json.dump();
   return http(200, head + std::string(data),
-              std::format("Inference-Header-Content-Length: {}\r\n", head.size()));
+              formatted("Inference-Header-Content-Length: {}\r\n", head.size()));
 }
 
 // 0.91 for the digit that the mean brightness stands for.

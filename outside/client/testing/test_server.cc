@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <format>
 #include <memory>
 
 #include "base/check.h"
+#include "base/format.h"
 
 namespace casemate::client::testing {
 namespace {
@@ -74,8 +74,8 @@ std::string parameter(const std::string& target, const std::string& name) {
 }  // namespace
 
 std::string http(int status, std::string_view body, std::string_view headers) {
-  return std::format("HTTP/1.1 {} {}\r\n{}Content-Length: {}\r\n\r\n{}", status, reason_of(status),
-                     headers, body.size(), body);
+  return formatted("HTTP/1.1 {} {}\r\n{}Content-Length: {}\r\n\r\n{}", status, reason_of(status),
+                   headers, body.size(), body);
 }
 
 TestServer::TestServer(int64_t now) : context_(SSL_CTX_new(TLS_server_method())) {

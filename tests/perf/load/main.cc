@@ -4,9 +4,9 @@
 // monotonic clock) and length (milliseconds). Exits 1 when a call failed or an answer was wrong.
 #include <cstdio>
 #include <cstdlib>
-#include <format>
 #include <iostream>
 
+#include "base/format.h"
 #include "outside/client/file.h"
 #include "outside/client/npy.h"
 #include "tests/perf/load/load.h"
@@ -16,18 +16,20 @@ namespace {
 using namespace casemate;
 
 void print_json(const perf::LoadReport& report) {
-  std::cout << std::format("{{\"answered\": {}, \"failed\": {}, \"wrong\": {}, \"calls\": [",
-                           report.answered, report.failed, report.wrong);
+  std::cout << casemate::formatted(
+      "{{\"answered\": {}, \"failed\": {}, \"wrong\": {}, \"calls\": [", report.answered,
+      report.failed, report.wrong);
   const char* separator = "";
   for (const perf::TimedCall& call : report.calls) {
-    std::cout << std::format("{}[{:.6f}, {:.4f}]", separator, call.begin_s, call.milliseconds);
+    std::cout << casemate::formatted("{}[{:.6f}, {:.4f}]", separator, call.begin_s,
+                                     call.milliseconds);
     separator = ", ";
   }
   std::cout << "]}\n";
 }
 
 void print_text(const perf::LoadReport& report) {
-  std::cout << std::format(
+  std::cout << casemate::formatted(
       "{} answered, {} failed, {} wrong; latency ms p50 {:.2f} p99 {:.2f} max {:.2f}\n",
       report.answered, report.failed, report.wrong, report.percentile(0.5), report.percentile(0.99),
       report.percentile(1));

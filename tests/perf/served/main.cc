@@ -14,11 +14,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <iostream>
 #include <thread>
 
+#include "base/format.h"
 #include "tests/perf/requester/requester.h"
 #include "tests/system/small_system.h"
 
@@ -68,7 +68,7 @@ std::string wait_until_it_runs(tests::SmallSystem& system) {
     if (model.state == static_cast<uint32_t>(operating::State::kRunning)) return "";
     if (model.state == static_cast<uint32_t>(operating::State::kRefused) ||
         model.state == static_cast<uint32_t>(operating::State::kGivenUp))
-      return std::format("the model does not load: {}", model.reason.view());
+      return casemate::formatted("the model does not load: {}", model.reason.view());
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return "the model does not load in time";
