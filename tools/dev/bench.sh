@@ -8,4 +8,8 @@ if [ ! -f build/peers/build.ninja ]; then
     { cat build/peers.log >&2; exit 3; }
 fi
 ninja -C build/peers >build/peers.log 2>&1 || { tail -n 40 build/peers.log >&2; exit 3; }
+# The toolchain root has no alternatives, which is how NumPy would find a BLAS.
+for blas in /usr/lib/*/openblas-openmp; do
+  if [ -e "$blas/libblas.so.3" ]; then export LD_LIBRARY_PATH=$blas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}; fi
+done
 exec python3 tests/perf/bench/main.py "$@"
