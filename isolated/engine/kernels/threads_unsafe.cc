@@ -37,29 +37,66 @@ int64_t piece_count(int64_t whole, int64_t least, int threads) {
                              kForEach * threads);
 }
 
+namespace {
+
+// The pieces that one thread begins with: it takes them from the front, and who has nothing left from the back.
+// Both ends are one number, so that a piece is taken once.
+struct alignas(64) Share {
+  std::atomic<uint64_t> ends =
+      0;  // the first in the upper half, the one behind the last in the lower
+
+  void reset(uint32_t begin, uint32_t end) {
+    ends.store(uint64_t{begin} << 32 | end, std::memory_order_relaxed);
+  }
+  // -1 when there is none left.
+  int64_t take(bool front) {
+    uint64_t now = ends.load(std::memory_order_relaxed);
+    for (;;) {
+      const auto begin = static_cast<uint32_t>(now >> 32);
+      const auto end = static_cast<uint32_t>(now);
+      if (begin >= end) return -1;
+      const uint64_t left = front ? now + (uint64_t{1} << 32) : now - 1;
+      if (ends.compare_exchange_weak(now, left, std::memory_order_relaxed))
+        return front ? begin : end - 1;
+    }
+  }
+};
+
+constexpr int kSharesMax = 64;
+
+struct Loop {
+  void (*work)(void*, int64_t, int);
+  void* context;
+  int threads;
+  Share shares[kSharesMax];
+
+  void run(int thread) {
+    for (int i = 0; i < threads; ++i) {
+      Share& share = shares[(thread + i) % threads];
+      for (int64_t piece = 0; (piece = share.take(i == 0)) >= 0;) work(context, piece, thread);
+    }
+  }
+};
+
+}  // namespace
+
 void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece, int thread),
                   void* context, int threads_max) {
-  struct Loop {
-    int64_t pieces;
-    void (*work)(void*, int64_t, int);
-    void* context;
-    std::atomic<int64_t> next = 0;
-  };
-  Loop loop{pieces, work, context};
-  const auto run = [](void* data) {
-    Loop& shared = *static_cast<Loop*>(data);
-    const int thread = omp_get_thread_num();
-    for (;;) {
-      const int64_t piece = shared.next.fetch_add(1, std::memory_order_relaxed);
-      if (piece >= shared.pieces) return;
-      shared.work(shared.context, piece, thread);
-    }
-  };
-  const int threads = std::min(thread_count(), threads_max);
+  const int threads = std::min({thread_count(), threads_max, kSharesMax});
+  bool alone = pieces <= 1 || threads == 1 || pieces > UINT32_MAX;
 #ifdef __SANITIZE_THREAD__
-  return run(&loop);  // it does not see how the runtime's threads wait for each other
+  alone = true;  // it does not see how the runtime's threads wait for each other
 #endif
-  if (pieces <= 1 || threads == 1) return run(&loop);
+  if (alone) {
+    for (int64_t piece = 0; piece < pieces; ++piece) work(context, piece, 0);
+    return;
+  }
+  Loop loop{.work = work, .context = context, .threads = threads, .shares = {}};
+  for (int64_t i = 0; i < threads; ++i) {
+    loop.shares[i].reset(static_cast<uint32_t>(pieces * i / threads),
+                         static_cast<uint32_t>(pieces * (i + 1) / threads));
+  }
+  const auto run = [](void* data) { static_cast<Loop*>(data)->run(omp_get_thread_num()); };
   GOMP_parallel(run, &loop, static_cast<unsigned>(threads), 0);
 }
 
