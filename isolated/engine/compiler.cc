@@ -83,13 +83,19 @@ void split_put_off(const Graph& general, const Specialised& made, Compiled& comp
 }
 
 // Measured: oneDNN's depth-wise convolutions in blocks of channels make up for the slower products
-// between them, the more so the larger the batch; all else is faster with the channels last.
+// between them, the more so the larger the batch; all else is faster with the channels last, those
+// that are one with the product behind them included.
 Layout preferred_layout(const Graph& graph) {
-  const bool depthwise = std::ranges::any_of(graph.nodes(), [&](const Node& node) {
-    return node.op == "Conv" && node.attributes.integer("group", 1) > 1 &&
-           node.attributes.integer("group", 1) == graph.value(node.inputs[0]).shapes[0][1];
-  });
-  return depthwise ? Layout::kBlocked16 : Layout::kChannelsLast;
+  int64_t alone = 0;
+  int64_t separable = 0;
+  for (const Node& node : graph.nodes()) {
+    const std::vector<int64_t> kernel = node.attributes.integers("kernel_shape");
+    if (std::ranges::all_of(kernel, [](int64_t extent) { return extent == 1; })) continue;
+    separable += node.op == "casemate:SeparableConv";
+    alone += node.op == "Conv" && node.attributes.integer("group", 1) > 1 &&
+             node.attributes.integer("group", 1) == graph.value(node.inputs[0]).shapes[0][1];
+  }
+  return alone > separable ? Layout::kBlocked16 : Layout::kChannelsLast;
 }
 
 }  // namespace

@@ -17,11 +17,26 @@ uint64_t saturating_multiply(uint64_t a, uint64_t b) {
 }
 
 bool multiplies(const Node& node) {
-  return node.op == "Conv" || node.op == "MatMul" || node.op == "Gemm";
+  return node.op == "Conv" || node.op == "MatMul" || node.op == "Gemm" ||
+         node.op == "casemate:SeparableConv";
+}
+
+// Multiply-adds of the first half of what fuse_separable_convolutions makes, for each element of the
+// node's output; 0 for any other node.
+uint64_t before_pixels(const Graph& graph, const Node& node, size_t variant) {
+  if (node.op != "casemate:SeparableConv") return 0;
+  const Shape& result = graph.value(node.output()).shapes[variant];
+  const Shape& weights = graph.value(node.input(1)).shapes[variant];
+  const auto outputs = static_cast<uint64_t>(std::max<int64_t>(result[1], 1));
+  return weights.element_count().value_or(0) / outputs;
 }
 
 // Operations for each element of the node's first output.
 uint64_t depth_of(const Graph& graph, const Node& node, size_t variant) {
+  if (node.op == "casemate:SeparableConv") {
+    const Shape& pixels = graph.value(node.input(3)).shapes[variant];
+    return saturating_add(static_cast<uint64_t>(pixels[1]), before_pixels(graph, node, variant));
+  }
   if (!multiplies(node)) return 1;
   const bool convolution = node.op == "Conv";
   const Shape& weights = graph.value(node.input(1)).shapes[variant];

@@ -8,19 +8,8 @@ namespace {
 
 // The activation as limits and a slope, or by name; false when it is another one.
 bool take(const PostOp& post, EpilogueForm& form) {
-  gemm::Epilogue& epilogue = form.epilogue;
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  if (post.op == "Relu") {
-    epilogue.clamped = true;
-    epilogue.low = 0;
-    epilogue.high = kInfinity;
-  } else if (post.op == "Clip" && post.alpha <= post.beta) {
-    epilogue.clamped = true;
-    epilogue.low = post.alpha;
-    epilogue.high = post.beta;
-  } else if (post.op == "LeakyRelu") {
-    epilogue.leaky = true;
-    epilogue.slope = post.alpha;
+  if (const auto limits = limits_of(post)) {
+    form.epilogue = *limits;
   } else if (post.op == "Tanh") {
     form.activation = Activate::kTanh;
   } else if (post.op == "Gelu") {
@@ -31,6 +20,10 @@ bool take(const PostOp& post, EpilogueForm& form) {
     return false;
   }
   return true;
+}
+
+bool convolution(const Node& node) {
+  return node.op == "Conv" || node.op == "casemate:SeparableConv";
 }
 
 // True when the input is a constant with one number for each column of a product.
@@ -45,7 +38,7 @@ bool row_of(const KernelRequest& request, size_t operand) {
 
 // A sum as what is added; false when it is another one, or there was one before.
 bool take_sum(const KernelRequest& request, size_t operand, EpilogueForm& form) {
-  if (request.node.op != "Conv" && !form.row && row_of(request, operand)) {
+  if (!convolution(request.node) && !form.row && row_of(request, operand)) {
     form.row = operand;
     return true;
   }
@@ -57,6 +50,26 @@ bool take_sum(const KernelRequest& request, size_t operand, EpilogueForm& form) 
 }
 
 }  // namespace
+
+std::optional<gemm::Epilogue> limits_of(const PostOp& post) {
+  gemm::Epilogue epilogue;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (post.op == "Relu") {
+    epilogue.clamped = true;
+    epilogue.low = 0;
+    epilogue.high = kInfinity;
+  } else if (post.op == "Clip" && post.alpha <= post.beta) {
+    epilogue.clamped = true;
+    epilogue.low = post.alpha;
+    epilogue.high = post.beta;
+  } else if (post.op == "LeakyRelu") {
+    epilogue.leaky = true;
+    epilogue.slope = post.alpha;
+  } else {
+    return std::nullopt;
+  }
+  return epilogue;
+}
 
 std::optional<EpilogueForm> epilogue_of(const KernelRequest& request) {
   EpilogueForm form;

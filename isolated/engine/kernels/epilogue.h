@@ -21,6 +21,9 @@ struct EpilogueForm {
 // has others.
 std::optional<EpilogueForm> epilogue_of(const KernelRequest& request);
 
+// An activation as limits or a slope; none where it is another one.
+std::optional<gemm::Epilogue> limits_of(const PostOp& post);
+
 // The activation of rows that were just made: [rows, columns], `stride` floats apart.
 void activate_rows(Activate activation, float* c, int64_t rows, int64_t columns, int64_t stride);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reordering images between row-major and channels-last by a loop of our own, for plans that may
-// not generate code.
+// not generate code; and bringing their pixels together and apart.
 #include <algorithm>
 
 #include "base/format.h"
@@ -14,6 +14,9 @@ namespace {
 // Rows and columns of what is turned at a time: two such blocks lie in the first-level cache.
 constexpr int64_t kBlock = 32;
 
+// What is worth a thread.
+constexpr int64_t kPieceFloats = 16 << 10;
+
 // to[j, i] = from[i, j] for a part of the columns.
 void turn(const float* from, float* to, int64_t rows, int64_t columns, int64_t begin, int64_t end) {
   for (int64_t i0 = 0; i0 < rows; i0 += kBlock) {
@@ -25,6 +28,26 @@ void turn(const float* from, float* to, int64_t rows, int64_t columns, int64_t b
 }
 
 }  // namespace
+
+KernelResult make_pitched_copy(const Shape& shape, int64_t from, int64_t to) {
+  const int64_t channels = shape[1];
+  const int64_t pixels =
+      static_cast<int64_t>(TRY(shape.element_count())) / std::max<int64_t>(channels, 1);
+  const int64_t source_pitch = from == 0 ? channels : from;
+  const int64_t target_pitch = to == 0 ? channels : to;
+  KernelNeeds needs{.inputs = {Layout::kChannelsLast}, .outputs = {Layout::kChannelsLast}};
+  needs.reads_pitched = needs.writes_pitched = true;
+  return loop_kernel(std::move(needs), [=](const KernelArguments& arguments) {
+    const auto* source = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
+    auto* target = elements<float>(arguments.outputs[0]);
+    const int64_t pieces =
+        piece_count(pixels, kPieceFloats / std::max<int64_t>(channels, 1) + 1, thread_count());
+    parallel_for(pieces, [&](int64_t piece) {
+      for (int64_t i = pixels * piece / pieces; i < pixels * (piece + 1) / pieces; ++i)
+        std::copy_n(source + i * source_pitch, channels, target + i * target_pitch);
+    });
+  });
+}
 
 KernelResult make_fixed_reorder(ElementType type, const Shape& shape, Layout from, Layout to) {
   const bool plain = (from == Layout::kRowMajor && to == Layout::kChannelsLast) ||

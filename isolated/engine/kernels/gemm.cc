@@ -9,14 +9,12 @@
 namespace casemate::engine::gemm {
 namespace {
 
-// Depth that one pass takes: a panel of B, 64 columns of it, then takes a quarter of a second-level
-// cache of 1 MiB; the rows of A another.
-constexpr int64_t kDepthMax = 1024;
 constexpr int64_t kBlockBytes = 384 << 10;
 
-// The depth in passes of about one length.
+// The depth in passes of about one length: a panel of B, 64 columns of it, then takes a quarter of a
+// second-level cache of 1 MiB; the rows of A another.
 int64_t pass_depth(int64_t depth) {
-  const int64_t passes = (depth + kDepthMax - 1) / kDepthMax;
+  const int64_t passes = (depth + kPassDepth - 1) / kPassDepth;
   return passes == 0 ? 0 : (depth + passes - 1) / passes;
 }
 
@@ -131,6 +129,13 @@ void multiply(const Product& product, int64_t row_begin, int64_t row_end, int64_
         Epilogue at = e;
         if (at.bias != nullptr) at.bias += column;
         if (at.addend != nullptr) at.addend += row * e.addend_stride + column;
+        // The next panel, or the first of the next pass.
+        const bool more = panel + 1 < panel_end;
+        const int64_t next = more ? column + set.panel_columns : panel_begin * set.panel_columns;
+        const int64_t next_k = more ? k : k + depth;
+        const int64_t next_depth = std::min(step, product.depth - next_k);
+        const int64_t next_width =
+            packed_columns(more ? panel + 1 : panel_begin, product.columns, set);
         set.multiply({.a = product.a + row * product.a_stride + k,
                       .a_stride = product.a_stride,
                       .rows = rows,
@@ -143,7 +148,9 @@ void multiply(const Product& product, int64_t row_begin, int64_t row_end, int64_
                       .columns = std::min(product.columns - column, set.panel_columns),
                       .accumulate = k > 0,
                       .last = k + depth == product.depth,
-                      .epilogue = at});
+                      .epilogue = at,
+                      .next = product.b + product.depth * next + next_k * next_width,
+                      .next_bytes = next_depth * next_width * 4});
       }
     }
   }

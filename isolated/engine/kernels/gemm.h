@@ -46,12 +46,16 @@ struct Panel {
   bool accumulate;    // adds to what C holds
   bool last;          // the epilogue follows
   Epilogue epilogue;  // its pointers are at the panel's first column
+  // What is multiplied by next: fetched into the second-level cache meanwhile.
+  const float* next = nullptr;
+  int64_t next_bytes = 0;
 };
 
 // Where a tile of a convolution's result goes; see winograd.h.
 struct OutputTile {
   float* to;
   int64_t line_stride;
+  int64_t pixel_stride;
   int64_t lines;  // of the tile that lie inside the image
   int64_t columns;
   Epilogue epilogue;  // its addend is at `to`, with the same stride
@@ -118,6 +122,8 @@ struct Product {
   Epilogue epilogue;
 };
 
+// The most depth at which each result is stored once, when it is finished.
+inline constexpr int64_t kPassDepth = 1024;
 // Rows that one round of the blocking takes: A's part stays in the second-level cache.
 int64_t block_rows(int64_t depth);
 int64_t panel_count(int64_t columns, const InstructionSet& set);

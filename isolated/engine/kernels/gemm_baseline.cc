@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "isolated/engine/kernels/gemm_sets.h"
 
 namespace casemate::engine::gemm {

@@ -19,7 +19,7 @@ constexpr int64_t kLinesBytes = 256 << 10;
 // Lines that are worth a piece of their own: those around them are copied for each.
 constexpr int64_t kPieceLines = 4;
 // Depth of one pass over the pieces: a panel of weights of it stays there as well.
-constexpr int64_t kPassDepth = 1024;
+using gemm::kPassDepth;
 
 // How a convolution is laid out as products.
 struct Layouts {
@@ -30,6 +30,7 @@ struct Layouts {
   int64_t depth;    // of a piece
   std::vector<int64_t> offsets;
   int64_t lines;         // of output in one round
+  int64_t out_pitch;     // floats from pixel to pixel of the result
   int64_t packed_group;  // floats
   int threads;
 
@@ -133,14 +134,15 @@ class GemmConvolution final : public Kernel {
           source, window, top, window.reach_h(count), layouts_.columns, part.scratch);
       lines = part.scratch;
     }
-    const int64_t at = (image * window.out_height + first) * window.out_width * window.outputs;
-    float* result = elements<float>(arguments.outputs[0]) + at;
+    const int64_t pixel = (image * window.out_height + first) * window.out_width;
+    float* result = elements<float>(arguments.outputs[0]) + pixel * layouts_.out_pitch;
     gemm::Epilogue epilogue = form_.epilogue;
     epilogue.bias = bias_;
     epilogue.addend_stride = window.outputs;
     if (form_.addend)
       epilogue.addend =
-          elements<float>(static_cast<const uint8_t*>(arguments.inputs[*form_.addend])) + at;
+          elements<float>(static_cast<const uint8_t*>(arguments.inputs[*form_.addend])) +
+          pixel * window.outputs;
     for (int64_t group = 0; group < window.groups; ++group) {
       for (int64_t panel = part.panels.begin; panel < part.panels.end; ++panel)
         run_panel(lines, result, epilogue, group, panel, count);
@@ -155,7 +157,7 @@ class GemmConvolution final : public Kernel {
     const int64_t last = std::min(part.panels.end * set_.panel_columns, outputs);
     const bool all = layouts_.window.groups > 1;  // whose parts are of lines
     activate_rows(form_.activation, result + (all ? 0 : first), pixels,
-                  all ? outputs : last - first, outputs);
+                  all ? outputs : last - first, layouts_.out_pitch);
   }
 
   void run_panel(const float* lines, float* result, gemm::Epilogue epilogue, int64_t group,
@@ -177,18 +179,27 @@ class GemmConvolution final : public Kernel {
                      .a_stride = window.stride_w * window.channels,
                      .rows = window.out_width,
                      .depth = layouts_.depth,
-                     .c_stride = window.outputs,
+                     .c_stride = layouts_.out_pitch,
                      .columns = columns};
+    // The same pass over the next panel's weights is fetched meanwhile, a part with each line.
+    const int64_t left = outputs - column - columns;
+    const int64_t next_width =
+        std::min((left + set_.vector_floats - 1) / set_.vector_floats * set_.vector_floats,
+                 set_.panel_columns);
+    const float* next = weights + pieces * layouts_.depth * width;
     for (int64_t piece = 0; piece < pieces; piece += step) {
       part.offsets = layouts_.offsets.data() + piece;
       part.pieces = std::min(step, pieces - piece);
       part.b = weights + piece * layouts_.depth * width;
       part.accumulate = piece > 0;
       part.last = piece + part.pieces == pieces;
-      for (int64_t line = 0; line < count; ++line) {
+      const int64_t share = part.pieces * layouts_.depth * next_width / count;
+      part.next_bytes = share * 4;
+      for (int64_t line = 0; line < count; ++line, next += share) {
+        part.next = next;
         part.a = lines + line * window.stride_h * layouts_.columns * window.channels +
                  group * (window.channels / window.groups);
-        part.c = result + line * window.out_width * window.outputs + skip;
+        part.c = result + line * window.out_width * layouts_.out_pitch + skip;
         part.epilogue = epilogue;
         if (epilogue.addend != nullptr)
           part.epilogue.addend += line * window.out_width * window.outputs;
@@ -203,40 +214,6 @@ class GemmConvolution final : public Kernel {
   const float* bias_;
   EpilogueForm form_;
 };
-
-// The weights [M,C/group,KH,KW] as one packed matrix [KH*KW*C/group, M/group] for each group; from
-// planes or not, a window's elements come in the order of lines, columns, channels.
-Result<const float*> pack_weights(const KernelRequest& request, const ImageWindow& window,
-                                  const gemm::InstructionSet& set) {
-  const Tensor& weights = *request.constant(1);
-  const int64_t channels = window.channels / window.groups;
-  const int64_t outputs = window.outputs / window.groups;
-  const int64_t area = window.kernel_h * window.kernel_w;
-  const int64_t depth = area * channels;
-  const int64_t floats = gemm::packed_floats(depth, outputs, set);
-  const gemm::Rows rows{area, 1, channels, area};
-  const auto fill = [&](MutableBytes bytes) -> Status {
-    const uint8_t* const from = weights.loose_bytes().data();
-    for (int64_t group = 0; group < window.groups; ++group) {
-      gemm::pack(from + group * outputs * depth * 4, rows, outputs, depth,
-                 elements<float>(bytes.data()) + group * floats, set);
-    }
-    return {};
-  };
-  const auto unpack = [=, &set, groups = window.groups](Bytes packed) {
-    std::string plain(static_cast<size_t>(groups * outputs * depth) * 4, '\0');
-    auto* const to = elements<float>(static_cast<uint8_t*>(static_cast<void*>(plain.data())));
-    for (int64_t group = 0; group < groups; ++group) {
-      gemm::unpack(elements<float>(packed.data()) + group * floats, rows, outputs, depth,
-                   to + group * outputs * depth, set);
-    }
-    return plain;
-  };
-  const Bytes packed =
-      TRY(request.packer.pack(weights, packed_window_form(window.groups, set),
-                              static_cast<uint64_t>(floats * window.groups) * 4, fill, unpack));
-  return elements<float>(packed.data());
-}
 
 // Whether the lines under one window, with their padding, are few enough to be copied. Kernels,
 // dilations and pads may be up to 2^30 each, so their product is not formed.
@@ -261,6 +238,37 @@ std::string packed_window_form(int64_t groups, const gemm::InstructionSet& set) 
   return formatted("windows for {} in {} groups", set.name, groups);
 }
 
+Result<const float*> pack_windows(Packer& packer, const ImageWindow& window, const Tensor& weights,
+                                  const gemm::InstructionSet& set) {
+  const int64_t channels = window.channels / window.groups;
+  const int64_t outputs = window.outputs / window.groups;
+  const int64_t area = window.kernel_h * window.kernel_w;
+  const int64_t depth = area * channels;
+  const int64_t floats = gemm::packed_floats(depth, outputs, set);
+  const gemm::Rows rows{area, 1, channels, area};
+  const auto fill = [&](MutableBytes bytes) -> Status {
+    const uint8_t* const from = weights.loose_bytes().data();
+    for (int64_t group = 0; group < window.groups; ++group) {
+      gemm::pack(from + group * outputs * depth * 4, rows, outputs, depth,
+                 elements<float>(bytes.data()) + group * floats, set);
+    }
+    return {};
+  };
+  const auto unpack = [=, &set, groups = window.groups](Bytes packed) {
+    std::string plain(static_cast<size_t>(groups * outputs * depth) * 4, '\0');
+    auto* const to = elements<float>(static_cast<uint8_t*>(static_cast<void*>(plain.data())));
+    for (int64_t group = 0; group < groups; ++group) {
+      gemm::unpack(elements<float>(packed.data()) + group * floats, rows, outputs, depth,
+                   to + group * outputs * depth, set);
+    }
+    return plain;
+  };
+  const Bytes packed =
+      TRY(packer.pack(weights, packed_window_form(window.groups, set),
+                      static_cast<uint64_t>(floats * window.groups) * 4, fill, unpack));
+  return elements<float>(packed.data());
+}
+
 Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& request) {
   const auto window = image_window(request);
   const auto form = epilogue_of(request);
@@ -277,7 +285,8 @@ Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& reque
     needs.inputs[*form->addend] = Layout::kChannelsLast;
     needs.may_overwrite = {*form->addend};
   }
-  const float* const weights = TRY(pack_weights(request, *window, set));
+  const float* const weights =
+      TRY(pack_windows(request.packer, *window, *request.constant(1), set));
   const float* bias = nullptr;
   if (request.node.input(2).present())
     bias = elements<float>(TRY(request.packer.pack(*request.constant(2))).data());
@@ -289,10 +298,13 @@ Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& reque
   // In place only where C is stored once.
   const int64_t depth = layouts.depth * static_cast<int64_t>(layouts.offsets.size());
   if (depth > kPassDepth) needs.may_overwrite.clear();
+  layouts.out_pitch = request.output_pitch == 0 ? window->outputs : request.output_pitch;
+  needs.writes_pitched = request.output_pitch != 0;
   if (pointwise) {
+    needs.reads_pitched = request.input_pitch != 0;
     gemm::Product product{.depth = window->channels, .b = weights, .columns = window->outputs};
-    product.a_stride = window->channels;
-    product.c_stride = window->outputs;
+    product.a_stride = needs.reads_pitched ? request.input_pitch : window->channels;
+    product.c_stride = layouts.out_pitch;
     product.epilogue = form->epilogue;
     product.epilogue.bias = bias;
     product.epilogue.addend_stride = window->outputs;

@@ -170,6 +170,7 @@ TEST_P(OfEverySet, transforms_give_an_image_back) {
     transforms.output(planes.data(), outputs, outputs,
                       {.to = made.data(),
                        .line_stride = size * outputs,
+                       .pixel_stride = outputs,
                        .lines = size - 1,
                        .columns = size,
                        .epilogue = {}});

@@ -36,8 +36,12 @@ struct KernelRequest {
   // The input that a post-operation "Add" reads and that dies here: add in place.
   std::optional<size_t> overwrite_operand;
   Packer& packer;
-  bool fixed =
-      false;  // no machine code may be generated: what needs some runs its operator's function
+  // No machine code may be generated: what needs some runs its operator's function.
+  bool fixed = false;
+  // Channels from pixel to pixel of input 0, and those that output 0 had better have; 0: as many as
+  // there are. A kernel that can do with that says so in its needs.
+  int64_t input_pitch = 0;
+  int64_t output_pitch = 0;
 
   [[nodiscard]] const Shape& input_shape(size_t index) const;
   [[nodiscard]] const Shape& output_shape(size_t index = 0) const;
@@ -54,6 +58,8 @@ struct KernelNeeds {
   uint64_t scratch_bytes = 0;
   std::optional<size_t> overwrites = {};   // output 0 starts as, and replaces, this input
   std::vector<size_t> may_overwrite = {};  // output 0 may lie where one of these inputs lies
+  bool reads_pitched = false;              // input 0 has the pitch of the request
+  bool writes_pitched = false;             // ditto output 0
   bool view = false;                       // output 0 is the bytes of input 0; nothing runs
   bool slow = false;                       // only a reference implementation was to be had
   std::string implementation = {};         // for the printed plan
@@ -102,6 +108,9 @@ KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Lay
 // The same between row-major and channels-last without generated code. Fails with kUnsupported for
 // other layouts, and elements that are not of four bytes.
 KernelResult make_fixed_reorder(ElementType type, const Shape& shape, Layout from, Layout to);
+// A kernel that copies an image, channels last, to where its pixels lie so many channels apart, from
+// where they lie `from` apart; 0: as many as there are.
+KernelResult make_pitched_copy(const Shape& shape, int64_t from, int64_t to);
 // A kernel that copies a tensor as it is.
 KernelResult make_copy(ElementType type, const Shape& shape, Layout layout);
 // A kernel without inputs that writes the constant, row-major.

@@ -27,7 +27,7 @@ bool plain(std::string_view op) {
 }
 
 // Whose kernels are our own loops, or can be.
-constexpr std::array<std::string_view, 20> kAhead = {"Cast",
+constexpr std::array<std::string_view, 21> kAhead = {"Cast",
                                                      "Concat",
                                                      "Conv",
                                                      "Expand",
@@ -46,7 +46,8 @@ constexpr std::array<std::string_view, 20> kAhead = {"Cast",
                                                      "Transpose",
                                                      "LayerNormalization",
                                                      "casemate:Attention",
-                                                     "casemate:Copy"};
+                                                     "casemate:Copy",
+                                                     "casemate:SeparableConv"};
 
 bool ahead(std::string_view op) { return std::ranges::contains(kAhead, op); }
 
@@ -56,12 +57,14 @@ const Registry& Registry::instance() {
   static const Registry registry = [] {
     Registry all;
     register_convolution(all);
+    register_separable_convolution(all);
     register_pooling(all);
     register_product(all);
     register_activation(all);
     register_binary(all);
     register_normalization(all);
     register_layer_normalization(all);
+    register_response_normalization(all);
     register_attention(all);
     register_softmax(all);
     register_reduction(all);

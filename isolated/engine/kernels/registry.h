@@ -48,12 +48,14 @@ class Registry final {
 };
 
 void register_convolution(Registry& registry);
+void register_separable_convolution(Registry& registry);
 void register_pooling(Registry& registry);
 void register_product(Registry& registry);
 void register_activation(Registry& registry);
 void register_binary(Registry& registry);
 void register_normalization(Registry& registry);
 void register_layer_normalization(Registry& registry);
+void register_response_normalization(Registry& registry);
 void register_attention(Registry& registry);
 void register_softmax(Registry& registry);
 void register_reduction(Registry& registry);

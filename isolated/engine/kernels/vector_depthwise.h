@@ -25,84 +25,129 @@ CASEMATE_INLINE float finished(const DepthwiseLine& given, float sum) {
   return sum;
 }
 
+// The lines of a window that lie inside the image, each with the weights of its taps.
+struct DepthwiseRows {
+  static constexpr int kMax = 8;
+  const float* pixels[kMax];  // of the image's first column
+  const float* weights[kMax];
+  int count = 0;
+};
+
 // One column of results, of the columns of its windows that lie inside the image.
 CASEMATE_INLINE void depthwise_edge(const DepthwiseLine& given, int64_t column, int64_t channels) {
   const int64_t left = column * given.stride - given.pad_left;
+  const int64_t step = given.in_step;
+  const int64_t all_channels = given.channels;
+  float* const out = given.out + column * given.out_step;
+  // The taps inside.
+  int64_t begin = 0;
+  int64_t end = given.kernel_w;
+  while (begin < end && left + begin * given.dilation < 0) ++begin;
+  while (end > begin && left + (end - 1) * given.dilation >= given.width) --end;
+  const int64_t apart = given.dilation * step;
   for (int64_t channel = 0; channel < channels; channel += kLanes) {
     Vector sum = given.bias == nullptr ? Vector{} : load(given.bias + channel);
     for (int64_t h = 0; h < given.kernel_h; ++h) {
-      if (given.lines[h] == nullptr) continue;
-      for (int64_t w = 0; w < given.kernel_w; ++w) {
-        const int64_t at = left + w * given.dilation;
-        if (at < 0 || at >= given.width) continue;
-        sum += load(given.lines[h] + at * given.channels + channel) *
-               load(given.weights + (h * given.kernel_w + w) * given.channels + channel);
-      }
+      const float* const line = given.lines[h];
+      if (line == nullptr) continue;
+      const float* x = line + (left + begin * given.dilation) * step + channel;
+      const float* w = given.weights + (h * given.kernel_w + begin) * all_channels + channel;
+      for (int64_t i = begin; i < end; ++i, x += apart, w += all_channels) sum += load(x) * load(w);
     }
-    store(given.out + column * given.channels + channel, finished(given, sum));
+    store(out + channel, finished(given, sum));
   }
 }
 
 // kTile results side by side, whose windows lie inside the image: what they read in common is read
-// once.
-template <int kKernel, int kStride, int kTile>
-CASEMATE_INLINE void depthwise_tile(const DepthwiseLine& given, int64_t column, int64_t channel) {
+// once. Channels are the inner loop: with pixels a power of two apart, a walk along the line would
+// find all of them in a few places of the nearest cache.
+template <int kKernel, int kStride, int kTile, int kLines>
+CASEMATE_INLINE void depthwise_tile(const DepthwiseLine& given, const DepthwiseRows& rows,
+                                    int64_t column, int64_t channels) {
   constexpr int kReach = (kTile - 1) * kStride + kKernel;
-  Vector sums[kTile];
-#pragma GCC unroll 16
-  for (int t = 0; t < kTile; ++t)
-    sums[t] = given.bias == nullptr ? Vector{} : load(given.bias + channel);
-  const int64_t left = column * given.stride - given.pad_left;
-  for (int64_t h = 0; h < given.kernel_h; ++h) {
-    if (given.lines[h] == nullptr) continue;
-    const float* const x = given.lines[h] + left * given.channels + channel;
-    const float* const weights = given.weights + h * kKernel * given.channels + channel;
-    Vector pixels[kReach];
-#pragma GCC unroll 16
-    for (int i = 0; i < kReach; ++i) pixels[i] = load(x + i * given.channels);
-#pragma GCC unroll 16
-    for (int w = 0; w < kKernel; ++w) {
-      const Vector weight = load(weights + w * given.channels);
-#pragma GCC unroll 16
-      for (int t = 0; t < kTile; ++t) sums[t] += weight * pixels[t * kStride + w];
-    }
+  // Copies, since what is stored might be what `given` points to, as far as a compiler knows.
+  const int64_t in_step = given.in_step;
+  const int64_t out_step = given.out_step;
+  const int64_t tap = given.channels;
+  const float* const bias = given.bias;
+  const DepthwiseLine after = given;
+  float* const out = given.out + column * out_step;
+  const int64_t left = (column * given.stride - given.pad_left) * in_step;
+  const float* x[kLines];
+  const float* w[kLines];
+#pragma GCC unroll 8
+  for (int h = 0; h < kLines; ++h) {
+    x[h] = rows.pixels[h] + left;
+    w[h] = rows.weights[h];
   }
+  for (int64_t channel = 0; channel < channels; channel += kLanes) {
+    Vector sums[kTile];
+    const Vector first = bias == nullptr ? Vector{} : load(bias + channel);
 #pragma GCC unroll 16
-  for (int t = 0; t < kTile; ++t)
-    store(given.out + (column + t) * given.channels + channel, finished(given, sums[t]));
+    for (int t = 0; t < kTile; ++t) sums[t] = first;
+#pragma GCC unroll 8
+    for (int h = 0; h < kLines; ++h) {
+      Vector pixels[kReach];
+#pragma GCC unroll 16
+      for (int i = 0; i < kReach; ++i) pixels[i] = load(x[h] + i * in_step + channel);
+#pragma GCC unroll 16
+      for (int i = 0; i < kKernel; ++i) {
+        const Vector weight = load(w[h] + i * tap + channel);
+#pragma GCC unroll 16
+        for (int t = 0; t < kTile; ++t) sums[t] += weight * pixels[t * kStride + i];
+      }
+    }
+#pragma GCC unroll 16
+    for (int t = 0; t < kTile; ++t) store(out + t * out_step + channel, finished(after, sums[t]));
+  }
 }
 
-template <int kKernel, int kStride, int kTile>
-CASEMATE_INLINE void depthwise_tiles(const DepthwiseLine& given, int64_t column, int64_t channels) {
-  for (int64_t channel = 0; channel < channels; channel += kLanes)
-    depthwise_tile<kKernel, kStride, kTile>(given, column, channel);
-}
-
-// The columns [begin, end), whose windows lie inside the image. Channels are the inner loop: with
-// pixels a power of two apart, a walk along the line would find all of them in a few places of the
-// nearest cache.
-template <int kKernel, int kStride>
-void depthwise_inner(const DepthwiseLine& given, int64_t begin, int64_t end, int64_t channels) {
+// The columns [begin, end), whose windows lie inside the image.
+template <int kKernel, int kStride, int kLines>
+void depthwise_inner(const DepthwiseLine& given, const DepthwiseRows& rows, int64_t begin,
+                     int64_t end, int64_t channels) {
   constexpr int kTile = kLanes == 16 ? 6 : 4;
   int64_t column = begin;
   for (; column + kTile <= end; column += kTile)
-    depthwise_tiles<kKernel, kStride, kTile>(given, column, channels);
-  for (; column + 3 <= end; column += 3)
-    depthwise_tiles<kKernel, kStride, 3>(given, column, channels);
-  for (; column < end; ++column) depthwise_tiles<kKernel, kStride, 1>(given, column, channels);
+    depthwise_tile<kKernel, kStride, kTile, kLines>(given, rows, column, channels);
+  if (kTile > 4 && column + 4 <= end) {
+    depthwise_tile<kKernel, kStride, 4, kLines>(given, rows, column, channels);
+    column += 4;
+  }
+  if (column + 2 <= end) {
+    depthwise_tile<kKernel, kStride, 2, kLines>(given, rows, column, channels);
+    column += 2;
+  }
+  for (; column < end; ++column)
+    depthwise_tile<kKernel, kStride, 1, kLines>(given, rows, column, channels);
+}
+
+// For windows of kKernel lines, of which those outside the image are left out.
+template <int kKernel, int kStride, int kLines = kKernel>
+void depthwise_lines(const DepthwiseLine& given, const DepthwiseRows& rows, int64_t begin,
+                     int64_t end, int64_t channels) {
+  if (rows.count == kLines)
+    return depthwise_inner<kKernel, kStride, kLines>(given, rows, begin, end, channels);
+  if constexpr (kLines > 1)
+    depthwise_lines<kKernel, kStride, kLines - 1>(given, rows, begin, end, channels);
 }
 
 CASEMATE_INLINE void depthwise_columns(const DepthwiseLine& given, int64_t begin, int64_t end,
                                        int64_t channels) {
-  const bool dense = given.dilation == 1;
-  if (dense && given.kernel_w == 3 && given.stride == 1)
-    return depthwise_inner<3, 1>(given, begin, end, channels);
-  if (dense && given.kernel_w == 3 && given.stride == 2)
-    return depthwise_inner<3, 2>(given, begin, end, channels);
-  if (dense && given.kernel_w == 5 && given.stride == 1)
-    return depthwise_inner<5, 1>(given, begin, end, channels);
-  if (dense && given.kernel_w == 5 && given.stride == 2)
-    return depthwise_inner<5, 2>(given, begin, end, channels);
+  const bool square = given.kernel_h == given.kernel_w && given.dilation == 1;
+  DepthwiseRows rows;
+  for (int64_t h = 0; square && h < std::min<int64_t>(given.kernel_h, DepthwiseRows::kMax); ++h) {
+    if (given.lines[h] == nullptr) continue;
+    rows.pixels[rows.count] = given.lines[h];
+    rows.weights[rows.count] = given.weights + h * given.kernel_w * given.channels;
+    ++rows.count;
+  }
+  const int64_t kernel = square && rows.count > 0 ? given.kernel_w * 10 + given.stride : 0;
+  if (kernel == 11) return depthwise_lines<1, 1>(given, rows, begin, end, channels);
+  if (kernel == 31) return depthwise_lines<3, 1>(given, rows, begin, end, channels);
+  if (kernel == 32) return depthwise_lines<3, 2>(given, rows, begin, end, channels);
+  if (kernel == 51) return depthwise_lines<5, 1>(given, rows, begin, end, channels);
+  if (kernel == 52) return depthwise_lines<5, 2>(given, rows, begin, end, channels);
   for (int64_t column = begin; column < end; ++column) depthwise_edge(given, column, channels);
 }
 
@@ -116,11 +161,11 @@ void depthwise_rest(const DepthwiseLine& given, int64_t first_channel) {
         for (int64_t w = 0; w < given.kernel_w; ++w) {
           const int64_t at = left + w * given.dilation;
           if (given.lines[h] == nullptr || at < 0 || at >= given.width) continue;
-          sum += given.lines[h][at * given.channels + c] *
+          sum += given.lines[h][at * given.in_step + c] *
                  given.weights[(h * given.kernel_w + w) * given.channels + c];
         }
       }
-      given.out[column * given.channels + c] = finished(given, sum);
+      given.out[column * given.out_step + c] = finished(given, sum);
     }
   }
 }

@@ -84,6 +84,8 @@ struct DepthwiseLine {
   const float* weights = nullptr;  // [kernel_h, kernel_w, channels]
   const float* bias = nullptr;     // [channels]; nullptr: 0
   float* out = nullptr;            // [out_width, channels]
+  int64_t in_step = 0;             // floats from pixel to pixel
+  int64_t out_step = 0;            // and from result to result
   int64_t channels = 0;
   int64_t width = 0;
   int64_t out_width = 0;

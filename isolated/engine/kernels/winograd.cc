@@ -28,6 +28,7 @@ struct Tiling {
   int64_t block;   // tiles
   int64_t blocks;  // one after another, or each on a thread
   int threads;
+  int64_t out_pitch;  // floats from pixel to pixel of the result
 
   [[nodiscard]] int64_t planes() const { return (size + 2) * (size + 2); }
   [[nodiscard]] int64_t tiles() const { return window.batch * across * down; }
@@ -194,13 +195,14 @@ class WinogradConvolution final : public Kernel {
     const float* addend = nullptr;
     if (form_.addend)
       addend = elements<float>(static_cast<const uint8_t*>(arguments.inputs[*form_.addend]));
-    gemm::OutputTile to{.line_stride = window.out_width * window.outputs,
+    gemm::OutputTile to{.line_stride = window.out_width * tiling_.out_pitch,
+                        .pixel_stride = tiling_.out_pitch,
                         .epilogue = form_.epilogue};
     to.epilogue.bias = bias_;
     for (int64_t tile = begin; tile < end; ++tile) {
       const Spot spot = spot_of(tile);
       const int64_t line = spot.image * window.out_height + spot.line;
-      const int64_t at = (line * window.out_width + spot.column) * window.outputs;
+      const int64_t at = (line * window.out_width + spot.column) * tiling_.out_pitch;
       to.to = result + at;
       to.epilogue.addend = addend == nullptr ? nullptr : addend + at;
       to.lines = std::min<int64_t>(tiling_.size, window.out_height - spot.line);
@@ -311,10 +313,14 @@ Result<std::unique_ptr<Kernel>> make_winograd_convolution(const KernelRequest& r
   if (!window || !form || form->activation != Activate::kNone || !takes(request, *window))
     return nullptr;
   const gemm::InstructionSet& set = gemm::instruction_set();
-  const Tiling tiling = tiling_of(*window, size);
+  Tiling tiling = tiling_of(*window, size);
+  // What is added lies as the result does.
+  const bool pitched = request.output_pitch != 0 && !form->addend;
+  tiling.out_pitch = pitched ? request.output_pitch : window->outputs;
   KernelNeeds needs{.outputs = {Layout::kChannelsLast}};
   needs.inputs.resize(request.node.inputs.size());
   needs.inputs[0] = Layout::kChannelsLast;
+  needs.writes_pitched = pitched;
   if (form->addend) {
     needs.inputs[*form->addend] = Layout::kChannelsLast;
     needs.may_overwrite = {*form->addend};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/passes/channels.h"
 
+#include <cmath>
+
 #include "base/format.h"
 
 namespace casemate::engine {
@@ -14,6 +16,31 @@ std::optional<size_t> foldable_channels(const Graph& graph, const Node& convolut
   if (weights == nullptr || weights->type() != ElementType::kFloat32 || free_bias)
     return std::nullopt;
   return static_cast<size_t>(weights->shape()[0]);
+}
+
+std::optional<ChannelArithmetic> normalization_arithmetic(const Graph& graph, const Node& node,
+                                                          size_t channels) {
+  const Tensor* constants[4];
+  for (size_t i = 0; i < 4; ++i) {
+    constants[i] = graph.constant(node.input(i + 1));
+    if (constants[i] == nullptr || constants[i]->type() != ElementType::kFloat32 ||
+        constants[i]->count() != channels) {
+      return std::nullopt;
+    }
+  }
+  const double epsilon = node.attributes.real("epsilon", 1e-5F);
+  ChannelArithmetic result;
+  for (size_t c = 0; c < channels; ++c) {
+    const auto value = [&](size_t i) {
+      return static_cast<double>(constants[i]->values<float>()[c]);
+    };
+    const double scale = value(0) / std::sqrt(value(3) + epsilon);
+    // A variance that makes no sense stays in the graph, where it does what the model says.
+    if (!std::isfinite(scale)) return std::nullopt;
+    result.scale.push_back(scale);
+    result.shift.push_back(value(1) - value(2) * scale);
+  }
+  return result;
 }
 
 namespace {

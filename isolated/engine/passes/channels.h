@@ -19,6 +19,11 @@ struct ChannelArithmetic {
 // one, are constant, and it has no post-operations.
 std::optional<size_t> foldable_channels(const Graph& graph, const Node& convolution);
 
+// What a BatchNormalization in canonical form does to each channel; none where its constants make no
+// sense, or are not constant.
+std::optional<ChannelArithmetic> normalization_arithmetic(const Graph& graph, const Node& node,
+                                                          size_t channels);
+
 // Gives `reader`, the node behind the convolution, the convolution's work with the arithmetic in
 // it; the convolution itself is then dead. Requires: foldable_channels(); one scale and shift per
 // channel.

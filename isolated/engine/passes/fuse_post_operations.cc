@@ -78,10 +78,13 @@ bool plain_sum(const Graph& graph, const Node& node) {
          graph.constant(node.inputs[0]) == nullptr && graph.constant(node.inputs[1]) == nullptr;
 }
 
-// What kernels/epilogue.h takes.
+// What kernels/epilogue.h takes: limits and slopes, and activations that it knows by name.
+bool own_limits(const PostOp& post) {
+  return post.op == "Relu" || post.op == "LeakyRelu" ||
+         (post.op == "Clip" && post.alpha <= post.beta);
+}
 bool own_activation(const PostOp& post) {
-  static constexpr std::string_view kOwn[] = {"Relu", "LeakyRelu", "Tanh", "Gelu", "GeluTanh"};
-  return std::ranges::contains(kOwn, post.op) || (post.op == "Clip" && post.alpha <= post.beta);
+  return own_limits(post) || post.op == "Tanh" || post.op == "Gelu" || post.op == "GeluTanh";
 }
 
 // Whether our own loops run the node, which is a product.
@@ -91,9 +94,19 @@ bool own_product(const Graph& graph, const Node& node) {
   return node.op != "Conv" || node.attributes.integer("group", 1) == 1;
 }
 
+// A depth-wise convolution takes limits and slopes alone.
+bool own_depthwise_takes(const Graph& graph, const Node& node, const Node& reader) {
+  const int64_t group = node.attributes.integer("group", 1);
+  const Shape& source = graph.value(node.inputs[0]).shapes.front();
+  const auto activation = as_post_op(graph, reader);
+  return node.op == "Conv" && graph.constant(node.input(1)) != nullptr && group == source[1] &&
+         group == graph.value(node.output()).shapes.front()[1] && node.post_ops.empty() &&
+         activation && own_limits(*activation);
+}
+
 // Whether they can do the reader's work as well, behind what they do already.
 bool own_loops_take(const Graph& graph, const Node& node, const Node& reader) {
-  if (!own_product(graph, node)) return false;
+  if (!own_product(graph, node)) return own_depthwise_takes(graph, node, reader);
   const bool activated = !node.post_ops.empty() && node.post_ops.back().op != "Add";
   if (const auto activation = as_post_op(graph, reader))
     return !activated && own_activation(*activation);

@@ -49,6 +49,34 @@ struct Draft {
                  {"strides", Ints{1, 1}},
                  {"dilations", Ints{1, 1}}});
   }
+  // A filter of 3x3 for each channel, padded to keep the size.
+  ValueId depthwise(ValueId x) {
+    const Shape shape = graph.value(x).shapes[0];
+    return node("Conv", {x, weights({shape[1], 1, 3, 3}), weights({shape[1]})}, shape,
+                {{"kernel_shape", Ints{3, 3}},
+                 {"pads", Ints{1, 1, 1, 1}},
+                 {"strides", Ints{1, 1}},
+                 {"dilations", Ints{1, 1}},
+                 {"group", shape[1]}});
+  }
+  // Of single pixels.
+  ValueId pointwise(ValueId x, int64_t channels) {
+    Shape to = graph.value(x).shapes[0];
+    const ValueId w = weights({channels, to[1], 1, 1});
+    to[1] = channels;
+    return node("Conv", {x, w, weights({channels})}, to,
+                {{"kernel_shape", Ints{1, 1}},
+                 {"pads", Ints{0, 0, 0, 0}},
+                 {"strides", Ints{1, 1}},
+                 {"dilations", Ints{1, 1}}});
+  }
+  // All of them, channel behind channel.
+  ValueId concat(const std::vector<ValueId>& parts) {
+    Shape to = graph.value(parts[0]).shapes[0];
+    to[1] = 0;
+    for (const ValueId id : parts) to[1] += graph.value(id).shapes[0][1];
+    return node("Concat", parts, to, {{"axis", int64_t{1}}});
+  }
   ValueId normalization(ValueId x, ValueId variance = {}) {
     const Shape shape = graph.value(x).shapes[0];
     const Shape channels{shape[1]};
@@ -86,6 +114,92 @@ inline std::string operators_of(const Graph& graph) {
     for (const PostOp& post : node.post_ops) text += "+" + post.op;
   }
   return text;
+}
+
+// What is fused across two convolutions, and what is joined.
+inline const std::vector<PassGraph>& pair_graphs() {
+  static const Shape image{1, 4, 6, 6};
+  static const std::vector<PassGraph> all = {
+      {"a separable convolution",
+       [] {
+         Draft d;
+         const ValueId first = d.same("Relu", d.depthwise(d.input(image)));
+         return d.finish({d.same("Tanh", d.pointwise(first, 7))});
+       },
+       "casemate:SeparableConv+Tanh"},
+      {"a separable convolution with a residual",
+       [] {
+         Draft d;
+         const ValueId x = d.same("Abs", d.input(image));
+         return d.finish({d.same("Relu", d.add(d.pointwise(d.depthwise(x), 4), x))});
+       },
+       "Abs casemate:SeparableConv+Add+Relu"},
+      {"a depth-wise convolution that is read twice",
+       [] {
+         Draft d;
+         const ValueId first = d.depthwise(d.input(image));
+         return d.finish({d.pointwise(first, 5), d.same("Abs", first)});
+       },
+       "Conv Conv Abs"},
+      {"a depth-wise convolution with an activation that our loops lack",
+       [] {
+         Draft d;
+         return d.finish({d.pointwise(d.same("Sigmoid", d.depthwise(d.input(image))), 5)});
+       },
+       "Conv+Sigmoid Conv"},
+      {"a wide convolution behind a depth-wise one",
+       [] {
+         Draft d;
+         return d.finish({d.convolution(d.depthwise(d.input(image)), 5)});
+       },
+       "Conv Conv"},
+      {"a normalization and an activation before a convolution",
+       [] {
+         Draft d;
+         return d.finish({d.pointwise(d.same("Relu", d.normalization(d.input(image))), 5)});
+       },
+       "casemate:SeparableConv"},
+      {"a densely connected block",
+       [] {
+         Draft d;
+         std::vector<ValueId> parts = {d.same("Relu", d.convolution(d.input(image), 8))};
+         for (int i = 0; i < 3; ++i) {
+           const ValueId had = i == 0 ? parts[0] : d.concat(parts);
+           const ValueId bottleneck = d.pointwise(d.same("Relu", d.normalization(had)), 6);
+           parts.push_back(d.convolution(bottleneck, 5));
+         }
+         return d.finish({d.same("Relu", d.normalization(d.concat(parts)))});
+       },
+       "Conv+Relu casemate:SeparableConv Conv Concat casemate:SeparableConv Conv Concat "
+       "casemate:SeparableConv Conv Concat Conv+Relu"},
+      {"branches that are joined, one of them not computed by a convolution",
+       [] {
+         Draft d;
+         const ValueId x = d.same("Abs", d.input(image));
+         const ValueId a = d.same("Relu", d.pointwise(x, 7));
+         const ValueId b = d.same("Relu", d.convolution(x, 16));
+         const ValueId joined = d.concat({a, d.same("Neg", x), b});
+         return d.finish({d.same("Relu", d.pointwise(joined, 3)), d.same("Abs", joined)});
+       },
+       "Abs Conv+Relu Conv+Relu Neg Concat Conv+Relu Abs"},
+      {"one image twice",
+       [] {
+         Draft d;
+         const ValueId a = d.pointwise(d.input(image), 7);
+         return d.finish({d.same("Abs", d.concat({a, a, d.pointwise(a, 2)}))});
+       },
+       "Conv Conv Concat Abs"},
+      {"what is joined is read by others and by the caller",
+       [] {
+         Draft d;
+         const ValueId a = d.pointwise(d.input(image), 7);
+         const ValueId b = d.pointwise(a, 16);
+         const ValueId inner = d.concat({a, b});
+         return d.finish({d.concat({d.convolution(b, 3), inner}), d.same("Neg", inner), b});
+       },
+       "Conv Conv Concat Conv Concat Neg"},
+  };
+  return all;
 }
 
 inline const std::vector<PassGraph>& image_graphs() {
@@ -168,13 +282,13 @@ inline const std::vector<PassGraph>& image_graphs() {
          const ValueId c = d.convolution(d.input(image), 8);
          return d.finish({d.normalization(c), d.same("Abs", c)});
        },
-       "Conv BatchNormalization Abs"},
+       "Conv Conv Abs"},
       {"a normalization of an input",
        [] {
          Draft d;
          return d.finish({d.same("Relu", d.normalization(d.input(image)))});
        },
-       "BatchNormalization Relu"},
+       "Conv+Relu"},
       {"arithmetic per channel",
        [] {
          Draft d;

@@ -32,16 +32,19 @@ std::span<const Pass> passes() {
       {"fold padding", plain<fold_padding>},
       {"fold batch normalization", fold_batch_normalization},
       {"fold channel arithmetic", fold_channel_arithmetic},
+      {"turn normalization into convolution", turn_normalization_into_convolution},
+      {"chain concatenations", plain<chain_concatenations>},
       {"absorb flattening", plain<absorb_flattening>},
-      {"fuse post-operations", plain<fuse_post_operations>},
+      {"fuse post-operations", plain<fuse_post_operations>, plain<fuse_into_own_loops>},
+      {"fuse separable convolutions", plain<fuse_separable_convolutions>},
   });
   return kPasses;
 }
 
 Status optimize(Graph& graph, Derivations& derivations, Fusion fusion) {
   for (const Pass& pass : passes()) {
-    const bool own = fusion == Fusion::kOwnLoops && &pass == &passes().back();
-    own ? fuse_into_own_loops(graph) : pass.run(graph, derivations);
+    const bool own = fusion == Fusion::kOwnLoops && pass.for_own_loops != nullptr;
+    (own ? pass.for_own_loops : pass.run)(graph, derivations);
     graph.remove_dead();
     const Status sound = graph.sound();
     if (!sound) {

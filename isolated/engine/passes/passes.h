@@ -18,9 +18,13 @@
 
 namespace casemate::engine {
 
+using Rewrite = void (*)(Graph& graph, Derivations& derivations);
+
 struct Pass {
   std::string_view name;
-  void (*run)(Graph& graph, Derivations& derivations);
+  Rewrite run;
+  // Instead of it where no code is generated; nullptr: the same.
+  Rewrite for_own_loops = nullptr;
 };
 
 // All passes, in order.
@@ -49,12 +53,20 @@ void turn_matmul_into_gemm(Graph& graph);
 void unflatten_products(Graph& graph);
 // Conv followed by BatchNormalization: the normalization goes into weights and bias.
 void fold_batch_normalization(Graph& graph, Derivations& derivations);
+// BatchNormalization of an image that stands before convolutions: a depth-wise Conv of single pixels,
+// which takes an activation and can be one with the Conv that reads it.
+void turn_normalization_into_convolution(Graph& graph, Derivations& derivations);
+// Concat of channels whose first inputs are all that an earlier one has: it reads that one.
+void chain_concatenations(Graph& graph);
 // Conv followed by Add, Sub, Mul or Div with one constant per channel: ditto.
 void fold_channel_arithmetic(Graph& graph, Derivations& derivations);
 // Pad with zeros before Conv: the convolution pads.
 void fold_padding(Graph& graph);
 // Gemm of a flattened image reads the image itself.
 void absorb_flattening(Graph& graph);
+// A depth-wise Conv and the Conv of single pixels that reads it alone become one node; their
+// activations and sums are fused before.
+void fuse_separable_convolutions(Graph& graph);
 // The products and the Softmax of attention, with what brings heads apart and together, become one
 // node.
 void fuse_attention(Graph& graph);

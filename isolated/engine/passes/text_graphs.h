@@ -207,6 +207,7 @@ inline const std::vector<PassGraph>& text_graphs() {
 
 inline std::vector<PassGraph> pass_graphs() {
   std::vector<PassGraph> all = image_graphs();
+  all.insert(all.end(), pair_graphs().begin(), pair_graphs().end());
   all.insert(all.end(), text_graphs().begin(), text_graphs().end());
   return all;
 }

@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "isolated/engine/plan/arena.h"
+#include "isolated/engine/plan/joins.h"
 #include "isolated/engine/plan/plan.h"
 
 namespace casemate::engine {
@@ -20,10 +21,20 @@ struct Buffer {
   std::vector<ValueId> values;
 };
 
-// Where a value is.
+// Where a value is. A slice of a joined image begins some bytes into its buffer, and its pixels lie
+// `pitch` channels apart, more than it has itself.
 struct Home {
   size_t buffer = SIZE_MAX;
   Layout layout = Layout::kRowMajor;
+  uint64_t skip = 0;
+  int64_t pitch = 0;
+};
+
+// What a step reads or writes of a buffer; all of it where `bytes` is 0.
+struct Operand {
+  size_t buffer = SIZE_MAX;
+  uint64_t skip = 0;
+  uint64_t bytes = 0;
 };
 
 class Planner final {
@@ -35,6 +46,7 @@ class Planner final {
         variant_(variant),
         preferred_(preferred),
         packer_(packer),
+        joins_(preferred == Layout::kChannelsLast ? Joins(graph, uses_, variant) : Joins()),
         homes_(graph.value_count()),
         readers_left_(graph.value_count()) {}
 
@@ -107,11 +119,13 @@ class Planner final {
       if (post.operand < 0) continue;
       const ValueId operand = node.inputs[static_cast<size_t>(post.operand)];
       const size_t buffer = homes_[operand.index].buffer;
-      if (buffer != SIZE_MAX && dies(buffer) && read_once(node, buffer) &&
-          !leads_out(node.output())) {
+      if (buffer != SIZE_MAX && homes_[operand.index].pitch == 0 && dies(buffer) &&
+          read_once(node, buffer) && !leads_out(node.output())) {
         request.overwrite_operand = static_cast<size_t>(post.operand);
       }
     }
+    if (node.input(0).present()) request.input_pitch = homes_[node.input(0).index].pitch;
+    if (const auto slice = joins_.slice(node.output())) request.output_pitch = slice->pitch;
     return make_kernel(request);
   }
 
@@ -119,54 +133,131 @@ class Planner final {
     return (fixed_ ? make_fixed_reorder : make_reorder)(type(id), shape(id), from, to);
   }
 
+  // The value where its pixels lie side by side.
+  Result<Home> together(ValueId id) {
+    const Home home = homes_[id.index];
+    if (home.pitch == 0) return home;
+    const auto key = std::pair(id.index, home.layout);
+    if (const auto found = copies_.find(key); found != copies_.end())
+      return Home{found->second, home.layout};
+    auto kernel = TRY(make_pitched_copy(shape(id), home.pitch, 0));
+    const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), home.layout));
+    const size_t copy = add_buffer(id, bytes, Place::Kind::kArena);
+    add_step(formatted("gather {}", graph_.value(id).name), std::move(kernel), {operand(id)},
+             {{copy}});
+    copies_[key] = copy;
+    return Home{copy, home.layout};
+  }
+
   // The value's buffer in that layout, reordered if it is not; a reordered copy serves later
   // readers.
   Result<size_t> in_layout(ValueId id, Layout layout) {
-    const Home home = homes_[id.index];
+    const Home home = TRY(together(id));
     if (same_placement(shape(id), home.layout, layout)) return home.buffer;
     const auto key = std::pair(id.index, layout);
     if (const auto found = copies_.find(key); found != copies_.end()) return found->second;
     auto kernel = TRY(reorder(id, home.layout, layout));
     const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), layout));
     const size_t copy = add_buffer(id, bytes, Place::Kind::kArena);
-    add_step(formatted("reorder {}", graph_.value(id).name), std::move(kernel), {home.buffer},
-             {copy});
+    add_step(formatted("reorder {}", graph_.value(id).name), std::move(kernel), {{home.buffer}},
+             {{copy}});
     return copies_[key] = copy;
+  }
+
+  // The bytes that an image at `home` lies in, from its first pixel to its last.
+  static Operand extent(const Shape& image, const Home& home) {
+    if (home.pitch == 0) return {home.buffer};
+    const int64_t pixels = image[0] * image[2] * image[3];
+    const int64_t floats = pixels == 0 ? 0 : (pixels - 1) * home.pitch + image[1];
+    return {home.buffer, home.skip, static_cast<uint64_t>(floats) * sizeof(float)};
+  }
+  Operand operand(ValueId id) const { return extent(shape(id), homes_[id.index]); }
+
+  // The place of a slice; with the first of them, room is made for the whole.
+  Result<Home> home_in(const Slice& slice) {
+    Home& whole = homes_[slice.whole.index];
+    if (whole.buffer == SIZE_MAX) {
+      const uint64_t bytes =
+          TRY(layout_bytes(type(slice.whole), shape(slice.whole), Layout::kChannelsLast));
+      whole = {add_buffer(slice.whole, bytes, Place::Kind::kArena), Layout::kChannelsLast};
+    }
+    return Home{whole.buffer, Layout::kChannelsLast,
+                static_cast<uint64_t>(slice.offset) * sizeof(float), slice.pitch};
+  }
+
+  Status settle(ValueId id, const Slice& slice) {
+    const Home home = TRY(home_in(slice));
+    if (id == slice.whole) return {};
+    homes_[id.index] = home;
+    buffers_[home.buffer].values.push_back(id);
+    return {};
+  }
+
+  // A Concat whose parts are mostly where they should be: the others are copied there.
+  Status add_joined(const Node& node, const Slice& own) {
+    TRY(settle(node.output(), own));
+    Slice place = own;
+    for (const ValueId id : node.inputs) {
+      const bool there =
+          joins_.slice(id) && homes_[id.index].buffer == homes_[node.output().index].buffer;
+      if (!there) TRY(copy_part(node, id, place));
+      place.offset += shape(id)[1];
+    }
+    return {};
+  }
+
+  Status copy_part(const Node& node, ValueId id, const Slice& place) {
+    const Operand from = {TRY(in_layout(id, Layout::kChannelsLast))};
+    add_step(formatted("{} {}", node.name, graph_.value(id).name),
+             TRY(make_pitched_copy(shape(id), 0, place.pitch)), {from},
+             {extent(shape(id), TRY(home_in(place)))});
+    return {};
   }
 
   Status add_node(const Node& node) {
     for (const ValueId id : node.inputs) {
       if (id.present()) --readers_left_[id.index];
     }
+    if (const auto joined = joins_.joined(node.output())) return add_joined(node, *joined);
     auto kernel = TRY(compile(node));
     const KernelNeeds& needs = kernel->needs();
-    std::vector<size_t> inputs(node.inputs.size(), SIZE_MAX);
+    std::vector<Operand> inputs(node.inputs.size());
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (i < needs.inputs.size() && needs.inputs[i]) {
-        inputs[i] = TRY(readable(node.inputs[i], *needs.inputs[i]));
-      }
+      if (i >= needs.inputs.size() || !needs.inputs[i]) continue;
+      const ValueId id = node.inputs[i];
+      const bool as_it_is = i == 0 && needs.reads_pitched && homes_[id.index].pitch != 0;
+      inputs[i] = as_it_is ? operand(id) : Operand{TRY(readable(id, *needs.inputs[i]))};
     }
     if (needs.view) {
-      homes_[node.output().index] = {inputs[0], Layout::kRowMajor};
-      buffers_[inputs[0]].values.push_back(node.output());
+      homes_[node.output().index] = {inputs[0].buffer, Layout::kRowMajor};
+      buffers_[inputs[0].buffer].values.push_back(node.output());
       return {};
     }
-    std::vector<size_t> outputs;
-    for (size_t i = 0; i < node.outputs.size(); ++i) {
-      const ValueId id = node.outputs[i];
-      if (!id.present()) {
-        outputs.push_back(SIZE_MAX);
-        continue;
-      }
-      const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), needs.outputs[i]));
-      outputs.push_back(i == 0 ? first_output(node, needs, inputs, bytes)
-                               : add_buffer(id, bytes, Place::Kind::kArena));
-      homes_[id.index] = {outputs.back(), needs.outputs[i]};
-    }
+    std::vector<Operand> outputs;
+    for (size_t i = 0; i < node.outputs.size(); ++i)
+      outputs.push_back(TRY(output_of(node, i, needs, inputs)));
     add_step(node.name, std::move(kernel), inputs, outputs);
     plan_.steps.back().op = node.op;
     if (node.output().present()) plan_.steps.back().work = work_of(graph_, node, variant_);
     return {};
+  }
+
+  // Memory for what a node makes, and its home from now on.
+  Result<Operand> output_of(const Node& node, size_t index, const KernelNeeds& needs,
+                            const std::vector<Operand>& inputs) {
+    const ValueId id = node.outputs[index];
+    if (!id.present()) return Operand{};
+    if (index == 0 && needs.writes_pitched) {
+      const auto slice = joins_.slice(id);
+      CHECK(slice && needs.outputs[0] == Layout::kChannelsLast, "who leaves room was asked to");
+      TRY(settle(id, *slice));
+      return operand(id);
+    }
+    const uint64_t bytes = TRY(layout_bytes(type(id), shape(id), needs.outputs[index]));
+    const size_t buffer = index == 0 ? first_output(node, needs, inputs, bytes)
+                                     : add_buffer(id, bytes, Place::Kind::kArena);
+    homes_[id.index] = {buffer, needs.outputs[index]};
+    return Operand{buffer};
   }
 
   // A constant that a kernel could not pack is written out by a step of its own.
@@ -177,23 +268,23 @@ class Planner final {
       auto writer = TRY(make_constant_writer(*constant, packer_));
       homes_[id.index] = {add_buffer(id, constant->byte_count(), Place::Kind::kArena)};
       add_step(formatted("constant {}", graph_.value(id).name), std::move(writer), {},
-               {homes_[id.index].buffer});
+               {{homes_[id.index].buffer}});
     }
     return in_layout(id, layout);
   }
 
   // Memory for what a node makes: that of a dying input where the kernel allows it.
-  size_t first_output(const Node& node, const KernelNeeds& needs, const std::vector<size_t>& inputs,
-                      uint64_t bytes) {
+  size_t first_output(const Node& node, const KernelNeeds& needs,
+                      const std::vector<Operand>& inputs, uint64_t bytes) {
     if (needs.overwrites) {
-      const size_t buffer = inputs[*needs.overwrites];
+      const size_t buffer = inputs[*needs.overwrites].buffer;
       buffers_[buffer].values.push_back(node.output());
       return buffer;
     }
     for (const size_t i : needs.may_overwrite) {
-      const size_t buffer = inputs[i];
+      const size_t buffer = inputs[i].buffer;
       if (buffer != SIZE_MAX && dies(buffer) && buffers_[buffer].bytes == bytes &&
-          std::ranges::count(inputs, buffer) == 1 && !leads_out(node.output())) {
+          std::ranges::count(inputs, buffer, &Operand::buffer) == 1 && !leads_out(node.output())) {
         buffers_[buffer].values.push_back(node.output());
         return buffer;
       }
@@ -201,12 +292,12 @@ class Planner final {
     return add_buffer(node.output(), bytes, Place::Kind::kArena);
   }
 
-  void add_step(std::string name, std::unique_ptr<Kernel> kernel, const std::vector<size_t>& inputs,
-                const std::vector<size_t>& outputs) {
+  void add_step(std::string name, std::unique_ptr<Kernel> kernel,
+                const std::vector<Operand>& inputs, const std::vector<Operand>& outputs) {
     const size_t now = plan_.steps.size();
     for (const auto* list : {&inputs, &outputs}) {
-      for (const size_t buffer : *list) {
-        if (buffer != SIZE_MAX) buffers_[buffer].last = now;
+      for (const Operand& operand : *list) {
+        if (operand.buffer != SIZE_MAX) buffers_[operand.buffer].last = now;
       }
     }
     size_t scratch = SIZE_MAX;
@@ -223,10 +314,10 @@ class Planner final {
     const size_t target = add_buffer(id, 0, Place::Kind::kOutput, index);
     if (const Tensor* constant = graph_.constant(id)) {
       add_step(formatted("output {}", index), TRY(make_constant_writer(*constant, packer_)), {},
-               {target});
+               {{target}});
       return {};
     }
-    const Home home = homes_[id.index];
+    const Home home = TRY(together(id));
     Buffer& buffer = buffers_[home.buffer];
     if (same_placement(shape(id), home.layout, Layout::kRowMajor) && written_once(buffer)) {
       buffer.place = buffers_[target].place;
@@ -235,7 +326,7 @@ class Planner final {
     auto kernel = same_placement(shape(id), home.layout, Layout::kRowMajor)
                       ? make_copy(type(id), shape(id), Layout::kRowMajor)
                       : reorder(id, home.layout, Layout::kRowMajor);
-    add_step(formatted("output {}", index), TRY(std::move(kernel)), {home.buffer}, {target});
+    add_step(formatted("output {}", index), TRY(std::move(kernel)), {{home.buffer}}, {{target}});
     return {};
   }
 
@@ -255,20 +346,25 @@ class Planner final {
     }
     plan_.arena_bytes = place_blocks(blocks);
     for (size_t i = 0; i < blocks.size(); ++i) buffers_[owners[i]].place.offset = blocks[i].offset;
-    const auto place_of = [&](size_t buffer) {
-      if (buffer == SIZE_MAX) return Place{};
-      Place place = buffers_[buffer].place;
+    const auto place_of = [&](const Operand& operand) {
+      if (operand.buffer == SIZE_MAX) return Place{};
+      Place place = buffers_[operand.buffer].place;
       place.bytes = place.kind == Place::Kind::kInput    ? plan_.input_bytes[place.index]
                     : place.kind == Place::Kind::kOutput ? plan_.output_bytes[place.index]
-                                                         : buffers_[buffer].bytes;
+                                                         : buffers_[operand.buffer].bytes;
+      if (operand.bytes != 0) {
+        CHECK(operand.skip + operand.bytes <= place.bytes, "a slice lies inside what is joined");
+        place.offset += operand.skip;
+        place.bytes = operand.bytes;
+      }
       return place;
     };
     for (size_t i = 0; i < operands_.size(); ++i) {
-      for (const size_t buffer : operands_[i].inputs)
-        plan_.steps[i].inputs.push_back(place_of(buffer));
-      for (const size_t buffer : operands_[i].outputs)
-        plan_.steps[i].outputs.push_back(place_of(buffer));
-      plan_.steps[i].scratch = place_of(operands_[i].scratch);
+      for (const Operand& operand : operands_[i].inputs)
+        plan_.steps[i].inputs.push_back(place_of(operand));
+      for (const Operand& operand : operands_[i].outputs)
+        plan_.steps[i].outputs.push_back(place_of(operand));
+      plan_.steps[i].scratch = place_of({operands_[i].scratch});
       check_writes(plan_.steps[i]);
       // What the plan added moves its operands and computes nothing.
       if (plan_.steps[i].op.empty()) plan_.steps[i].work.bytes = moved_bytes(plan_.steps[i]);
@@ -295,8 +391,8 @@ class Planner final {
 
   // The buffers of one step; SIZE_MAX where there is none.
   struct Operands {
-    std::vector<size_t> inputs;
-    std::vector<size_t> outputs;
+    std::vector<Operand> inputs;
+    std::vector<Operand> outputs;
     size_t scratch = SIZE_MAX;
   };
 
@@ -306,6 +402,7 @@ class Planner final {
   size_t variant_;
   Layout preferred_;
   Packer& packer_;
+  Joins joins_;
   Plan plan_;
   std::vector<Buffer> buffers_;
   std::vector<Home> homes_;           // by value
