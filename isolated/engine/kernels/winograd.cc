@@ -21,6 +21,12 @@ constexpr int64_t kBlockBytes = 768 << 10;
 constexpr int64_t kCachedWeights = 8 << 20;
 constexpr int64_t kTilesMin = 24;
 
+// At least so many floats, and an odd number of the cache's lines.
+int64_t odd_lines(int64_t floats) {
+  constexpr int64_t kLineFloats = 16;
+  return ((floats + kLineFloats - 1) / kLineFloats | 1) * kLineFloats;
+}
+
 struct Tiling {
   ImageWindow window;
   int size;  // of a tile of results
@@ -36,8 +42,11 @@ struct Tiling {
   // their places in the cache.
   [[nodiscard]] int64_t pixel_stride() const { return window.channels + 16; }
   [[nodiscard]] int64_t product_stride() const { return window.outputs + 16; }
-  [[nodiscard]] int64_t pixel_floats() const { return planes() * block * pixel_stride(); }
-  [[nodiscard]] int64_t product_floats() const { return planes() * block * product_stride(); }
+  // And planes an odd number of lines apart, for a tile is written to all of them at once.
+  [[nodiscard]] int64_t pixel_plane() const { return odd_lines(block * pixel_stride()); }
+  [[nodiscard]] int64_t product_plane() const { return odd_lines(block * product_stride()); }
+  [[nodiscard]] int64_t pixel_floats() const { return planes() * pixel_plane(); }
+  [[nodiscard]] int64_t product_floats() const { return planes() * product_plane(); }
   // A tile at the image's edge, with the zeros around it.
   [[nodiscard]] int64_t edge_floats() const { return planes() * window.channels; }
   [[nodiscard]] int64_t block_floats() const {
@@ -138,7 +147,7 @@ class WinogradConvolution final : public Kernel {
     const auto* source = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
     const int64_t line_floats = window.width * window.channels;
     const int64_t reach = tiling_.size + 2;
-    const int64_t plane = tiling_.block * tiling_.pixel_stride();
+    const int64_t plane = tiling_.pixel_plane();
     for (int64_t tile = begin; tile < end; ++tile) {
       const Spot spot = spot_of(tile);
       const int64_t top = spot.line - window.pad_top;
@@ -181,9 +190,9 @@ class WinogradConvolution final : public Kernel {
                           .c_stride = tiling_.product_stride()};
     const int64_t panels = gemm::panel_count(product.columns, set_);
     for (int64_t plane = begin; plane < end; ++plane) {
-      product.a = block.pixels + plane * tiling_.block * product.a_stride;
+      product.a = block.pixels + plane * tiling_.pixel_plane();
       product.b = weights_ + plane * packed_;
-      product.c = block.products + plane * tiling_.block * product.c_stride;
+      product.c = block.products + plane * tiling_.product_plane();
       gemm::multiply(product, 0, block.end - block.begin, 0, panels, set_);
     }
   }
@@ -208,7 +217,7 @@ class WinogradConvolution final : public Kernel {
       to.lines = std::min<int64_t>(tiling_.size, window.out_height - spot.line);
       to.columns = std::min<int64_t>(tiling_.size, window.out_width - spot.column);
       transforms_.output(block.products + (tile - block.begin) * tiling_.product_stride(),
-                         tiling_.block * tiling_.product_stride(), window.outputs, to);
+                         tiling_.product_plane(), window.outputs, to);
     }
   }
 
