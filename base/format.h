@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// formatted(): std::format, of which the machinery is compiled once (base/format.cc) instead of in every file that
-// makes a sentence: that took two of the three seconds that such a file takes to compile.
+// formatted(): std::format, of which the machinery is compiled once (base/format.cc) instead of in
+// every file that makes a sentence: that took two of the three seconds that such a file takes to
+// compile.
 
 #include <format>
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Headers of the standard library that many files include: compiled once (cmake/component.cmake). Each makes all others
-// a little slower, so that what few files include is not here.
+// Headers of the standard library that many files include: compiled once (cmake/component.cmake).
+// Each makes all others a little slower, so that what few files include is not here.
 #include <algorithm>
 #include <array>
 #include <cstdint>

@@ -21,8 +21,8 @@ bool multiplies(const Node& node) {
          node.op == "casemate:SeparableConv";
 }
 
-// Multiply-adds of the first half of what fuse_separable_convolutions makes, for each element of the
-// node's output; 0 for any other node.
+// Multiply-adds of the first half of what fuse_separable_convolutions makes, for each element of
+// the node's output; 0 for any other node.
 uint64_t before_pixels(const Graph& graph, const Node& node, size_t variant) {
   if (node.op != "casemate:SeparableConv") return 0;
   const Shape& result = graph.value(node.output()).shapes[variant];

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int64_t kBlockBytes = 384 << 10;
 
-// The depth in passes of about one length: a panel of B, 64 columns of it, then takes a quarter of a
-// second-level cache of 1 MiB; the rows of A another.
+// The depth in passes of about one length: a panel of B, 64 columns of it, then takes a quarter of
+// a second-level cache of 1 MiB; the rows of A another.
 int64_t pass_depth(int64_t depth) {
   const int64_t passes = (depth + kPassDepth - 1) / kPassDepth;
   return passes == 0 ? 0 : (depth + passes - 1) / passes;

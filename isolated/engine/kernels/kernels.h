@@ -108,8 +108,8 @@ KernelResult make_reorder(ElementType type, const Shape& shape, Layout from, Lay
 // The same between row-major and channels-last without generated code. Fails with kUnsupported for
 // other layouts, and elements that are not of four bytes.
 KernelResult make_fixed_reorder(ElementType type, const Shape& shape, Layout from, Layout to);
-// A kernel that copies an image, channels last, to where its pixels lie so many channels apart, from
-// where they lie `from` apart; 0: as many as there are.
+// A kernel that copies an image, channels last, to where its pixels lie so many channels apart,
+// from where they lie `from` apart; 0: as many as there are.
 KernelResult make_pitched_copy(const Shape& shape, int64_t from, int64_t to);
 // A kernel that copies a tensor as it is.
 KernelResult make_copy(ElementType type, const Shape& shape, Layout layout);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// casemate:SeparableConv: a depth-wise convolution and the convolution of single pixels that reads it alone, as one
-// kernel, channels last (Howard et al. 2017, "MobileNets", section 3.1). What the first makes never leaves the
-// second-level cache: a few of its lines at a time are the left side of the second's product.
+// casemate:SeparableConv: a depth-wise convolution and the convolution of single pixels that reads
+// it alone, as one kernel, channels last (Howard et al. 2017, "MobileNets", section 3.1). What the
+// first makes never leaves the second-level cache: a few of its lines at a time are the left side
+// of the second's product.
 //
-//   inputs      x [N,C,H,W], depth-wise weights [C,1,KH,KW] and bias [C], weights [M,C,1,1] and bias [M], addend
-//   attributes  the window of the first, as Conv has it, and what follows it: "activation", "alpha", "beta"
+//   inputs      x [N,C,H,W], depth-wise weights [C,1,KH,KW] and bias [C], weights [M,C,1,1] and bias
+//               [M], what is added
+//   attributes  the window of the first, as Conv has it, and what follows it: "activation", "alpha",
+//               "beta"
 #include <algorithm>
 
 #include "base/format.h"

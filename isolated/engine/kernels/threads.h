@@ -22,11 +22,11 @@ namespace casemate::engine {
 int thread_count();
 
 // Calls work(context, piece, thread) for each piece from 0, on all threads or `threads_max` of
-// them, which are numbered from 0. Each thread has its share, the same part of the pieces every time:
-// what it made in one loop it finds in its own caches in the next, where cores are far apart. Who is
-// done takes from others' shares, so that nobody waits for one that the system lets wait: what a
-// piece makes must not depend on its thread.
-// Starts threads, so never call it while a model is compiled.
+// them, which are numbered from 0. Each thread has its share, the same part of the pieces every
+// time: what it made in one loop it finds in its own caches in the next, where cores are far apart.
+// Who is done takes from others' shares, so that nobody waits for one that the system lets wait:
+// what a piece makes must not depend on its thread. Starts threads, so never call it while a model
+// is compiled.
 void parallel_for(int64_t pieces, void (*work)(void* context, int64_t piece, int thread),
                   void* context, int threads_max);
 

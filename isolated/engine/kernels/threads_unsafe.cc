@@ -39,8 +39,8 @@ int64_t piece_count(int64_t whole, int64_t least, int threads) {
 
 namespace {
 
-// The pieces that one thread begins with: it takes them from the front, and who has nothing left from the back.
-// Both ends are one number, so that a piece is taken once.
+// The pieces that one thread begins with: it takes them from the front, and who has nothing left
+// from the back. Both ends are one number, so that a piece is taken once.
 struct alignas(64) Share {
   std::atomic<uint64_t> ends =
       0;  // the first in the upper half, the one behind the last in the lower

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Densely connected networks concatenate all that came before, again and again (Huang et al. 2017). Read as "what was
-// concatenated before, and one more", each piece has one place in the last and largest of them, where it can be made.
+// Densely connected networks concatenate all that came before, again and again (Huang et al. 2017).
+// Read as "what was concatenated before, and one more", each piece has one place in the last and
+// largest of them, where it can be made.
 #include <map>
 
 #include "isolated/engine/passes/passes.h"

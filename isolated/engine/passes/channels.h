@@ -19,8 +19,8 @@ struct ChannelArithmetic {
 // one, are constant, and it has no post-operations.
 std::optional<size_t> foldable_channels(const Graph& graph, const Node& convolution);
 
-// What a BatchNormalization in canonical form does to each channel; none where its constants make no
-// sense, or are not constant.
+// What a BatchNormalization in canonical form does to each channel; none where its constants make
+// no sense, or are not constant.
 std::optional<ChannelArithmetic> normalization_arithmetic(const Graph& graph, const Node& node,
                                                           size_t channels);
 

@@ -53,8 +53,8 @@ void turn_matmul_into_gemm(Graph& graph);
 void unflatten_products(Graph& graph);
 // Conv followed by BatchNormalization: the normalization goes into weights and bias.
 void fold_batch_normalization(Graph& graph, Derivations& derivations);
-// BatchNormalization of an image that stands before convolutions: a depth-wise Conv of single pixels,
-// which takes an activation and can be one with the Conv that reads it.
+// BatchNormalization of an image that stands before convolutions: a depth-wise Conv of single
+// pixels, which takes an activation and can be one with the Conv that reads it.
 void turn_normalization_into_convolution(Graph& graph, Derivations& derivations);
 // Concat of channels whose first inputs are all that an earlier one has: it reads that one.
 void chain_concatenations(Graph& graph);

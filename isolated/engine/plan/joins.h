@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Joins: which images are made where a Concat of channels wants them, so that nothing is left to copy.
+// Joins: which images are made where a Concat of channels wants them, so that nothing is left to
+// copy.
 //
-//   pixel 0: [ a a a | b b | c c c c ]   a, b and c are computed by convolutions, each of which leaves
-//   pixel 1: [ a a a | b b | c c c c ]   room for the others behind each of its pixels
+//   pixel 0: [ a a a | b b | c c c c ]   a, b and c are computed by convolutions, each of which
+//   pixel 1: [ a a a | b b | c c c c ]   leaves room for the others behind each of its pixels
 //
-// What one Concat makes may be a part of another's result; all of them are then slices of the largest.
+// What one Concat makes may be a part of another's result; all of them are then slices of the
+// largest.
 //
 //   Owns     what it found out about one graph.
 //   Threads  immutable once made.
