@@ -4,10 +4,10 @@
 // first makes never leaves the second-level cache: a few of its lines at a time are the left side
 // of the second's product.
 //
-//   inputs      x [N,C,H,W], depth-wise weights [C,1,KH,KW] and bias [C], weights [M,C,1,1] and bias
-//               [M], what is added
-//   attributes  the window of the first, as Conv has it, and what follows it: "activation", "alpha",
-//               "beta"
+//   inputs      x [N,C,H,W], depth-wise weights [C,1,KH,KW] and bias [C], weights [M,C,1,1] and
+//               bias [M], what is added
+//   attributes  the window of the first, as Conv has it, and what follows it: "activation",
+//               "alpha", "beta"
 #include <algorithm>
 
 #include "base/format.h"
