@@ -47,7 +47,7 @@ Result<std::vector<double>> meaning_of(const NumericCase& given) {
     data.emplace_back(given.widened ? TRY(widened_tensor(tensor)) : tensor);
   Node node = given.meant;
   for (uint32_t i = 0; i < data.size(); ++i) node.inputs.push_back({i});
-  node.outputs = {{static_cast<uint32_t>(data.size())}};
+  node.outputs.push_back({static_cast<uint32_t>(data.size())});
   std::vector<Fact> facts;
   for (const Datum& datum : data) facts.push_back(Fact::of(datum));
   NumericHost host;
