@@ -12,9 +12,10 @@
 //            many threads; an Executor is used by one, and runs kernels on Model::threads() of
 //            them.
 //   Trust    none in model files and inputs: both may be an attacker's. Weights are read-only. A
-//            file that changes while it is loaded spoils results; it may go when load() returns.
+//            file that changes while it is loaded spoils results, and one that is cut short then
+//            ends the process by SIGBUS, as every mapping does; it may go when load() returns.
 //   Fails    load(): kInvalid, kUnsupported, kTooLarge with node and reason. run(): kInvalid with
-//            what was expected.
+//            what was expected, kTooLarge beyond memory_bytes_max.
 
 #include <map>
 #include <memory>
@@ -81,6 +82,8 @@ class Model final {
   Model() = default;
 
   static Result<Model> load(Bytes onnx_file, const LoadOptions& options, FileTensors& tensors);
+  static Result<Model> load_checked(Bytes onnx_file, const LoadOptions& options,
+                                    FileTensors& tensors);
 
   Status compile_all(Compiler& compiler, const Graph& graph,
                      const std::vector<std::vector<Fact>>& shapes);
@@ -134,6 +137,8 @@ class Executor final {
  private:
   explicit Executor(const Model& model);
 
+  Status run_checked(std::span<const TensorView> inputs, OutputSink& sink,
+                     ProgressCounter* progress);
   // What the inputs are, and the batch where that is what varies, otherwise -1.
   Result<int64_t> batch_of(std::span<const TensorView> inputs) const;
   Result<std::vector<MutableBytes>> targets(OutputSink& sink, const Plan& plan,

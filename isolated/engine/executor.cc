@@ -2,6 +2,8 @@
 // Executor: walks through plans with the caller's inputs and outputs.
 #include <algorithm>
 #include <bit>
+#include <new>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
 
@@ -152,8 +154,13 @@ Status Executor::run_pieces(std::span<const TensorView> inputs, int64_t batch, O
 
 Status Executor::run_unplanned(std::span<const TensorView> inputs, OutputSink& sink,
                                ProgressCounter* progress) {
-  if (!unplanned_)
-    unplanned_ = std::make_unique<Unplanned>(model_->memory_bytes_max_, model_->prepared_.get());
+  if (!unplanned_) {
+    const MemoryUse use = model_->memory();
+    const uint64_t used = use.weight_bytes + use.arena_bytes + use.unpacked_bytes;
+    unplanned_ =
+        std::make_unique<Unplanned>(model_->memory_bytes_max_ - used,  // see check_memory()
+                                    model_->prepared_.get());
+  }
   unplanned_->runner.report_to(progress);
   const auto outputs = TRY(unplanned_->runner.run(*model_->graph_, borrowed(inputs)));
   const ModelDescription& facts = model_->description();
@@ -177,6 +184,17 @@ Status Executor::run_unplanned(std::span<const TensorView> inputs, OutputSink& s
 
 Status Executor::run(std::span<const TensorView> inputs, OutputSink& sink,
                      ProgressCounter* progress) {
+  try {
+    return run_checked(inputs, sink, progress);
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kTooLarge, "out of memory while the model ran: allow it more memory"};
+  } catch (const std::length_error&) {
+    return Error{Code::kTooLarge, "the model made something larger than any memory"};
+  }
+}
+
+Status Executor::run_checked(std::span<const TensorView> inputs, OutputSink& sink,
+                             ProgressCounter* progress) {
   const int64_t batch = TRY(batch_of(inputs));
   set_threads(model_->threads());
   flush_denormals();

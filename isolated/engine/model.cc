@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Model: from an ONNX file to sealed weights and compiled plans.
 #include <algorithm>
+#include <new>
 #include <ranges>
 #include <set>
 
@@ -229,8 +230,16 @@ Result<Model> Model::load(const Mapping& onnx_file, const LoadOptions& options) 
   return load(onnx_file.bytes(), options, tensors);
 }
 
+Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options, FileTensors& tensors) {
+  try {
+    return load_checked(onnx_file, options, tensors);
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kTooLarge, "out of memory while the model was loaded: allow it more memory"};
+  }
+}
+
 // What is made of the file and dies here does so before `tensors`, which find out who is left.
-Result<Model> Model::load(Bytes onnx_file, const LoadOptions& asked, FileTensors& tensors) {
+Result<Model> Model::load_checked(Bytes onnx_file, const LoadOptions& asked, FileTensors& tensors) {
   TRY(check_options(asked));
   ReadModel read = TRY(read_onnx(onnx_file, {.directory = asked.directory,
                                              .memory_bytes_max = asked.memory_bytes_max,

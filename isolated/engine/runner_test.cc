@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace casemate::engine {
 namespace {
 
@@ -121,6 +123,98 @@ TEST(Runner, names_the_node_that_fails_on_data) {
       d.graph, {*Tensor::zeros(ElementType::kFloat32, {3}), Tensor::of<int64_t>({1}, {1ll << 40})});
   ASSERT_FALSE(outputs);
   EXPECT_TRUE(outputs.error().text.starts_with("node 'Gather' (Gather): ")) << outputs.error().text;
+}
+
+TEST(Runner, gives_every_run_its_own_steps) {
+  Draft d;
+  d.graph.add_output(d.node("Exp", {d.input("x")}));
+  Late late({.steps_max = 3});
+  for (int i = 0; i < 10; ++i)
+    EXPECT_TRUE(late.runner.run(d.graph, {*Tensor::zeros(ElementType::kFloat32, {2})})) << i;
+}
+
+TEST(Runner, drops_plans_of_what_is_left_with_the_plan_before_them) {
+  Draft d;
+  d.graph.add_output(d.node("Neg", {d.node("NonZero", {d.input("x")})}));
+  Late late({.plans_max = 2});
+  uint64_t most = 0;
+  for (int64_t size = 1; size <= 40; ++size) {
+    Tensor x = *Tensor::zeros(ElementType::kFloat32, {size});
+    x.values<float>()[0] = 1;
+    const auto outputs = late.runner.run(d.graph, {x});
+    ASSERT_TRUE(outputs) << outputs.error().text;
+    EXPECT_EQ(outputs->front().tensor()->shape(), (Shape{1, 1}));
+    if (size <= 4) most = std::max(most, late.runner.plan_bytes());
+    EXPECT_LE(late.runner.plan_bytes(), most) << size;
+  }
+}
+
+TEST(Runner, runs_what_data_decides_again_and_again) {
+  constexpr int kTimes = 1000;
+  Draft d;
+  ValueId x = d.input("x");
+  for (int i = 0; i < kTimes; ++i) x = d.node("NonZero", {x});
+  d.graph.add_output(x);
+  Late late({.memory_bytes_max = 64 << 20});  // a plan for each, with all behind it, takes 500 MB
+  const auto outputs = late.runner.run(d.graph, {Tensor::of<float>({2}, {0, 1})});
+  ASSERT_TRUE(outputs) << outputs.error().text;
+  EXPECT_EQ(outputs->front().tensor()->shape().rank(), 2u);
+}
+
+TEST(Runner, counts_all_that_a_run_holds) {
+  constexpr int64_t kCount = 1 << 17;  // 1 MiB of INT64
+  Draft d;
+  const ValueId end = d.graph.add_input({"end", ElementType::kInt64});
+  const ValueId zero = d.graph.add_constant("zero", Tensor::of<int64_t>({}, {0}));
+  const ValueId one = d.graph.add_constant("one", Tensor::of<int64_t>({}, {1}));
+  for (int i = 0; i < 8; ++i) d.graph.add_output(d.node("Range", {zero, end, one}));
+  Late late({.memory_bytes_max = 4 << 20});
+  const auto outputs = late.runner.run(d.graph, {Tensor::of<int64_t>({}, {kCount})});
+  ASSERT_FALSE(outputs);
+  EXPECT_EQ(outputs.error().code, Code::kTooLarge);
+  EXPECT_TRUE(outputs.error().text.starts_with("node 'Range' (Range): ")) << outputs.error().text;
+  EXPECT_TRUE(late.runner.run(d.graph, {Tensor::of<int64_t>({}, {kCount / 4})}))
+      << "what a run held before is given back";
+}
+
+// A loop without end that makes 64 KiB each time, and keeps them in what it carries or scans.
+Draft hoarder(bool in_a_sequence) {
+  Draft body;
+  body.graph.add_input({"i", ElementType::kInt64});
+  body.graph.add_output(body.graph.add_input({"go", ElementType::kBool}));
+  const ValueId carried = body.graph.add_input({"x", ElementType::kNone});
+  const ValueId shape = body.graph.add_constant("shape", Tensor::of<int64_t>({1}, {1 << 14}));
+  const ValueId made = body.node("ConstantOfShape", {shape});
+  body.graph.add_output(in_a_sequence ? body.node("SequenceInsert", {carried, made}) : carried);
+  if (!in_a_sequence) body.graph.add_output(made);
+  Draft d;
+  const ValueId go = d.graph.add_input({"go", ElementType::kBool});
+  const ValueId first = in_a_sequence ? d.node("SequenceEmpty", {}) : d.input("x");
+  Node loop{.op = "Loop",
+            .name = "Loop",
+            .inputs = {ValueId{}, go, first},
+            .attributes = {{"body", std::make_shared<const Graph>(std::move(body.graph))},
+                           {"body.captures", std::vector<int64_t>()}}};
+  loop.raw = true;
+  std::vector<Made> results = {{"carried", ElementType::kNone}};
+  if (!in_a_sequence) results.push_back({"", ElementType::kNone});
+  d.graph.add_node(std::move(loop), std::move(results));
+  d.graph.add_output(d.graph.nodes().back().outputs[0]);
+  return d;
+}
+
+TEST(Runner, ends_a_loop_that_hoards) {
+  for (const bool in_a_sequence : {false, true}) {
+    const Draft d = hoarder(in_a_sequence);
+    Late late({.memory_bytes_max = 16 << 20, .steps_max = 3000});  // 3000 of 64 KiB: 190 MiB
+    std::vector<Datum> inputs = {Tensor::of<bool>({}, {true})};
+    if (!in_a_sequence) inputs.emplace_back(Tensor::of<float>({}, {1}));
+    const auto outputs = late.runner.run(d.graph, inputs);
+    ASSERT_FALSE(outputs);
+    EXPECT_EQ(outputs.error().code, Code::kTooLarge);
+    EXPECT_NE(outputs.error().text.find("pass the limit"), std::string::npos)
+        << outputs.error().text;
+  }
 }
 
 }  // namespace

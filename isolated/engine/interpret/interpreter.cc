@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/interpret/interpreter.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 
 namespace casemate::engine {
@@ -22,6 +24,12 @@ Status Interpreter::allow(uint64_t bytes) {
                formatted("{} bytes more than the {} in use pass the limit of {}: allow the model "
                          "more memory",
                          bytes, live_bytes_, limits_.memory_bytes_max)};
+}
+
+Status Interpreter::hold(uint64_t before, uint64_t now) {
+  TRY(allow(now - std::min(before, now)));
+  live_bytes_ += now - before;
+  return {};
 }
 
 const Interpreter::Ends& Interpreter::ends_of(const Graph& graph) {
@@ -64,7 +72,10 @@ Status Interpreter::run_node(const Node& node, std::vector<Datum>& values) {
   for (const ValueId id : node.inputs)
     facts.push_back(Fact::of(id.present() ? values[id.index] : kNothing));
   Computation computation(node, std::move(facts), *this, Computation::Mode::kRun);
-  if (const Status done = compute(computation); !done) return at(node, done.error());
+  const uint64_t live = live_bytes_;
+  const Status done = compute(computation);
+  live_bytes_ = live;  // what it held in between is gone
+  if (!done) return at(node, done.error());
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (!node.outputs[i].present()) continue;
     Datum& made = computation.outputs()[i];

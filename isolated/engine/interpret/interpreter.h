@@ -27,6 +27,7 @@ class Interpreter final : public Host {
   // The graph's outputs. Requires: as many inputs as it has.
   Result<std::vector<Datum>> run(const Graph& graph, std::vector<Datum> inputs) override;
   Status allow(uint64_t bytes) override;
+  Status hold(uint64_t before, uint64_t now) override;
   // Since it was made.
   [[nodiscard]] uint64_t steps() const { return steps_; }
 

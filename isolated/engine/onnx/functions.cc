@@ -3,6 +3,8 @@
 // body take the place of the call.
 #include <onnx/defs/schema.h>
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "isolated/engine/onnx/reader.h"
 
@@ -15,6 +17,17 @@ Status Reader::add_call(Frame& frame, const onnx::NodeProto& node,
                                    node.input_size(), node.output_size(), function.input_size(),
                                    function.output_size()));
   }
+  if (std::ranges::contains(calls_, &function))
+    return invalid(node, formatted("its function '{}' calls itself", function.name()));
+  // So no body is copied twice at a time: all copies together are no larger than the file.
+  calls_.push_back(&function);
+  const Status read = read_body(frame, node, function);
+  calls_.pop_back();
+  return read;
+}
+
+Status Reader::read_body(Frame& frame, const onnx::NodeProto& node,
+                         const onnx::FunctionProto& function) {
   Frame::Bindings bindings;
   for (const auto& attribute : function.attribute_proto()) bindings[attribute.name()] = &attribute;
   for (const auto& attribute : node.attribute()) bindings[attribute.name()] = &attribute;

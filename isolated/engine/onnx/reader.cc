@@ -207,7 +207,7 @@ Status Reader::add_node(Frame& frame, onnx::NodeProto node, const Versions& vers
 
 // Attributes that a function's body takes from its call get their values; those that the call does
 // not have are left out.
-Status Reader::bind_attributes(const Frame& frame, onnx::NodeProto& node) const {
+Status Reader::bind_attributes(const Frame& frame, onnx::NodeProto& node) {
   auto& attributes = *node.mutable_attribute();
   for (int i = attributes.size(); i-- > 0;) {
     onnx::AttributeProto& attribute = *attributes.Mutable(i);
@@ -215,6 +215,7 @@ Status Reader::bind_attributes(const Frame& frame, onnx::NodeProto& node) const 
     if (!frame.in_function())
       return invalid(node, "refers to an attribute of a function, and is in none");
     if (const auto* bound = frame.binding(attribute.ref_attr_name())) {
+      TRY(budget_.take(bound->ByteSizeLong()));
       const std::string name = attribute.name();
       attribute = *bound;
       attribute.set_name(name);
@@ -247,8 +248,25 @@ Status Reader::define_outputs(Frame& frame, const onnx::NodeProto& node, const N
   return {};
 }
 
+// What a function's body holds is there once in the file, and once in the graph for each call.
+Status Reader::pay_for(const onnx::NodeProto& node, const Frame& frame) {
+  uint64_t bytes = node.name().size();
+  for (const std::string& name : node.output()) bytes += frame.prefix().size() + name.size();
+  for (const onnx::AttributeProto& attribute : node.attribute()) {
+    bytes += attribute.s().size();
+    bytes += static_cast<uint64_t>(attribute.ints_size()) * sizeof(int64_t);
+    bytes += static_cast<uint64_t>(attribute.floats_size()) * sizeof(float);
+    for (const std::string& text : attribute.strings()) bytes += sizeof text + text.size();
+  }
+  if (const Status paid = budget_.take(bytes); !paid)
+    return Error{paid.error().code,
+                 formatted("node '{}' ({}): {}", node.name(), node.op_type(), paid.error().text)};
+  return {};
+}
+
 Status Reader::add_operator(Frame& frame, onnx::NodeProto& node, const onnx::OpSchema& schema,
                             const Versions& versions) {
+  TRY(pay_for(node, frame));
   Node made{.op = op_of(node), .name = node.name(), .since = schema.since_version(), .raw = true};
   made.inputs = TRY(inputs_of(frame, node));
   made.type_groups = type_groups(node, schema);

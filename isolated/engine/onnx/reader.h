@@ -47,9 +47,11 @@ class Reader final {
   Status add_operator(Frame& frame, onnx::NodeProto& node, const onnx::OpSchema& schema,
                       const Versions& versions);
   Status add_call(Frame& frame, const onnx::NodeProto& node, const onnx::FunctionProto& function);
+  Status read_body(Frame& frame, const onnx::NodeProto& node, const onnx::FunctionProto& function);
   Status add_schema_function(Frame& frame, const onnx::NodeProto& node,
                              const onnx::OpSchema& schema, const Versions& versions);
-  Status bind_attributes(const Frame& frame, onnx::NodeProto& node) const;
+  Status bind_attributes(const Frame& frame, onnx::NodeProto& node);
+  Status pay_for(const onnx::NodeProto& node, const Frame& frame);
   Result<std::vector<ValueId>> inputs_of(Frame& frame, const onnx::NodeProto& node) const;
   Status define_outputs(Frame& frame, const onnx::NodeProto& node, const Node& made) const;
   Status set_attribute(Frame& frame, Node& node, onnx::AttributeProto& attribute,
@@ -64,6 +66,7 @@ class Reader final {
   Refusals* refusals_;
   Versions versions_;
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto*> functions_;
+  std::vector<const onnx::FunctionProto*> calls_;  // whose bodies are being read
   int nodes_left_ = 1 << 16;  // the largest models in use have a tenth; planning is not linear
 };
 

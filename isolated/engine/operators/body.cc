@@ -68,19 +68,24 @@ Result<Tensor> stacked(Computation& c, const std::vector<Tensor>& tensors, int64
   return all;
 }
 
-Status Gathered::take(std::vector<Datum> outputs, size_t first) {
+Status Gathered::take(Computation& c, std::vector<Datum> outputs, size_t first) {
   if (outputs.size() != first + carried.size() + scans.size()) {
     return Error{Code::kInvalid, formatted("its body makes {} outputs, the node needs {}",
                                            outputs.size(), first + carried.size() + scans.size())};
   }
-  for (size_t i = 0; i < carried.size(); ++i) carried[i] = std::move(outputs[first + i]);
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < carried.size(); ++i) {
+    carried[i] = std::move(outputs[first + i]);
+    bytes += carried[i].bytes();
+  }
   for (size_t i = 0; i < scans.size(); ++i) {
     const Tensor* made = outputs[first + carried.size() + i].tensor();
     if (made == nullptr || made->type() == ElementType::kString)
       return Error{Code::kUnsupported, "its scan outputs are no tensors of numbers"};
     scans[i].push_back(*made);
+    scan_bytes += sizeof(Tensor) + made->byte_count();
   }
-  return {};
+  return c.hold(bytes + scan_bytes);
 }
 
 Result<Tensor> nothing_scanned(const Graph& body, size_t output) {

@@ -30,9 +30,10 @@ size_t own_inputs(const Computation& c, const std::string& name);
 struct Gathered {
   std::vector<Datum> carried;
   std::vector<std::vector<Tensor>> scans;
+  uint64_t scan_bytes = 0;
 
-  // Of one iteration; the first of the outputs is `first`.
-  Status take(std::vector<Datum> outputs, size_t first);
+  // Of one iteration; the first of the outputs is `first`. Fails as Computation::hold(), too.
+  Status take(Computation& c, std::vector<Datum> outputs, size_t first);
 };
 
 // The tensors one behind the other along a new axis, as NumPy's stack. Fails when they differ in

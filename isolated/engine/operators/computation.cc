@@ -21,7 +21,7 @@ Result<uint64_t> empty_strings(const Shape& shape) {
 
 uint64_t Datum::bytes() const {
   const auto bytes_of_tensor = [](const Tensor& tensor) {
-    uint64_t bytes = tensor.bytes().size();
+    uint64_t bytes = tensor.byte_count();
     if (tensor.type() != ElementType::kString) return bytes;
     for (const std::string& text : tensor.values<std::string>()) bytes += sizeof text + text.size();
     return bytes;
@@ -135,7 +135,8 @@ Result<Tensor*> Computation::make(size_t output, ElementType type, const Shape& 
   CHECK(output < outputs_.size(), "a function makes the outputs that its node has");
   const bool text = type == ElementType::kString;
   const uint64_t bytes = text ? TRY(empty_strings(shape)) : TRY(tensor_bytes(type, shape));
-  TRY(host_.allow(bytes));
+  // What has its place was allowed when the plan was made.
+  if (places_.empty() || !wants(output)) TRY(host_.allow(bytes));
   if (mode_ == Mode::kDry) {
     TRY(settle(output, Fact::of(type, shape)));
     // Not to be looked into: whoever makes another output first gets no further than that one.
@@ -196,6 +197,12 @@ Status Computation::give_reshaped(size_t output, size_t input, const Shape& shap
   }
   if (inputs_[input].datum == nullptr) return settle(output, Fact::of(type(input), shape));
   return give(output, TRY(tensor(input))->reshaped(shape));
+}
+
+Status Computation::hold(uint64_t bytes) {
+  TRY(host_.hold(held_bytes_, bytes));
+  held_bytes_ = bytes;
+  return {};
 }
 
 Result<std::vector<Datum>> Computation::run(const Graph& graph, std::vector<Datum> inputs) {

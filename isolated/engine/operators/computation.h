@@ -46,6 +46,12 @@ class Host {
   virtual ~Host() = default;
   // Fails with kTooLarge when a run may not have that many bytes more.
   virtual Status allow(uint64_t bytes) = 0;
+  // What a function holds in between grows, or shrinks, from `before` bytes to `now`. Fails as
+  // allow().
+  virtual Status hold(uint64_t before, uint64_t now) {
+    static_cast<void>(before);
+    return allow(now);
+  }
   // Runs a subgraph of the node. `inputs` are those of the subgraph, captures included.
   virtual Result<std::vector<Datum>> run(const Graph& graph, std::vector<Datum> inputs) = 0;
 };
@@ -110,6 +116,10 @@ class Computation final {
   // Whether that much memory may be had for something that is given, or for work in between.
   Status allow(uint64_t bytes) { return host_.allow(bytes); }
 
+  // Says how much a function holds of what subgraphs have made, each time that it changes: it counts
+  // against what they make meanwhile. Fails as allow().
+  Status hold(uint64_t bytes);
+
   // --- subgraphs. Fails in a dry run.
   Result<std::vector<Datum>> run(const Graph& graph, std::vector<Datum> inputs);
 
@@ -138,6 +148,7 @@ class Computation final {
   std::vector<Datum> outputs_;
   std::vector<std::optional<Fact>> made_;  // by output
   Outcome outcome_;
+  uint64_t held_bytes_ = 0;
 };
 
 }  // namespace casemate::engine

@@ -44,7 +44,7 @@ Status compute_loop(Computation& c) {
     std::vector<Datum> outputs = TRY(body.run(c, std::move(inputs)));
     if (outputs.empty()) return Error{Code::kInvalid, "its body makes no condition"};
     going = TRY(truth(outputs[0]));
-    TRY(gathered.take(std::move(outputs), 1));
+    TRY(gathered.take(c, std::move(outputs), 1));
   }
   for (size_t i = 0; i < carried; ++i) TRY(c.give(i, std::move(gathered.carried[i])));
   for (size_t i = 0; i < scans; ++i) {
@@ -71,6 +71,7 @@ Status compute_sequence_map(Computation& c) {
   const Body body = TRY(Body::of(c, "body"));
   const size_t length = TRY(c.sequence(0))->size();
   std::vector<Sequence> made(c.output_count());
+  uint64_t bytes = 0;
   for (size_t i = 0; i < length; ++i) {
     std::vector<Datum> inputs;
     for (size_t k = 0; k < own_inputs(c, "body"); ++k) inputs.push_back(TRY(element_of(c, k, i)));
@@ -79,7 +80,9 @@ Status compute_sequence_map(Computation& c) {
       if (k >= outputs.size() || outputs[k].tensor() == nullptr)
         return Error{Code::kInvalid, "its body makes too few tensors"};
       made[k].push_back(*outputs[k].tensor());
+      bytes += sizeof(Tensor) + outputs[k].bytes();
     }
+    TRY(c.hold(bytes));
   }
   for (size_t k = 0; k < made.size(); ++k) TRY(c.give(k, std::move(made[k])));
   return {};

@@ -18,6 +18,9 @@ constexpr int64_t kColumns = 16;
 // and a window is the end of one block and the beginning of the next.
 class WindowSums final {
  public:
+  static uint64_t bytes_for(int64_t rows) {
+    return 2 * static_cast<uint64_t>(rows) * kColumns * sizeof(double);
+  }
   // Requires: 1 <= size <= rows.
   WindowSums(int64_t rows, int64_t size)
       : rows_(rows), size_(size), from_start_(rows * kColumns), to_end_(rows * kColumns) {}
@@ -101,6 +104,7 @@ Status compute_response_normalization(Computation& c) {
   return for_type(Floats{}, c.type(0), [&]<class T>() -> Status {
     const auto y = TRY(c.make<T>(0, c.shape(0)));
     const auto x = TRY(c.values<T>(0));
+    if (!y.empty()) TRY(c.allow(WindowSums::bytes_for(split.extent)));
     if (!y.empty()) normalize_responses(split, a, x.data(), y.data());
     return {};
   });

@@ -96,7 +96,7 @@ Status scan_once(Computation& c) {
   for (int64_t trip = 0; trip < inputs.length; ++trip) {
     std::vector<Datum> given = gathered.carried;
     for (size_t i = 0; i < count; ++i) given.emplace_back(TRY(inputs.slice(i, trip)));
-    TRY(gathered.take(TRY(body.run(c, std::move(given))), 0));
+    TRY(gathered.take(c, TRY(body.run(c, std::move(given))), 0));
   }
   return give_scan(c, body, std::move(gathered));
 }
@@ -117,7 +117,7 @@ Status scan_item(Computation& c, const Body& body, int64_t item, int64_t length,
       const bool backwards = entry(directions, i) != 0;
       given.emplace_back(TRY(slice_at(inputs[i], 0, backwards ? length - 1 - trip : trip)));
     }
-    TRY(gathered.take(TRY(body.run(c, std::move(given))), 0));
+    TRY(gathered.take(c, TRY(body.run(c, std::move(given))), 0));
   }
   return {};
 }
@@ -147,8 +147,9 @@ Status scan_batch(Computation& c) {
       return Error{Code::kUnsupported, "its sequences have different lengths: export a newer Scan"};
   }
   std::vector<std::vector<Tensor>> made(c.output_count());
+  uint64_t bytes = 0;  // of all that is made
   for (int64_t item = 0; item < first[0]; ++item) {
-    Gathered gathered{{}, std::vector<std::vector<Tensor>>(c.output_count() - states)};
+    Gathered gathered{{}, std::vector<std::vector<Tensor>>(c.output_count() - states), bytes};
     TRY(scan_item(c, body, item, first[1], states, gathered));
     for (size_t i = 0; i < states; ++i) {
       if (gathered.carried[i].tensor() == nullptr)
@@ -160,6 +161,8 @@ Status scan_batch(Computation& c) {
       made[i].push_back(slices.empty() ? TRY(nothing_scanned(*body.graph, i))
                                        : TRY(stacked(c, slices, 0, false)));
     }
+    for (const auto& items : made) bytes += sizeof(Tensor) + items.back().byte_count();
+    TRY(c.hold(bytes));
   }
   for (size_t i = 0; i < made.size(); ++i) TRY(c.give(i, TRY(stacked(c, made[i], 0, false))));
   return {};

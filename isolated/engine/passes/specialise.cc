@@ -40,7 +40,10 @@ Status check_types(const Node& node, const std::vector<Fact>& facts) {
 class Specialiser final : public Host {
  public:
   Specialiser(Derivations& derivations, uint64_t memory_bytes_max, Refusals* refusals)
-      : derivations_(derivations), memory_bytes_max_(memory_bytes_max), refusals_(refusals) {}
+      : derivations_(derivations),
+        memory_bytes_max_(memory_bytes_max),
+        folded_bytes_max_(std::min(kFoldedBytesMax, memory_bytes_max)),
+        refusals_(refusals) {}
 
   Result<Specialised> run(const Graph& general, const std::vector<Fact>& inputs);
 
@@ -63,15 +66,16 @@ class Specialiser final : public Host {
 
   Derivations& derivations_;
   uint64_t memory_bytes_max_;
+  uint64_t folded_bytes_max_;
   Refusals* refusals_;
-  Interpreter interpreter_{{.memory_bytes_max = kFoldedBytesMax, .steps_max = kStepsMax}};
+  Interpreter interpreter_{{.memory_bytes_max = folded_bytes_max_, .steps_max = kStepsMax}};
   Graph graph_;
   uint64_t folded_bytes_ = 0;
   uint64_t granted_bytes_ = 0;  // what the node at hand may make for nothing
 };
 
 Status Specialiser::allow(uint64_t bytes) {
-  if (bytes <= granted_bytes_ + (kFoldedBytesMax - folded_bytes_)) return {};
+  if (bytes <= granted_bytes_ + (folded_bytes_max_ - folded_bytes_)) return {};
   return Error{Code::kTooLarge,
                formatted("a value would take {} bytes, the model may use {}: allow it more memory",
                          bytes, memory_bytes_max_)};
@@ -202,15 +206,18 @@ Result<bool> Specialiser::fold(const Graph& general, size_t index, const std::ve
   for (size_t i = 0; i < sources.size() && !derivations_.frozen(); ++i) sources[i].forget();
   if (!done && done.error().code == Code::kTooLarge) return false;
   if (!done) return done.error();
-  std::vector<Tensor> results;
+  // Each output was allowed for itself; together they may be too large.
   uint64_t bytes = 0;
+  for (const Datum& made : real.outputs()) bytes += made.bytes();
+  const uint64_t more = bytes - std::min(bytes, granted_bytes_);
+  if (more > folded_bytes_max_ - folded_bytes_) return false;
+  folded_bytes_ += more;
+  std::vector<Tensor> results;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     Datum& made = real.outputs()[i];
-    bytes += made.bytes();
     if (made.tensor() != nullptr) results.push_back(*made.tensor());
     if (wanted(i)) known[node.outputs[i].index] = constant(name(i), std::move(made));
   }
-  if (bytes > granted_bytes_) folded_bytes_ += bytes - granted_bytes_;
   if (results.size() == node.outputs.size())
     derivations_.add(how, std::move(sources), std::move(results));
   return true;

@@ -53,6 +53,30 @@ TEST(Specialise, computes_constants_once_for_all_shapes) {
   EXPECT_TRUE(first->graph.nodes().empty());
 }
 
+// Each output of a node is allowed for itself, and what they take together counts.
+TEST(Specialise, folds_no_more_than_it_may_however_many_outputs_a_node_has) {
+  constexpr uint64_t kMemory = 1 << 20;
+  Draft d;
+  d.input("x");
+  const auto top = [&](int64_t count) {
+    const ValueId x = d.constant(*Tensor::zeros(ElementType::kFloat32, {count}));
+    const ValueId k = d.constant(Tensor::of<int64_t>({1}, {count}));
+    Node node{.op = "TopK", .name = "TopK", .inputs = {x, k}};
+    node.raw = true;
+    d.graph.add_node(std::move(node), {{"v", ElementType::kNone}, {"i", ElementType::kNone}});
+  };
+  // Values are as large as what is there already, places twice as large.
+  top(40000);
+  top(40000);
+  top(60000);  // its places alone would still fit
+  d.node("ConstantOfShape", {d.constant(Tensor::of<int64_t>({1}, {10'000'000}))});
+  Derivations derivations;
+  const auto made = specialise(d.graph, {floats({1})}, derivations, kMemory);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::kTooLarge);
+  EXPECT_TRUE(made.error().text.starts_with("node 'ConstantOfShape'")) << made.error().text;
+}
+
 TEST(Specialise, keeps_nothing_that_it_computes_once_frozen) {
   Draft d;
   const ValueId y = d.node("Neg", {d.constant(Tensor::of<float>({1}, {1}))});

@@ -104,10 +104,12 @@ class Planner final {
   // True when the value ends as an output of the graph, itself or through views: then it is written
   // to the caller's memory, once and as a whole, and never read back from there.
   bool leads_out(ValueId id) const {
-    if (uses_.is_output(id)) return true;
-    const auto reader = uses_.only_reader(id);
-    if (!reader || graph_.nodes()[*reader].op != "Reshape") return false;
-    return leads_out(graph_.nodes()[*reader].output());
+    while (!uses_.is_output(id)) {
+      const auto reader = uses_.only_reader(id);
+      if (!reader || graph_.nodes()[*reader].op != "Reshape") return false;
+      id = graph_.nodes()[*reader].output();
+    }
+    return true;
   }
 
   Result<std::unique_ptr<Kernel>> compile(const Node& node) {
