@@ -261,24 +261,24 @@ TEST_F(Cli, a_busy_server_is_asked_again_if_the_user_says_so) {
 }
 
 TEST(Usage, mistakes_in_the_command_line_exit_with_two) {
-  for (const auto& arguments :
-       std::vector<std::vector<std::string>>{{},
-                                             {"infre"},
-                                             {"infer"},
-                                             {"infer", "https://a:1", "m"},
-                                             {"attest", "https://a:1", "--timeout", "0"},
-                                             {"attest", "https://a:1", "--timeout", "soon"},
-                                             {"attest", "https://a:1", "--no-such-flag"},
-                                             {"verify", "e", "--key", "k", "--cert", "c"},
-                                             {"check"},
-                                             {"check", "m.onnx", "--shape", "N"},
-                                             {"plan", "m.onnx"},
-                                             {"profile", "m.onnx", "--by", "chance"},
-                                             {"zoo", "lenet-5"},
-                                             {"zoo", "-o", "m.onnx"},
-                                             {"zoo", "lenet-5", "-o", "m.onnx", "--seed", "-1"},
-                                             {"zoo", "lenet-5", "-o", "m.onnx", "--quantised", "no"},
-                                             {"zoo", "lenet-5", "-o", "m.onnx", "vgg-16"}}) {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {},
+           {"infre"},
+           {"infer"},
+           {"infer", "https://a:1", "m"},
+           {"attest", "https://a:1", "--timeout", "0"},
+           {"attest", "https://a:1", "--timeout", "soon"},
+           {"attest", "https://a:1", "--no-such-flag"},
+           {"verify", "e", "--key", "k", "--cert", "c"},
+           {"check"},
+           {"check", "m.onnx", "--shape", "N"},
+           {"plan", "m.onnx"},
+           {"profile", "m.onnx", "--by", "chance"},
+           {"zoo", "lenet-5"},
+           {"zoo", "-o", "m.onnx"},
+           {"zoo", "lenet-5", "-o", "m.onnx", "--seed", "-1"},
+           {"zoo", "lenet-5", "-o", "m.onnx", "--quantised", "no"},
+           {"zoo", "lenet-5", "-o", "m.onnx", "vgg-16"}}) {
     std::ostringstream out;
     std::ostringstream err;
     EXPECT_EQ(run(arguments, {out, err}), kUsage);

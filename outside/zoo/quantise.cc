@@ -126,8 +126,8 @@ class Qdq final : private Quantiser {
     *made.mutable_output(0) = plain;
     add(made);
     const std::string& from = node.input(0);
-    const bool moves = node.op_type() == "MaxPool" || node.op_type() == "Flatten" ||
-                       node.op_type() == "Resize";
+    const bool moves =
+        node.op_type() == "MaxPool" || node.op_type() == "Flatten" || node.op_type() == "Resize";
     around(plain, value, moves ? steps_.at(from) : steps(value, activation(&node)));
   }
 
@@ -212,8 +212,7 @@ class Dynamic final : private Quantiser {
     bool any = false;
     const auto old = graph_.proto().node();
     for (const onnx::NodeProto& node : old) {
-      Graph::Tensor* const tensor =
-          node.op_type() == "MatMul" ? weights(node.input(1)) : nullptr;
+      Graph::Tensor* const tensor = node.op_type() == "MatMul" ? weights(node.input(1)) : nullptr;
       if (tensor == nullptr || tensor->head.dims_size() != 2) {
         add(node);
         continue;

@@ -113,8 +113,8 @@ class Proof final {
   // One number for all items, in every batch.
   bool one_number(ValueId id) const {
     return !batched(id) && std::ranges::all_of(graph_.value(id).shapes, [](const Shape& shape) {
-             return shape.element_count().value_or(0) == 1;
-           });
+      return shape.element_count().value_or(0) == 1;
+    });
   }
 
   // Elements are told in steps of one scale, or of those along an axis that is not the items'.
@@ -154,12 +154,23 @@ class Proof final {
   // have them only these mean the same in every set: others may have their lists in inputs, count
   // axes from the end, train, or give indices into the whole batch.
   static bool means_the_same(const Node& node) {
-    static constexpr std::array<std::string_view, 17> kSame = {
-        "Add",           "Cast",          "Concat",           "DequantizeLinear",
-        "Div",           "GlobalMaxPool", "GlobalAveragePool", "Identity",
-        "Max",           "MatMul",        "MatMulInteger",    "Min",
-        "Mul",           "PRelu",         "QLinearMatMul",    "QuantizeLinear",
-        "Sub"};
+    static constexpr std::array<std::string_view, 17> kSame = {"Add",
+                                                               "Cast",
+                                                               "Concat",
+                                                               "DequantizeLinear",
+                                                               "Div",
+                                                               "GlobalMaxPool",
+                                                               "GlobalAveragePool",
+                                                               "Identity",
+                                                               "Max",
+                                                               "MatMul",
+                                                               "MatMulInteger",
+                                                               "Min",
+                                                               "Mul",
+                                                               "PRelu",
+                                                               "QLinearMatMul",
+                                                               "QuantizeLinear",
+                                                               "Sub"};
     return !node.raw || node.op == "Pow" || std::ranges::contains(kSame, node.op);
   }
 
@@ -182,8 +193,9 @@ class Proof final {
     if (op == "Gemm") return gemm(node);
     if (op == "Concat") return concat(node);
     if (!batched(x) || !others_shared(node)) return false;
-    if (op == "Conv" || op == "QLinearConv" || op == "ConvInteger" || op == "MaxPool" || op == "AveragePool" || op == "GlobalAveragePool" ||
-        op == "GlobalMaxPool" || op == "BatchNormalization") {
+    if (op == "Conv" || op == "QLinearConv" || op == "ConvInteger" || op == "MaxPool" ||
+        op == "AveragePool" || op == "GlobalAveragePool" || op == "GlobalMaxPool" ||
+        op == "BatchNormalization") {
       return shape(x).rank() >= 2 && same_rows(node, x);
     }
     // Row-major elements stay where they are; that extent 0 still scales is checked for every

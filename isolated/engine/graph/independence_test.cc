@@ -190,8 +190,9 @@ struct QuantisedBatch : Batch {
 
 TEST(Independence, holds_for_quantisation_by_one_scale_or_those_of_channels) {
   QuantisedBatch one;
-  EXPECT_TRUE(one.image_independent(one.make(
-      "DequantizeLinear", {one.make("QuantizeLinear", {one.image, one.scales(0)}), one.scales(0)})));
+  EXPECT_TRUE(one.image_independent(
+      one.make("DequantizeLinear",
+               {one.make("QuantizeLinear", {one.image, one.scales(0)}), one.scales(0)})));
   QuantisedBatch each;
   EXPECT_TRUE(each.image_independent(each.make("QuantizeLinear", {each.image, each.scales(4)})));
 }
@@ -212,8 +213,9 @@ TEST(Independence, fails_where_all_items_decide_on_one_scale) {
 
 TEST(Independence, holds_for_convolutions_of_bytes_and_fails_where_a_batch_scales_them) {
   QuantisedBatch b;
-  const std::vector<ValueId> rest = {b.scales(0), b.bytes({}), b.bytes({4, 4, 1, 1}), b.scales(4),
-                                     b.bytes({}), b.scales(0), b.bytes({})};
+  const std::vector<ValueId> rest = {b.scales(0), b.bytes({}), b.bytes({4, 4, 1, 1}),
+                                     b.scales(4), b.bytes({}), b.scales(0),
+                                     b.bytes({})};
   std::vector<ValueId> inputs = {b.image};
   inputs.insert(inputs.end(), rest.begin(), rest.end());
   EXPECT_TRUE(b.image_independent(b.make("QLinearConv", inputs, {}, false)));
@@ -228,9 +230,9 @@ TEST(Independence, holds_for_products_of_bytes_by_a_shared_matrix_alone) {
     const ValueId matrix = b.graph.add_constant("m", *Tensor::zeros(ElementType::kInt8, {8, 4}));
     const Shape shape = zeros == 0 ? Shape{} : Shape{zeros};
     const ValueId zero = b.graph.add_constant("z", *Tensor::zeros(ElementType::kUint8, shape));
-    return b.independent(b.add(
-        {.op = "MatMulInteger", .name = "p", .inputs = {b.x, matrix, zero}, .raw = true},
-        Batch::shapes({4}, 1)));
+    return b.independent(
+        b.add({.op = "MatMulInteger", .name = "p", .inputs = {b.x, matrix, zero}, .raw = true},
+              Batch::shapes({4}, 1)));
   };
   EXPECT_TRUE(product(0));
   EXPECT_FALSE(product(8));  // one for each row, and rows are items

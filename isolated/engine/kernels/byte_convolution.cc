@@ -53,9 +53,10 @@ Layouts layouts_of(const ImageWindow& window, bool planes, int64_t result_bytes)
   const int64_t area = window.kernel_h * window.kernel_w;
   // A line of the window is one piece where its columns lie side by side.
   const bool whole = window.groups == 1 && window.dilation_w == 1;
-  made.rows = whole ? byte_product::Rows{window.kernel_h, window.kernel_w, window.kernel_w, 1,
-                                         channels,        area}
-                    : byte_product::Rows{area, 1, 1, 0, channels, area};
+  made.rows =
+      whole
+          ? byte_product::Rows{window.kernel_h, window.kernel_w, window.kernel_w, 1, channels, area}
+          : byte_product::Rows{area, 1, 1, 0, channels, area};
   for (int64_t h = 0; h < window.kernel_h; ++h) {
     for (int64_t w = 0; w < (whole ? 1 : window.kernel_w); ++w) {
       made.offsets.push_back((h * window.dilation_h * made.columns + w * window.dilation_w) *
@@ -236,8 +237,8 @@ KernelResult make_windows(const KernelRequest& request, const ByteInputs& inputs
   const auto size = static_cast<int64_t>(size_of(request.output_type()));
   Layouts layouts = layouts_of(window, source == Layout::kRowMajor, size);
   const int64_t outputs = layouts.group_outputs();
-  const PackedBytes weights = TRY(pack_bytes(request, inputs.b, layouts.rows, window.groups, outputs,
-                                             layouts.rows.count(), form.signs));
+  const PackedBytes weights = TRY(pack_bytes(request, inputs.b, layouts.rows, window.groups,
+                                             outputs, layouts.rows.count(), form.signs));
   const bool pointwise = window.kernel_h * window.kernel_w == 1 && window.stride_h == 1 &&
                          window.stride_w == 1 && window.groups == 1 && !layouts.copied;
   if (pointwise) {

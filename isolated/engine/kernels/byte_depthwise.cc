@@ -62,8 +62,8 @@ class DepthwiseOrder final {
       for (int64_t h = 0; h < height_; ++h) {
         for (int64_t w = 0; w < width_; ++w) {
           const int64_t vectors = (block * groups() + h / 4) * width_ + w;
-          element((channel * height_ + h) * width_ + w,
-                  vectors * block_ * 4 + in_block * 4 + h % 4, channel);
+          element((channel * height_ + h) * width_ + w, vectors * block_ * 4 + in_block * 4 + h % 4,
+                  channel);
         }
       }
     }
@@ -199,11 +199,10 @@ bool depthwise_takes(const ImageWindow& window, const ByteForm& form) {
   // Weights are signed here; those that are not around 0 then are left to the plain product.
   const int32_t shift = form.signs.shift();
   const int32_t wanted = shift - (form.signs.b ? 0 : -128);
-  const bool centred = form.b_zeros.empty()
-                           ? wanted == 0
-                           : std::ranges::all_of(form.b_zeros, [&](int32_t zero) {
-                               return zero == wanted;
-                             });
+  const bool centred =
+      form.b_zeros.empty()
+          ? wanted == 0
+          : std::ranges::all_of(form.b_zeros, [&](int32_t zero) { return zero == wanted; });
   return bytes && centred && !form.addend && window.groups == window.channels &&
          window.outputs == window.channels && window.dilation_w == 1 &&
          (window.kernel_w == 3 || window.kernel_w == 5) && window.kernel_h <= 8 &&
@@ -228,8 +227,8 @@ KernelResult make_byte_depthwise(const KernelRequest& request, const ByteInputs&
   KernelNeeds needs{.outputs = {Layout::kChannelsLast}};
   needs.inputs.resize(request.node.inputs.size());
   needs.inputs[inputs.a] = Layout::kChannelsLast;
-  needs.scratch_bytes = static_cast<uint64_t>(
-      thread_count() * ByteDepthwise::scratch_bytes(window, order.groups()));
+  needs.scratch_bytes =
+      static_cast<uint64_t>(thread_count() * ByteDepthwise::scratch_bytes(window, order.groups()));
   needs.implementation = formatted("bytes depth-wise {}", set.name);
   const byte_product::DepthwiseLine line{.lines = nullptr,
                                          .groups = order.groups(),

@@ -24,15 +24,16 @@ struct ByteInputs {
 inline constexpr ByteInputs kQuantizedInputs = {0, 1, 2, 3, 4, 5, 6, 7, 8};
 // ConvInteger, MatMulInteger: no scales.
 inline constexpr size_t kNoInput = SIZE_MAX;
-inline constexpr ByteInputs kIntegerInputs = {0, kNoInput, 2, 1, kNoInput, 3, kNoInput, kNoInput, kNoInput};
+inline constexpr ByteInputs kIntegerInputs = {0, kNoInput, 2,        1,       kNoInput,
+                                              3, kNoInput, kNoInput, kNoInput};
 
 struct ByteForm {
   byte_product::Epilogue epilogue = {};  // without pointers
   byte_product::Signs signs = {};
   int32_t a_zero = 0;
-  std::vector<int32_t> bias;     // one per column; what A's zero point adds is in it
-  std::vector<int32_t> b_zeros;  // of B as packed; empty where all are 0
-  std::vector<float> scales;     // empty where the sums are the result
+  std::vector<int32_t> bias;          // one per column; what A's zero point adds is in it
+  std::vector<int32_t> b_zeros;       // of B as packed; empty where all are 0
+  std::vector<float> scales;          // empty where the sums are the result
   std::optional<size_t> addend = {};  // the input that is added
 
   // An epilogue that points to the numbers above.

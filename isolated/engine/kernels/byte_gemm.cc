@@ -92,11 +92,11 @@ class DynamicGemm final : public Kernel {
     const size_t columns = scales_.size();
     auto* const scales = elements<float>(arguments.scratch);
     auto* const bias = elements<int32_t>(arguments.scratch) + columns;
-    const float scale = *elements<float>(
-        static_cast<const uint8_t*>(arguments.inputs[kDynamicInputs.a_scale]));
+    const float scale =
+        *elements<float>(static_cast<const uint8_t*>(arguments.inputs[kDynamicInputs.a_scale]));
     const uint8_t byte = *arguments.inputs[kDynamicInputs.a_zero];
-    const auto zero = static_cast<uint32_t>(signs_.a ? int32_t{static_cast<int8_t>(byte)}
-                                                     : int32_t{byte});
+    const auto zero =
+        static_cast<uint32_t>(signs_.a ? int32_t{static_cast<int8_t>(byte)} : int32_t{byte});
     const int32_t* const sums = product_.b.sums(0, byte_product::instruction_set());
     for (size_t n = 0; n < columns; ++n) {
       scales[n] = scale * scales_[n];
@@ -177,7 +177,8 @@ KernelResult make_dynamic(const KernelRequest& request) {
   auto scales = column_scales(request, sizes.columns);
   auto zeros = column_zeros(request, sizes.columns, signs.shift());
   if (!scales || !zeros)
-    return Error{Code::kUnsupported, "the scales of its weights are computed, or along another axis"};
+    return Error{Code::kUnsupported,
+                 "the scales of its weights are computed, or along another axis"};
   KernelNeeds needs{.outputs = {Layout::kRowMajor}};
   needs.inputs.resize(request.node.inputs.size());
   for (const size_t read : {0, 2, 3}) needs.inputs[read] = Layout::kRowMajor;

@@ -174,13 +174,13 @@ TEST(ByteKernels, quantisation_is_what_its_operators_say) {
                       .output = {2, 67, 5, 5},
                       .output_type = type},
                      "bytes");
-    expect_same_bits({.node = {.op = "Concat", .attributes = {{"axis", int64_t{1}}}},
-                      .inputs = {{random_bytes({2, 5, 3, 3}, type, 4)},
-                                 {random_bytes({2, 6, 3, 3}, type, 5)}},
-                      .output = {2, 11, 3, 3},
-                      .output_type = type,
-                      .given = Layout::kChannelsLast},
-                     "loop");
+    expect_same_bits(
+        {.node = {.op = "Concat", .attributes = {{"axis", int64_t{1}}}},
+         .inputs = {{random_bytes({2, 5, 3, 3}, type, 4)}, {random_bytes({2, 6, 3, 3}, type, 5)}},
+         .output = {2, 11, 3, 3},
+         .output_type = type,
+         .given = Layout::kChannelsLast},
+        "loop");
   }
 }
 

@@ -47,8 +47,7 @@ int64_t find_pixels(const ImageWindow& window, const uint8_t* image, int64_t lin
 void pool_pixel(const Pooling& pooling, const uint8_t* const* pixels, int64_t count, uint8_t* to) {
   const byte_product::InstructionSet& set = byte_product::instruction_set();
   const ImageWindow& window = pooling.window;
-  if (!pooling.averages)
-    return set.maximum(pixels, count, pooling.is_signed, to, window.channels);
+  if (!pooling.averages) return set.maximum(pixels, count, pooling.is_signed, to, window.channels);
   byte_product::ByteSum sum = pooling.sum;
   const int64_t cells = pooling.counts_padding ? window.kernel_h * window.kernel_w : count;
   sum.a_scale = sum.a_scale / static_cast<float>(cells);
@@ -72,11 +71,11 @@ KernelResult make_pool(const KernelRequest& request, const Pooling& pooling) {
           static_cast<const uint8_t**>(static_cast<void*>(arguments.scratch)) + thread * cells;
       for (int64_t i = whole * piece / pieces; i < whole * (piece + 1) / pieces; ++i) {
         const int64_t line = i / window.out_width;
-        const uint8_t* const image =
-            arguments.inputs[0] +
-            line / window.out_height * window.height * window.width * window.channels;
-        const int64_t count = find_pixels(window, image, line % window.out_height,
-                                          i % window.out_width, pixels);
+        const uint8_t* const image = arguments.inputs[0] + line / window.out_height *
+                                                               window.height * window.width *
+                                                               window.channels;
+        const int64_t count =
+            find_pixels(window, image, line % window.out_height, i % window.out_width, pixels);
         pool_pixel(pooling, pixels, count, arguments.outputs[0] + i * window.channels);
       }
     };

@@ -32,15 +32,16 @@ CASEMATE_TARGET inline void store_first(uint8_t* to, Ints value, int count) {
                          __builtin_bit_cast(__m256i, value));
 }
 CASEMATE_TARGET inline Ints multiply_pairs(Ints sum, Ints a, Ints b) {
-  return __builtin_bit_cast(Ints, _mm256_add_epi32(
-      __builtin_bit_cast(__m256i, sum),
-      _mm256_madd_epi16(__builtin_bit_cast(__m256i, a), __builtin_bit_cast(__m256i, b))));
+  return __builtin_bit_cast(
+      Ints, _mm256_add_epi32(
+                __builtin_bit_cast(__m256i, sum),
+                _mm256_madd_epi16(__builtin_bit_cast(__m256i, a), __builtin_bit_cast(__m256i, b))));
 }
 
-#include "isolated/engine/kernels/byte_pairs.inc"
-#include "isolated/engine/kernels/byte_tile.inc"
 #include "isolated/engine/kernels/byte_depthwise.inc"
 #include "isolated/engine/kernels/byte_loops.inc"
+#include "isolated/engine/kernels/byte_pairs.inc"
+#include "isolated/engine/kernels/byte_tile.inc"
 
 }  // namespace
 

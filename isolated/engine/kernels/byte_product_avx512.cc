@@ -22,23 +22,24 @@ using Ints = int32_t __attribute__((vector_size(kLanes * 4)));
 using Floats = float __attribute__((vector_size(kLanes * 4)));
 
 CASEMATE_TARGET inline Ints load_first(const int32_t* from, int count) {
-  return __builtin_bit_cast(Ints, 
-      _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1U << count) - 1), from));
+  return __builtin_bit_cast(
+      Ints, _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1U << count) - 1), from));
 }
 CASEMATE_TARGET inline void store_first(uint8_t* to, Ints value, int count) {
   _mm512_mask_storeu_epi32(to, static_cast<__mmask16>((1U << count) - 1),
                            __builtin_bit_cast(__m512i, value));
 }
 CASEMATE_TARGET inline Ints multiply_pairs(Ints sum, Ints a, Ints b) {
-  return __builtin_bit_cast(Ints, _mm512_add_epi32(
-      __builtin_bit_cast(__m512i, sum),
-      _mm512_madd_epi16(__builtin_bit_cast(__m512i, a), __builtin_bit_cast(__m512i, b))));
+  return __builtin_bit_cast(
+      Ints, _mm512_add_epi32(
+                __builtin_bit_cast(__m512i, sum),
+                _mm512_madd_epi16(__builtin_bit_cast(__m512i, a), __builtin_bit_cast(__m512i, b))));
 }
 
-#include "isolated/engine/kernels/byte_pairs.inc"
-#include "isolated/engine/kernels/byte_tile.inc"
 #include "isolated/engine/kernels/byte_depthwise.inc"
 #include "isolated/engine/kernels/byte_loops.inc"
+#include "isolated/engine/kernels/byte_pairs.inc"
+#include "isolated/engine/kernels/byte_tile.inc"
 
 }  // namespace
 

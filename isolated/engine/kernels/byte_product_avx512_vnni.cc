@@ -22,8 +22,8 @@ using Ints = int32_t __attribute__((vector_size(kLanes * 4)));
 using Floats = float __attribute__((vector_size(kLanes * 4)));
 
 CASEMATE_TARGET inline Ints load_first(const int32_t* from, int count) {
-  return __builtin_bit_cast(Ints, 
-      _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1U << count) - 1), from));
+  return __builtin_bit_cast(
+      Ints, _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1U << count) - 1), from));
 }
 CASEMATE_TARGET inline void store_first(uint8_t* to, Ints value, int count) {
   _mm512_mask_storeu_epi32(to, static_cast<__mmask16>((1U << count) - 1),
@@ -52,13 +52,13 @@ CASEMATE_TARGET inline Ints dot(Ints sum, Ints left, Ints right) {
   const auto a = __builtin_bit_cast(__m512i, left);
   const auto b = __builtin_bit_cast(__m512i, right);
   // The first factor is the unsigned one.
-  return __builtin_bit_cast(Ints, kSigned ? _mm512_dpbusd_epi32(sums, b, a)
-                                     : _mm512_dpbusd_epi32(sums, a, b));
+  return __builtin_bit_cast(
+      Ints, kSigned ? _mm512_dpbusd_epi32(sums, b, a) : _mm512_dpbusd_epi32(sums, a, b));
 }
 
-#include "isolated/engine/kernels/byte_tile.inc"
 #include "isolated/engine/kernels/byte_depthwise.inc"
 #include "isolated/engine/kernels/byte_loops.inc"
+#include "isolated/engine/kernels/byte_tile.inc"
 
 }  // namespace
 

@@ -54,13 +54,13 @@ CASEMATE_TARGET inline Ints dot(Ints sum, Ints left, Ints right) {
   const auto a = __builtin_bit_cast(__m256i, left);
   const auto b = __builtin_bit_cast(__m256i, right);
   // The first factor is the unsigned one.
-  return __builtin_bit_cast(Ints, kSigned ? _mm256_dpbusd_avx_epi32(sums, b, a)
-                                     : _mm256_dpbusd_avx_epi32(sums, a, b));
+  return __builtin_bit_cast(
+      Ints, kSigned ? _mm256_dpbusd_avx_epi32(sums, b, a) : _mm256_dpbusd_avx_epi32(sums, a, b));
 }
 
-#include "isolated/engine/kernels/byte_tile.inc"
 #include "isolated/engine/kernels/byte_depthwise.inc"
 #include "isolated/engine/kernels/byte_loops.inc"
+#include "isolated/engine/kernels/byte_tile.inc"
 
 }  // namespace
 

@@ -36,10 +36,10 @@ inline Ints multiply_pairs(Ints sum, Ints a, Ints b) {
   return sum;
 }
 
-#include "isolated/engine/kernels/byte_pairs.inc"
-#include "isolated/engine/kernels/byte_tile.inc"
 #include "isolated/engine/kernels/byte_depthwise.inc"
 #include "isolated/engine/kernels/byte_loops.inc"
+#include "isolated/engine/kernels/byte_pairs.inc"
+#include "isolated/engine/kernels/byte_tile.inc"
 
 }  // namespace
 

@@ -17,7 +17,7 @@ struct Sizes {
 };
 
 // Edges of tiles, panels and groups of four of every instruction set, and nothing at all.
-constexpr Sizes kSizes[] = {{1, 1, 1},    {5, 17, 3},  {6, 64, 16}, {13, 70, 33}, {7, 8, 0},
+constexpr Sizes kSizes[] = {{1, 1, 1},     {5, 17, 3},  {6, 64, 16}, {13, 70, 33},  {7, 8, 0},
                             {49, 100, 97}, {8, 33, 66}, {0, 5, 5},   {2, 130, 1025}};
 enum class Fill : uint8_t { kAny, kLeast, kMost };
 constexpr Fill kFills[] = {Fill::kAny, Fill::kLeast, Fill::kMost};
@@ -30,7 +30,8 @@ uint8_t extreme(Fill fill, bool is_signed) {
 std::vector<uint8_t> bytes(int64_t count, Fill fill, bool is_signed, uint32_t seed) {
   std::vector<uint8_t> values(static_cast<size_t>(count), extreme(fill, is_signed));
   std::mt19937 random(seed);
-  if (fill == Fill::kAny) std::ranges::generate(values, [&] { return static_cast<uint8_t>(random()); });
+  if (fill == Fill::kAny)
+    std::ranges::generate(values, [&] { return static_cast<uint8_t>(random()); });
   return values;
 }
 
@@ -91,9 +92,17 @@ std::vector<uint8_t> run(const InstructionSet& set, Case& given, Epilogue epilog
   epilogue.b_zeros = given.b_zeros.data();
   epilogue.scales = given.scales.data();
   constexpr int64_t kNoOffset = 0;
-  Panel panel{.a = given.a.data(), .a_stride = given.a_stride, .rows = rows, .depth = depth,
-              .offsets = &kNoOffset, .pieces = 1, .b = nullptr, .c = nullptr,
-              .c_stride = c_stride, .columns = 0, .epilogue = {}};
+  Panel panel{.a = given.a.data(),
+              .a_stride = given.a_stride,
+              .rows = rows,
+              .depth = depth,
+              .offsets = &kNoOffset,
+              .pieces = 1,
+              .b = nullptr,
+              .c = nullptr,
+              .c_stride = c_stride,
+              .columns = 0,
+              .epilogue = {}};
   given.row_sums.resize(static_cast<size_t>(rows));
   set.sum_rows[given.signs.a](panel, given.row_sums.data());
   epilogue.row_sums = given.row_sums.data();
@@ -128,9 +137,10 @@ class BytesOfEverySet : public testing::TestWithParam<int> {
   void for_each_case(What what) {
     for (const Sizes& sizes : kSizes) {
       for (const Fill fill : kFills) {
-        for (const Signs signs : {Signs{false, true}, {true, false}, {true, true}, {false, false}}) {
-          SCOPED_TRACE(testing::Message() << sizes.rows << "x" << sizes.columns << "x" << sizes.depth
-                                          << " signed " << signs.a << signs.b);
+        for (const Signs signs :
+             {Signs{false, true}, {true, false}, {true, true}, {false, false}}) {
+          SCOPED_TRACE(testing::Message() << sizes.rows << "x" << sizes.columns << "x"
+                                          << sizes.depth << " signed " << signs.a << signs.b);
           Case given = case_of(set(), sizes, signs, fill);
           what(given);
         }
@@ -155,14 +165,18 @@ TEST_P(BytesOfEverySet, are_scaled_rounded_to_even_and_held_in_a_byte) {
       const int32_t zero = is_signed ? -3 : 100;
       const float low = static_cast<float>((is_signed ? -128 : 0) - zero);
       Epilogue epilogue{.store = is_signed ? Store::kInt8 : Store::kUint8,
-                        .low = low, .high = low + 255, .zero = zero};
+                        .low = low,
+                        .high = low + 255,
+                        .zero = zero};
       const auto c = run(set(), given, epilogue, 1);
       for (int64_t n = 0; n < given.sizes.columns; ++n) {
         for (int64_t m = 0; m < given.sizes.rows; ++m) {
           const auto sum = static_cast<float>(given.expected[n * given.sizes.rows + m]);
           const float whole = std::nearbyint(sum * given.scales[n]) + static_cast<float>(zero);
-          const float held = std::clamp(whole, is_signed ? -128.0F : 0.0F, is_signed ? 127.0F : 255.0F);
-          ASSERT_EQ(number(at<uint8_t>(c, given.sizes, m, n), is_signed), static_cast<int64_t>(held));
+          const float held =
+              std::clamp(whole, is_signed ? -128.0F : 0.0F, is_signed ? 127.0F : 255.0F);
+          ASSERT_EQ(number(at<uint8_t>(c, given.sizes, m, n), is_signed),
+                    static_cast<int64_t>(held));
         }
       }
     }
@@ -174,8 +188,13 @@ TEST_P(BytesOfEverySet, are_made_real_with_a_row_and_a_value_added) {
     const auto [rows, columns, depth] = given.sizes;
     std::vector<float> shift(static_cast<size_t>(columns), 0.25F);
     std::vector<float> addend(static_cast<size_t>(rows * columns + 1), -3);
-    const Epilogue epilogue{.store = Store::kFloat, .low = 0, .high = 1e9F, .clamped = true,
-                            .shift = shift.data(), .floats = addend.data(), .floats_stride = columns};
+    const Epilogue epilogue{.store = Store::kFloat,
+                            .low = 0,
+                            .high = 1e9F,
+                            .clamped = true,
+                            .shift = shift.data(),
+                            .floats = addend.data(),
+                            .floats_stride = columns};
     const auto c = run(set(), given, epilogue, 4);
     for (int64_t n = 0; n < columns; ++n) {
       for (int64_t m = 0; m < rows; ++m) {
@@ -223,7 +242,8 @@ TEST_P(BytesOfEverySet, are_quantised_and_dequantised_as_onnx_says) {
 }
 
 TEST_P(BytesOfEverySet, have_a_range_that_holds_zero) {
-  const std::vector<float> reals = {3, 4, NAN, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, -2};
+  const std::vector<float> reals = {3,  4,  NAN, 5,  6,  7,  8,  9,  10,
+                                    11, 12, 13,  14, 15, 16, 17, 18, -2};
   float low = 0;
   float high = 0;
   set().range(reals.data(), 17, &low, &high);

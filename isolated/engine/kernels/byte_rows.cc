@@ -97,8 +97,8 @@ Result<PackedBytes> pack_bytes(const KernelRequest& request, size_t input,
   const std::string form =
       formatted("bytes for {} {}{} in {} groups of {} pieces of {} by {}, {} apart", set.name,
                 signs.a, signs.b, groups, rows.pieces, rows.outer, rows.inner, column_stride);
-  const Bytes packed = TRY(request.packer.pack(*constant, form,
-                                               static_cast<uint64_t>(groups * bytes), fill, unpack));
+  const Bytes packed = TRY(
+      request.packer.pack(*constant, form, static_cast<uint64_t>(groups * bytes), fill, unpack));
   return PackedBytes{rows, columns, packed.data(), bytes};
 }
 

@@ -33,7 +33,7 @@ struct RowProduct {
   PackedBytes b;
   byte_product::Epilogue epilogue;
   Activate activation = Activate::kNone;  // of floats
-  uint64_t result_bytes;  // of one element
+  uint64_t result_bytes;                  // of one element
 };
 
 // Rows [begin, end) of some panels.

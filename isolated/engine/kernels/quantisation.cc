@@ -103,9 +103,8 @@ Quantisation dynamic_quantisation(float low, float high) {
 
 KernelResult make_dynamic_quantize(const KernelRequest& request) {
   const Node& node = request.node;
-  const bool whole = node.outputs.size() == 3 && std::ranges::all_of(node.outputs, [](ValueId id) {
-                       return id.present();
-                     });
+  const bool whole = node.outputs.size() == 3 &&
+                     std::ranges::all_of(node.outputs, [](ValueId id) { return id.present(); });
   if (!whole || request.constant(0) != nullptr)
     return Error{Code::kUnsupported, "one of its results is left out, or its input is constant"};
   const auto count = static_cast<int64_t>(TRY(request.output_shape().element_count()));

@@ -79,9 +79,7 @@ void canonize_convolution(Graph& graph, Node& node) {
 // The same of bytes: all but the image is constant.
 void canonize_byte_convolution(Graph& graph, Node& node) {
   const size_t weights_at = node.op == "QLinearConv" ? 3 : 1;
-  const auto constant = [&](ValueId id) {
-    return !id.present() || graph.constant(id) != nullptr;
-  };
+  const auto constant = [&](ValueId id) { return !id.present() || graph.constant(id) != nullptr; };
   if (!bytes(graph, node.inputs[0]) || !images(graph, node) ||
       !std::all_of(node.inputs.begin() + 1, node.inputs.end(), constant))
     return;

@@ -50,7 +50,8 @@ void fuse(Graph& graph, const Uses& uses, size_t index) {
   if (last.op != "Mul" || graph.value(last.output()).type != ElementType::kFloat32) return;
   for (const size_t side : {0, 1}) {
     const auto cast = uses.maker(last.inputs[side]);
-    if (!cast || graph.nodes()[*cast].op != "Cast" || !uses.only_reader(last.inputs[side])) continue;
+    if (!cast || graph.nodes()[*cast].op != "Cast" || !uses.only_reader(last.inputs[side]))
+      continue;
     const ValueId whole = graph.nodes()[*cast].inputs[0];
     const auto maker = uses.maker(whole);
     if (!maker || !uses.only_reader(whole) || !product(graph, graph.nodes()[*maker])) continue;

@@ -51,7 +51,8 @@ bool may_add(const Graph& graph, const Node& node, const Node& reader) {
   if (added == 0) return true;
   const Shape& result = graph.value(node.output()).shapes.front();
   const PostOp& first = node.post_ops.front();
-  return added == 1 && (node.op == "MatMul" || node.op == "casemate:DynamicGemm") && first.op == "Add" &&
+  return added == 1 && (node.op == "MatMul" || node.op == "casemate:DynamicGemm") &&
+         first.op == "Add" &&
          row_of(graph, node.inputs[static_cast<size_t>(first.operand)], result) &&
          std::ranges::all_of(reader.inputs,
                              [&](ValueId id) { return same_shape(graph, id, reader.output()); });
@@ -101,8 +102,7 @@ bool own_loops_take(const Graph& graph, const Node& node, const Node& reader) {
   const bool activated = !node.post_ops.empty() && node.post_ops.back().op != "Add";
   const bool dynamic = node.op == "casemate:DynamicGemm";
   if (const auto activation = as_post_op(graph, reader)) {
-    return !activated && own_activation(*activation) &&
-           !(dynamic && activation->op == "LeakyRelu");
+    return !activated && own_activation(*activation) && !(dynamic && activation->op == "LeakyRelu");
   }
   const Shape& result = graph.value(node.output()).shapes.front();
   const auto row = [&](ValueId id) {

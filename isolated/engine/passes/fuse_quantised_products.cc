@@ -51,8 +51,7 @@ std::optional<Product> matrix_product(const Graph& graph, const Quantised& view,
   if (node.op == "Add" && node.post_ops.empty()) {
     for (const size_t row : {1, 0}) {
       const Node* const inner = view.only_maker(node.inputs[1 - row]);
-      if (inner == nullptr || inner->op != "MatMul" ||
-          graph.constant(node.inputs[row]) == nullptr)
+      if (inner == nullptr || inner->op != "MatMul" || graph.constant(node.inputs[row]) == nullptr)
         continue;
       auto product = matrix_product(graph, view, *inner);
       const Shape& shape = graph.constant(node.inputs[row])->shape();
@@ -67,12 +66,9 @@ std::optional<Product> matrix_product(const Graph& graph, const Quantised& view,
   const Tensor* const weights = graph.constant(node.input(1));
   if (weights == nullptr || weights->shape().rank() != 2) return std::nullopt;
   const int64_t axis = gemm && node.attributes.integer("transB", 0) != 0 ? 0 : 1;
-  return Product{&node,
-                 node.inputs[0],
-                 node.inputs[1],
-                 gemm ? node.input(2) : ValueId{},
-                 axis,
-                 weights->shape()[static_cast<uint32_t>(axis)]};
+  return Product{&node,          node.inputs[0],
+                 node.inputs[1], gemm ? node.input(2) : ValueId{},
+                 axis,           weights->shape()[static_cast<uint32_t>(axis)]};
 }
 
 std::optional<Product> product_of(const Graph& graph, const Quantised& view, ValueId real) {
@@ -99,7 +95,8 @@ void fuse(Graph& graph, Quantised& view, size_t index) {
             .post_ops = tail.activations};
   ValueId bias;
   if (product->bias.present()) {
-    bias = view.bias(product->bias, from->scale_value, weights->scales, product->columns, made.name);
+    bias =
+        view.bias(product->bias, from->scale_value, weights->scales, product->columns, made.name);
     if (!bias.present()) return;
   }
   ValueId weight_zero = weights->zero;
@@ -107,9 +104,9 @@ void fuse(Graph& graph, Quantised& view, size_t index) {
     const ElementType type = graph.value(weights->integers).type;
     weight_zero = view.zero_of({.type = type}, made.name + "/weights");
   }
-  made.inputs = {from->bytes,       from->scale, view.zero_of(*from, made.name),
-                 weights->integers, weights->scale, weight_zero,
-                 to->scale,         view.zero_of(*to, made.name)};
+  made.inputs = {
+      from->bytes, from->scale, view.zero_of(*from, made.name), weights->integers, weights->scale,
+      weight_zero, to->scale,   view.zero_of(*to, made.name)};
   if (bias.present()) made.inputs.push_back(bias);
   graph.nodes()[index] = std::move(made);
 }

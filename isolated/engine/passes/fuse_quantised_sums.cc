@@ -20,9 +20,10 @@ bool takes_sums(const Graph& graph, const Node& node) {
 }
 
 ValueId byte_constant(Graph& graph, const std::string& name, ElementType type, int64_t value) {
-  return graph.add_constant(name, type == ElementType::kInt8
-                                      ? Tensor::of<int8_t>(Shape{}, {static_cast<int8_t>(value)})
-                                      : Tensor::of<uint8_t>(Shape{}, {static_cast<uint8_t>(value)}));
+  return graph.add_constant(name,
+                            type == ElementType::kInt8
+                                ? Tensor::of<int8_t>(Shape{}, {static_cast<int8_t>(value)})
+                                : Tensor::of<uint8_t>(Shape{}, {static_cast<uint8_t>(value)}));
 }
 
 // Puts the product in the place of the sum, if it may do the sum's work.
@@ -48,7 +49,8 @@ void fuse(Graph& graph, const Uses& uses, size_t index) {
   made.attributes.set("sum_scales", std::vector<float>{scales[own], scales[1 - own]});
   made.attributes.set("sum_zeros", std::vector<int64_t>{zeros[own], zeros[1 - own]});
   made.inputs.resize(9);
-  made.inputs[6] = graph.add_constant(made.name + "/scale", Tensor::of<float>(Shape{}, {scales[2]}));
+  made.inputs[6] =
+      graph.add_constant(made.name + "/scale", Tensor::of<float>(Shape{}, {scales[2]}));
   made.inputs[7] = byte_constant(graph, made.name + "/zero", type, zeros[2]);
   made.post_ops = {{.op = "Add", .operand = 9}};
   made.inputs.push_back(sum.inputs[1 - own]);

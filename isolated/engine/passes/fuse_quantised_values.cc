@@ -157,8 +157,7 @@ class Fuser final {
     for (size_t i = 0; i < 256; ++i) {
       const int32_t byte = from.type == ElementType::kInt8 ? int32_t{static_cast<int8_t>(i)}
                                                            : static_cast<int32_t>(i);
-      reals.values<float>()[i] =
-          static_cast<float>(byte - from.zero_value) * from.scale_value;
+      reals.values<float>()[i] = static_cast<float>(byte - from.zero_value) * from.scale_value;
     }
     for (const Node* const function : functions) {
       auto next = applied(*function, reals);
@@ -168,8 +167,7 @@ class Fuser final {
     const float low = to.type == ElementType::kInt8 ? -128 : 0;
     std::vector<uint8_t> table;
     for (const float real : std::as_const(reals).values<float>()) {
-      const float whole =
-          std::nearbyint(real / to.scale_value) + static_cast<float>(to.zero_value);
+      const float whole = std::nearbyint(real / to.scale_value) + static_cast<float>(to.zero_value);
       const float byte = whole > low ? std::min(whole, low + 255) : low;
       table.push_back(static_cast<uint8_t>(static_cast<int32_t>(byte)));
     }

@@ -18,8 +18,9 @@ void plain(Graph& graph, Derivations&) {
 }  // namespace
 
 std::span<const Pass> passes() {
-  // What constants were dequantised from is forgotten by the first pass. Then identities and constants, for they hide what others look for. Arithmetic is folded into
-  // weights before activations are fused behind it.
+  // What constants were dequantised from is known to the first pass alone. Then identities and
+  // constants, for they hide what others look for. Arithmetic is folded into weights before
+  // activations are fused behind it.
   static constexpr std::array kPasses = std::to_array<Pass>({
       {"fuse quantised products", plain<fuse_quantised_products>},
       {"remove identities", plain<remove_identities>},

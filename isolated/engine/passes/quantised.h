@@ -28,8 +28,7 @@ struct Scaled {
 
   // Whether a byte means the same in both.
   [[nodiscard]] bool same_steps(const Scaled& other) const {
-    return type == other.type && scale_value == other.scale_value &&
-           zero_value == other.zero_value;
+    return type == other.type && scale_value == other.scale_value && zero_value == other.zero_value;
   }
 };
 

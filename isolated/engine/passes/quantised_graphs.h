@@ -38,8 +38,8 @@ struct QuantisedDraft : Draft {
                  steps.type);
   }
   ValueId dequantise(ValueId x, const Steps& steps) {
-    return typed("DequantizeLinear", {x, scale_of(steps), zero_of(steps)},
-                 graph.value(x).shapes[0], ElementType::kFloat32);
+    return typed("DequantizeLinear", {x, scale_of(steps), zero_of(steps)}, graph.value(x).shapes[0],
+                 ElementType::kFloat32);
   }
   // There and back.
   ValueId told(ValueId x, const Steps& steps) { return dequantise(quantise(x, steps), steps); }
@@ -153,9 +153,9 @@ inline const std::vector<PassGraph>& quantised_graphs() {
       {"a product with a bias",
        [] {
          QuantisedDraft d;
-         const ValueId gemm = d.node(
-             "Gemm", {d.told(d.input({3, 30})), d.told_weights({17, 30}), d.weights({17})},
-             {3, 17}, {{"transB", int64_t{1}}});
+         const ValueId gemm =
+             d.node("Gemm", {d.told(d.input({3, 30})), d.told_weights({17, 30}), d.weights({17})},
+                    {3, 17}, {{"transB", int64_t{1}}});
          return d.finish({d.told(gemm)});
        },
        "QuantizeLinear casemate:QLinearGemm DequantizeLinear"},
@@ -170,8 +170,8 @@ inline const std::vector<PassGraph>& quantised_graphs() {
       {"the largest of windows, and what only moves",
        [] {
          QuantisedDraft d;
-         const ValueId pool = d.node("MaxPool", {d.told(d.input(image))}, {1, 20, 3, 3},
-                                     QuantisedDraft::window());
+         const ValueId pool =
+             d.node("MaxPool", {d.told(d.input(image))}, {1, 20, 3, 3}, QuantisedDraft::window());
          const ValueId flat = d.node("Reshape", {d.told(pool)}, {20, 9});
          return d.finish(
              {d.told(d.node("Transpose", {d.told(flat)}, {9, 20}, {{"perm", Ints{1, 0}}}))});
@@ -208,18 +208,18 @@ inline const std::vector<PassGraph>& quantised_graphs() {
        [] {
          QuantisedDraft d;
          const ValueId x = d.input({2, 3, 30});
-         const ValueId bytes = d.graph.add_node(
-             {.op = "DynamicQuantizeLinear", .name = "dynamic", .inputs = {x}},
-             {{"bytes", ElementType::kUint8, {Shape{2, 3, 30}}},
-              {"scale", ElementType::kFloat32, {Shape{}}},
-              {"zero", ElementType::kUint8, {Shape{}}}});
+         const ValueId bytes =
+             d.graph.add_node({.op = "DynamicQuantizeLinear", .name = "dynamic", .inputs = {x}},
+                              {{"bytes", ElementType::kUint8, {Shape{2, 3, 30}}},
+                               {"scale", ElementType::kFloat32, {Shape{}}},
+                               {"zero", ElementType::kUint8, {Shape{}}}});
          const std::vector<ValueId> made = d.graph.nodes().back().outputs;
          const ValueId w = d.told_weights({30, 17});
          const ValueId integers = d.graph.nodes().back().inputs[1];
          static_cast<void>(w);
          const ValueId scales = d.node("Mul", {made[1], d.scale_of({.scale = 0.01F})}, {});
-         const ValueId sums = d.typed("MatMulInteger", {bytes, integers, made[2]}, {2, 3, 17},
-                                      ElementType::kInt32);
+         const ValueId sums =
+             d.typed("MatMulInteger", {bytes, integers, made[2]}, {2, 3, 17}, ElementType::kInt32);
          const ValueId real = d.typed("Cast", {sums}, {2, 3, 17}, ElementType::kFloat32);
          const ValueId y = d.node("Mul", {real, scales}, {2, 3, 17});
          return d.finish({d.same("Tanh", d.add(d.weights({17}), y))});

@@ -214,7 +214,8 @@ Result<Tensor> Specialiser::deferred(const Node& node, const std::vector<Fact>& 
       known.push_back(facts[i].given ? Fact::of(inputs[i]) : Fact{});
     LaterHost host;
     Computation real(node, known, host, Computation::Mode::kRun);
-    const bool computed = static_cast<bool>(compute(real)) && real.outputs().front().tensor() != nullptr;
+    const bool computed =
+        static_cast<bool>(compute(real)) && real.outputs().front().tensor() != nullptr;
     return computed ? real.outputs().front().tensor()->copied() : std::string(bytes, '\0');
   });
 }

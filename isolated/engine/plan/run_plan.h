@@ -16,8 +16,7 @@ struct PlannedRun {
 
 // Runs the graph's first variant on FP32 inputs.
 inline Result<PlannedRun> run_graph(const Graph& graph, std::vector<std::vector<float>> inputs,
-                                    Layout preferred = Layout::kChannelsLast,
-                                    bool fixed = false) {
+                                    Layout preferred = Layout::kChannelsLast, bool fixed = false) {
   auto weights = TRY(tensors::WeightStore::make(64 << 20));
   Packer packer(weights);
   const Plan plan = TRY(make_plan(graph, 0, preferred, packer, fixed));
