@@ -38,10 +38,12 @@ CASEMATE_TARGET inline Ints multiply_pairs(Ints sum, Ints a, Ints b) {
                 _mm256_madd_epi16(__builtin_bit_cast(__m256i, a), __builtin_bit_cast(__m256i, b))));
 }
 
-#include "isolated/engine/kernels/byte_depthwise.inc"
-#include "isolated/engine/kernels/byte_loops.inc"
+// clang-format off: what others need comes first
 #include "isolated/engine/kernels/byte_pairs.inc"
 #include "isolated/engine/kernels/byte_tile.inc"
+#include "isolated/engine/kernels/byte_depthwise.inc"
+#include "isolated/engine/kernels/byte_loops.inc"
+// clang-format on
 
 }  // namespace
 

@@ -36,10 +36,13 @@ CASEMATE_TARGET inline Ints multiply_pairs(Ints sum, Ints a, Ints b) {
                 _mm512_madd_epi16(__builtin_bit_cast(__m512i, a), __builtin_bit_cast(__m512i, b))));
 }
 
+// clang-format off: what others need comes first
+#include "isolated/engine/kernels/byte_pairs.inc"
+#include "isolated/engine/kernels/byte_store_avx512.inc"
+#include "isolated/engine/kernels/byte_tile.inc"
 #include "isolated/engine/kernels/byte_depthwise.inc"
 #include "isolated/engine/kernels/byte_loops.inc"
-#include "isolated/engine/kernels/byte_pairs.inc"
-#include "isolated/engine/kernels/byte_tile.inc"
+// clang-format on
 
 }  // namespace
 

@@ -56,9 +56,12 @@ CASEMATE_TARGET inline Ints dot(Ints sum, Ints left, Ints right) {
       Ints, kSigned ? _mm512_dpbusd_epi32(sums, b, a) : _mm512_dpbusd_epi32(sums, a, b));
 }
 
+// clang-format off: what others need comes first
+#include "isolated/engine/kernels/byte_store_avx512.inc"
+#include "isolated/engine/kernels/byte_tile.inc"
 #include "isolated/engine/kernels/byte_depthwise.inc"
 #include "isolated/engine/kernels/byte_loops.inc"
-#include "isolated/engine/kernels/byte_tile.inc"
+// clang-format on
 
 }  // namespace
 

@@ -58,9 +58,11 @@ CASEMATE_TARGET inline Ints dot(Ints sum, Ints left, Ints right) {
       Ints, kSigned ? _mm256_dpbusd_avx_epi32(sums, b, a) : _mm256_dpbusd_avx_epi32(sums, a, b));
 }
 
+// clang-format off: what others need comes first
+#include "isolated/engine/kernels/byte_tile.inc"
 #include "isolated/engine/kernels/byte_depthwise.inc"
 #include "isolated/engine/kernels/byte_loops.inc"
-#include "isolated/engine/kernels/byte_tile.inc"
+// clang-format on
 
 }  // namespace
 

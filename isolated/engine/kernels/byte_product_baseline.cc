@@ -36,10 +36,12 @@ inline Ints multiply_pairs(Ints sum, Ints a, Ints b) {
   return sum;
 }
 
-#include "isolated/engine/kernels/byte_depthwise.inc"
-#include "isolated/engine/kernels/byte_loops.inc"
+// clang-format off: what others need comes first
 #include "isolated/engine/kernels/byte_pairs.inc"
 #include "isolated/engine/kernels/byte_tile.inc"
+#include "isolated/engine/kernels/byte_depthwise.inc"
+#include "isolated/engine/kernels/byte_loops.inc"
+// clang-format on
 
 }  // namespace
 

@@ -254,8 +254,8 @@ TEST_P(BytesOfEverySet, have_a_range_that_holds_zero) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BytesOfEverySet, testing::Range(0, instruction_sets().count),
-                         [](const auto& info) {
-                           std::string name = instruction_sets().list[info.param]->name;
+                         [](const auto& parameter) {
+                           std::string name = instruction_sets().list[parameter.param]->name;
                            std::ranges::replace(name, '-', '_');
                            std::ranges::replace(name, ' ', '_');
                            return name;

@@ -222,7 +222,7 @@ inline const std::vector<PassGraph>& quantised_graphs() {
              d.typed("MatMulInteger", {bytes, integers, made[2]}, {2, 3, 17}, ElementType::kInt32);
          const ValueId real = d.typed("Cast", {sums}, {2, 3, 17}, ElementType::kFloat32);
          const ValueId y = d.node("Mul", {real, scales}, {2, 3, 17});
-         return d.finish({d.same("Tanh", d.add(d.weights({17}), y))});
+         return d.finish({d.same("Tanh", d.node("Add", {d.weights({17}), y}, {2, 3, 17}))});
        },
        "DynamicQuantizeLinear casemate:DynamicGemm+Add+Tanh"},
   };

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "isolated/engine/passes/passes.h"
 #include "isolated/engine/passes/quantised_graphs.h"
 
