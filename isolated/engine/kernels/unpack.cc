@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/kernels/unpack.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace casemate::engine {
@@ -75,6 +76,14 @@ std::string unpack(Bytes bytes, const memory::desc& plain, const memory::desc& p
        static_cast<float*>(static_cast<void*>(result.data())))
       .run(0, 0, 0);
   return result;
+}
+
+void pack(Bytes bytes, const memory::desc& plain, const memory::desc& packed, MutableBytes to) {
+  std::ranges::fill(to, uint8_t{0});
+  Copy(places_of(plain), places_of(packed),
+       static_cast<const float*>(static_cast<const void*>(bytes.data())),
+       static_cast<float*>(static_cast<void*>(to.data())))
+      .run(0, 0, 0);
 }
 
 }  // namespace casemate::engine

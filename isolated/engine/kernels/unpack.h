@@ -23,4 +23,10 @@ bool unpackable(const dnnl::memory::desc& plain, const dnnl::memory::desc& packe
 // unpackable().
 std::string unpack(Bytes bytes, const dnnl::memory::desc& plain, const dnnl::memory::desc& packed);
 
+// The other way, with zeros where `packed` has room for more. oneDNN's own generated loops lose
+// elements at the ends of blocks of two dimensions on some processors (3.7.2, AMD's Zen 5).
+// Requires: unpackable(), and memory of the sizes that the descriptions tell.
+void pack(Bytes bytes, const dnnl::memory::desc& plain, const dnnl::memory::desc& packed,
+          MutableBytes to);
+
 }  // namespace casemate::engine
