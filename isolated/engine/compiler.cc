@@ -135,7 +135,6 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
   }
   for (const ValueId id : compiled.live) made.graph.add_output(made.known[id.index].id);
   split_put_off(general, made, compiled);
-  made.graph.remove_dead();
   if (packer_ == nullptr) compiled.own = std::make_unique<Packer>(before_);
   Packer& packer = packer_ == nullptr ? *compiled.own : *packer_;
   if (code == Code::kFixed) {
@@ -150,12 +149,13 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
 
 // Our own loops take most of what passes make. Where they do not, each node runs its operator's
 // function on the graph as it was.
-Result<Plan> Compiler::plan_fixed(const Graph& graph, Packer& packer) {
+Result<Plan> Compiler::plan_fixed(Graph& graph, Packer& packer) {
   Graph better = graph;
   make_canonical(better);
   TRY(optimize(better, derivations_, Fusion::kOwnLoops));
   auto plan = make_plan(better, 0, Layout::kChannelsLast, packer, true);
   if (plan || plan.error().code != casemate::Code::kUnsupported) return plan;
+  graph.remove_dead();
   return make_plan(graph, 0, Layout::kChannelsLast, packer, true);
 }
 

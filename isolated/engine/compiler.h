@@ -73,7 +73,7 @@ class Compiler final {
   Result<std::optional<Graph>> shaped(const Graph& general, const std::vector<Fact>& inputs);
 
  private:
-  Result<Plan> plan_fixed(const Graph& graph, Packer& packer);
+  Result<Plan> plan_fixed(Graph& graph, Packer& packer);
 
   Packer* packer_ = nullptr;
   const PackedForms* before_ = nullptr;

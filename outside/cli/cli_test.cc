@@ -261,23 +261,24 @@ TEST_F(Cli, a_busy_server_is_asked_again_if_the_user_says_so) {
 }
 
 TEST(Usage, mistakes_in_the_command_line_exit_with_two) {
-  for (const auto& arguments :
-       std::vector<std::vector<std::string>>{{},
-                                             {"infre"},
-                                             {"infer"},
-                                             {"infer", "https://a:1", "m"},
-                                             {"attest", "https://a:1", "--timeout", "0"},
-                                             {"attest", "https://a:1", "--timeout", "soon"},
-                                             {"attest", "https://a:1", "--no-such-flag"},
-                                             {"verify", "e", "--key", "k", "--cert", "c"},
-                                             {"check"},
-                                             {"check", "m.onnx", "--shape", "N"},
-                                             {"plan", "m.onnx"},
-                                             {"profile", "m.onnx", "--by", "chance"},
-                                             {"zoo", "lenet-5"},
-                                             {"zoo", "-o", "m.onnx"},
-                                             {"zoo", "lenet-5", "-o", "m.onnx", "--seed", "-1"},
-                                             {"zoo", "lenet-5", "-o", "m.onnx", "vgg-16"}}) {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {},
+           {"infre"},
+           {"infer"},
+           {"infer", "https://a:1", "m"},
+           {"attest", "https://a:1", "--timeout", "0"},
+           {"attest", "https://a:1", "--timeout", "soon"},
+           {"attest", "https://a:1", "--no-such-flag"},
+           {"verify", "e", "--key", "k", "--cert", "c"},
+           {"check"},
+           {"check", "m.onnx", "--shape", "N"},
+           {"plan", "m.onnx"},
+           {"profile", "m.onnx", "--by", "chance"},
+           {"zoo", "lenet-5"},
+           {"zoo", "-o", "m.onnx"},
+           {"zoo", "lenet-5", "-o", "m.onnx", "--seed", "-1"},
+           {"zoo", "lenet-5", "-o", "m.onnx", "--quantised", "no"},
+           {"zoo", "lenet-5", "-o", "m.onnx", "vgg-16"}}) {
     std::ostringstream out;
     std::ostringstream err;
     EXPECT_EQ(run(arguments, {out, err}), kUsage);
@@ -354,6 +355,15 @@ TEST_F(Zoo, the_seed_decides_the_bytes_and_is_one_by_default) {
   EXPECT_EQ(content(path_), content(other));
   EXPECT_EQ(casemate({"zoo", "lenet-5", "-o", other, "--seed", "2"}).code, kDone);
   EXPECT_NE(content(path_), content(other));
+}
+
+TEST_F(Zoo, quantised_weights_are_bytes_where_an_architecture_has_that_form) {
+  const Outcome done = casemate({"zoo", "lenet-5", "-o", path_, "--quantised", "qdq"});
+  EXPECT_EQ(done.code, kDone) << done.err;
+  EXPECT_LT(content(path_).size(), 2u * 61706u);
+  const Outcome none = casemate({"zoo", "lenet-5", "-o", path_, "--quantised", "dynamic"});
+  EXPECT_EQ(none.code, kRefused);
+  EXPECT_TRUE(contains(none.err, "lenet-5 has no such quantised form")) << none.err;
 }
 
 TEST_F(Zoo, an_unknown_name_is_refused_with_those_that_there_are) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate zoo: standard architectures with random weights, listed or written as ONNX files.
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,7 @@ struct Flags {
   std::string name;
   std::string path;
   uint64_t seed = 1;
+  std::string form = "float";
   bool json = false;
 };
 
@@ -96,8 +98,12 @@ Status write(const Flags& flags, Streams streams) {
     return Error{Code::kNotFound, formatted("there is no architecture '{}'; there are {}",
                                             printable(flags.name, 64), names)};
   }
-  TRY(zoo::write_model(*architecture, flags.seed, flags.path));
+  TRY(zoo::write_model(*architecture, flags.seed, flags.path, *zoo::form_of(flags.form)));
   Json json = json_of(*architecture);
+  if (flags.form != "float") {
+    json["form"] = flags.form;
+    json["file_bytes"] = std::filesystem::file_size(flags.path);
+  }
   json["seed"] = flags.seed;
   json["path"] = flags.path;
   if (flags.json) {
@@ -125,6 +131,11 @@ Run add_zoo(CLI::App& app) {
       ->type_name("N")
       ->needs(name)
       ->capture_default_str();
+  app.add_option("--quantised", flags->form,
+                 "qdq: bytes from end to end, for images; dynamic: products of bytes, for text")
+      ->type_name("FORM")
+      ->check(CLI::IsMember({"qdq", "dynamic"}))
+      ->needs(name);
   app.add_flag("--json", flags->json, "print what is known of it as JSON");
   return [flags](Streams streams) {
     if (flags->name.empty()) return list(flags->json, streams);

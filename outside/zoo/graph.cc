@@ -73,6 +73,11 @@ uint64_t Graph::Tensor::elements() const {
   return count;
 }
 
+uint64_t Graph::Tensor::data_bytes() const {
+  const bool byte = head.data_type() == onnx::TensorProto::INT8;
+  return elements() * (byte ? sizeof(int8_t) : sizeof(float));
+}
+
 Graph::Graph(const std::string& name, const std::string& paper) {
   proto_.set_name(name);
   proto_.set_doc_string(paper);
@@ -90,6 +95,8 @@ void Graph::output(const std::string& value, const std::string& name,
     for (std::string& used : names)
       if (used == value) used = name;
   };
+  if (const auto found = moments_.find(value); found != moments_.end())
+    moments_[name] = found->second;
   for (onnx::NodeProto& node : *proto_.mutable_node()) {
     rename(*node.mutable_input());
     rename(*node.mutable_output());
@@ -127,6 +134,23 @@ std::string Graph::mask(const std::string& name, const Extents& shape, const std
   added.head.set_raw_data(bytes);
   added.drawn = false;
   return name;
+}
+
+std::string Graph::fixed(const std::string& name, const Extents& shape, int type,
+                         const std::string& bytes) {
+  Tensor& added = tensor(name, shape, type);
+  added.head.set_raw_data(bytes);
+  added.drawn = false;
+  return name;
+}
+
+void Graph::drop(const std::string& name) {
+  std::erase_if(tensors_, [&](const Tensor& tensor) { return tensor.head.name() == name; });
+}
+
+const Moments* Graph::expected(const std::string& value) const {
+  const auto found = moments_.find(value);
+  return found == moments_.end() ? nullptr : &found->second;
 }
 
 onnx::TensorProto& Graph::constant(const std::string& name, int type, std::string_view bytes) {

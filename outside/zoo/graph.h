@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "outside/zoo/draw.h"
+#include "outside/zoo/moments.h"
 
 namespace casemate::zoo {
 
@@ -56,6 +57,10 @@ class Graph final {
     onnx::TensorProto head;
     bool drawn = true;
     Draw draw;
+    // Not 0: integers of the head's type, in steps of so much.
+    double quantum = 0;
+    // Of what is drawn.
+    [[nodiscard]] uint64_t data_bytes() const;
     [[nodiscard]] uint64_t elements() const;
   };
 
@@ -74,6 +79,14 @@ class Graph final {
   // Fixed data with a name of its own.
   std::string buffer(const std::string& name, const Extents& shape, const Extents& values);
   std::string mask(const std::string& name, const Extents& shape, const std::string& bytes);
+  // Ditto, of any type.
+  std::string fixed(const std::string& name, const Extents& shape, int type,
+                    const std::string& bytes);
+  // Takes an initialiser away.
+  void drop(const std::string& name);
+  // What a value's elements are expected to look like; nullptr where nobody said so.
+  void expect(const std::string& value, const Moments& moments) { moments_[value] = moments; }
+  [[nodiscard]] const Moments* expected(const std::string& value) const;
   // Small numbers of the architecture, as Constant nodes: scalars, lists.
   std::string scalar(const std::string& name, float value);
   std::string scalar(const std::string& name, int64_t value);
@@ -94,6 +107,9 @@ class Graph final {
   // Everything but the initialisers, which tensors() has.
   [[nodiscard]] const onnx::GraphProto& proto() const { return proto_; }
   [[nodiscard]] const std::vector<Tensor>& tensors() const { return tensors_; }
+  // For who rewrites it.
+  [[nodiscard]] onnx::GraphProto& edit() { return proto_; }
+  [[nodiscard]] std::vector<Tensor>& tensors() { return tensors_; }
 
  private:
   Tensor& tensor(const std::string& name, const Extents& shape, int type);
@@ -102,6 +118,7 @@ class Graph final {
 
   onnx::GraphProto proto_;
   std::vector<Tensor> tensors_;
+  std::map<std::string, Moments> moments_;
   std::map<std::string, std::string> properties_;
   uint64_t parameters_ = 0;
   uint64_t operations_ = 0;

@@ -41,13 +41,18 @@ Draw preserving(const Moments& x, int64_t fan_in, bool centred) {
 
 }  // namespace
 
+Map ImageNetwork::known(Map map) {
+  graph_.expect(map.name, map.moments);
+  return map;
+}
+
 Map ImageNetwork::input(int64_t channels, int64_t side) {
   const bool grey = channels == 1;
   graph_.describe("casemate.input.image.color", grey ? "grey" : "rgb");
   // Those of MNIST and of ImageNet.
   graph_.describe("casemate.input.image.mean", grey ? "0.1307" : "0.485,0.456,0.406");
   graph_.describe("casemate.input.image.std", grey ? "0.3081" : "0.229,0.224,0.225");
-  return {graph_.input("input", {"batch", channels, side, side}), channels, side, {}};
+  return known({graph_.input("input", {"batch", channels, side, side}), channels, side, {}});
 }
 
 std::string ImageNetwork::bias(const std::string& name, int64_t outputs) {
@@ -70,7 +75,7 @@ Map ImageNetwork::conv(const Map& x, const std::string& name, const Convolution&
   const Extent size((x.size.height + 2 * c.pad.height - c.kernel.height) / c.stride + 1,
                     (x.size.width + 2 * c.pad.width - c.kernel.width) / c.stride + 1);
   graph_.count_operations(fan_in * c.outputs * size.height * size.width);
-  return {name, c.outputs, size, {}};
+  return known({name, c.outputs, size, {}});
 }
 
 Map ImageNetwork::norm(const Map& x, const std::string& name, const Normalization& how) {
@@ -86,7 +91,7 @@ Map ImageNetwork::norm(const Map& x, const std::string& name, const Normalizatio
       .real("epsilon", how.epsilon)
       .real("momentum", 0.9F)
       .integer("training_mode", 0);
-  return {name, x.channels, x.size, {0, how.scale * how.scale}};
+  return known({name, x.channels, x.size, {0, how.scale * how.scale}});
 }
 
 Map ImageNetwork::local_norm(const Map& x, const std::string& name) {
@@ -95,12 +100,12 @@ Map ImageNetwork::local_norm(const Map& x, const std::string& name) {
       .real("beta", 0.75F)
       .real("bias", 1)
       .integer("size", 5);
-  return {name, x.channels, x.size, x.moments};
+  return known({name, x.channels, x.size, x.moments});
 }
 
 Map ImageNetwork::activate(const Map& x, const std::string& name, Activation activation) {
   const auto made = [&](double (*f)(double)) {
-    return Map{name, x.channels, x.size, after(f, x.moments), x.flat};
+    return known({name, x.channels, x.size, after(f, x.moments), x.flat});
   };
   switch (activation) {
     case Activation::kRelu6:
@@ -129,10 +134,10 @@ Map ImageNetwork::max_pool(const Map& x, const std::string& name, const Pooling&
       .integers("pads", {w.pad, w.pad, w.pad_end, w.pad_end})
       .integers("strides", {w.stride, w.stride});
   const double rise = kMaximumRise * std::sqrt(x.moments.variance);
-  return {name,
-          x.channels,
-          {windows(x.size.height, w), windows(x.size.width, w)},
-          {x.moments.mean + rise, x.moments.variance}};
+  return known({name,
+                x.channels,
+                {windows(x.size.height, w), windows(x.size.width, w)},
+                {x.moments.mean + rise, x.moments.variance}});
 }
 
 Map ImageNetwork::average_pool(const Map& x, const std::string& name, const Pooling& w) {
@@ -142,20 +147,20 @@ Map ImageNetwork::average_pool(const Map& x, const std::string& name, const Pool
       .integers("kernel_shape", {w.kernel, w.kernel})
       .integers("pads", {w.pad, w.pad, w.pad_end, w.pad_end})
       .integers("strides", {w.stride, w.stride});
-  return {name,
-          x.channels,
-          {windows(x.size.height, w), windows(x.size.width, w)},
-          {x.moments.mean, x.moments.variance * kMeanVariance}};
+  return known({name,
+                x.channels,
+                {windows(x.size.height, w), windows(x.size.width, w)},
+                {x.moments.mean, x.moments.variance * kMeanVariance}});
 }
 
 Map ImageNetwork::global_average(const Map& x, const std::string& name) {
   graph_.node("GlobalAveragePool", {x.name}, name);
-  return {name, x.channels, 1, {x.moments.mean, x.moments.variance * kMeanVariance}};
+  return known({name, x.channels, 1, {x.moments.mean, x.moments.variance * kMeanVariance}});
 }
 
 Map ImageNetwork::add(const Map& a, const Map& b, const std::string& name) {
   graph_.node("Add", {a.name, b.name}, name);
-  return {name, a.channels, a.size, sum(a.moments, b.moments)};
+  return known({name, a.channels, a.size, sum(a.moments, b.moments)});
 }
 
 Map ImageNetwork::concat(const std::vector<Map>& maps, const std::string& name) {
@@ -172,7 +177,7 @@ Map ImageNetwork::concat(const std::vector<Map>& maps, const std::string& name) 
   made.moments.mean /= channels;
   made.moments.variance = square / channels - made.moments.mean * made.moments.mean;
   graph_.node("Concat", names, name).integer("axis", 1);
-  return made;
+  return known(made);
 }
 
 Map ImageNetwork::upsample(const Map& x, const std::string& name) {
@@ -181,12 +186,12 @@ Map ImageNetwork::upsample(const Map& x, const std::string& name) {
       .text("coordinate_transformation_mode", "asymmetric")
       .text("mode", "nearest")
       .text("nearest_mode", "floor");
-  return {name, x.channels, {2 * x.size.height, 2 * x.size.width}, x.moments};
+  return known({name, x.channels, {2 * x.size.height, 2 * x.size.width}, x.moments});
 }
 
 Map ImageNetwork::flatten(const Map& x, const std::string& name) {
   graph_.node("Flatten", {x.name}, name).integer("axis", 1);
-  return {name, x.channels * x.size.height * x.size.width, 1, x.moments, true};
+  return known({name, x.channels * x.size.height * x.size.width, 1, x.moments, true});
 }
 
 Map ImageNetwork::linear(const Map& x, const std::string& name, int64_t outputs) {
@@ -197,7 +202,7 @@ Map ImageNetwork::linear(const Map& x, const std::string& name, int64_t outputs)
       .real("beta", 1)
       .integer("transB", 1);
   graph_.count_operations(x.channels * outputs);
-  return {name, outputs, 1, {}, true};
+  return known({name, outputs, 1, {}, true});
 }
 
 void ImageNetwork::output(const Map& x, const std::string& name) {

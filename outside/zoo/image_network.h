@@ -97,6 +97,8 @@ class ImageNetwork final {
 
  private:
   std::string bias(const std::string& name, int64_t outputs);
+  // The map, noted with what it is expected to look like.
+  Map known(Map map);
 
   Graph graph_;
 };

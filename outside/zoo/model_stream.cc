@@ -5,6 +5,8 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace casemate::zoo {
 namespace {
@@ -34,7 +36,7 @@ std::string head_of_tensor(const Graph::Tensor& tensor, uint64_t& data_bytes) {
   std::string head = tensor.head.SerializeAsString();
   data_bytes = 0;
   if (tensor.drawn) {
-    data_bytes = tensor.elements() * sizeof(float);
+    data_bytes = tensor.data_bytes();
     head += field(onnx::TensorProto::kRawDataFieldNumber, data_bytes);
   }
   return field(onnx::GraphProto::kInitializerFieldNumber, head.size() + data_bytes) + head;
@@ -57,6 +59,19 @@ std::string tail_of_model(const Graph& graph, uint64_t seed) {
 }
 
 Bytes view(std::string_view text) { return bytes_of(text); }
+
+// The numbers as whole steps, the same on every machine; symmetric, as weights are quantised.
+template <class T>
+std::string in_steps(const std::vector<float>& values, double step) {
+  constexpr double kMost = std::numeric_limits<T>::max();
+  std::string bytes;
+  for (const float value : values) {
+    const double whole = std::nearbyint(static_cast<double>(value) / step);
+    const T number = static_cast<T>(std::clamp(whole, -kMost, kMost));
+    bytes += text_of(bytes_of(number));
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -90,7 +105,7 @@ uint64_t ModelStream::size() const {
   uint64_t bytes = head_.size() + nodes_.size() + ports_.size() + tail_.size();
   for (const std::string& tensor : tensors_) bytes += tensor.size();
   for (const Graph::Tensor& tensor : graph_.tensors())
-    bytes += tensor.drawn ? tensor.elements() * sizeof(float) : 0;
+    bytes += tensor.drawn ? tensor.data_bytes() : 0;
   return bytes;
 }
 
@@ -114,8 +129,14 @@ Status ModelStream::write_drawn(const Graph::Tensor& tensor, const Sink& sink) c
   for (uint64_t first = 0; first < count; first += values.size()) {
     values.resize(std::min(block, count - first));
     numbers.fill(tensor.draw, first, values);
-    const auto* bytes = static_cast<const uint8_t*>(static_cast<const void*>(values.data()));
-    TRY(sink({bytes, values.size() * sizeof(float)}));
+    if (tensor.quantum == 0) {
+      const auto* bytes = static_cast<const uint8_t*>(static_cast<const void*>(values.data()));
+      TRY(sink({bytes, values.size() * sizeof(float)}));
+    } else if (tensor.head.data_type() == onnx::TensorProto::INT8) {
+      TRY(sink(view(in_steps<int8_t>(values, tensor.quantum))));
+    } else {
+      TRY(sink(view(in_steps<int32_t>(values, tensor.quantum))));
+    }
   }
   return {};
 }

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "outside/zoo/architectures.h"
 #include "outside/zoo/model_stream.h"
 #include "outside/zoo/output_file.h"
+#include "outside/zoo/quantise.h"
 
 namespace casemate::zoo {
 namespace {
@@ -61,9 +63,15 @@ Facts facts_of(const Architecture& architecture) {
   return facts;
 }
 
-Status write_model(const Architecture& architecture, uint64_t seed, const std::string& path) {
-  const Graph graph = architecture.build();
-  const ModelStream stream(graph, seed);
+Status write_model(const Architecture& architecture, uint64_t seed, const std::string& path,
+                   Form form) {
+  const auto graph = quantised(architecture.build(), form);
+  if (!graph) {
+    return Error{Code::kUnsupported,
+                 formatted("{} has no such quantised form: qdq is for images, dynamic for text",
+                           architecture.name)};
+  }
+  const ModelStream stream(*graph, seed);
   OutputFile file = TRY(OutputFile::make(path, stream.size()));
   TRY(stream.write([&](Bytes data) { return file.append(data); }));
   return file.commit();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "outside/zoo/form.h"
 
 namespace casemate::zoo {
 
@@ -46,7 +47,9 @@ const Architecture* find_architecture(std::string_view name);
 
 Facts facts_of(const Architecture& architecture);
 
-// Writes the model as an ONNX file. The same architecture and seed give the same bytes everywhere.
-Status write_model(const Architecture& architecture, uint64_t seed, const std::string& path);
+// Writes the model as an ONNX file. The same architecture, form and seed give the same bytes
+// everywhere. Fails with kUnsupported when the architecture has no such form.
+Status write_model(const Architecture& architecture, uint64_t seed, const std::string& path,
+                   Form form = Form::kFloat);
 
 }  // namespace casemate::zoo

@@ -8,6 +8,8 @@
 #include <set>
 
 #include "outside/zoo/architectures.h"
+#include "outside/zoo/model_stream.h"
+#include "outside/zoo/quantise.h"
 
 namespace casemate::zoo {
 namespace {
@@ -125,6 +127,23 @@ TEST_P(EachArchitecture, has_outputs_of_the_shapes_that_it_declares) {
       }
     }
   }
+}
+
+// Which quantised form an architecture has, and that it is a model: bytes where floats were.
+TEST_P(EachArchitecture, has_a_quantised_form_that_onnx_takes) {
+  const bool text = GetParam().name == std::string_view("bert-base");
+  const bool neither = GetParam().name == std::string_view("gpt-2-small");
+  EXPECT_EQ(quantised(architecture().build(), Form::kQdq).has_value(), !text && !neither);
+  EXPECT_EQ(quantised(architecture().build(), Form::kDynamic).has_value(), text);
+  if (neither) return;
+  const auto graph = quantised(architecture().build(), text ? Form::kDynamic : Form::kQdq);
+  EXPECT_NO_THROW(onnx::checker::check_model(outline(*graph), true));
+  EXPECT_LT(ModelStream(*graph, 1).size(), ModelStream(architecture().build(), 1).size());
+  std::set<std::string> names;
+  for (const auto& node : graph->proto().node())
+    for (const auto& output : node.output()) EXPECT_TRUE(names.insert(output).second) << output;
+  for (const auto& tensor : graph->tensors())
+    EXPECT_TRUE(names.insert(tensor.head.name()).second) << tensor.head.name();
 }
 
 std::string test_name(const testing::TestParamInfo<Published>& info) {

@@ -110,6 +110,41 @@ class Proof final {
                                [&](ValueId id) { return batched(id) && same_rows(node, id); });
   }
 
+  // One number for all items, in every batch.
+  bool one_number(ValueId id) const {
+    return !batched(id) && std::ranges::all_of(graph_.value(id).shapes, [](const Shape& shape) {
+      return shape.element_count().value_or(0) == 1;
+    });
+  }
+
+  // Elements are told in steps of one scale, or of those along an axis that is not the items'.
+  bool quantises(const Node& node) const {
+    const ValueId x = node.inputs[0];
+    if (!batched(x) || !others_shared(node) || !same_rows(node, x)) return false;
+    const int64_t rank = shape(x).rank();
+    const int64_t given = node.attributes.integer("axis", 1);
+    const int64_t axis = given < 0 ? given + rank : given;
+    return std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](ValueId id) {
+      return !id.present() || one_number(id) || (rank > 1 && axis > 0 && shape(id).rank() == 1);
+    });
+  }
+
+  // Rows of items by a matrix that all share: what quantises the rows is one number, since several
+  // would be those of rows.
+  bool integer_matmul(const Node& node) const {
+    const bool scaled = node.op == "QLinearMatMul";
+    const ValueId a = node.inputs[0];
+    const ValueId b = node.inputs[scaled ? 3 : 1];
+    const uint32_t rank = shape(node.output()).rank();
+    if (!batched(a) || !others_shared(node) || rank < 2 || shape(a).rank() != rank ||
+        shape(b).rank() > 2 || !same_rows(node, a))
+      return false;
+    const auto one = [&](size_t input) {
+      return !node.input(input).present() || one_number(node.inputs[input]);
+    };
+    return scaled ? one(1) && one(2) && one(6) && one(7) : one(2);
+  }
+
   bool inner_axes(const Node& node) const {
     const std::vector<int64_t> axes = node.attributes.integers("axes");
     return !axes.empty() && std::ranges::none_of(axes, [](int64_t axis) { return axis == 0; });
@@ -119,10 +154,23 @@ class Proof final {
   // have them only these mean the same in every set: others may have their lists in inputs, count
   // axes from the end, train, or give indices into the whole batch.
   static bool means_the_same(const Node& node) {
-    static constexpr std::array<std::string_view, 13> kSame = {
-        "Add",           "Cast",     "Concat", "Div",    "GlobalAveragePool",
-        "GlobalMaxPool", "Identity", "Max",    "MatMul", "Min",
-        "Mul",           "PRelu",    "Sub"};
+    static constexpr std::array<std::string_view, 17> kSame = {"Add",
+                                                               "Cast",
+                                                               "Concat",
+                                                               "DequantizeLinear",
+                                                               "Div",
+                                                               "GlobalMaxPool",
+                                                               "GlobalAveragePool",
+                                                               "Identity",
+                                                               "Max",
+                                                               "MatMul",
+                                                               "MatMulInteger",
+                                                               "Min",
+                                                               "Mul",
+                                                               "PRelu",
+                                                               "QLinearMatMul",
+                                                               "QuantizeLinear",
+                                                               "Sub"};
     return !node.raw || node.op == "Pow" || std::ranges::contains(kSame, node.op);
   }
 
@@ -140,11 +188,14 @@ class Proof final {
       return all_broadcast(node);
     }
     if (op == "MatMul") return matmul(node);
+    if (op == "QuantizeLinear" || op == "DequantizeLinear") return quantises(node);
+    if (op == "QLinearMatMul" || op == "MatMulInteger") return integer_matmul(node);
     if (op == "Gemm") return gemm(node);
     if (op == "Concat") return concat(node);
     if (!batched(x) || !others_shared(node)) return false;
-    if (op == "Conv" || op == "MaxPool" || op == "AveragePool" || op == "GlobalAveragePool" ||
-        op == "GlobalMaxPool" || op == "BatchNormalization") {
+    if (op == "Conv" || op == "QLinearConv" || op == "ConvInteger" || op == "MaxPool" ||
+        op == "AveragePool" || op == "GlobalAveragePool" || op == "GlobalMaxPool" ||
+        op == "BatchNormalization") {
       return shape(x).rank() >= 2 && same_rows(node, x);
     }
     // Row-major elements stay where they are; that extent 0 still scales is checked for every

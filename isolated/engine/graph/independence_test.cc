@@ -162,5 +162,81 @@ TEST(Independence, fails_for_a_constant_with_a_row_of_its_own_for_each_item) {
   EXPECT_FALSE(items_independent(graph));
 }
 
+// A value [N,4,3,3] told in bytes by one scale, or by those along an axis.
+struct QuantisedBatch : Batch {
+  ValueId image = graph.add_input({"image", ElementType::kFloat32, shapes({4, 3, 3}, 1)});
+
+  ValueId scales(int64_t count) {
+    return graph.add_constant(
+        "s", *Tensor::zeros(ElementType::kFloat32, count == 0 ? Shape{} : Shape{count}));
+  }
+  ValueId bytes(const Shape& shape) {
+    return graph.add_constant("b", *Tensor::zeros(ElementType::kInt8, shape));
+  }
+  ValueId make(const char* op, std::vector<ValueId> inputs, Attributes attributes = {},
+               bool raw = true) {
+    return add({.op = op,
+                .name = op,
+                .inputs = std::move(inputs),
+                .attributes = std::move(attributes),
+                .raw = raw},
+               shapes({4, 3, 3}, 1));
+  }
+  bool image_independent(ValueId output) {
+    graph.add_output(add({.op = "Relu", .inputs = {x}}, shapes({8}, 1)));
+    return independent(output);
+  }
+};
+
+TEST(Independence, holds_for_quantisation_by_one_scale_or_those_of_channels) {
+  QuantisedBatch one;
+  EXPECT_TRUE(one.image_independent(
+      one.make("DequantizeLinear",
+               {one.make("QuantizeLinear", {one.image, one.scales(0)}), one.scales(0)})));
+  QuantisedBatch each;
+  EXPECT_TRUE(each.image_independent(each.make("QuantizeLinear", {each.image, each.scales(4)})));
+}
+
+TEST(Independence, fails_for_scales_along_the_batch) {
+  QuantisedBatch b;
+  EXPECT_FALSE(b.image_independent(
+      b.make("QuantizeLinear", {b.image, b.scales(8)}, {{"axis", int64_t{0}}})));
+  QuantisedBatch last;
+  EXPECT_FALSE(last.image_independent(
+      last.make("DequantizeLinear", {last.image, last.scales(8)}, {{"axis", int64_t{-4}}})));
+}
+
+TEST(Independence, fails_where_all_items_decide_on_one_scale) {
+  QuantisedBatch b;
+  EXPECT_FALSE(b.image_independent(b.make("DynamicQuantizeLinear", {b.image})));
+}
+
+TEST(Independence, holds_for_convolutions_of_bytes_and_fails_where_a_batch_scales_them) {
+  QuantisedBatch b;
+  const std::vector<ValueId> rest = {b.scales(0), b.bytes({}), b.bytes({4, 4, 1, 1}),
+                                     b.scales(4), b.bytes({}), b.scales(0),
+                                     b.bytes({})};
+  std::vector<ValueId> inputs = {b.image};
+  inputs.insert(inputs.end(), rest.begin(), rest.end());
+  EXPECT_TRUE(b.image_independent(b.make("QLinearConv", inputs, {}, false)));
+  QuantisedBatch mixed;
+  std::vector<ValueId> wrong = {mixed.image, mixed.image};
+  EXPECT_FALSE(mixed.image_independent(mixed.make("QLinearConv", wrong, {}, false)));
+}
+
+TEST(Independence, holds_for_products_of_bytes_by_a_shared_matrix_alone) {
+  const auto product = [](int64_t zeros) {
+    Batch b;
+    const ValueId matrix = b.graph.add_constant("m", *Tensor::zeros(ElementType::kInt8, {8, 4}));
+    const Shape shape = zeros == 0 ? Shape{} : Shape{zeros};
+    const ValueId zero = b.graph.add_constant("z", *Tensor::zeros(ElementType::kUint8, shape));
+    return b.independent(
+        b.add({.op = "MatMulInteger", .name = "p", .inputs = {b.x, matrix, zero}, .raw = true},
+              Batch::shapes({4}, 1)));
+  };
+  EXPECT_TRUE(product(0));
+  EXPECT_FALSE(product(8));  // one for each row, and rows are items
+}
+
 }  // namespace
 }  // namespace casemate::engine

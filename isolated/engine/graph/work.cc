@@ -2,6 +2,7 @@
 #include "isolated/engine/graph/work.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace casemate::engine {
 namespace {
@@ -16,11 +17,6 @@ uint64_t saturating_multiply(uint64_t a, uint64_t b) {
   return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
-bool multiplies(const Node& node) {
-  return node.op == "Conv" || node.op == "MatMul" || node.op == "Gemm" ||
-         node.op == "casemate:SeparableConv";
-}
-
 // Multiply-adds of the first half of what fuse_separable_convolutions makes, for each element of
 // the node's output; 0 for any other node.
 uint64_t before_pixels(const Graph& graph, const Node& node, size_t variant) {
@@ -31,6 +27,18 @@ uint64_t before_pixels(const Graph& graph, const Node& node, size_t variant) {
   return weights.element_count().value_or(0) / outputs;
 }
 
+// The input that holds the weights of a product; 0 for what is none.
+size_t weights_of(const Node& node) {
+  static constexpr std::string_view kSecond[] = {
+      "Conv", "MatMul", "Gemm", "ConvInteger", "MatMulInteger", "casemate:DynamicGemm"};
+  static constexpr std::string_view kFourth[] = {"QLinearConv", "QLinearMatMul",
+                                                 "casemate:QLinearGemm",
+                                                 "casemate:SeparableConv"};
+  if (std::ranges::contains(kSecond, node.op)) return 1;
+  return std::ranges::contains(kFourth, node.op) ? 3 : 0;
+}
+bool multiplies(const Node& node) { return weights_of(node) != 0; }
+
 // Operations for each element of the node's first output.
 uint64_t depth_of(const Graph& graph, const Node& node, size_t variant) {
   if (node.op == "casemate:SeparableConv") {
@@ -38,9 +46,10 @@ uint64_t depth_of(const Graph& graph, const Node& node, size_t variant) {
     return saturating_add(static_cast<uint64_t>(pixels[1]), before_pixels(graph, node, variant));
   }
   if (!multiplies(node)) return 1;
-  const bool convolution = node.op == "Conv";
-  const Shape& weights = graph.value(node.input(1)).shapes[variant];
-  if (convolution) {
+  const ValueId weights_id = node.input(weights_of(node));
+  if (node.op.contains("Conv")) {
+    if (!weights_id.present()) return 1;
+    const Shape& weights = graph.value(weights_id).shapes[variant];
     const uint64_t count = weights.element_count().value_or(0);
     return weights.rank() > 0 && weights[0] > 0 ? count / static_cast<uint64_t>(weights[0]) : 1;
   }

@@ -47,7 +47,7 @@ KernelResult make_copying(const KernelRequest& request, int64_t axis, Layout lay
   }
   std::vector<Run> runs;
   for (size_t i = 0; i < request.node.inputs.size(); ++i) {
-    const uint64_t bytes = TRY(tensor_bytes(ElementType::kFloat32, request.input_shape(i)));
+    const uint64_t bytes = TRY(tensor_bytes(request.output_type(), request.input_shape(i)));
     if (bytes == 0) continue;
     const bool packed = request.constant(i) != nullptr;
     if (packed && last && !same_placement(request.input_shape(i), layout, Layout::kRowMajor))
@@ -76,6 +76,15 @@ KernelResult make_copying(const KernelRequest& request, int64_t axis, Layout lay
     });
   };
   return loop_kernel(std::move(needs), loop);
+}
+
+// Bytes are copied, with the channels last where they lie so and are what is put together.
+KernelResult make_concat_of_bytes(const KernelRequest& request) {
+  const Layout layout = layout_of(request);
+  int64_t axis = request.node.attributes.integer("axis", 0);
+  if (axis < 0) axis += request.output_shape().rank();
+  const bool last = layout == Layout::kChannelsLast && axis == 1;
+  return make_copying(request, axis, last ? layout : Layout::kRowMajor);
 }
 
 KernelResult make_concat(const KernelRequest& request) {
@@ -120,6 +129,8 @@ KernelResult make_concat(const KernelRequest& request) {
 
 void register_concat(Registry& registry) {
   registry.add("Concat", ElementType::kFloat32, Device::kCpu, make_concat);
+  registry.add("Concat", ElementType::kUint8, Device::kCpu, make_concat_of_bytes);
+  registry.add("Concat", ElementType::kInt8, Device::kCpu, make_concat_of_bytes);
 }
 
 }  // namespace casemate::engine

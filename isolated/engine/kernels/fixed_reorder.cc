@@ -18,13 +18,33 @@ constexpr int64_t kBlock = 32;
 constexpr int64_t kPieceFloats = 16 << 10;
 
 // to[j, i] = from[i, j] for a part of the columns.
-void turn(const float* from, float* to, int64_t rows, int64_t columns, int64_t begin, int64_t end) {
+template <class T>
+void turn(const T* from, T* to, int64_t rows, int64_t columns, int64_t begin, int64_t end) {
   for (int64_t i0 = 0; i0 < rows; i0 += kBlock) {
     const int64_t i1 = std::min(i0 + kBlock, rows);
     for (int64_t j = begin; j < end; ++j) {
       for (int64_t i = i0; i < i1; ++i) to[j * rows + i] = from[i * columns + j];
     }
   }
+}
+
+template <class T>
+KernelResult turning(KernelNeeds needs, int64_t images, int64_t each, int64_t rows) {
+  const int64_t columns = each / rows;
+  const int64_t blocks = (columns + kBlock - 1) / kBlock;
+  return loop_kernel(std::move(needs), [=](const KernelArguments& arguments) {
+    const auto* source = elements<T>(static_cast<const uint8_t*>(arguments.inputs[0]));
+    auto* target = elements<T>(arguments.outputs[0]);
+    const int64_t whole = images * blocks;
+    const int64_t pieces = piece_count(whole, 8, thread_count());
+    parallel_for(pieces, [&](int64_t piece) {
+      for (int64_t b = whole * piece / pieces; b < whole * (piece + 1) / pieces; ++b) {
+        const int64_t at = b / blocks * each;
+        const int64_t begin = b % blocks * kBlock;
+        turn(source + at, target + at, rows, columns, begin, std::min(begin + kBlock, columns));
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -52,31 +72,19 @@ KernelResult make_pitched_copy(const Shape& shape, int64_t from, int64_t to) {
 KernelResult make_fixed_reorder(ElementType type, const Shape& shape, Layout from, Layout to) {
   const bool plain = (from == Layout::kRowMajor && to == Layout::kChannelsLast) ||
                      (from == Layout::kChannelsLast && to == Layout::kRowMajor);
-  if (!plain || size_of(type) != sizeof(float)) {
+  const size_t size = size_of(type);
+  if (!plain || (size != sizeof(float) && size != 1)) {
     return Error{Code::kUnsupported, formatted("reordering {} from {} to {} needs generated code",
                                                shape.text(), name_of(from), name_of(to))};
   }
   const int64_t images = shape[0];
   const auto each = static_cast<int64_t>(TRY(shape.element_count())) / std::max<int64_t>(images, 1);
   const int64_t channels = std::max<int64_t>(shape[1], 1);
-  const bool apart = from == Layout::kChannelsLast;
-  const int64_t rows = apart ? each / channels : channels;
-  const int64_t columns = apart ? channels : each / channels;
-  const int64_t blocks = (columns + kBlock - 1) / kBlock;
+  const int64_t rows =
+      std::max<int64_t>(from == Layout::kChannelsLast ? each / channels : channels, 1);
   KernelNeeds needs{.inputs = {from}, .outputs = {to}};
-  return loop_kernel(std::move(needs), [=](const KernelArguments& arguments) {
-    const auto* source = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
-    auto* target = elements<float>(arguments.outputs[0]);
-    const int64_t whole = images * blocks;
-    const int64_t pieces = piece_count(whole, 8, thread_count());
-    parallel_for(pieces, [&](int64_t piece) {
-      for (int64_t b = whole * piece / pieces; b < whole * (piece + 1) / pieces; ++b) {
-        const int64_t at = b / blocks * each;
-        const int64_t begin = b % blocks * kBlock;
-        turn(source + at, target + at, rows, columns, begin, std::min(begin + kBlock, columns));
-      }
-    });
-  });
+  if (size == 1) return turning<uint8_t>(std::move(needs), images, each, rows);
+  return turning<float>(std::move(needs), images, each, rows);
 }
 
 }  // namespace casemate::engine

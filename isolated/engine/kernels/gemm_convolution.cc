@@ -130,8 +130,8 @@ class GemmConvolution final : public Kernel {
     const float* lines = source + first * window.stride_h * layouts_.columns * window.channels;
     if (layouts_.copied) {
       const int64_t top = first * window.stride_h - window.pad_top;
-      (layouts_.planes ? copy_padded_planes : copy_padded)(
-          source, window, top, window.reach_h(count), layouts_.columns, part.scratch);
+      const auto copy = layouts_.planes ? copy_padded_planes<float> : copy_padded<float>;
+      copy(source, window, top, window.reach_h(count), layouts_.columns, part.scratch, 0.0F);
       lines = part.scratch;
     }
     const int64_t pixel = (image * window.out_height + first) * window.out_width;

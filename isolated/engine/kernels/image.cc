@@ -52,37 +52,48 @@ Inside inside(const ImageWindow& window, int64_t columns) {
 
 }  // namespace
 
-void copy_padded(const float* image, const ImageWindow& window, int64_t first, int64_t lines,
-                 int64_t columns, float* to) {
+template <class T>
+void copy_padded(const T* image, const ImageWindow& window, int64_t first, int64_t lines,
+                 int64_t columns, T* to, T around) {
   const int64_t channels = window.channels;
   const auto [begin, end] = inside(window, columns);
   for (int64_t line = first; line < first + lines; ++line, to += columns * channels) {
     if (line < 0 || line >= window.height) {
-      std::fill_n(to, columns * channels, 0.0F);
+      std::fill_n(to, columns * channels, around);
       continue;
     }
-    std::fill_n(to, begin * channels, 0.0F);
+    std::fill_n(to, begin * channels, around);
     std::copy_n(image + line * window.width * channels, (end - begin) * channels,
                 to + begin * channels);
-    std::fill_n(to + end * channels, (columns - end) * channels, 0.0F);
+    std::fill_n(to + end * channels, (columns - end) * channels, around);
   }
 }
 
-void copy_padded_planes(const float* image, const ImageWindow& window, int64_t first, int64_t lines,
-                        int64_t columns, float* to) {
+template <class T>
+void copy_padded_planes(const T* image, const ImageWindow& window, int64_t first, int64_t lines,
+                        int64_t columns, T* to, T around) {
   const int64_t channels = window.channels;
   const int64_t plane = window.height * window.width;
   const auto [begin, end] = inside(window, columns);
   for (int64_t line = first; line < first + lines; ++line, to += columns * channels) {
     if (begin > 0 || end < columns || line < 0 || line >= window.height)
-      std::fill_n(to, columns * channels, 0.0F);
+      std::fill_n(to, columns * channels, around);
     if (line < 0 || line >= window.height) continue;
     for (int64_t c = 0; c < channels; ++c) {
-      const float* from = image + c * plane + line * window.width;
-      float* at = to + begin * channels + c;
+      const T* from = image + c * plane + line * window.width;
+      T* at = to + begin * channels + c;
       for (int64_t w = 0; w < end - begin; ++w) at[w * channels] = from[w];
     }
   }
 }
+
+template void copy_padded(const float*, const ImageWindow&, int64_t, int64_t, int64_t, float*,
+                          float);
+template void copy_padded(const uint8_t*, const ImageWindow&, int64_t, int64_t, int64_t, uint8_t*,
+                          uint8_t);
+template void copy_padded_planes(const float*, const ImageWindow&, int64_t, int64_t, int64_t,
+                                 float*, float);
+template void copy_padded_planes(const uint8_t*, const ImageWindow&, int64_t, int64_t, int64_t,
+                                 uint8_t*, uint8_t);
 
 }  // namespace casemate::engine

@@ -36,12 +36,14 @@ struct ImageWindow {
 // The window of a Conv in canonical form.
 std::optional<ImageWindow> image_window(const KernelRequest& request);
 
-// Copies lines of an image with the zeros around it: `lines` lines from line `first` on, which may
-// lie outside, each `columns` columns from column `left` on. A channels-last source.
-void copy_padded(const float* image, const ImageWindow& window, int64_t first, int64_t lines,
-                 int64_t columns, float* to);
+// Copies lines of an image with what is around it, `around`: `lines` lines from line `first` on,
+// which may lie outside, each `columns` columns. A channels-last source, of floats or bytes.
+template <class T>
+void copy_padded(const T* image, const ImageWindow& window, int64_t first, int64_t lines,
+                 int64_t columns, T* to, T around = {});
 // The same from an image [C,H,W].
-void copy_padded_planes(const float* image, const ImageWindow& window, int64_t first, int64_t lines,
-                        int64_t columns, float* to);
+template <class T>
+void copy_padded_planes(const T* image, const ImageWindow& window, int64_t first, int64_t lines,
+                        int64_t columns, T* to, T around = {});
 
 }  // namespace casemate::engine

@@ -36,7 +36,7 @@ Status check_types(const KernelRequest& request, ElementType type, const KernelE
                            "Cast",
                            place_of(node), what, i, name_of(have), name_of(want))};
   };
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
+  for (size_t i = 0; i < node.inputs.size() && !entry.mixed; ++i) {
     if (node.inputs[i].present() && request.input_type(i) != type)
       return refused("input", i, request.input_type(i), type);
   }
@@ -92,7 +92,8 @@ KernelResult make_kernel(const KernelRequest& request, Device device) {
   }
   TRY(check_types(request, type, *entry));
   auto made = guarded(place_of(node), [&] { return entry->maker(request); });
-  if (!made && node.raw && made.error().code == Code::kUnsupported)
+  // What is said of bytes means the same in both forms.
+  if (!made && (node.raw || entry->mixed) && made.error().code == Code::kUnsupported)
     return make_operator_kernel(request);
   return made;
 }

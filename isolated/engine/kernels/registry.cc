@@ -9,8 +9,9 @@ namespace casemate::engine {
 namespace {
 
 // What passes/canonical.h rewrites.
-constexpr std::array<std::string_view, 19> kCanonical = {
+constexpr std::array<std::string_view, 21> kCanonical = {
     "AveragePool", "BatchNormalization",
+    "ConvInteger", "QLinearConv",
     "Clip",        "Conv",
     "Expand",      "Gemm",
     "LogSoftmax",  "Max",
@@ -26,7 +27,7 @@ bool plain(std::string_view op) {
   return op != "Transpose" && !std::ranges::contains(kCanonical, op);
 }
 
-// Whose kernels are our own loops, or can be.
+// Whose kernels are our own loops, or can be; and so are those of what works on bytes.
 constexpr std::array<std::string_view, 21> kAhead = {"Cast",
                                                      "Concat",
                                                      "Conv",
@@ -71,21 +72,32 @@ const Registry& Registry::instance() {
     register_concat(all);
     register_copy(all);
     register_cast(all);
+    register_byte_convolution(all);
+    register_byte_product(all);
+    register_byte_pooling(all);
+    register_quantisation(all);
     return all;
   }();
   return registry;
 }
 
-void Registry::add(std::string op, ElementType type, Device device, KernelMaker maker) {
-  const KernelEntry entry{maker, type, plain(op), ahead(op)};
+void Registry::put(std::string op, ElementType type, Device device, KernelEntry entry) {
+  entry.plain = plain(op);
+  entry.ahead = entry.ahead || entry.mixed || ahead(op);
   const bool fresh = entries_.emplace(std::tuple(std::move(op), device, type), entry).second;
   CHECK(fresh, "an operator is registered once per type and device");
 }
 
+void Registry::add(std::string op, ElementType type, Device device, KernelMaker maker) {
+  put(std::move(op), type, device, {.maker = maker, .output = type});
+}
+
 void Registry::add_converting(std::string op, ElementType type, Device device, KernelMaker maker) {
-  const KernelEntry entry{maker, ElementType::kNone, plain(op), ahead(op)};
-  const bool fresh = entries_.emplace(std::tuple(std::move(op), device, type), entry).second;
-  CHECK(fresh, "an operator is registered once per type and device");
+  put(std::move(op), type, device, {.maker = maker, .output = ElementType::kNone});
+}
+
+void Registry::add_mixed(std::string op, ElementType type, Device device, KernelMaker maker) {
+  put(std::move(op), type, device, {.maker = maker, .output = ElementType::kNone, .mixed = true});
 }
 
 const KernelEntry* Registry::find(const std::string& op, ElementType type, Device device) const {

@@ -22,9 +22,11 @@ struct KernelEntry {
   ElementType output;  // kNone: any, the maker looks
   // It takes nodes as the operator sets have them, since 7; the others take the canonical form
   // alone.
-  bool plain;
+  bool plain = false;
+  // It takes inputs of several types, and looks at them itself.
+  bool mixed = false;
   // For a fixed request it makes a kernel without generating code, or refuses with kUnsupported.
-  bool ahead;
+  bool ahead = false;
 };
 
 class Registry final {
@@ -36,6 +38,8 @@ class Registry final {
   void add(std::string op, ElementType type, Device device, KernelMaker maker);
   // A kernel whose inputs have this type and whose outputs have any.
   void add_converting(std::string op, ElementType type, Device device, KernelMaker maker);
+  // A kernel whose first input has this type; the maker looks at all others.
+  void add_mixed(std::string op, ElementType type, Device device, KernelMaker maker);
   // None when the operator, or the operator for this type, has no kernel there.
   [[nodiscard]] const KernelEntry* find(const std::string& op, ElementType type,
                                         Device device) const;
@@ -44,6 +48,8 @@ class Registry final {
   [[nodiscard]] const auto& all() const { return entries_; }
 
  private:
+  void put(std::string op, ElementType type, Device device, KernelEntry entry);
+
   std::map<std::tuple<std::string, Device, ElementType>, KernelEntry> entries_;
 };
 
@@ -62,5 +68,9 @@ void register_reduction(Registry& registry);
 void register_concat(Registry& registry);
 void register_copy(Registry& registry);
 void register_cast(Registry& registry);
+void register_byte_convolution(Registry& registry);
+void register_byte_product(Registry& registry);
+void register_byte_pooling(Registry& registry);
+void register_quantisation(Registry& registry);
 
 }  // namespace casemate::engine

@@ -53,10 +53,16 @@ void become(Node& node, const Window& window) {
   node.raw = false;
 }
 
+bool bytes(const Graph& graph, ValueId id) {
+  const ElementType type = graph.value(id).type;
+  return type == ElementType::kUint8 || type == ElementType::kInt8;
+}
+
 bool images(const Graph& graph, const Node& node) {
   const Value& input = graph.value(node.inputs[0]);
   const Shape& output = graph.value(node.output()).shapes.front();
-  return input.type == ElementType::kFloat32 && input.shapes.front().rank() >= 3 &&
+  return (input.type == ElementType::kFloat32 || bytes(graph, node.inputs[0])) &&
+         input.shapes.front().rank() >= 3 &&
          std::ranges::none_of(input.shapes.front().dims(), [](int64_t d) { return d == 0; }) &&
          std::ranges::none_of(output.dims(), [](int64_t d) { return d == 0; });
 }
@@ -68,6 +74,18 @@ void canonize_convolution(Graph& graph, Node& node) {
   std::vector<int64_t> kernel(weights->shape().dims().begin() + 2, weights->shape().dims().end());
   if (!node.input(2).present()) node.inputs.resize(2);
   become(node, window_of(node, input, std::move(kernel)));
+}
+
+// The same of bytes: all but the image is constant.
+void canonize_byte_convolution(Graph& graph, Node& node) {
+  const size_t weights_at = node.op == "QLinearConv" ? 3 : 1;
+  const auto constant = [&](ValueId id) { return !id.present() || graph.constant(id) != nullptr; };
+  if (!bytes(graph, node.inputs[0]) || !images(graph, node) ||
+      !std::all_of(node.inputs.begin() + 1, node.inputs.end(), constant))
+    return;
+  const Shape& input = graph.value(node.inputs[0]).shapes.front();
+  const Shape& weights = graph.constant(node.inputs[weights_at])->shape();
+  become(node, window_of(node, input, {weights.dims().begin() + 2, weights.dims().end()}));
 }
 
 // Where a window lies in the padding alone, what it makes is ONNX's to say and not a kernel's.
@@ -85,6 +103,7 @@ bool windows_see_input(const Window& window, const Shape& input, const Shape& ou
 void canonize_pooling(Graph& graph, Node& node) {
   const bool indices = node.outputs.size() > 1 && node.outputs[1].present();
   if (!images(graph, node) || indices) return;
+  if (bytes(graph, node.inputs[0]) && node.op != "MaxPool") return;
   const Shape& input = graph.value(node.inputs[0]).shapes.front();
   const Window window = window_of(node, input, list_or(node, "kernel_shape", input.rank() - 2, 1));
   // Where rounding up lets a window pass the padding, ONNX counts the padding and no further.
@@ -100,6 +119,7 @@ void canonize_pooling(Graph& graph, Node& node) {
 
 Canonize find_window_form(std::string_view op) {
   if (op == "Conv") return canonize_convolution;
+  if (op == "QLinearConv" || op == "ConvInteger") return canonize_byte_convolution;
   if (op == "MaxPool" || op == "AveragePool") return canonize_pooling;
   return nullptr;
 }

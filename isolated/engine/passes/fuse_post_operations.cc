@@ -8,10 +8,14 @@ namespace casemate::engine {
 namespace {
 
 // Inputs of the operator itself: operands of post-operations come behind them.
-size_t own_inputs(const Node& node) { return node.op == "MatMul" ? 2 : 3; }
+size_t own_inputs(const Node& node) {
+  if (node.op == "casemate:DynamicGemm") return 6;
+  return node.op == "MatMul" ? 2 : 3;
+}
 
 bool product(const Node& node) {
-  return ((node.op == "Conv" || node.op == "Gemm") && !node.raw) || node.op == "MatMul";
+  return ((node.op == "Conv" || node.op == "Gemm") && !node.raw) || node.op == "MatMul" ||
+         node.op == "casemate:DynamicGemm";
 }
 
 bool same_shape(const Graph& graph, ValueId a, ValueId b) {
@@ -47,7 +51,8 @@ bool may_add(const Graph& graph, const Node& node, const Node& reader) {
   if (added == 0) return true;
   const Shape& result = graph.value(node.output()).shapes.front();
   const PostOp& first = node.post_ops.front();
-  return added == 1 && node.op == "MatMul" && first.op == "Add" &&
+  return added == 1 && (node.op == "MatMul" || node.op == "casemate:DynamicGemm") &&
+         first.op == "Add" &&
          row_of(graph, node.inputs[static_cast<size_t>(first.operand)], result) &&
          std::ranges::all_of(reader.inputs,
                              [&](ValueId id) { return same_shape(graph, id, reader.output()); });
@@ -108,8 +113,15 @@ bool own_depthwise_takes(const Graph& graph, const Node& node, const Node& reade
 bool own_loops_take(const Graph& graph, const Node& node, const Node& reader) {
   if (!own_product(graph, node)) return own_depthwise_takes(graph, node, reader);
   const bool activated = !node.post_ops.empty() && node.post_ops.back().op != "Add";
-  if (const auto activation = as_post_op(graph, reader))
-    return !activated && own_activation(*activation);
+  const bool dynamic = node.op == "casemate:DynamicGemm";
+  if (const auto activation = as_post_op(graph, reader)) {
+    return !activated && own_activation(*activation) && !(dynamic && activation->op == "LeakyRelu");
+  }
+  const Shape& result = graph.value(node.output()).shapes.front();
+  const auto row = [&](ValueId id) {
+    return graph.constant(id) == nullptr || row_of(graph, id, result);
+  };
+  if (dynamic && !std::ranges::all_of(reader.inputs, row)) return false;
   return !activated && reader.op == "Add" && std::ranges::none_of(reader.inputs, [&](ValueId id) {
     return graph.constant(id) != nullptr && (node.op == "Conv" || !node.post_ops.empty());
   });
@@ -148,7 +160,10 @@ void fuse(Graph& graph, MayTake may_take, bool into_sums) {
 }  // namespace
 
 void fuse_post_operations(Graph& graph) {
-  fuse(graph, [](const Graph&, const Node&, const Node&) { return true; }, true);
+  const auto may_take = [](const Graph& whole, const Node& node, const Node& reader) {
+    return node.op != "casemate:DynamicGemm" || own_loops_take(whole, node, reader);
+  };
+  fuse(graph, may_take, true);
 }
 
 void fuse_into_own_loops(Graph& graph) { fuse(graph, own_loops_take, false); }

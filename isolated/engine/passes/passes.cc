@@ -18,10 +18,15 @@ void plain(Graph& graph, Derivations&) {
 }  // namespace
 
 std::span<const Pass> passes() {
-  // Identities and constants first, for they hide what others look for. Arithmetic is folded into
-  // weights before activations are fused behind it.
+  // What constants were dequantised from is known to the first pass alone. Then identities and
+  // constants, for they hide what others look for. Arithmetic is folded into weights before
+  // activations are fused behind it.
   static constexpr std::array kPasses = std::to_array<Pass>({
+      {"fuse quantised products", plain<fuse_quantised_products>},
       {"remove identities", plain<remove_identities>},
+      {"fuse quantised values", plain<fuse_quantised_values>},
+      {"fuse quantised sums", plain<fuse_quantised_sums>},
+      {"fuse dynamic quantisation", plain<fuse_dynamic_quantisation>},
       {"fuse Gelu", plain<fuse_gelu>},
       {"fuse layer normalization", plain<fuse_layer_normalization>},
       {"turn MatMul into Gemm", plain<turn_matmul_into_gemm>},

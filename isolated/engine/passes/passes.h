@@ -43,6 +43,14 @@ inline constexpr uint64_t kFoldedBytesMax = 256ull << 20;
 // Identity, and Cast, Reshape, Transpose and Concat that change nothing, are passed by; a Reshape
 // of a Reshape is one.
 void remove_identities(Graph& graph);
+// Conv, Gemm and MatMul between DequantizeLinear and QuantizeLinear become products of integers.
+void fuse_quantised_products(Graph& graph);
+// What else lies between them works on the bytes: sums, pooling, movement, tables.
+void fuse_quantised_values(Graph& graph);
+// A sum of bytes is done by the product that makes one of them.
+void fuse_quantised_sums(Graph& graph);
+// MatMulInteger, and the Cast and the Mul that make it real again, become one product.
+void fuse_dynamic_quantisation(Graph& graph);
 // Gelu written out with Erf or Tanh becomes one node.
 void fuse_gelu(Graph& graph);
 // Layer normalization written out with means, differences and a root becomes one node.

@@ -37,6 +37,22 @@ Status check_types(const Node& node, const std::vector<Fact>& facts) {
   return {};
 }
 
+// Weights that are dequantised: passes read what they were made of, and hardly anybody the floats.
+bool defers(const Node& node, const std::vector<Fact>& facts) {
+  return node.op == "DequantizeLinear" && node.outputs.size() == 1 && facts.size() >= 2 &&
+         (facts[0].type == ElementType::kInt8 || facts[0].type == ElementType::kUint8) &&
+         (facts.size() < 3 || !facts[2].given || facts[2].type == facts[0].type);
+}
+
+// For what is made of constants, whenever that is.
+class LaterHost final : public Host {
+ public:
+  Status allow(uint64_t) override { return {}; }
+  Result<std::vector<Datum>> run(const Graph&, std::vector<Datum>) override {
+    return Error{Code::kUnsupported, "constants are made without subgraphs"};
+  }
+};
+
 class Specialiser final : public Host {
  public:
   Specialiser(Derivations& derivations, uint64_t memory_bytes_max, Refusals* refusals)
@@ -56,6 +72,8 @@ class Specialiser final : public Host {
                     std::vector<Known>& known);
   void keep(const Graph& general, const Node& node, const std::vector<Fact>& facts,
             std::vector<Datum> data, std::vector<Known>& known);
+  Result<Tensor> deferred(const Node& node, const std::vector<Fact>& facts);
+  void note_origin(const Node& node, const std::vector<Known>& known);
   Known constant(const std::string& name, Datum datum);
   Fact fact_of(ValueId id, const std::vector<Known>& known) const;
 
@@ -152,7 +170,10 @@ Result<bool> Specialiser::take(const Graph& general, size_t index, std::vector<K
   if (node.op == "If" && facts.front().datum != nullptr && !all_known)
     return take_branch(node, known);
   if (all_known && !draws(node)) {
-    if (TRY(fold(general, index, facts, known))) return true;
+    if (TRY(fold(general, index, facts, known))) {
+      note_origin(node, known);
+      return true;
+    }
   }
   if (std::ranges::any_of(facts, sequence)) return false;  // a shaped graph holds tensors
   TRY(check_types(node, facts));
@@ -180,6 +201,43 @@ Result<bool> Specialiser::take(const Graph& general, size_t index, std::vector<K
   return true;
 }
 
+// The node's one result, made when somebody asks for its elements.
+Result<Tensor> Specialiser::deferred(const Node& node, const std::vector<Fact>& facts) {
+  granted_bytes_ = memory_bytes_max_;  // nothing is computed yet
+  const Compute compute = Operators::instance().find(node.op);
+  Computation dry(node, facts, *this, Computation::Mode::kDry);
+  const Status done = compute(dry);
+  if (!dry.outcome().stopped) return done ? Error{Code::kInvalid, "makes nothing"} : done.error();
+  const Fact made = dry.facts().front();
+  std::vector<Datum> inputs;
+  for (const Fact& fact : facts) inputs.push_back(fact.given ? *fact.datum : Datum());
+  const uint64_t bytes = TRY(tensor_bytes(made.type, made.shape));
+  return Tensor::deferred(made.type, made.shape, [=] {
+    std::vector<Fact> known;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      known.push_back(facts[i].given ? Fact::of(inputs[i]) : Fact{});
+    LaterHost host;
+    Computation real(node, known, host, Computation::Mode::kRun);
+    const bool computed =
+        static_cast<bool>(compute(real)) && real.outputs().front().tensor() != nullptr;
+    return computed ? real.outputs().front().tensor()->copied() : std::string(bytes, '\0');
+  });
+}
+
+// Remembers what a dequantised constant was made of, in a node that nobody reads: see quantised.h.
+void Specialiser::note_origin(const Node& node, const std::vector<Known>& known) {
+  if (node.op != "DequantizeLinear" || node.attributes.integer("block_size", 0) != 0) return;
+  Node origin{.op = "casemate:Dequantised",
+              .name = node.name,
+              .attributes = {{"axis", node.attributes.integer("axis", 1)}}};
+  for (const ValueId id : {node.output(), node.input(0), node.input(1), node.input(2)})
+    origin.inputs.push_back(id.present() ? known[id.index].id : ValueId{});
+  for (size_t i = 0; i < 3; ++i) {
+    if (!origin.inputs[i].present()) return;
+  }
+  graph_.add_node(std::move(origin), {{node.name + "/origin", ElementType::kUint8, {Shape{}}}});
+}
+
 // The node's results as constants, where its inputs are. False when they would be too large.
 Result<bool> Specialiser::fold(const Graph& general, size_t index, const std::vector<Fact>& facts,
                                std::vector<Known>& known) {
@@ -196,6 +254,12 @@ Result<bool> Specialiser::fold(const Graph& general, size_t index, const std::ve
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (wanted(i)) known[node.outputs[i].index] = constant(name(i), (*found)[i]);
     }
+    return true;
+  }
+  if (defers(node, facts)) {
+    Tensor later = TRY(deferred(node, facts));
+    derivations_.add(how, std::move(sources), {later});
+    if (wanted(0)) known[node.outputs[0].index] = constant(name(0), Datum(std::move(later)));
     return true;
   }
   granted_bytes_ = 0;

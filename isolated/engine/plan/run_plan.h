@@ -16,10 +16,10 @@ struct PlannedRun {
 
 // Runs the graph's first variant on FP32 inputs.
 inline Result<PlannedRun> run_graph(const Graph& graph, std::vector<std::vector<float>> inputs,
-                                    Layout preferred = Layout::kChannelsLast) {
+                                    Layout preferred = Layout::kChannelsLast, bool fixed = false) {
   auto weights = TRY(tensors::WeightStore::make(64 << 20));
   Packer packer(weights);
-  const Plan plan = TRY(make_plan(graph, 0, preferred, packer));
+  const Plan plan = TRY(make_plan(graph, 0, preferred, packer, fixed));
   // What a step must not rely on: memory that nobody wrote.
   std::vector<uint64_t> memory(plan.arena_bytes / 8 + 9, 0x7FF8BADC0FFEE0DDull);
   auto* const start = static_cast<uint8_t*>(static_cast<void*>(memory.data()));
