@@ -145,7 +145,7 @@ inline const std::vector<PassGraph>& quantised_graphs() {
       {"a sum of two inputs",
        [] {
          QuantisedDraft d;
-         const Steps steps{.scale = 0.04F, .zero = 1, .type = ElementType::kInt8};
+         const Steps steps{.scale = 0.037F, .zero = 1, .type = ElementType::kInt8};
          return d.finish(
              {d.told(d.add(d.told(d.input(image)), d.told(d.input(image), steps)), steps)});
        },
