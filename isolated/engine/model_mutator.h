@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 
+#include "isolated/engine/chance_node.h"
 #include "isolated/engine/operators/operators.h"
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
@@ -243,6 +244,36 @@ inline onnx::ModelProto small_network() {
   return model;
 }
 
+// A node of chance, of any operator, some extents of whose inputs vary, with outputs as a model that
+// is served declares them.
+inline onnx::ModelProto node_of_chance(unsigned seed) {
+  ChanceNode chance(seed);
+  std::optional<ChanceCase> made;
+  for (unsigned i = 0; !made && i < 8; ++i) made = chance.make(any_operator(seed / 16 + i));
+  if (!made) return small_network();
+  onnx::GraphProto& graph = made->model.graph();
+  std::mt19937 random(seed);
+  int rank = static_cast<int>(random() % 5);
+  int type = onnx::TensorProto::FLOAT;
+  for (onnx::ValueInfoProto& input : *graph.mutable_input()) {
+    auto& tensor = *input.mutable_type()->mutable_tensor_type();
+    for (int i = 0; i < tensor.shape().dim_size(); ++i) {
+      if (random() % 3 == 0)
+        tensor.mutable_shape()->mutable_dim(i)->set_dim_param("d" + std::to_string(random() % 4));
+    }
+    if (&input != &graph.input(0) || random() % 4 == 0) continue;
+    rank = tensor.shape().dim_size();
+    type = tensor.elem_type();
+  }
+  for (onnx::ValueInfoProto& output : *graph.mutable_output()) {
+    auto& tensor = *output.mutable_type()->mutable_tensor_type();
+    tensor.set_elem_type(type);
+    for (int i = 0; i < rank; ++i)
+      tensor.mutable_shape()->add_dim()->set_dim_param("o" + std::to_string(i));
+  }
+  return made->model.model;
+}
+
 }  // namespace casemate::engine::fuzzing
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
@@ -250,10 +281,14 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   using namespace casemate::engine::fuzzing;
   onnx::ModelProto model;
   if (seed % 2 == 0) return LLVMFuzzerMutate(data, size, max_size);
-  if (!model.ParseFromArray(data, static_cast<int>(size)) || model.graph().node_size() == 0)
+  if (seed % 16 == 1) {
+    model = node_of_chance(seed);
+  } else if (!model.ParseFromArray(data, static_cast<int>(size)) ||
+             model.graph().node_size() == 0) {
     model = small_network();
+  }
   Mutator mutator(model, seed);
-  for (unsigned i = 0; i <= seed / 2 % 3; ++i) mutator.mutate();
+  for (unsigned i = 0; i <= seed / 2 % 3 && seed % 32 != 1; ++i) mutator.mutate();
   const std::string bytes = model.SerializeAsString();
   if (bytes.size() > max_size) return LLVMFuzzerMutate(data, size, max_size);
   std::copy(bytes.begin(), bytes.end(), data);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models loaded, compiled and run as an enclave does it: once with a shape that was compiled, once
-// with one that is seen first when it runs.
+// Models loaded, compiled and run as an enclave does it: with shapes that were compiled, and with
+// such as are seen first when it runs, small, large, and empty.
 //
 //   build/fuzz/fuzz/isolated_engine_run_fuzz CORPUS -max_len=8192 -timeout=20
 #include <bit>
@@ -16,7 +16,7 @@ using namespace casemate;
 using namespace casemate::engine;
 
 constexpr uint64_t kMemoryMax = 256ull << 20;
-constexpr int64_t kElementsMax = 1 << 16;
+constexpr uint64_t kElementsMax = 1 << 16;
 
 // Small numbers of both signs, and now and then one that is no index into anything.
 class Numbers {
@@ -53,26 +53,34 @@ class Discarded final : public OutputSink {
   std::vector<std::unique_ptr<uint64_t[]>> held_;
 };
 
-// With every extent that varies as `extent`. What a run refuses, it refuses with a reason.
-void run_once(const Model& model, Executor& executor, int64_t extent) {
+// What the extents that vary are, one after the other, over and over.
+constexpr int64_t kExtents[][4] = {
+    {1, 1, 1, 1},   {3, 3, 3, 3},  {0, 0, 0, 0},         {2, 7, 1, 17},
+    {64, 1, 33, 5}, {1, 0, 2, 40}, {0, 1LL << 31, 1, 2}, {1000, 2, 1, 1},
+};
+
+// With the extents that vary as they are listed. What a run refuses, it refuses with a reason.
+void run_once(const Model& model, Executor& executor, std::span<const int64_t> listed) {
   const ModelDescription& description = model.description();
-  Numbers numbers(static_cast<uint64_t>(extent));
+  Numbers numbers(static_cast<uint64_t>(listed[1]));
   std::vector<std::unique_ptr<uint64_t[]>> memory;
   std::vector<TensorView> inputs;
+  size_t varying = 0;
   for (uint32_t i = 0; i < description.input_count; ++i) {
     const PortDescription& port = description.inputs[i];
     std::vector<int64_t> extents(port.dims.begin(), port.dims.begin() + port.rank);
-    int64_t count = 1;
     for (int64_t& dim : extents) {
-      if (dim < 0) dim = extent;
-      if (__builtin_mul_overflow(count, dim, &count) || count > kElementsMax) return;
+      if (dim < 0) dim = listed[varying++ % listed.size()];
     }
-    const uint64_t bytes = static_cast<uint64_t>(count) * size_of(port.element_type());
+    const Shape shape(extents);
+    const auto count = shape.element_count();
+    if (!count || *count > kElementsMax) return;
+    const uint64_t bytes = *count * size_of(port.element_type());
     memory.push_back(std::make_unique<uint64_t[]>(bytes / 8 + 1));
     const MutableBytes target(static_cast<uint8_t*>(static_cast<void*>(memory.back().get())),
                               bytes);
     numbers.fill(port.element_type(), target);
-    inputs.push_back({port.element_type(), Shape(extents), target});
+    inputs.push_back({port.element_type(), shape, target});
   }
   Discarded sink;
   const auto done = executor.run(inputs, sink);
@@ -93,6 +101,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!model->seal()) std::abort();
   auto executor = Executor::make(*model);
   if (!executor) return 0;
-  for (const int64_t extent : {1, 3}) run_once(*model, *executor, extent);
+  for (const auto& extents : kExtents) run_once(*model, *executor, extents);
   return 0;
 }
