@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "base/memory_file.h"
@@ -186,6 +187,19 @@ TEST(File, that_changes_while_it_is_loaded_spoils_results_and_nothing_else) {
     ASSERT_TRUE(executor);
     EXPECT_TRUE(run(*executor, {{Shape{1, kWidth}, counting(kWidth)}}));
   }
+}
+
+// A mapping of a file that was cut has nothing behind it. Who loads it dies of that, and alone; in a
+// jail every file is the monitor's own copy, which nobody can cut.
+TEST(File, that_is_cut_while_it_is_loaded_costs_the_process_that_loads_it) {
+  File file(network());
+  ASSERT_EQ(::ftruncate(file.fd.number(), 0), 0);
+  const int status = in_child([&] {
+    ::signal(SIGBUS, SIG_DFL);  // sanitizers have their own
+    return Model::load(file.mapping, {}).has_value();
+  });
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGBUS);
 }
 
 }  // namespace

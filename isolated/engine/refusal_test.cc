@@ -75,6 +75,16 @@ const std::vector<Wrong>& container_wrongs() {
       {"an operator that we do not know",
        [](ModelBuilder& b) { node(b, "r1").set_op_type("ImageDecoder"); }, Code::kUnsupported,
        "node 'r1' (ImageDecoder)"},
+      {"an operator with attributes that must agree in length",
+       [](ModelBuilder& b) {
+         auto& set = *b.model.add_opset_import();
+         set.set_domain("ai.onnx.ml");
+         set.set_version(1);
+         node(b, "r1").set_domain("ai.onnx.ml");
+         node(b, "r1").set_op_type("SVMClassifier");
+         node(b, "r1").add_output("scores");
+       },
+       Code::kUnsupported, "node 'r1' (SVMClassifier): this operator is not supported"},
       {"a node without a name",
        [](ModelBuilder& b) {
          node(b, "r2").set_op_type("ImageDecoder");

@@ -33,10 +33,6 @@ inline constexpr std::array kSkips = std::to_array<Skip>({
     {"qlinearmatmul_3D_int8", "expects results that wrap, where the operator holds them"},
     {"bernoulli", "expects what NumPy's random generator draws"},
     {"image_decoder", "needs seven image codecs, which would widen what an attacker reaches"},
-    {"test_dft_inverse", "expects rounding noise, 1.9e-7 where the exact answer is 0"},
-    {"test_adam_multiple", "expects an epsilon of 0.01, its node leaves it at 1e-6"},
-    {"test_qlinearmatmul_2D_int8", "expects results that wrap where the definition saturates"},
-    {"test_qlinearmatmul_3D_int8", "expects results that wrap where the definition saturates"},
     {"gradient_of", "gradients come with training"},
 });
 

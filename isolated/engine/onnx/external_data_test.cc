@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "isolated/engine/onnx/model_builder.h"
 #include "isolated/engine/onnx/read.h"
@@ -101,6 +103,31 @@ TEST_F(ExternalDataTest, reads_only_what_the_file_has) {
 TEST_F(ExternalDataTest, reads_nothing_without_a_folder) {
   EXPECT_EQ(ExternalData::make("")->read("weights.bin", 0, -1, 100).error().code, Code::kDenied);
   EXPECT_FALSE(ExternalData::make((root_ / "none").string()));
+}
+
+// Somebody else cuts the file and makes it grow again while it is read.
+TEST_F(ExternalDataTest, says_when_a_file_became_shorter_while_it_was_read) {
+  constexpr int64_t kBytes = 32 << 20;
+  const fs::path path = root_ / "inner/weights.bin";
+  std::jthread writer([&](const std::stop_token& stop) {
+    for (uint64_t size = 0; !stop.stop_requested(); size = size == 0 ? kBytes : 0) {
+      fs::resize_file(path, size);  // sparse: no disk
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  const ExternalData external = *ExternalData::make((root_ / "inner").string());
+  bool seen = false;
+  for (int i = 0; i < 2000 && !seen; ++i) {
+    const auto result = external.read("weights.bin", 0, kBytes, kBytes);
+    if (result) {
+      EXPECT_EQ(result->size(), static_cast<size_t>(kBytes));
+      continue;
+    }
+    EXPECT_EQ(result.error().code, Code::kInvalid) << result.error().text;
+    seen = result.error().text.contains("became shorter while it was read");
+    EXPECT_TRUE(seen || result.error().text.contains("pass its end")) << result.error().text;
+  }
+  EXPECT_TRUE(seen);
 }
 
 // y = x + w, w four floats of external data described by these entries.
