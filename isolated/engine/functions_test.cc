@@ -134,8 +134,8 @@ TEST(Functions, give_their_bodies_what_a_call_states_and_it_is_paid_for) {
   ModelBuilder b = calling("Once");
   auto& made = function(b, "Once");
   made.add_attribute("bound");
-  auto& clip = call(made, "LeakyRelu", "in", "out", false);
-  auto& taken = *clip.add_attribute();
+  auto& body = call(made, "LeakyRelu", "in", "out", false);
+  auto& taken = *body.add_attribute();
   taken.set_name("alpha");
   taken.set_type(onnx::AttributeProto::FLOAT);
   taken.set_ref_attr_name("bound");
@@ -144,12 +144,16 @@ TEST(Functions, give_their_bodies_what_a_call_states_and_it_is_paid_for) {
   ASSERT_TRUE(graph) << graph.error().text;
   EXPECT_EQ(graph->nodes()[0].attributes.real("alpha", 0), 0.25F);
 
+  taken.set_name("mode");
   taken.set_type(onnx::AttributeProto::STRING);
   b.graph().mutable_node(0)->clear_attribute();
   set_text(*b.graph().mutable_node(0), "bound", std::string(1 << 20, 'x'));
+  body.set_op_type("DepthToSpace");
+  set_int(body, "blocksize", 1);
   for (int i = 0; i < 40; ++i) {
-    const std::string unused = formatted("unused{}", i);
-    call(made, "LeakyRelu", "in", unused, false).add_attribute()->CopyFrom(taken);
+    const onnx::NodeProto again = body;
+    *made.add_node() = again;
+    made.mutable_node(made.node_size() - 1)->set_output(0, formatted("unused{}", i));
   }
   expect_refused(import(b, 16 << 20), Code::kTooLarge, "that the model may still use");
 }

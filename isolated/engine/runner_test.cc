@@ -196,9 +196,9 @@ Draft hoarder(bool in_a_sequence) {
             .attributes = {{"body", std::make_shared<const Graph>(std::move(body.graph))},
                            {"body.captures", std::vector<int64_t>()}}};
   loop.raw = true;
-  std::vector<Made> made = {{"carried", ElementType::kNone}};
-  if (!in_a_sequence) made.push_back({"", ElementType::kNone});
-  d.graph.add_node(std::move(loop), std::move(made));
+  std::vector<Made> results = {{"carried", ElementType::kNone}};
+  if (!in_a_sequence) results.push_back({"", ElementType::kNone});
+  d.graph.add_node(std::move(loop), std::move(results));
   d.graph.add_output(d.graph.nodes().back().outputs[0]);
   return d;
 }

@@ -183,7 +183,12 @@ Status DnnlKernel::run(const KernelArguments& arguments) const {
 Result<Bytes> pack_reordered(Packer& packer, const Tensor& source, const memory::desc& from,
                              const memory::desc& to) {
   const std::string form = form_of(from) + form_of(to);
+  const bool back = unpackable(from, to) && from.get_size() == source.byte_count();
   const auto fill = [&](MutableBytes bytes) -> Status {
+    if (back && half_filled(to)) {
+      pack_half_filled(source.bytes(), from, to, bytes);
+      return {};
+    }
     // One thread: weights are packed in a process that will be forked.
     const SingleThread single;
     memory read(from, cpu_engine(), const_cast<uint8_t*>(source.bytes().data()));
@@ -193,7 +198,6 @@ Result<Bytes> pack_reordered(Packer& packer, const Tensor& source, const memory:
     stream.wait();
     return {};
   };
-  const bool back = unpackable(from, to) && from.get_size() == source.byte_count();
   const auto unpacked = [from, to](Bytes bytes) { return unpack(bytes, from, to); };
   return packer.pack(source, form, to.get_size(), fill,
                      back ? Packer::Unpack(unpacked) : Packer::Unpack());

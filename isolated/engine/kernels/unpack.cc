@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/engine/kernels/unpack.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace casemate::engine {
@@ -56,6 +57,10 @@ class Copy final {
   float* target_;
 };
 
+const float* floats(const uint8_t* bytes) {
+  return static_cast<const float*>(static_cast<const void*>(bytes));
+}
+
 }  // namespace
 
 bool unpackable(const memory::desc& plain, const memory::desc& packed) {
@@ -70,11 +75,22 @@ bool unpackable(const memory::desc& plain, const memory::desc& packed) {
 std::string unpack(Bytes bytes, const memory::desc& plain, const memory::desc& packed) {
   std::string result;
   result.resize_and_overwrite(plain.get_size(), [](char*, size_t size) { return size; });
-  Copy(places_of(packed), places_of(plain),
-       static_cast<const float*>(static_cast<const void*>(bytes.data())),
+  Copy(places_of(packed), places_of(plain), floats(bytes.data()),
        static_cast<float*>(static_cast<void*>(result.data())))
       .run(0, 0, 0);
   return result;
+}
+
+bool half_filled(const memory::desc& packed) {
+  return packed.get_padded_dims() != packed.get_dims();
+}
+
+void pack_half_filled(Bytes bytes, const memory::desc& plain, const memory::desc& packed,
+                      MutableBytes to) {
+  std::ranges::fill(to, uint8_t{0});
+  Copy(places_of(plain), places_of(packed), floats(bytes.data()),
+       static_cast<float*>(static_cast<void*>(to.data())))
+      .run(0, 0, 0);
 }
 
 }  // namespace casemate::engine

@@ -23,4 +23,11 @@ bool unpackable(const dnnl::memory::desc& plain, const dnnl::memory::desc& packe
 // unpackable().
 std::string unpack(Bytes bytes, const dnnl::memory::desc& plain, const dnnl::memory::desc& packed);
 
+// Whether its last blocks are filled up with zeros.
+bool half_filled(const dnnl::memory::desc& packed);
+// The way there, for such blocks: oneDNN 3.7 puts some elements of theirs in wrong places, those of
+// 16 filters of 20 channels for example. Requires: unpackable(); `to` has the bytes of `packed`.
+void pack_half_filled(Bytes bytes, const dnnl::memory::desc& plain,
+                      const dnnl::memory::desc& packed, MutableBytes to);
+
 }  // namespace casemate::engine

@@ -44,6 +44,26 @@ TEST(Unpack, undoes_what_was_packed) {
               memory::desc({3, 8, 9, 3, 3}, f32, Tag::aBCde8c8b));
 }
 
+TEST(Unpack, packs_blocks_that_are_not_filled) {
+  const auto f32 = memory::data_type::f32;
+  const memory::desc plain({16, 20, 3, 3}, f32, Tag::abcd);
+  const memory::desc packed({16, 20, 3, 3}, f32, Tag::ABcd16b16a);
+  EXPECT_TRUE(half_filled(packed));
+  EXPECT_FALSE(half_filled(plain));
+  std::vector<float> before(plain.get_size() / sizeof(float));
+  std::iota(before.begin(), before.end(), 1.0F);
+  std::vector<float> between(packed.get_size() / sizeof(float), 7);
+  const auto bytes_of_all = [](std::vector<float>& list) {
+    return MutableBytes(static_cast<uint8_t*>(static_cast<void*>(list.data())), list.size() * 4);
+  };
+  pack_half_filled(bytes_of_all(before), plain, packed, bytes_of_all(between));
+  EXPECT_EQ(between[0], 1);
+  EXPECT_EQ(between[16], 10) << "the next channel";
+  EXPECT_EQ(between.back(), 0) << "there is no such channel";
+  const std::string after = unpack(bytes_of_all(between), plain, packed);
+  EXPECT_TRUE(std::ranges::equal(bytes_of(std::string_view(after)), bytes_of_all(before)));
+}
+
 TEST(Unpack, refuses_what_has_other_elements) {
   const memory::desc plain({8, 8}, memory::data_type::f32, Tag::ab);
   EXPECT_FALSE(unpackable(plain, memory::desc({8, 8}, memory::data_type::bf16, Tag::ab)));

@@ -26,11 +26,12 @@ class Frame final {
   // That of a subgraph, which is inside `outer`.
   Frame(Graph& graph, Frame& outer)
       : graph_(graph), outer_(&outer), bindings_(outer.bindings_), depth_(outer.depth_ + 1) {}
-  // That of a function body whose nodes go to the caller's graph. Requires: bindings live longer.
-  static Frame of_function(Frame& caller, const Bindings& bindings, std::string prefix) {
+  // That of a function body whose nodes go to the caller's graph. `call` is the name of the node
+  // that calls, which says where that is. Requires: bindings live longer.
+  static Frame of_function(Frame& caller, const Bindings& bindings, const std::string& call) {
     Frame frame(caller.graph_);
     frame.bindings_ = &bindings;
-    frame.prefix_ = caller.prefix_ + std::move(prefix) + "/";
+    frame.prefix_ = call + "/";
     frame.depth_ = caller.depth_ + 1;
     return frame;
   }
