@@ -82,11 +82,9 @@ class ChanceNode final {
       hollow = hollow || extents.back() == 0;
     }
     // What is empty can be as long as it likes.
-    if (hollow && once_in(2)) {
-      for (int64_t& extent : extents) {
-        if (extent != 0 && once_in(3)) extent = one_of<int64_t>({1LL << 31, 1 << 20});
-      }
-    }
+    int64_t* const longest = extents.empty() ? nullptr : &extents[below(rank)];
+    if (hollow && *longest != 0 && once_in(2))
+      *longest = one_of<int64_t>({1LL << 40, 1LL << 31, 1 << 20});
     return Shape(extents);
   }
 
@@ -99,9 +97,11 @@ class ChanceNode final {
       case 0:
         return shape();
       case 1:
-        return rank > 1 ? Shape{first_[1]} : Shape{};
-      case 2:
-        return rank > 0 ? Shape{first_[0]} : Shape{};
+      case 2: {
+        // Not so many that they would have to be there.
+        const int64_t extent = rank > 0 ? first_[static_cast<size_t>(below(rank))] : 1;
+        return extent < 64 ? Shape{extent} : Shape{};
+      }
       default:
         return first_;
     }

@@ -189,8 +189,8 @@ TEST(File, that_changes_while_it_is_loaded_spoils_results_and_nothing_else) {
   }
 }
 
-// A mapping of a file that was cut has nothing behind it. Who loads it dies of that, and alone; in a
-// jail every file is the monitor's own copy, which nobody can cut.
+// A mapping of a file that was cut has nothing behind it. Who loads it dies of that, and
+// alone; in a jail every file is the monitor's own copy, which nobody can cut.
 TEST(File, that_is_cut_while_it_is_loaded_costs_the_process_that_loads_it) {
   File file(network());
   ASSERT_EQ(::ftruncate(file.fd.number(), 0), 0);

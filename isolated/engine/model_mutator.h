@@ -244,8 +244,8 @@ inline onnx::ModelProto small_network() {
   return model;
 }
 
-// A node of chance, of any operator, some extents of whose inputs vary, with outputs as a model that
-// is served declares them.
+// A node of chance, of any operator, some extents of whose inputs vary, with outputs as a model
+// that is served declares them.
 inline onnx::ModelProto node_of_chance(unsigned seed) {
   ChanceNode chance(seed);
   std::optional<ChanceCase> made;

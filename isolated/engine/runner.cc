@@ -132,7 +132,10 @@ Result<Runner::Ready*> Runner::plan_for(const Graph& graph, const std::vector<Da
   ready->compiled = TRY(compiler_.compile(graph, facts));
   ready->bytes = bytes_of(ready->compiled);
   make_room(graph, ready->bytes);
-  TRY(allow(ready->bytes));
+  if (const Status allowed = allow(ready->bytes); !allowed) {
+    return Error{allowed.error().code,
+                 formatted("a plan for these shapes: {}", allowed.error().text)};
+  }
   ready->arena = TRY(Mapping::anonymous(std::max<uint64_t>(ready->compiled.plan.arena_bytes, 1)));
   ready->session = TRY(Session::make(ready->compiled.plan, ready->arena.data()));
   ready->used_at = ++clock_;
@@ -140,7 +143,7 @@ Result<Runner::Ready*> Runner::plan_for(const Graph& graph, const std::vector<Da
   return plans_[&graph].emplace_back(std::move(ready)).get();
 }
 
-Status Runner::run_plan(Ready& ready, const std::vector<Datum>& inputs,
+Status Runner::run_plan(const Graph& graph, Ready& ready, const std::vector<Datum>& inputs,
                         std::vector<Datum>& values) {
   const Plan& plan = ready.compiled.plan;
   std::vector<Bytes> from;
@@ -148,10 +151,14 @@ Status Runner::run_plan(Ready& ready, const std::vector<Datum>& inputs,
     from.push_back(input.tensor() == nullptr ? Bytes() : input.tensor()->bytes());
   std::vector<MutableBytes> to;
   for (size_t i = 0; i < ready.compiled.live.size(); ++i) {
-    TRY(hold(0, plan.output_bytes[i]));
+    const ValueId id = ready.compiled.live[i];
+    if (const Status held = hold(0, plan.output_bytes[i]); !held) {
+      return Error{held.error().code,
+                   formatted("value '{}': {}", graph.value(id).name, held.error().text)};
+    }
     Tensor made = TRY(Tensor::unset(plan.output_types[i], plan.output_shapes[i]));
     to.push_back(made.mutable_bytes());
-    values[ready.compiled.live[i].index] = std::move(made);
+    values[id.index] = std::move(made);
   }
   return ready.session->run(from, to, progress_);
 }
@@ -223,7 +230,7 @@ Result<std::vector<Datum>> Runner::run(const Graph& graph, std::vector<Datum> in
   running.with(ready);
   const Compiled& compiled = ready.compiled;
   std::vector<Datum> values(graph.value_count());
-  TRY(run_plan(ready, inputs, values));
+  TRY(run_plan(graph, ready, inputs, values));
   for (size_t i = 0; i < inputs.size(); ++i) values[graph.inputs()[i].index] = std::move(inputs[i]);
   for (const auto& [id, datum] : compiled.constants) values[id.index] = datum;
   for (const size_t index : compiled.ready) TRY(run_node(graph.nodes()[index], values));

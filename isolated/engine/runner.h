@@ -55,7 +55,8 @@ class Runner final : public Host {
   void drop(std::unique_ptr<Ready> ready);
   void make_room(const Graph& graph, uint64_t more_bytes);
   Result<Ready*> plan_for(const Graph& graph, const std::vector<Datum>& inputs);
-  Status run_plan(Ready& ready, const std::vector<Datum>& inputs, std::vector<Datum>& values);
+  Status run_plan(const Graph& graph, Ready& ready, const std::vector<Datum>& inputs,
+                  std::vector<Datum>& values);
   Status run_node(const Node& node, std::vector<Datum>& values);
   Status run_rest(const Compiled& compiled, std::vector<Datum>& values);
   Result<std::vector<Datum>> run_node_by_node(const Graph& graph, std::vector<Datum> inputs);

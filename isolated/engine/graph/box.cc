@@ -100,6 +100,7 @@ bool inside(const Box& box, const Shape& input, const Shape& output) {
   const auto inputs = input.element_count();
   const auto outputs = output.element_count();
   if (!inputs || !outputs) return false;
+  if (std::ranges::contains(box.shape.dims(), 0)) return true;  // nothing is moved
   const auto [read_low, read_high] = reach(box.from, box.shape, box.read);
   const auto [write_low, write_high] = reach(box.to, box.shape, box.write);
   return read_low >= 0 && read_high < static_cast<int64_t>(*inputs) && write_low >= 0 &&

@@ -71,7 +71,8 @@ KernelResult make_transpose(const KernelRequest& request) {
   const Shape& target = request.output_shape();
   const auto box = box_of(request.node, request.input_shape(0), target);
   if (request.fixed || request.input_type(0) != ElementType::kFloat32 || target.rank() == 0 ||
-      !box || !inside(*box, request.input_shape(0), target) || request.constant(0) != nullptr) {
+      std::ranges::contains(target.dims(), 0) || !box ||
+      !inside(*box, request.input_shape(0), target) || request.constant(0) != nullptr) {
     return make_box(request);
   }
   const dnnl::memory::dims strides(box->read.begin(), box->read.begin() + target.rank());
@@ -105,8 +106,10 @@ KernelResult make_copy(ElementType type, const Shape& shape, Layout layout) {
 
 void register_copy(Registry& registry) {
   for (const ElementType type :
-       {ElementType::kFloat32, ElementType::kFloat64, ElementType::kInt32, ElementType::kInt64,
-        ElementType::kUint8, ElementType::kInt8, ElementType::kBool}) {
+       {ElementType::kFloat32, ElementType::kFloat64, ElementType::kFloat16, ElementType::kBfloat16,
+        ElementType::kInt8, ElementType::kInt16, ElementType::kInt32, ElementType::kInt64,
+        ElementType::kUint8, ElementType::kUint16, ElementType::kUint32, ElementType::kUint64,
+        ElementType::kBool}) {
     registry.add("Reshape", type, Device::kCpu, make_view);
     registry.add("Transpose", type, Device::kCpu, make_transpose);
     if (type == ElementType::kFloat32)

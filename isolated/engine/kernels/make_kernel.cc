@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The seam to oneDNN: the one place where its exceptions are caught while kernels are made.
+#include <algorithm>
 #include <array>
 
 #include "base/format.h"
 #include "isolated/engine/kernels/dnnl_kernel.h"
+#include "isolated/engine/kernels/loop_kernel.h"
 #include "isolated/engine/kernels/threads.h"
 
 namespace casemate::engine {
@@ -74,8 +76,22 @@ KernelResult make_fixed_kernel(const KernelRequest& request, const KernelEntry* 
   return make_operator_kernel(request);
 }
 
+namespace {
+
+// For a node in canonical form, whose result has no elements: oneDNN knows not all such shapes.
+KernelResult make_nothing() {
+  return loop_kernel({.outputs = {Layout::kRowMajor}, .implementation = "nothing"},
+                     [](const KernelArguments&) {});
+}
+
+}  // namespace
+
 KernelResult make_kernel(const KernelRequest& request, Device device) {
   const Node& node = request.node;
+  if (!node.raw && node.outputs.size() == 1 &&
+      std::ranges::contains(request.output_shape().dims(), 0)) {
+    return make_nothing();
+  }
   const ElementType type = node.input(0).present() ? request.input_type(0) : request.output_type();
   const KernelEntry* entry = Registry::instance().find(node.op, type, device);
   const bool fitting = entry != nullptr && entry->plain &&

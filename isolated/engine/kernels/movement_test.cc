@@ -91,6 +91,19 @@ TEST(Copy, pads_with_a_constant) {
                {{Tensor::of<float>({}, {-7.0F}), true}});
 }
 
+TEST(Copy, moves_nothing_where_there_is_nothing) {
+  const auto expect_empty = [](Node node, const Shape& input, const Shape& output) {
+    const auto result =
+        run_case({.node = std::move(node), .inputs = {{counting(input)}}, .output = output});
+    ASSERT_TRUE(result) << result.error().text;
+    EXPECT_EQ(result->output.count(), 0u);
+  };
+  expect_empty({.op = "Transpose", .attributes = {{"perm", Ints{2, 0, 1}}}}, {4, 0, 3}, {3, 4, 0});
+  expect_empty({.op = "Slice", .attributes = {{"starts", Ints{0, 0}}, {"steps", Ints{1, 1}}}},
+               {4, 5}, {4, 0});
+  expect_empty({.op = "Expand"}, {0, 1}, {0, 7});
+}
+
 TEST(Copy, moves_elements_of_every_size) {
   const auto x = Tensor::of<int64_t>({2, 2}, {1, 2, 3, 1LL << 40});
   const NodeCase made{.node = {.op = "Transpose", .attributes = {{"perm", Ints{1, 0}}}},

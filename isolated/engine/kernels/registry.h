@@ -2,6 +2,11 @@
 #pragma once
 // Registry: which function makes the kernel for an operator, element type and device. A new
 // operator is one file with a function `register_...`, its test, and a line in registry.cc.
+//
+//   Owns     its table.
+//   Threads  immutable once made.
+//   Trust    none needed: it holds functions of this build.
+//   Fails    find() yields none for what is not registered.
 
 #include <map>
 #include <string>

@@ -116,8 +116,8 @@ class Computation final {
   // Whether that much memory may be had for something that is given, or for work in between.
   Status allow(uint64_t bytes) { return host_.allow(bytes); }
 
-  // Says how much a function holds of what subgraphs have made, each time that it changes: it counts
-  // against what they make meanwhile. Fails as allow().
+  // Says how much a function holds of what subgraphs have made, each time that it changes: it
+  // counts against what they make meanwhile. Fails as allow().
   Status hold(uint64_t bytes);
 
   // --- subgraphs. Fails in a dry run.
