@@ -32,8 +32,7 @@ size_t weights_of(const Node& node) {
   static constexpr std::string_view kSecond[] = {
       "Conv", "MatMul", "Gemm", "ConvInteger", "MatMulInteger", "casemate:DynamicGemm"};
   static constexpr std::string_view kFourth[] = {"QLinearConv", "QLinearMatMul",
-                                                 "casemate:QLinearGemm",
-                                                 "casemate:SeparableConv"};
+                                                 "casemate:QLinearGemm", "casemate:SeparableConv"};
   if (std::ranges::contains(kSecond, node.op)) return 1;
   return std::ranges::contains(kFourth, node.op) ? 3 : 0;
 }

@@ -213,6 +213,39 @@ Cases convolutions() {
   return made;
 }
 
+Tensor filled(const Shape& shape, float value) {
+  Tensor tensor = *Tensor::zeros(ElementType::kFloat32, shape);
+  std::ranges::fill(tensor.values<float>(), value);
+  return tensor;
+}
+
+// One half of a separable convolution does nothing, so that the whole means what the other does.
+Cases separable_convolutions() {
+  const Shape image{2, 40, 12, 13};
+  const Tensor ones = filled({40, 1, 1, 1}, 1);
+  const Tensor none = filled({40}, 0);
+  NumericCase pixels = convolution(image, 24, {1, 1}, 1, 1);
+  pixels.run.node.op = "casemate:SeparableConv";
+  pixels.run.node.attributes.set("group", int64_t{40});
+  pixels.run.inputs.insert(pixels.run.inputs.begin() + 1, {{ones, true}, {none, true}});
+  NumericCase lines = convolution(image, 40, {3, 3}, 2, 40);
+  lines.run.node.op = "casemate:SeparableConv";
+  Tensor same = filled({40, 40, 1, 1}, 0);
+  for (size_t i = 0; i < 40; ++i) same.values<float>()[i * 41] = 1;
+  lines.run.inputs.push_back({same, true});
+  lines.run.inputs.push_back({none, true});
+  return {std::move(pixels), std::move(lines)};
+}
+
+Cases response_normalizations() {
+  const Attributes attributes = {
+      {"size", int64_t{5}}, {"alpha", 0.02F}, {"beta", 0.75F}, {"bias", 1.5F}};
+  const Shape image{2, 64, 5, 6};
+  NumericCase made = alike("LRN", attributes, {{scaled(image, 1, 4)}}, image);
+  made.run.given = Layout::kChannelsLast;
+  return {std::move(made)};
+}
+
 KernelResult of_two(const KernelRequest& request) { return make_winograd_convolution(request, 2); }
 KernelResult of_four(const KernelRequest& request) { return make_winograd_convolution(request, 4); }
 
@@ -400,6 +433,8 @@ std::vector<NumericCase> cases_of(const std::string& op, ElementType type) {
     all["BatchNormalization"] = [](const std::string&) { return batch_normalizations(); };
     all["LayerNormalization"] = [](const std::string&) { return layer_normalizations(); };
     all["Conv"] = [](const std::string&) { return convolutions(); };
+    all["casemate:SeparableConv"] = [](const std::string&) { return separable_convolutions(); };
+    all["LRN"] = [](const std::string&) { return response_normalizations(); };
     all["Gemm"] = [](const std::string&) { return gemms(); };
     all["MatMul"] = [](const std::string&) { return matmuls(); };
     all["Concat"] = [](const std::string&) { return concatenations(); };
