@@ -143,7 +143,8 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
   }
   make_canonical(made.graph);
   TRY(optimize(made.graph, derivations_));
-  compiled.plan = TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer));
+  compiled.plan =
+      TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer, false, memory_bytes_max_));
   return compiled;
 }
 
@@ -153,10 +154,10 @@ Result<Plan> Compiler::plan_fixed(Graph& graph, Packer& packer) {
   Graph better = graph;
   make_canonical(better);
   TRY(optimize(better, derivations_, Fusion::kOwnLoops));
-  auto plan = make_plan(better, 0, Layout::kChannelsLast, packer, true);
+  auto plan = make_plan(better, 0, Layout::kChannelsLast, packer, true, memory_bytes_max_);
   if (plan || plan.error().code != casemate::Code::kUnsupported) return plan;
   graph.remove_dead();
-  return make_plan(graph, 0, Layout::kChannelsLast, packer, true);
+  return make_plan(graph, 0, Layout::kChannelsLast, packer, true, memory_bytes_max_);
 }
 
 namespace {

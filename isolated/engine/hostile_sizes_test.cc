@@ -251,5 +251,32 @@ TEST(HostileSizes, of_extents_beside_a_zero_cost_nothing) {
   }
 }
 
+// Sums over neighbours of 400000 channels take 64 times what goes in.
+std::string wrong_in_between() {
+  constexpr int64_t kChannels = 400000;
+  ModelBuilder b;
+  b.input("x", {-1, kChannels});
+  b.output("y", {-1, kChannels});
+  set_int(b.node("LRN", {"x"}, "y"), "size", 3);
+  const std::string bytes = b.bytes();
+  auto model = Model::load(bytes_of(std::string_view(bytes)),
+                           {.memory_bytes_max = kMemory, .batch_sizes = {1}});
+  if (!model) return "load: " + model.error().text;
+  Executor executor = *Executor::make(*model);
+  for (const int64_t rows : {1, 2}) {
+    const std::vector<float> x(static_cast<size_t>(rows * kChannels), 1.0F);
+    const auto outputs = run(executor, {{Shape{rows, kChannels}, x}});
+    if (outputs) return "not refused";
+    if (!outputs.error().text.starts_with("node 'y' (LRN): ") ||
+        outputs.error().code != Code::kTooLarge)
+      return outputs.error().text;
+  }
+  return {};
+}
+
+TEST(HostileSizes, of_what_a_node_needs_in_between_are_refused_too) {
+  expect_bounded("LRN", wrong_in_between);
+}
+
 }  // namespace
 }  // namespace casemate::engine

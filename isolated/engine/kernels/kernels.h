@@ -38,6 +38,8 @@ struct KernelRequest {
   Packer& packer;
   // No machine code may be generated: what needs some runs its operator's function.
   bool fixed = false;
+  // What an operator's own function may take in between, beside what the plan gives it.
+  uint64_t work_bytes_max = 4ull << 30;
   // Channels from pixel to pixel of input 0, and those that output 0 had better have; 0: as many as
   // there are. A kernel that can do with that says so in its needs.
   int64_t input_pitch = 0;

@@ -12,10 +12,19 @@ namespace {
 // The plan has foretold all memory but what a function needs in between.
 class KernelHost final : public Host {
  public:
-  Status allow(uint64_t) override { return {}; }
+  explicit KernelHost(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  Status allow(uint64_t bytes) override {
+    if (bytes <= bytes_max_) return {};
+    return Error{Code::kTooLarge, formatted("{} bytes in between pass the limit of {}: allow the "
+                                            "model more memory",
+                                            bytes, bytes_max_)};
+  }
   Result<std::vector<Datum>> run(const Graph&, std::vector<Datum>) override {
     return Error{Code::kUnsupported, "a plan runs no subgraphs"};
   }
+
+ private:
+  uint64_t bytes_max_;
 };
 
 // An input or output: its form, and for a constant its elements.
@@ -30,12 +39,13 @@ struct Operand {
 class OperatorKernel final : public Kernel {
  public:
   OperatorKernel(KernelNeeds needs, Node node, Compute compute, std::vector<Operand> inputs,
-                 std::vector<Operand> outputs)
+                 std::vector<Operand> outputs, uint64_t work_bytes_max)
       : Kernel(std::move(needs)),
         node_(std::move(node)),
         compute_(compute),
         inputs_(std::move(inputs)),
-        outputs_(std::move(outputs)) {}
+        outputs_(std::move(outputs)),
+        work_bytes_max_(work_bytes_max) {}
 
   Status run(const KernelArguments& arguments) const override {
     std::vector<Datum> data(inputs_.size());
@@ -57,7 +67,7 @@ class OperatorKernel final : public Kernel {
       places.push_back(Tensor::view(operand.type, operand.shape,
                                     MutableBytes(arguments.outputs[i], operand.bytes)));
     }
-    KernelHost host;
+    KernelHost host(work_bytes_max_);
     Computation computation(node_, std::move(facts), host, std::move(places));
     if (const Status done = compute_(computation); !done) {
       return Error{done.error().code,
@@ -71,6 +81,7 @@ class OperatorKernel final : public Kernel {
   Compute compute_;
   std::vector<Operand> inputs_;
   std::vector<Operand> outputs_;
+  uint64_t work_bytes_max_;
 };
 
 Result<Operand> operand_of(const KernelRequest& request, ValueId id) {
@@ -146,7 +157,7 @@ KernelResult make_operator_kernel(const KernelRequest& request) {
     needs.outputs.push_back(layout);
   }
   return std::make_unique<OperatorKernel>(std::move(needs), node, compute, std::move(inputs),
-                                          std::move(outputs));
+                                          std::move(outputs), request.work_bytes_max);
 }
 
 }  // namespace casemate::engine

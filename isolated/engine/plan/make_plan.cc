@@ -39,8 +39,10 @@ struct Operand {
 
 class Planner final {
  public:
-  Planner(const Graph& graph, size_t variant, Layout preferred, Packer& packer, bool fixed)
+  Planner(const Graph& graph, size_t variant, Layout preferred, Packer& packer, bool fixed,
+          uint64_t work_bytes_max)
       : fixed_(fixed),
+        work_bytes_max_(work_bytes_max),
         graph_(graph),
         uses_(graph),
         variant_(variant),
@@ -113,7 +115,8 @@ class Planner final {
   }
 
   Result<std::unique_ptr<Kernel>> compile(const Node& node) {
-    KernelRequest request{graph_, node, variant_, {}, preferred_, std::nullopt, packer_, fixed_};
+    KernelRequest request{graph_,  node,   variant_,       {}, preferred_, std::nullopt,
+                          packer_, fixed_, work_bytes_max_};
     for (const ValueId id : node.inputs) {
       request.layouts.push_back(id.present() ? homes_[id.index].layout : Layout::kRowMajor);
     }
@@ -399,6 +402,7 @@ class Planner final {
   };
 
   bool fixed_;
+  uint64_t work_bytes_max_;
   const Graph& graph_;
   Uses uses_;
   size_t variant_;
@@ -416,8 +420,8 @@ class Planner final {
 }  // namespace
 
 Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer,
-                       bool fixed) {
-  return Planner(graph, variant, preferred, packer, fixed).make();
+                       bool fixed, uint64_t work_bytes_max) {
+  return Planner(graph, variant, preferred, packer, fixed, work_bytes_max).make();
 }
 
 }  // namespace casemate::engine
