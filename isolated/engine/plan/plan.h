@@ -50,9 +50,9 @@ struct Plan {
   [[nodiscard]] std::vector<std::string> slow_steps() const;
 };
 
-// A plan for one variant; with `fixed` one for which no machine code is generated. An operator's own
-// function may take `work_bytes_max` in between. Requires: graph.sound(); with `fixed`, a preferred
-// layout without blocks.
+// A plan for one variant; with `fixed` one for which no machine code is generated. An operator's
+// own function may take `work_bytes_max` in between. Requires: graph.sound(); with `fixed`, a
+// preferred layout without blocks.
 Result<Plan> make_plan(const Graph& graph, size_t variant, Layout preferred, Packer& packer,
                        bool fixed = false, uint64_t work_bytes_max = 4ull << 30);
 
