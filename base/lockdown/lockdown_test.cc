@@ -81,14 +81,14 @@ TEST(Lockdown, who_inspects_a_model_opens_nothing_and_starts_nothing) {
   }
 }
 
+// By the filter, or by a kernel that has none of them.
 TEST(Lockdown, thirty_two_bit_calls_are_deadly) {
-  EXPECT_EQ(behind(Filter::kModel,
-                   [] {
-                     int pid = 0;
-                     asm volatile("int $0x80" : "=a"(pid) : "a"(20) : "memory");  // getpid of i386
-                     return 0;
-                   }),
-            kKilled);
+  const int end = behind(Filter::kModel, [] {
+    int pid = 0;
+    asm volatile("int $0x80" : "=a"(pid) : "a"(20) : "memory");  // getpid of i386
+    return 0;
+  });
+  EXPECT_TRUE(end == kKilled || end == 1000 + SIGSEGV) << end;
 }
 
 TEST(Lockdown, capabilities_do_not_come_back) {

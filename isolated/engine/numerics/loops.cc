@@ -166,7 +166,7 @@ Measured depthwise(const VectorLoops& loops) {
     for (int64_t h = 0; h < kernel; ++h) lines.push_back(image.data() + h * kWidth * kChannels);
     Floats y(kWidth * kChannels);
     DepthwiseLine line{.lines = lines.data(), .weights = weights.data(), .out = y.data()};
-    line.channels = kChannels;
+    line.channels = line.in_step = line.out_step = kChannels;
     line.width = line.out_width = kWidth;
     line.kernel_h = line.kernel_w = kernel;
     line.pad_left = kernel / 2;
@@ -239,6 +239,7 @@ Measured winograd(const gemm::InstructionSet& set, int size) {
   transforms.output(planes.data(), channels, channels,
                     {.to = y.data(),
                      .line_stride = size * channels,
+                     .pixel_stride = channels,
                      .lines = size,
                      .columns = size,
                      .epilogue = {}});
