@@ -10,9 +10,10 @@ namespace casemate::engine {
 namespace {
 
 bool joins_channels(const Graph& graph, const Node& node) {
+  // Other operators may leave out their first output.
+  if (node.op != "Concat" || node.attributes.integer("axis", 0) != 1) return false;
   const Value& result = graph.value(node.output());
-  return node.op == "Concat" && node.attributes.integer("axis", 0) == 1 &&
-         result.type == ElementType::kFloat32 && result.shapes.front().rank() == 4;
+  return result.type == ElementType::kFloat32 && result.shapes.front().rank() == 4;
 }
 
 }  // namespace

@@ -32,6 +32,19 @@ TEST(Passes, change_nothing_the_second_time) {
   }
 }
 
+// As recurrent networks do whose last state alone is wanted.
+TEST(Passes, take_nodes_whose_first_output_is_left_out) {
+  Derivations derivations;
+  Draft d;
+  const ValueId x = d.input({1, 4, 6, 6});
+  d.graph.add_node({.op = "Split", .name = "s", .inputs = {x}},
+                   {{}, {"second", ElementType::kFloat32, {{1, 2, 6, 6}}}});
+  const ValueId second = d.graph.nodes().back().outputs[1];
+  Graph graph = d.finish({d.same("Neg", second)});
+  ASSERT_TRUE(optimize(graph, derivations));
+  EXPECT_EQ(operators_of(graph), "Split Neg");
+}
+
 TEST(Passes, keep_types_and_shapes_of_outputs) {
   Derivations derivations;
   for (const PassGraph& given : pass_graphs()) {
