@@ -38,7 +38,8 @@ TEST(Passes, take_nodes_whose_first_output_is_left_out) {
   Draft d;
   const ValueId x = d.input({1, 4, 6, 6});
   d.graph.add_node({.op = "Split", .name = "s", .inputs = {x}},
-                   {{}, {"second", ElementType::kFloat32, {{1, 2, 6, 6}}}});
+                   {{"", ElementType::kFloat32, {{1, 2, 6, 6}}},
+                    {"second", ElementType::kFloat32, {{1, 2, 6, 6}}}});
   const ValueId second = d.graph.nodes().back().outputs[1];
   Graph graph = d.finish({d.same("Neg", second)});
   ASSERT_TRUE(optimize(graph, derivations));
