@@ -105,12 +105,19 @@ TEST_F(Cli, kill_ends_the_partition_that_it_names_and_no_other) {
   const Outcome done = run({"kill", "digits"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_TRUE(done.out.starts_with("partition digits was killed")) << done.out;
+  // Until it runs again, requests may be refused as it is starting.
+  const auto again = [](const operating::Reply& now) {
+    return now.partitions[1].epoch == 2 &&
+           now.enclaves[1].state == static_cast<uint32_t>(operating::State::kRunning);
+  };
   auto status = system_.status();
-  for (int i = 0; i < 1000 && status && (*status)->partitions[1].epoch == 1; ++i) {
+  for (int i = 0; i < 1000 && status && !again(**status); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     status = system_.status();
   }
   ASSERT_TRUE(status) << status.error().text;
+  Witness witness(system_.url());
+  EXPECT_TRUE(witness.answered_again()) << witness.stop();
   EXPECT_EQ((*status)->partitions[0].epoch, 1u);
   EXPECT_EQ((*status)->partitions[1].epoch, 2u);
 }
