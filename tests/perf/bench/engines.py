@@ -17,8 +17,6 @@ from measure import BIN, PEERS, SOURCE, Unmeasured
 
 ANSWER_S = 600
 END_S = 30
-# What the monitor starts an enclave with: threads that wait for others soon let go of their core.
-AS_SERVED = {"GOMP_SPINCOUNT": "2000", "OMP_DYNAMIC": "FALSE"}
 # Loaded and dropped before the clock starts: what a process does once is not loading a model.
 WARM = SOURCE / "models/digits/1/model.onnx"
 
@@ -176,13 +174,12 @@ def openblas():
 
 
 def start_partitioned(path, threads, inputs, symbols):
-    waiting = os.environ.get("CASEMATE_WAITING", "asleep")
-    return Partitioned((BIN / "casemate-perf-served", path, threads, inputs, waiting, *symbols))
+    return Partitioned((BIN / "casemate-perf-served", path, threads, inputs, *symbols))
 
 
 def start_in_process(path, threads, inputs, symbols):
     return Engine((BIN / "casemate-perf-engine", path, threads, "--inputs", inputs, "--warm", WARM,
-                   *symbols), AS_SERVED)
+                   *symbols))
 
 
 def start_onnxruntime(path, threads, inputs, _):
