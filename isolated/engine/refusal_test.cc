@@ -502,7 +502,8 @@ TEST(Refusal, of_a_file_cut_off_at_any_byte) {
   }
 }
 
-// Everywhere near both ends; between them, where weights lie, which are alike, at every residue of small strides.
+// Everywhere near both ends; between them, where weights lie, which are alike, at every residue of
+// small strides.
 TEST(Refusal, of_the_digit_model_cut_off_but_where_it_may_end) {
   constexpr size_t kEnds = 4096;
   const std::string file = file_at("models/digits/1/model.onnx");

@@ -4,8 +4,8 @@
 // of it in a virtual machine whose idle cores are halted; to wake one on the waker's own core takes
 // two. So a callee whose calls are short sleeps on its caller's core and does not spin there. Calls
 // that are long, or that queue up, are worth a core of their own: then it may run anywhere again.
-// A caller that spins keeps its core to itself: the callee runs on any other, since two that spin on
-// one core wait for each other's time slices.
+// A caller that spins keeps its core to itself: the callee runs on any other, since two that spin
+// on one core wait for each other's time slices.
 //
 //   Owns     the affinity of the thread that made it.
 //   Threads  used by that thread alone, which must not start others: they would inherit the core.

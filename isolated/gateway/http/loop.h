@@ -28,8 +28,8 @@ class Watcher {
  public:
   // `events` are EPOLL*, or 0 for a turn that again() asked for.
   virtual void ready(uint32_t events) = 0;
-  // Of who is in look_at(): deals with news that may come sooner than a sleeping thread wakes. True:
-  // it is worth another look soon, and so this round does not wait.
+  // Of who is in look_at(): deals with news that may come sooner than a sleeping thread wakes.
+  // True: it is worth another look soon, and so this round does not wait.
   virtual bool look() { return false; }
 
  protected:
