@@ -56,11 +56,12 @@ int Loop::wait_ms(Duration wait_max) const {
   return static_cast<int>(std::chrono::ceil<milliseconds>(std::max(wait, Duration(0))).count());
 }
 
+// One who wants another look ends the round's: however many there are, sockets wait for one.
 bool Loop::look() {
   bool again = false;
-  // By index, and the end read again: who looks may bring others or forget them.
-  for (size_t i = 0; i < looked_at_.size(); ++i) {
-    if (looked_at_[i] != nullptr && looked_at_[i]->look()) again = true;
+  for (size_t i = 0; i < looked_at_.size() && !again; ++i) {
+    Watcher* const watcher = looked_at_[next_look_++ % looked_at_.size()];
+    again = watcher != nullptr && watcher->look();
   }
   std::erase(looked_at_, nullptr);
   return again;

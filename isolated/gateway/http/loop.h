@@ -46,7 +46,7 @@ class Loop final {
   void forget(int fd, Watcher& watcher);
   // Gives `watcher` a turn in the next round, behind everybody who is ready in it.
   void again(Watcher& watcher);
-  // Asks `watcher` for a look in each round, until forget().
+  // Asks `watcher` for a look before each wait, until forget().
   void look_at(Watcher& watcher) { looked_at_.push_back(&watcher); }
 
   // Calls `action` once, in the first round after `due`; set() moves a timer that is set.
@@ -99,6 +99,7 @@ class Loop final {
   std::vector<Watcher*> turns_;      // asked for the next round
   std::vector<Watcher*> running_;    // being given now; forgotten ones are null
   std::vector<Watcher*> looked_at_;  // forgotten ones are null until the next round
+  size_t next_look_ = 0;
   std::vector<Timer*> timers_;
 };
 

@@ -72,6 +72,10 @@ class Engine:
     def load_ms(self):
         return self.loaded["load_ms"]
 
+    def session_ms(self):
+        """Of that, without what it takes to have a process: to read and to compile the model."""
+        return self.load_ms()
+
     def peak_kib(self, answer):
         """The most memory that it had by the time of that answer of its own."""
         return answer["peak_kib"]
@@ -95,6 +99,7 @@ class Partitioned(Engine):
     """A system of its own: a monitor, a partition with the model, and one that asks it."""
 
     system = None
+    reloaded = None
 
     def first_answer(self):
         self.system = self.answer("folder")
@@ -102,7 +107,11 @@ class Partitioned(Engine):
 
     def load_ms(self):
         """To load the model once more, in new jails; starting all is another matter, and longer."""
-        return self.ask("reload", "reload_ms")["reload_ms"]
+        self.reloaded = self.ask("reload", "reload_ms")
+        return self.reloaded["reload_ms"]
+
+    def session_ms(self):
+        return self.reloaded["session_ms"]
 
     def peak_kib(self, answer):
         """Of the model's processes the one that had most; they share its weights. The monitor's

@@ -20,8 +20,9 @@
 namespace casemate::perf {
 
 enum class Wanted : uint32_t {
-  kRuns = 1,    // RunsAnswer
-  kResult = 2,  // ResultAnswer: a piece of the latest run's result, which lies in the stream
+  kRuns = 1,     // RunsAnswer
+  kResult = 2,   // ResultAnswer: a piece of the latest run's result, which lies in the stream
+  kLoading = 3,  // RunsAnswer: one, how long the model's process took to load and compile it
 };
 
 struct RequesterQuestion {
@@ -52,6 +53,7 @@ class Requester final : public enclave::Program {
 
  private:
   Status call(srpc::Caller& stream) const;
+  static Result<RunsAnswer> ask_for_loading(srpc::Caller& stream);
   Result<RunsAnswer> time_runs(srpc::Caller& stream, const RequesterQuestion& question) const;
 
   std::vector<FileTensor> inputs_;

@@ -8,7 +8,8 @@
 // but a first line says which folder and monitor are this system's, so that they can be looked at;
 // the next, how long it took from the start of the monitor, which copies and measures all files,
 // until the model's instance ran. For a line "reload" the model's partition is killed, which has no
-// standby, and a line says how long the monitor took from there until an instance of it ran again.
+// standby, and a line says how long the monitor took from there until an instance of it ran again, and
+// how much of that the model's process spent on reading and compiling its model.
 #include <unistd.h>
 
 #include <cstdio>
@@ -86,8 +87,11 @@ bool reload(tests::SmallSystem& system) {
   const uint32_t epoch = system.partition("model").epoch;
   const int patience_ms = static_cast<int>(std::chrono::milliseconds(kPatience).count());
   if (!system.kill("model") || !system.started("model", epoch + 1, patience_ms)) return false;
-  std::printf("{\"reload_ms\": %.3f}\n",
-              static_cast<double>(system.partition("model").recovery_us) / 1e3);
+  const perf::RequesterQuestion question{.wanted = static_cast<uint32_t>(perf::Wanted::kLoading)};
+  const auto loading = system.exchange<perf::RunsAnswer>(question, patience_ms);
+  if (!loading || loading->code != 0) return false;
+  std::printf("{\"reload_ms\": %.3f, \"session_ms\": %.3f}\n",
+              static_cast<double>(system.partition("model").recovery_us) / 1e3, loading->median_ms);
   return true;
 }
 
