@@ -19,8 +19,8 @@ namespace casemate::infer {
 
 // The fixed list of calls of a model enclave.
 enum class Call : uint32_t {
-  // args: InferArgs without inputs; value: InferValue, of loading the model. The ModelDescription is
-  // in the region.
+  // args: InferArgs without inputs; value: InferValue, of loading the model. The ModelDescription
+  // is in the region.
   kDescribe = 1,
   kInfer = 2,  // args: InferArgs; value: InferValue
 };

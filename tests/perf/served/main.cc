@@ -8,8 +8,8 @@
 // but a first line says which folder and monitor are this system's, so that they can be looked at;
 // the next, how long it took from the start of the monitor, which copies and measures all files,
 // until the model's instance ran. For a line "reload" the model's partition is killed, which has no
-// standby, and a line says how long the monitor took from there until an instance of it ran again, and
-// how much of that the model's process spent on reading and compiling its model.
+// standby, and a line says how long the monitor took from there until an instance of it ran again,
+// and how much of that the model's process spent on reading and compiling its model.
 #include <unistd.h>
 
 #include <cstdio>
