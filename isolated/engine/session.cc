@@ -28,6 +28,7 @@ Result<Session> Session::make(const Plan& plan, uint8_t* arena) {
     bind(step.inputs, bound.inputs);
     bind(step.outputs, bound.outputs);
     if (step.scratch.kind == Place::Kind::kArena) bound.scratch = arena + step.scratch.offset;
+    bound.scratch_stride = step.scratch_stride;
   }
   return session;
 }
@@ -54,7 +55,8 @@ Status Session::run_steps(size_t begin, size_t end, ProgressCounter* progress) {
   if (observer_ != nullptr && begin == 0) observer_->begin(*plan_);
   for (size_t i = begin; i < end; ++i) {
     const Bound& bound = steps_[i];
-    TRY(bound.kernel->run({bound.inputs, bound.outputs, bound.scratch, bound.state.get()}));
+    TRY(bound.kernel->run(
+        {bound.inputs, bound.outputs, bound.scratch, bound.state.get(), bound.scratch_stride}));
     if (progress != nullptr) progress->fetch_add(1, std::memory_order_relaxed);
     if (observer_ != nullptr) observer_->done(*plan_, i);
   }

@@ -55,6 +55,7 @@ class Session final {
     std::vector<uint8_t*> inputs;
     std::vector<uint8_t*> outputs;
     uint8_t* scratch = nullptr;
+    uint64_t scratch_stride = 0;
   };
   // An operand in the caller's memory: its address comes with each run.
   struct Patch {

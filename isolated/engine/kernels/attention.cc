@@ -148,14 +148,14 @@ KernelResult make_attention(const KernelRequest& request) {
                       static_cast<double>(sizes.queries * (sizes.keys + sizes.past_keys)) *
                       static_cast<double>(sizes.width + sizes.value_width);
   made.threads = work < kWorkForThreads ? 1 : thread_count();
-  needs.scratch_bytes = static_cast<uint64_t>(made.scratch * made.threads) * sizeof(float);
+  needs.scratch_bytes = static_cast<uint64_t>(made.scratch) * sizeof(float);
+  needs.scratch_of_each_thread = true;
   needs.implementation = vector_loops().name;
   const auto loop = [made](const KernelArguments& arguments) {
     const int64_t heads = made.sizes.items * made.sizes.heads;
-    auto* const memory = elements<float>(arguments.scratch);
     const auto attend = [&](int64_t piece, int thread) {
       made.run_head(arguments, piece / made.sizes.heads, piece % made.sizes.heads,
-                    memory + thread * made.scratch);
+                    elements<float>(arguments.scratch_of(thread)));
     };
     parallel_for(heads, attend, made.threads);
   };

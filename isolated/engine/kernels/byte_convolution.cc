@@ -91,7 +91,7 @@ class ByteConvolution final : public Kernel {
       const Range mine = {whole * piece / pieces, whole * (piece + 1) / pieces};
       const Part part{.lines = by_lines ? mine : Range{0, lines},
                       .panels = by_lines ? Range{0, panels} : mine,
-                      .scratch = arguments.scratch + thread * layouts_.scratch_bytes()};
+                      .scratch = arguments.scratch_of(thread)};
       run_part(arguments, part);
     };
     parallel_for(pieces, work, layouts_.threads);
@@ -255,7 +255,8 @@ KernelResult make_windows(const KernelRequest& request, const ByteInputs& inputs
     sums.insert(sums.end(), from, from + outputs);
   }
   compensate(form, sums.data(), layouts.rows.count());
-  needs.scratch_bytes = static_cast<uint64_t>(layouts.threads * layouts.scratch_bytes());
+  needs.scratch_bytes = static_cast<uint64_t>(layouts.scratch_bytes());
+  needs.scratch_of_each_thread = true;
   needs.implementation = formatted("bytes windows {}", set.name);
   return std::make_unique<ByteConvolution>(std::move(needs), std::move(layouts), weights,
                                            std::move(form));

@@ -105,9 +105,8 @@ class ByteDepthwise final : public Kernel {
   Status run(const KernelArguments& arguments) const override {
     const int64_t whole = window_.batch * window_.out_height;
     const int64_t pieces = piece_count(whole, kPieceLines, threads_);
-    const int64_t scratch = scratch_bytes(window_, line_.groups);
     const auto work = [&](int64_t piece, int thread) {
-      uint8_t* const memory = arguments.scratch + thread * scratch;
+      uint8_t* const memory = arguments.scratch_of(thread);
       const int64_t end = whole * (piece + 1) / pieces;
       for (int64_t line = whole * piece / pieces; line < end;) {
         const int64_t first = line % window_.out_height;
@@ -227,8 +226,8 @@ KernelResult make_byte_depthwise(const KernelRequest& request, const ByteInputs&
   KernelNeeds needs{.outputs = {Layout::kChannelsLast}};
   needs.inputs.resize(request.node.inputs.size());
   needs.inputs[inputs.a] = Layout::kChannelsLast;
-  needs.scratch_bytes =
-      static_cast<uint64_t>(thread_count() * ByteDepthwise::scratch_bytes(window, order.groups()));
+  needs.scratch_bytes = static_cast<uint64_t>(ByteDepthwise::scratch_bytes(window, order.groups()));
+  needs.scratch_of_each_thread = true;
   needs.implementation = formatted("bytes depth-wise {}", set.name);
   const byte_product::DepthwiseLine line{.lines = nullptr,
                                          .groups = order.groups(),

@@ -60,7 +60,8 @@ KernelResult make_pool(const KernelRequest& request, const Pooling& pooling) {
   const int64_t cells = window.kernel_h * window.kernel_w;
   KernelNeeds needs{.inputs = {Layout::kChannelsLast}, .outputs = {Layout::kChannelsLast}};
   const int threads = thread_count();
-  needs.scratch_bytes = static_cast<uint64_t>(threads * cells) * sizeof(const uint8_t*);
+  needs.scratch_bytes = static_cast<uint64_t>(cells) * sizeof(const uint8_t*);
+  needs.scratch_of_each_thread = true;
   needs.implementation = formatted("bytes pooling {}", byte_product::instruction_set().name);
   static_cast<void>(request);
   return loop_kernel(std::move(needs), [=](const KernelArguments& arguments) {
@@ -68,7 +69,7 @@ KernelResult make_pool(const KernelRequest& request, const Pooling& pooling) {
     const int64_t pieces = piece_count(whole, kPiecePixels, threads);
     const auto work = [&](int64_t piece, int thread) {
       auto** const pixels =
-          static_cast<const uint8_t**>(static_cast<void*>(arguments.scratch)) + thread * cells;
+          static_cast<const uint8_t**>(static_cast<void*>(arguments.scratch_of(thread)));
       for (int64_t i = whole * piece / pieces; i < whole * (piece + 1) / pieces; ++i) {
         const int64_t line = i / window.out_width;
         const uint8_t* const image = arguments.inputs[0] + line / window.out_height *

@@ -23,11 +23,11 @@ class DepthwiseConvolution final : public Kernel {
   Status run(const KernelArguments& arguments) const override {
     const auto* const source = elements<float>(static_cast<const uint8_t*>(arguments.inputs[0]));
     auto* const result = elements<float>(arguments.outputs[0]);
-    auto* const memory = static_cast<const float**>(static_cast<void*>(arguments.scratch));
     const int64_t whole = window_.batch * window_.out_height;
     const int64_t pieces = piece_count(whole, kPieceLines, threads_);
     const auto work = [&](int64_t piece, int thread) {
-      const float** const lines = memory + thread * window_.kernel_h;
+      auto** const lines =
+          static_cast<const float**>(static_cast<void*>(arguments.scratch_of(thread)));
       for (int64_t i = whole * piece / pieces; i < whole * (piece + 1) / pieces; ++i)
         lines_.run(source, i, lines, result + i * window_.out_width * window_.channels);
     };
@@ -130,8 +130,8 @@ Result<std::unique_ptr<Kernel>> make_depthwise_convolution(const KernelRequest& 
   KernelNeeds needs{.outputs = {Layout::kChannelsLast}};
   needs.inputs.resize(request.node.inputs.size());
   needs.inputs[0] = Layout::kChannelsLast;
-  needs.scratch_bytes =
-      static_cast<uint64_t>(window->kernel_h * thread_count()) * sizeof(const float*);
+  needs.scratch_bytes = static_cast<uint64_t>(window->kernel_h) * sizeof(const float*);
+  needs.scratch_of_each_thread = true;
   needs.reads_pitched = request.input_pitch != 0;
   needs.implementation = std::string(vector_loops().name) + " depth-wise";
   const DepthwiseLines lines = TRY(DepthwiseLines::make(

@@ -84,8 +84,7 @@ class GemmConvolution final : public Kernel {
       Part part{.lines = by_lines ? mine : Range{0, lines},
                 .panels = by_lines ? Range{0, panels} : mine,
                 .scratch = nullptr};
-      if (layouts_.copied)
-        part.scratch = elements<float>(arguments.scratch) + thread * layouts_.copy_floats();
+      if (layouts_.copied) part.scratch = elements<float>(arguments.scratch_of(thread));
       run_part(arguments, part);
     };
     parallel_for(pieces, work, layouts_.threads);
@@ -312,7 +311,8 @@ Result<std::unique_ptr<Kernel>> make_gemm_convolution(const KernelRequest& reque
     return std::make_unique<GemmRows>(std::move(needs), product, rows, layouts.threads, set, *form);
   }
   layouts.packed_group = gemm::packed_floats(depth, layouts.group_outputs(), set);
-  needs.scratch_bytes = static_cast<uint64_t>(layouts.threads * layouts.copy_floats()) * 4;
+  needs.scratch_bytes = static_cast<uint64_t>(layouts.copy_floats()) * 4;
+  needs.scratch_of_each_thread = true;
   return std::make_unique<GemmConvolution>(std::move(needs), std::move(layouts), set, weights, bias,
                                            *form);
 }

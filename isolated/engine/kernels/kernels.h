@@ -58,6 +58,9 @@ struct KernelNeeds {
   std::vector<std::optional<Layout>> inputs = {};  // none: not read when it runs
   std::vector<Layout> outputs = {};
   uint64_t scratch_bytes = 0;
+  // Each thread has so many. Kernels of a plan have theirs at the same place, where nothing else
+  // lies: it stays in that thread's own caches.
+  bool scratch_of_each_thread = false;
   std::optional<size_t> overwrites = {};   // output 0 starts as, and replaces, this input
   std::vector<size_t> may_overwrite = {};  // output 0 may lie where one of these inputs lies
   bool reads_pitched = false;              // input 0 has the pitch of the request
@@ -79,6 +82,11 @@ struct KernelArguments {
   std::span<uint8_t* const> outputs;
   uint8_t* scratch = nullptr;
   KernelState* state = nullptr;
+  uint64_t scratch_stride = 0;  // from thread to thread, where each has its own
+
+  [[nodiscard]] uint8_t* scratch_of(int thread) const {
+    return scratch + static_cast<uint64_t>(thread) * scratch_stride;
+  }
 };
 
 class Kernel {

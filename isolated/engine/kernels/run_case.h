@@ -14,6 +14,7 @@
 #include <random>
 
 #include "isolated/engine/kernels/kernels.h"
+#include "isolated/engine/kernels/threads.h"
 
 namespace casemate::engine {
 
@@ -49,12 +50,15 @@ inline uint8_t* data_of(CaseMemory& memory) {
 
 inline Status run_kernel(const Kernel& kernel, std::span<uint8_t* const> inputs,
                          std::span<uint8_t* const> outputs) {
-  CaseMemory scratch(kernel.needs().scratch_bytes / 8 + 9);
+  const KernelNeeds& needs = kernel.needs();
+  const uint64_t stride = (needs.scratch_bytes + 63) / 64 * 64;
+  const auto threads = static_cast<uint64_t>(needs.scratch_of_each_thread ? thread_count() : 1);
+  CaseMemory scratch(stride * threads / 8 + 9);
   const auto state = TRY(kernel.make_state());
   // Scratch memory is promised to be aligned like the arena.
   auto* const start = data_of(scratch);
   auto* const aligned = start + (64 - std::bit_cast<uintptr_t>(start) % 64) % 64;
-  return kernel.run({inputs, outputs, aligned, state.get()});
+  return kernel.run({inputs, outputs, aligned, state.get(), stride});
 }
 
 inline Result<CaseMemory> reordered(ElementType type, const Shape& shape, uint8_t* data,

@@ -39,7 +39,7 @@ struct Sizes {
   [[nodiscard]] int64_t all_lines() const { return window.batch * window.out_height; }
   [[nodiscard]] int64_t room_floats() const { return lines * window.out_width * row_floats(); }
   [[nodiscard]] uint64_t room_bytes() const {
-    return static_cast<uint64_t>(room_floats()) * sizeof(float) * (together ? 1 : threads);
+    return static_cast<uint64_t>(room_floats()) * sizeof(float);
   }
 };
 
@@ -105,7 +105,7 @@ class SeparableConvolution final : public Kernel {
     const int64_t pixel = begin * sizes_.window.out_width;
     Part part{.begin = begin,
               .end = end,
-              .room = elements<float>(arguments.scratch) + thread * sizes_.room_floats(),
+              .room = elements<float>(arguments.scratch_of(sizes_.together ? 0 : thread)),
               .result = elements<float>(arguments.outputs[0]) + pixel * sizes_.out_pitch,
               .addend = nullptr};
     if (form_.addend)
@@ -116,10 +116,9 @@ class SeparableConvolution final : public Kernel {
 
   void make_line(const KernelArguments& arguments, const Part& part, int64_t line,
                  int thread) const {
-    auto* const pointers =
-        static_cast<const float**>(static_cast<void*>(arguments.scratch + sizes_.room_bytes()));
-    first_.run(elements<float>(static_cast<const uint8_t*>(arguments.inputs[0])), line,
-               pointers + thread * sizes_.window.kernel_h,
+    auto** const pointers = static_cast<const float**>(
+        static_cast<void*>(arguments.scratch_of(thread) + sizes_.room_bytes()));
+    first_.run(elements<float>(static_cast<const uint8_t*>(arguments.inputs[0])), line, pointers,
                part.room + (line - part.begin) * sizes_.window.out_width * sizes_.row_floats());
   }
 
@@ -171,8 +170,9 @@ KernelResult make_separable(const KernelRequest& request) {
     needs.inputs[*form->addend] = Layout::kChannelsLast;
     if (window.channels <= gemm::kPassDepth) needs.may_overwrite = {*form->addend};
   }
-  needs.scratch_bytes = sizes.room_bytes() + static_cast<uint64_t>(window.kernel_h) *
-                                                 sizes.threads * sizeof(const float*);
+  needs.scratch_bytes =
+      sizes.room_bytes() + static_cast<uint64_t>(window.kernel_h) * sizeof(const float*);
+  needs.scratch_of_each_thread = true;
   needs.implementation = formatted("separable {}", set.name);
   const DepthwiseLines first = TRY(DepthwiseLines::make(
       request.packer, window, *request.constant(kFirstWeights), request.constant(kFirstBias),

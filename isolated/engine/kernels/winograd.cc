@@ -86,13 +86,12 @@ class WinogradConvolution final : public Kernel {
         form_(form) {}
 
   Status run(const KernelArguments& arguments) const override {
-    auto* const scratch = elements<float>(arguments.scratch);
     if (tiling_.together()) {
-      run_together(arguments, scratch);
+      run_together(arguments, elements<float>(arguments.scratch));
       return {};
     }
     const auto work = [&](int64_t i, int thread) {
-      Block block = block_in(scratch + thread * tiling_.block_floats());
+      Block block = block_in(elements<float>(arguments.scratch_of(thread)));
       block.begin = std::min(i * tiling_.block, tiling_.tiles());
       block.end = std::min(block.begin + tiling_.block, tiling_.tiles());
       read(arguments, block, block.begin, block.end, block.edge);
@@ -335,10 +334,9 @@ Result<std::unique_ptr<Kernel>> make_winograd_convolution(const KernelRequest& r
     needs.may_overwrite = {*form->addend};
   }
   needs.implementation = formatted("winograd {0}x{0} {1}", size, set.name);
-  const int64_t floats = tiling.together()
-                             ? tiling.block_floats() + tiling.threads * tiling.edge_floats()
-                             : tiling.threads * tiling.block_floats();
-  needs.scratch_bytes = static_cast<uint64_t>(floats) * 4;
+  const int64_t edges = tiling.together() ? tiling.threads * tiling.edge_floats() : 0;
+  needs.scratch_bytes = static_cast<uint64_t>(tiling.block_floats() + edges) * 4;
+  needs.scratch_of_each_thread = !tiling.together();
   const float* const weights = TRY(pack_weights(request, tiling, set));
   const float* bias = nullptr;
   if (request.node.input(2).present())

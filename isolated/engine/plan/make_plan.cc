@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/format.h"
+#include "isolated/engine/kernels/threads.h"
 #include "isolated/engine/plan/arena.h"
 #include "isolated/engine/plan/joins.h"
 #include "isolated/engine/plan/plan.h"
@@ -69,6 +70,7 @@ class Planner final {
       plan_.output_shapes.push_back(shape(id));
       plan_.output_types.push_back(type(id));
     }
+    add_thread_scratch();
     place();
     return std::move(plan_);
   }
@@ -306,11 +308,31 @@ class Planner final {
       }
     }
     size_t scratch = SIZE_MAX;
-    if (const uint64_t bytes = kernel->needs().scratch_bytes; bytes > 0) {
-      scratch = add_buffer({}, bytes, Place::Kind::kArena);
+    const KernelNeeds& needs = kernel->needs();
+    if (needs.scratch_bytes > 0) {
+      if (needs.scratch_of_each_thread) {
+        thread_scratch_ = std::max(thread_scratch_, needs.scratch_bytes);
+      } else {
+        scratch = add_buffer({}, needs.scratch_bytes, Place::Kind::kArena);
+      }
     }
     plan_.steps.push_back({.name = std::move(name), .kernel = std::move(kernel)});
     operands_.push_back({inputs, outputs, scratch});
+  }
+
+  // One buffer for all steps whose threads have memory of their own, in which nothing else ever is.
+  void add_thread_scratch() {
+    if (thread_scratch_ == 0) return;
+    constexpr uint64_t kPage = 4096;
+    const uint64_t stride = (thread_scratch_ + kPage - 1) / kPage * kPage;
+    const size_t buffer =
+        add_buffer({}, stride * static_cast<uint64_t>(thread_count()), Place::Kind::kArena);
+    buffers_[buffer].first = 0;
+    for (size_t i = 0; i < plan_.steps.size(); ++i) {
+      if (!plan_.steps[i].kernel->needs().scratch_of_each_thread) continue;
+      operands_[i].scratch = buffer;
+      plan_.steps[i].scratch_stride = stride;
+    }
   }
 
   // The output is written where the caller wants it, by the kernel that makes it if that is
@@ -415,6 +437,7 @@ class Planner final {
   std::vector<size_t> readers_left_;  // by value
   std::map<std::pair<uint32_t, Layout>, size_t> copies_;
   std::vector<Operands> operands_;  // by step
+  uint64_t thread_scratch_ = 0;     // bytes, of each
 };
 
 }  // namespace

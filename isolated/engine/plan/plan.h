@@ -29,6 +29,7 @@ struct Step {
   std::vector<Place> inputs;
   std::vector<Place> outputs;
   Place scratch;
+  uint64_t scratch_stride = 0;  // from thread to thread, where each has its own
   Work work;
 };
 

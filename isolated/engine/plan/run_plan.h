@@ -46,7 +46,7 @@ inline Result<PlannedRun> run_graph(const Graph& graph, std::vector<std::vector<
     for (const Place& place : step.inputs) from.push_back(address(place));
     for (const Place& place : step.outputs) to.push_back(address(place));
     const auto state = TRY(step.kernel->make_state());
-    TRY(step.kernel->run({from, to, address(step.scratch), state.get()}));
+    TRY(step.kernel->run({from, to, address(step.scratch), state.get(), step.scratch_stride}));
   }
   result.inputs_intact = inputs == given;
   return result;
