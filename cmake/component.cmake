@@ -6,7 +6,7 @@
 #   *.cc         a static library named after the folder (wire/ring -> wire_ring)
 #   main.cc      the program PROGRAM, linked with that library
 #   *_test.cc    one GoogleTest program; every case is a test of its own
-#   *_fuzz.cc    one libFuzzer program each (preset fuzz)
+#   *_fuzz.cc    one libFuzzer program each (preset asan)
 #   *_bench.cc   one program each, built with the rest, run by `./dev bench`
 #
 # A folder's first path element is its trust level. A level sees only the levels listed for it below: others are
@@ -85,6 +85,7 @@ endfunction()
 
 # Everything that runs without a jail, and so under sanitizers.
 add_custom_target(unit_tests)
+add_custom_target(fuzzers)
 
 function(component)
   cmake_parse_arguments(C "" "PROGRAM" "DEPENDS;LIBRARIES;ALONE" ${ARGN})
@@ -138,12 +139,12 @@ function(component)
   if(sources)
     target_include_directories(${name} PRIVATE ${include_root})
   endif()
-  if(mains AND NOT CASEMATE_FUZZ)
+  if(mains)
     casemate_program(${C_PROGRAM} ${mains})
     target_compile_options(${C_PROGRAM} PRIVATE ${options})
     set_target_properties(${C_PROGRAM} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   endif()
-  if(tests AND NOT CASEMATE_FUZZ)
+  if(tests)
     casemate_program(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE GTest::gtest_main)
     target_compile_options(${name}_test PRIVATE ${CASEMATE_TEST_OPTIONS})
@@ -166,6 +167,7 @@ function(component)
       casemate_program(${name}_${stem} ${fuzzer})
       target_link_options(${name}_${stem} PRIVATE -fsanitize=fuzzer)
       set_target_properties(${name}_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+      add_dependencies(fuzzers ${name}_${stem})
     endforeach()
   endif()
 endfunction()

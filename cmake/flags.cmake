@@ -32,6 +32,9 @@ if(CASEMATE_SANITIZE)
     -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${CASEMATE_SANITIZE})
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -DNDEBUG") # quicker to compile, and what runs is short
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CASEMATE_SANITIZE MATCHES address)
+    add_compile_definitions(__SANITIZE_ADDRESS__) # as g++ says it
+  endif()
 endif()
 if(CASEMATE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)

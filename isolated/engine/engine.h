@@ -35,8 +35,8 @@ class FileTensors;
 struct ReadModel;
 
 inline constexpr int64_t kBatchMax = 1 << 20;
-// Below about 0.1 ms of arithmetic each, threads wait for one another longer than they work.
-inline constexpr uint64_t kOperationsPerThread = 4'000'000;
+// Below about 10 us of arithmetic each, threads wait for one another longer than they work.
+inline constexpr uint64_t kOperationsPerThread = 1'000'000;
 
 struct LoadOptions {
   std::string directory = {};              // where external data may lie; empty: nowhere

@@ -14,8 +14,8 @@
 namespace casemate::engine {
 namespace {
 
-// The OpenMP runtime ends the process when it cannot start a thread. So it is tried before, when it
-// can still be reported.
+// Where a thread cannot be started the process ends. So it is tried before, when it can still be
+// reported.
 Status try_threads(int count) {
   std::vector<std::thread> threads;
   Status status;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes through import, shape inference and passes; no kernels.
 //
-//   build/fuzz/fuzz/isolated_engine_import_fuzz CORPUS -max_len=8192 -timeout=20
+//   build/asan/fuzz/isolated_engine_import_fuzz CORPUS -max_len=8192 -timeout=20
 #include <cstdlib>
 
 #include "isolated/engine/model_mutator.h"

@@ -502,14 +502,18 @@ TEST(Refusal, of_a_file_cut_off_at_any_byte) {
   }
 }
 
-TEST(Refusal, of_the_digit_model_cut_off_at_any_byte_but_where_it_may_end) {
+// Everywhere near both ends; between them, where weights lie, which are alike, at every residue of
+// small strides.
+TEST(Refusal, of_the_digit_model_cut_off_but_where_it_may_end) {
+  constexpr size_t kEnds = 4096;
   const std::string file = file_at("models/digits/1/model.onnx");
   ASSERT_TRUE(import(file)) << "the digit model is committed";
   const std::set<size_t> legal = legal_cuts(file);
   EXPECT_TRUE(legal.contains(file.size()));
-  for (size_t size = 0; size < file.size(); ++size) {
+  for (size_t size = 0; size < file.size();) {
     if (!legal.contains(size)) expect_cut_is_refused(file, size);
     if (testing::Test::HasFailure()) return;
+    size += size < kEnds || size + kEnds > file.size() ? 1 : 13;
   }
   for (const size_t size : legal) EXPECT_TRUE(import(file.substr(0, size))) << size;
 }

@@ -2,7 +2,7 @@
 // Models loaded, compiled and run as an enclave does it: with shapes that were compiled, and with
 // such as are seen first when it runs, small, large, and empty.
 //
-//   build/fuzz/fuzz/isolated_engine_run_fuzz CORPUS -max_len=8192 -timeout=20
+//   build/asan/fuzz/isolated_engine_run_fuzz CORPUS -max_len=8192 -timeout=20
 #include <bit>
 #include <cstdlib>
 #include <cstring>

@@ -50,7 +50,7 @@ inline Result<std::vector<RunOutput>> run(Executor& executor, const std::vector<
 }
 
 // Runs `child` in a fork and returns its wait status: 0 when it returned true. What uses more than
-// one thread runs there: a process that has started OpenMP's threads cannot be forked any more.
+// one thread runs there: a process that has started the engine's threads cannot be forked any more.
 template <class Child>
 int in_child(Child child) {
   const pid_t pid = ::fork();

@@ -65,6 +65,7 @@ Status check_regions(const infer::InferArgs& args, Bytes in, Bytes out) {
 }  // namespace
 
 Status ModelProgram::start(const control::Message& manifest) {
+  const Instant begin = system_clock().now();
   const Mapping file = TRY(map_file(kFile));
   engine::LoadOptions options;
   options.shapes = TRY(ModelOptions::parse(options_)).shapes;
@@ -76,7 +77,9 @@ Status ModelProgram::start(const control::Message& manifest) {
                                  ? manifest.memory_bytes - kOverhead
                                  : manifest.memory_bytes / 2;
   model_.emplace(TRY(engine::Model::load(file, options)));
-  return model_->seal();
+  TRY(model_->seal());
+  loading_ = system_clock().now() - begin;
+  return {};
 }
 
 Status ModelProgram::run(control::Socket control, const control::Message&) {
@@ -121,7 +124,7 @@ Result<uint64_t> ModelProgram::describe(srpc::Callee& callee, const infer::Infer
     return Error{Code::kTooLarge, "the description does not fit"};
   std::ranges::copy(bytes_of(model_->description()),
                     callee.bulk_out().subspan(args.out_offset).begin());
-  return uint64_t{0};
+  return static_cast<uint64_t>(loading_.count());
 }
 
 Result<uint64_t> ModelProgram::infer(srpc::Callee& callee, const infer::InferArgs& args) {

@@ -35,6 +35,7 @@ class ModelProgram final : public enclave::Program {
 
   std::string options_;
   std::optional<engine::Model> model_;
+  Duration loading_{};  // how long that took
   std::optional<engine::Executor> executor_;
 };
 

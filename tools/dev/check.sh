@@ -30,7 +30,7 @@ conformance() {
 step conformance conformance
 
 heading "AddressSanitizer and UndefinedBehaviorSanitizer"
-if build asan unit_tests; then
+if build asan unit_tests fuzzers; then
   pass "build asan"
   # Tests with real jails need programs that run behind the filters, which sanitizer runtimes do not.
   ASAN_OPTIONS=detect_leaks=1 count_tests asan -E '^(style|dev|tests_)|SecretHeap|Lockdown'
@@ -47,7 +47,7 @@ if build tsan "${tsan_targets[@]}"; then
 else fail "build tsan"; fi
 
 # What mutations of models start from: ONNX's published ones, some of them where time is short.
-seeds=build/fuzz/seeds
+seeds=build/asan/seeds
 gather_seeds() {
   local every=$1 at=0
   rm -rf "$seeds" && mkdir -p "$seeds"
@@ -57,19 +57,33 @@ gather_seeds() {
   done
 }
 
+# fuzz FUZZER: one run of one fuzzer; what it printed, where it found something.
+fuzz() {
+  local fuzzer=$1 name log
+  name=$(basename "$fuzzer") log=build/asan/$name.log
+  local corpus=build/asan/corpus/$name
+  mkdir -p "$corpus"
+  local inputs=("$corpus")
+  case $name in isolated_engine_import_fuzz | isolated_engine_run_fuzz) inputs=(-max_len=8192 "$corpus" "$seeds") ;; esac
+  "$fuzzer" -max_total_time="$fuzz_seconds" -timeout=20 -rss_limit_mb=4096 -artifact_prefix=build/asan/ \
+    "${inputs[@]}" >"$log" 2>&1 && return
+  tail -n 30 "$log"
+  return 1
+}
+
 heading "fuzzing, $fuzz_seconds s each"
-if build fuzz; then
-  pass "build fuzz"
+if [ -n "$(ls build/asan/fuzz 2>/dev/null)" ]; then
   gather_seeds $((fuzz_seconds < 60 ? 8 : 1))
-  for fuzzer in build/fuzz/fuzz/*; do
-    name=$(basename "$fuzzer")
-    corpus=build/fuzz/corpus/$name
-    mkdir -p "$corpus"
-    case $name in isolated_engine_import_fuzz | isolated_engine_run_fuzz) corpus="-max_len=8192 $corpus $seeds" ;; esac
-    step "fuzz $name" sh -c "$fuzzer -max_total_time=$fuzz_seconds -timeout=20 -rss_limit_mb=4096 \
-      -artifact_prefix=build/fuzz/ $corpus >build/fuzz/$name.log 2>&1 || { tail -n 30 build/fuzz/$name.log; false; }"
+  # As many at a time as there are cores; each is waited for, and answers for itself.
+  running=()
+  settle() { step "fuzz ${running[0]#* }" wait "${running[0]% *}"; running=("${running[@]:1}"); }
+  for fuzzer in build/asan/fuzz/*; do
+    [ "${#running[@]}" -lt "$(nproc)" ] || settle
+    fuzz "$fuzzer" &
+    running+=("$! $(basename "$fuzzer")")
   done
-else fail "build fuzz"; fi
+  while [ "${#running[@]}" -gt 0 ]; do settle; done
+else fail "no fuzzer was built"; fi
 
 heading done
 printf 'skipped: %d\n' "$skipped"

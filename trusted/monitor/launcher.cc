@@ -30,10 +30,7 @@ constexpr uint64_t kModelFiles = 256;
 constexpr uint64_t kGatewaySecret = 256ull << 20;
 
 std::vector<std::string> environment_of(const EnclaveDescription& enclave) {
-  // Kernel threads spin for microseconds, not for the 0.3 s that libgomp would: neighbours need the
-  // core.
-  std::vector<std::string> environment = {"GOMP_SPINCOUNT=2000", "OMP_DYNAMIC=FALSE", "LC_ALL=C",
-                                          "TZ=UTC0"};
+  std::vector<std::string> environment = {"LC_ALL=C", "TZ=UTC0"};
   if (!enclave.options.view().empty())
     environment.push_back(formatted("CASEMATE_OPTIONS={}", enclave.options.view()));
   return environment;

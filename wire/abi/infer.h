@@ -19,8 +19,9 @@ namespace casemate::infer {
 
 // The fixed list of calls of a model enclave.
 enum class Call : uint32_t {
-  kDescribe =
-      1,  // args: InferArgs without inputs; value: the size of the ModelDescription in the region
+  // args: InferArgs without inputs; value: InferValue, of loading the model. The ModelDescription is
+  // in the region.
+  kDescribe = 1,
   kInfer = 2,  // args: InferArgs; value: InferValue
 };
 

@@ -52,7 +52,8 @@ class ProducerEnd final {
   // Publishes kPoison and wakes the consumer: nothing further will come.
   void close();
   void announce_sleep(bool sleeping);
-  // Says which core this side runs on, for a peer that would rather sleep there; -1: none.
+  // Says which core this side runs on, for a peer that would rather sleep there, or not run there
+  // (srpc::spinning_on()); -1: none.
   void announce_core(int core);
   // Count up while working: it lies in the shared memory, where the monitor looks.
   [[nodiscard]] std::atomic<uint64_t>& progress();
@@ -75,7 +76,7 @@ class ConsumerEnd final {
   // Sleeps while the index is `seen`, at most `timeout`.
   void sleep(uint64_t seen, Duration timeout) const;
   [[nodiscard]] bool peer_sleeps() const;
-  // The core that the peer says it runs on; negative when it does not say.
+  // The core that the peer says it runs on, as it announced it.
   [[nodiscard]] Untrusted<int> peer_core() const;
   [[nodiscard]] uint64_t progress() const;
   [[nodiscard]] bool failed() const { return memory_.failed(); }

@@ -27,6 +27,25 @@ Meeting Meeting::of_this_thread() {
   return meeting;
 }
 
+void Meeting::hold(const cpu_set_t& cores, int core, int avoided) {
+  if (::sched_setaffinity(0, sizeof cores, &cores) != 0) return;
+  core_ = core;
+  avoided_ = avoided;
+}
+
+void Meeting::before_wait(Untrusted<int> peer_core) {
+  const auto spins = peer_core.check(
+      [](int v) { return v <= spinning_on(0) && v >= spinning_on(CPU_SETSIZE - 1); });
+  const int core = spins ? spinning_on(*spins) : -1;
+  if (core == avoided_) return;
+  if (core < 0) return hold(allowed_, -1, -1);
+  // Only where they are on one core, and there is another.
+  if (core != core_ && core != ::sched_getcpu()) return;
+  cpu_set_t others = allowed_;
+  CPU_CLR(static_cast<size_t>(core), &others);
+  if (CPU_COUNT(&others) > 0) hold(others, -1, core);
+}
+
 void Meeting::before_sleep(Untrusted<int> peer_core, Instant now) {
   const auto core = peer_core.check([&](int v) {
     return v >= 0 && v < CPU_SETSIZE && CPU_ISSET(static_cast<size_t>(v), &allowed_);
@@ -36,7 +55,7 @@ void Meeting::before_sleep(Untrusted<int> peer_core, Instant now) {
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(static_cast<size_t>(*core), &one);
-  if (::sched_setaffinity(0, sizeof one, &one) == 0) core_ = *core;
+  hold(one, *core, -1);
 }
 
 void Meeting::begin(uint64_t waiting, Instant now) {
@@ -51,8 +70,7 @@ void Meeting::end(Instant now) {
 }
 
 void Meeting::part(Instant now) {
-  ::sched_setaffinity(0, sizeof allowed_, &allowed_);
-  core_ = -1;
+  hold(allowed_, -1, -1);
   queued_ = 0;
   not_before_ = now + kApart;
 }

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <climits>
+
 namespace casemate::srpc {
 namespace {
 
@@ -98,10 +101,33 @@ TEST_F(MeetingTest, a_caller_that_no_longer_says_where_it_is_lets_the_callee_go)
   EXPECT_EQ(cores(), all_);
 }
 
+TEST_F(MeetingTest, a_callee_leaves_the_core_that_its_caller_spins_on) {
+  if (all_.size() < 2) GTEST_SKIP() << "there is but one core";
+  for (const int core : {all_.front(), all_.back()}) {
+    sleep_near(core);
+    ASSERT_EQ(cores(), std::vector{core}) << "both are on it";
+    meeting_.before_wait(Untrusted(spinning_on(core)));
+    EXPECT_FALSE(meeting_.met());
+    EXPECT_FALSE(std::ranges::contains(cores(), core));
+    EXPECT_EQ(cores().size(), all_.size() - 1);
+    meeting_.before_wait(Untrusted(core));
+    EXPECT_EQ(cores(), all_) << "the caller no longer spins";
+  }
+}
+
+TEST_F(MeetingTest, a_callee_that_is_elsewhere_stays_where_it_is) {
+  if (all_.size() < 2) GTEST_SKIP() << "there is but one core";
+  sleep_near(all_.front());
+  meeting_.before_wait(Untrusted(spinning_on(all_.back())));
+  EXPECT_EQ(cores(), std::vector{all_.front()});
+}
+
 TEST_F(MeetingTest, lies_about_the_core_change_nothing) {
-  for (const int lie : {-1, -2, CPU_SETSIZE, CPU_SETSIZE - 1, 1 << 30, -(1 << 30)}) {
+  for (const int lie : {-1, CPU_SETSIZE, CPU_SETSIZE - 1, 1 << 30, -(1 << 30), INT_MIN, INT_MAX}) {
     sleep_near(lie);
     EXPECT_FALSE(meeting_.met()) << lie;
+    meeting_.before_wait(Untrusted(lie < 0 ? lie : -1 - lie));
+    EXPECT_EQ(cores(), all_) << lie;
   }
   EXPECT_EQ(cores(), all_);
 }

@@ -13,6 +13,8 @@ namespace {
 constexpr uint32_t kRecordBytes = 256;
 // Looking at the clock costs more than looking at the ring.
 constexpr int kSpinsPerClock = 64;
+// So little that everything else is looked at as often as need be.
+constexpr int kSpinsPerLook = 128;
 
 Status check_shape(const StreamEnd& end) {
   if (end.slots == 0 || end.slots > limits::kStreamSlots) {
@@ -54,6 +56,20 @@ bool sleep_for_change(const ring::ConsumerEnd& ring, ring::ProducerEnd& own, uin
   return changed;
 }
 
+// Spins for a few microseconds; true when `ring` has moved on from `seen`.
+bool glance(const ring::ConsumerEnd& ring, uint64_t seen) {
+  for (int i = 0; i < kSpinsPerLook; ++i) {
+    if (!ring.unchanged(seen)) return true;
+    __builtin_ia32_pause();
+  }
+  return false;
+}
+
+int cores_allowed() {
+  cpu_set_t set;
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 }  // namespace
 
 Result<Caller> Caller::make(StreamEnd end, Waiting waiting) {
@@ -66,6 +82,9 @@ Result<Caller> Caller::make(StreamEnd end, Waiting waiting) {
   caller.bulk_out_ = TRY(map_bulk(end.bulk_out, end.bulk_out_bytes, false));
   caller.end_ = std::move(end);
   caller.waiting_ = waiting;
+  // With one core for both, who spins keeps the other from working.
+  if (cores_allowed() < 2) caller.waiting_.look = false;
+  static_cast<void>(waiting.look && caller.arm());
   return caller;
 }
 
@@ -92,6 +111,7 @@ Result<uint64_t> Caller::submit(uint32_t call, Bytes args, bool posted) {
     return Error{Code::kUnavailable,
                  formatted("stream {}: all {} slots are in flight", end_.id.number, end_.slots)};
   }
+  if (waiting_.look) begin();
   Request request;
   request.sequence = requested_;
   request.epoch = end_.epoch.number;
@@ -143,6 +163,7 @@ Result<std::optional<Reply>> Caller::take() {
     }
     const bool posted = (posted_ >> (taken_ % limits::kStreamSlots) & 1) != 0;
     ++taken_;
+    if (alone_) end(posted);
     if (!posted) return std::optional(reply);
     if (posted_error_ == Code::kOk) posted_error_ = code_from(reply.code);
   }
@@ -154,10 +175,12 @@ Result<std::optional<Reply>> Caller::poll() {
   return take();
 }
 
-// Only a caller that is going to sleep says where it runs: nobody can work on a core that spins.
+// A callee may work on the core of a caller that sleeps, and had better not on that of one that
+// spins.
 void Caller::announce_core() {
   const bool sleeps = armed_ || waiting_.spin.count() == 0;
-  const int core = sleeps ? ::sched_getcpu() : -1;
+  const int here = ::sched_getcpu();
+  const int core = sleeps || here < 0 ? here : spinning_on(here);
   if (core != core_) requests_.announce_core(core_ = core);
 }
 
@@ -208,6 +231,27 @@ void Caller::disarm() {
   requests_.announce_sleep(false);
 }
 
+// A call starts. With others in flight it is not known which of them takes how long.
+void Caller::begin() {
+  alone_ = in_flight() == 0;
+  if (!alone_) return;
+  if (spinning_.spins() && armed_) disarm();
+  if (!spinning_.spins() && !armed_) static_cast<void>(arm());
+  begun_ = system_clock().now();
+}
+
+void Caller::end(bool posted) {
+  alone_ = false;
+  if (!posted) spinning_.ended(system_clock().now() - begun_);
+}
+
+Look Caller::look() {
+  if (!replies_.index().equals(completed_) || failed()) return Look::kReply;
+  if (!armed_ && alone_ && system_clock().now() - begun_ < spinning_.patience())
+    return glance(replies_, completed_) ? Look::kReply : Look::kSpinning;
+  return armed_ || arm() ? Look::kAsleep : Look::kReply;
+}
+
 Result<Callee> Callee::make(StreamEnd end, Waiting waiting) {
   TRY(check_shape(end));
   Callee callee;
@@ -254,6 +298,7 @@ Status Callee::refresh() {
 
 bool Callee::wait_for_call(Instant deadline) {
   const Instant now = system_clock().now();
+  if (waiting_.meet) meeting_.before_wait(requests_.peer_core());
   if (!meeting_.met() &&
       spin_for_change(requests_, requested_, std::min(deadline, now + waiting_.spin)))
     return true;

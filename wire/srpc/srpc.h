@@ -29,6 +29,7 @@
 #include "base/limits.h"
 #include "wire/ring/ring.h"
 #include "wire/srpc/meeting.h"
+#include "wire/srpc/spinning.h"
 
 namespace casemate::srpc {
 
@@ -78,6 +79,14 @@ struct Waiting {
   Duration nap = std::chrono::milliseconds(50);
   bool meet =
       false;  // a callee sleeps on its caller's core while its calls are short; see meeting.h
+  bool look = false;  // a caller waits with look() alone, and spins where that is quicker
+};
+
+// What a caller's look() found.
+enum class Look : uint8_t {
+  kReply,     // poll() has news
+  kSpinning,  // none yet, but it will soon: look again, and at everything else between
+  kAsleep,    // none yet; the bell will ring
 };
 
 class Caller final {
@@ -99,6 +108,8 @@ class Caller final {
   // Asks for the bell at the next reply. False if a reply is there already: poll again first.
   bool arm();
   void disarm();
+  // Looks for a reply for some microseconds. Requires: Waiting::look, and a bell.
+  Look look();
 
   [[nodiscard]] uint32_t free_slots() const;
   [[nodiscard]] uint64_t in_flight() const { return requested_ - taken_; }
@@ -112,6 +123,8 @@ class Caller final {
   Result<uint64_t> submit(uint32_t call, Bytes args, bool posted);
   void announce_core();
   Status refresh();
+  void begin();
+  void end(bool posted);
   Result<std::optional<Reply>> take();
   bool wait_for_progress(Instant deadline);
   Status fail(std::string_view why);
@@ -120,6 +133,9 @@ class Caller final {
   Waiting waiting_;
   int core_ = -1;  // as announced
   bool armed_ = false;
+  Spinning spinning_;
+  Instant begun_{};     // the call in flight that is alone
+  bool alone_ = false;  // it was, from its start
   ring::ProducerEnd requests_;
   ring::ConsumerEnd replies_;
   GuardedMapping bulk_in_;

@@ -399,5 +399,80 @@ TEST(Srpc, an_armed_caller_hears_the_bell_once_a_reply_is_there) {
   EXPECT_FALSE(s.caller.arm()) << "a reply is there already";
 }
 
+// A caller that waits with look(), and its callee in this thread.
+Stream looking_stream() {
+  auto pair = StreamPair::make(StreamId{1}, Epoch{7}, {.slots = 4, .caller_bell = true});
+  auto caller = Caller::make(*pair->caller_end(), {.look = true});
+  auto callee = Callee::make(*pair->callee_end());
+  EXPECT_TRUE(caller && callee);
+  return {std::move(*pair), std::move(*caller), std::move(*callee)};
+}
+
+bool rings(const Caller& caller) {
+  uint64_t count = 0;
+  return ::read(caller.bell(), &count, sizeof count) == 8;
+}
+
+void answer(Stream& s) {
+  ASSERT_TRUE(s.callee.next(seconds(1)));
+  ASSERT_TRUE(s.callee.reply(Code::kOk));
+}
+
+// Short calls, until it is tried whether spinning is quicker.
+void call_until_it_spins(Stream& s) {
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(s.caller.call(1, {}));
+    const bool spins = s.caller.look() == Look::kSpinning;
+    answer(s);
+    EXPECT_EQ(rings(s.caller), !spins);
+    ASSERT_TRUE(*s.caller.poll());
+    if (spins) return;
+  }
+  FAIL() << "it never spins";
+}
+
+TEST(Look, finds_a_reply_and_leaves_the_rest_to_the_bell) {
+  auto s = looking_stream();
+  EXPECT_EQ(s.caller.look(), Look::kAsleep) << "nothing is in flight";
+  ASSERT_TRUE(s.caller.call(1, {}));
+  EXPECT_EQ(s.caller.look(), Look::kAsleep) << "it begins asleep";
+  answer(s);
+  EXPECT_TRUE(rings(s.caller));
+  EXPECT_EQ(s.caller.look(), Look::kReply);
+  EXPECT_TRUE(*s.caller.poll());
+}
+
+TEST(Look, spins_for_short_calls_and_then_needs_no_bell) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "there is but one core";
+  auto s = looking_stream();
+  call_until_it_spins(s);
+  ASSERT_TRUE(s.caller.call(1, {}));
+  answer(s);
+  EXPECT_FALSE(rings(s.caller));
+  EXPECT_EQ(s.caller.look(), Look::kReply);
+}
+
+TEST(Look, ends_in_sleep_where_no_reply_comes) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "there is but one core";
+  auto s = looking_stream();
+  call_until_it_spins(s);
+  ASSERT_TRUE(s.caller.call(1, {}));
+  std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_EQ(s.caller.look(), Look::kAsleep);
+  answer(s);
+  EXPECT_TRUE(rings(s.caller));
+}
+
+TEST(Look, sees_that_the_other_side_has_closed) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "there is but one core";
+  auto s = looking_stream();
+  call_until_it_spins(s);
+  ASSERT_TRUE(s.caller.call(1, {}));
+  s.pair.revoke();
+  EXPECT_EQ(s.caller.look(), Look::kReply);
+  EXPECT_FALSE(s.caller.poll());
+  EXPECT_TRUE(s.caller.failed());
+}
+
 }  // namespace
 }  // namespace casemate::srpc

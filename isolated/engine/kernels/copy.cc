@@ -92,7 +92,8 @@ KernelResult make_constant_writer(const Tensor& constant, Packer& packer) {
   const Bytes bytes = TRY(packer.pack(constant));
   return loop_kernel({.outputs = {Layout::kRowMajor}, .implementation = "constant"},
                      [=](const KernelArguments& arguments) {
-                       std::memcpy(arguments.outputs[0], bytes.data(), bytes.size());
+                       if (!bytes.empty())
+                         std::memcpy(arguments.outputs[0], bytes.data(), bytes.size());
                      });
 }
 
@@ -100,7 +101,7 @@ KernelResult make_copy(ElementType type, const Shape& shape, Layout layout) {
   const uint64_t size = TRY(layout_bytes(type, shape, layout));
   return loop_kernel({.inputs = {layout}, .outputs = {layout}, .implementation = "copy"},
                      [=](const KernelArguments& arguments) {
-                       std::memcpy(arguments.outputs[0], arguments.inputs[0], size);
+                       if (size != 0) std::memcpy(arguments.outputs[0], arguments.inputs[0], size);
                      });
 }
 

@@ -12,8 +12,10 @@ namespace {
 #define CASEMATE_TARGET __attribute__((target("avx2,fma")))
 constexpr int kVectorFloats = 8;
 constexpr int kPanelVectors = 2;
+constexpr int kThinRows = 12;
 constexpr int kTallRows = 6;
 constexpr int kWideRows = 6;
+constexpr int kNarrowRows = kWideRows;
 
 using Vector = float __attribute__((vector_size(kVectorFloats * 4)));
 

@@ -12,7 +12,9 @@ namespace {
 #define CASEMATE_TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")))
 constexpr int kVectorFloats = 16;
 constexpr int kPanelVectors = 4;
+constexpr int kThinRows = 16;
 constexpr int kTallRows = 8;
+constexpr int kNarrowRows = 12;
 constexpr int kWideRows = 6;
 
 using Vector = float __attribute__((vector_size(kVectorFloats * 4)));

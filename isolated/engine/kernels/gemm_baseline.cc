@@ -9,8 +9,10 @@ namespace {
 #define CASEMATE_TARGET
 constexpr int kVectorFloats = 4;
 constexpr int kPanelVectors = 2;
+constexpr int kThinRows = 6;
 constexpr int kTallRows = 6;
 constexpr int kWideRows = 6;
+constexpr int kNarrowRows = kWideRows;
 
 using Vector = float __attribute__((vector_size(kVectorFloats * 4)));
 

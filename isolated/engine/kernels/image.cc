@@ -69,6 +69,36 @@ void copy_padded(const T* image, const ImageWindow& window, int64_t first, int64
   }
 }
 
+namespace {
+
+// Pixels side by side of planes, written in order. kChannels: 0 for any number of them.
+template <int kChannels, class T>
+void interleave(const T* from, int64_t plane, int64_t count, int64_t channels, T* to) {
+  const int64_t step = kChannels == 0 ? channels : kChannels;
+  for (int64_t w = 0; w < count; ++w, to += step) {
+    for (int64_t c = 0; c < step; ++c) to[c] = from[c * plane + w];
+  }
+}
+
+template <class T>
+void interleave_any(const T* from, int64_t plane, int64_t count, int64_t channels, T* to) {
+  switch (channels) {
+    case 1:
+      std::copy_n(from, count, to);
+      return;
+    case 2:
+      return interleave<2>(from, plane, count, channels, to);
+    case 3:
+      return interleave<3>(from, plane, count, channels, to);
+    case 4:
+      return interleave<4>(from, plane, count, channels, to);
+    default:
+      return interleave<0>(from, plane, count, channels, to);
+  }
+}
+
+}  // namespace
+
 template <class T>
 void copy_padded_planes(const T* image, const ImageWindow& window, int64_t first, int64_t lines,
                         int64_t columns, T* to, T around) {
@@ -76,14 +106,14 @@ void copy_padded_planes(const T* image, const ImageWindow& window, int64_t first
   const int64_t plane = window.height * window.width;
   const auto [begin, end] = inside(window, columns);
   for (int64_t line = first; line < first + lines; ++line, to += columns * channels) {
-    if (begin > 0 || end < columns || line < 0 || line >= window.height)
+    if (line < 0 || line >= window.height) {
       std::fill_n(to, columns * channels, around);
-    if (line < 0 || line >= window.height) continue;
-    for (int64_t c = 0; c < channels; ++c) {
-      const T* from = image + c * plane + line * window.width;
-      T* at = to + begin * channels + c;
-      for (int64_t w = 0; w < end - begin; ++w) at[w * channels] = from[w];
+      continue;
     }
+    std::fill_n(to, begin * channels, around);
+    interleave_any(image + line * window.width, plane, end - begin, channels,
+                   to + begin * channels);
+    std::fill_n(to + end * channels, (columns - end) * channels, around);
   }
 }
 

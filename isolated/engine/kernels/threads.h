@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// parallel_for() runs loops of our own on the threads of the OpenMP runtime, which are those of
-// oneDNN as well.
+// parallel_for() runs loops of our own on the threads of a Team, which are those of oneDNN as well.
 //
 // SingleThread: while it lives, oneDNN compiles and runs on the calling thread alone. A process
-// that will be forked must not start OpenMP's threads: their pool would not exist in the child,
-// which would wait for it for ever.
+// that will be forked must not start threads: the child would have none of them, and wait for ever.
 //
-//   Owns     nothing; the threads are the runtime's.
-//   Threads  one thread calls, those of the runtime work.
+//   Owns     nothing; the threads are the team's.
+//   Threads  one thread calls, those of the team work.
 //   Trust    needs none.
 //   Fails    never: a thread that cannot be started stops the process, so Executor::make() tries.
 

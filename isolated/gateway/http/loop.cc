@@ -31,6 +31,7 @@ void Loop::forget(int fd, Watcher& watcher) {
       events_[static_cast<size_t>(i)].data.ptr = nullptr;
   }
   std::ranges::replace(running_, &watcher, nullptr);
+  std::ranges::replace(looked_at_, &watcher, nullptr);
   std::erase(turns_, &watcher);
 }
 
@@ -55,6 +56,17 @@ int Loop::wait_ms(Duration wait_max) const {
   return static_cast<int>(std::chrono::ceil<milliseconds>(std::max(wait, Duration(0))).count());
 }
 
+// One who wants another look ends the round's: however many there are, sockets wait for one.
+bool Loop::look() {
+  bool again = false;
+  for (size_t i = 0; i < looked_at_.size() && !again; ++i) {
+    Watcher* const watcher = looked_at_[next_look_++ % looked_at_.size()];
+    again = watcher != nullptr && watcher->look();
+  }
+  std::erase(looked_at_, nullptr);
+  return again;
+}
+
 void Loop::run_turns() {
   std::swap(turns_, running_);
   for (size_t i = 0; i < running_.size(); ++i) {
@@ -74,8 +86,9 @@ void Loop::run_timers() {
 }
 
 Status Loop::run_once(Duration wait_max) {
-  event_count_ = ::epoll_wait(epoll_.number(), events_.data(), static_cast<int>(events_.size()),
-                              wait_ms(wait_max));
+  const int wait = look() ? 0 : wait_ms(wait_max);
+  event_count_ =
+      ::epoll_wait(epoll_.number(), events_.data(), static_cast<int>(events_.size()), wait);
   if (event_count_ < 0) {
     event_count_ = 0;
     if (errno != EINTR) return errno_error("epoll_wait");

@@ -3,7 +3,8 @@
 // Loop: the gateway's event loop. Descriptors are watched edge-triggered, once, for their whole
 // life, so that a request costs no call to epoll but the wait itself.
 //
-//   round:  wait -> every ready descriptor -> everybody who asked for another turn -> due timers
+//   round:  look -> wait -> every ready descriptor -> everybody who asked for another turn -> due
+//           timers
 //
 //   Owns     the epoll descriptor, not what it watches.
 //   Threads  one; nothing here may be called from another.
@@ -27,6 +28,9 @@ class Watcher {
  public:
   // `events` are EPOLL*, or 0 for a turn that again() asked for.
   virtual void ready(uint32_t events) = 0;
+  // Of who is in look_at(): deals with news that may come sooner than a sleeping thread wakes.
+  // True: it is worth another look soon, and so this round does not wait.
+  virtual bool look() { return false; }
 
  protected:
   ~Watcher() = default;
@@ -42,6 +46,8 @@ class Loop final {
   void forget(int fd, Watcher& watcher);
   // Gives `watcher` a turn in the next round, behind everybody who is ready in it.
   void again(Watcher& watcher);
+  // Asks `watcher` for a look before each wait, until forget().
+  void look_at(Watcher& watcher) { looked_at_.push_back(&watcher); }
 
   // Calls `action` once, in the first round after `due`; set() moves a timer that is set.
   class Timer final {
@@ -78,6 +84,7 @@ class Loop final {
     now_ = clock.now();
   }
   [[nodiscard]] int wait_ms(Duration wait_max) const;
+  bool look();
   void run_turns();
   void run_timers();
 
@@ -89,8 +96,10 @@ class Loop final {
   // 20 us.
   std::array<epoll_event, 64> events_{};
   int event_count_ = 0;
-  std::vector<Watcher*> turns_;    // asked for the next round
-  std::vector<Watcher*> running_;  // being given now; forgotten ones are null
+  std::vector<Watcher*> turns_;      // asked for the next round
+  std::vector<Watcher*> running_;    // being given now; forgotten ones are null
+  std::vector<Watcher*> looked_at_;  // forgotten ones are null until the next round
+  size_t next_look_ = 0;
   std::vector<Timer*> timers_;
 };
 

@@ -37,10 +37,8 @@ Result<std::unique_ptr<StreamChannel>> StreamChannel::make(srpc::StreamEnd end, 
   if (regions == 0 || regions > end.slots || !end.bell.valid()) {
     return Error{Code::kInvalid, "a stream came without regions or a bell"};
   }
-  // The loop waits in epoll, so the other side always rings.
-  auto caller = TRY(srpc::Caller::make(std::move(end)));
+  auto caller = TRY(srpc::Caller::make(std::move(end), {.look = true}));
   std::unique_ptr<StreamChannel> channel(new StreamChannel(std::move(caller), regions));
-  static_cast<void>(channel->caller_.arm());
   const infer::InferArgs args = channel->args_of(0);
   (void)TRY(channel->caller_.call(static_cast<uint32_t>(infer::Call::kDescribe), bytes_of(args)));
   return channel;
@@ -116,6 +114,18 @@ void StreamChannel::poll(std::vector<Completion>& completions) {
   }
   // Nothing is in flight, but the stream may have failed meanwhile: look, so that failed() knows.
   static_cast<void>(caller_.poll());
+}
+
+Channel::Look StreamChannel::look() {
+  switch (caller_.look()) {
+    case srpc::Look::kReply:
+      return Look::kNews;
+    case srpc::Look::kSpinning:
+      return Look::kSoon;
+    case srpc::Look::kAsleep:
+      return Look::kRings;
+  }
+  return Look::kRings;
 }
 
 void StreamChannel::release(uint64_t ticket) {

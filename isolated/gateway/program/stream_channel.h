@@ -31,6 +31,7 @@ class StreamChannel final : public Channel {
   [[nodiscard]] uint32_t slots() const override { return regions_; }
   Status start(uint64_t ticket, std::span<const TensorView> inputs) override;
   void poll(std::vector<Completion>& completions) override;
+  Look look() override;
   void release(uint64_t ticket) override;
   [[nodiscard]] int bell() const override { return caller_.bell(); }
   [[nodiscard]] bool failed() const override { return caller_.failed(); }

@@ -38,6 +38,14 @@ class Channel : public Origin {
   virtual Status start(uint64_t ticket, std::span<const TensorView> inputs) = 0;
   // Adds every call that has completed since the last time, each once.
   virtual void poll(std::vector<Completion>& completions) = 0;
+  enum class Look : uint8_t {
+    kNews,   // poll() or failed() has some
+    kSoon,   // not yet: look again
+    kRings,  // not yet: the bell will ring
+  };
+  // Looks for some microseconds, where that is quicker than to wait for the bell. Who waits for a
+  // call must look until it is told that the bell rings.
+  virtual Look look() { return Look::kRings; }
   // Gives the slot and the memory of a completed call back.
   virtual void release(uint64_t ticket) = 0;
   // A descriptor that becomes readable when poll() or failed() has news. It is watched

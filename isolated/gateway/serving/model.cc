@@ -61,6 +61,7 @@ Status Model::attach(std::unique_ptr<Channel> channel, const ModelDescription& d
                            name_, version_)};
   auto seat = std::make_unique<Seat>(*this, std::move(channel));
   TRY(loop_.watch(seat->channel->bell(), EPOLLIN, *seat));
+  loop_.look_at(*seat);
   description_ = std::make_unique<ModelDescription>(description);
   seats_.push_back(std::move(seat));
   settled_ = true;
@@ -233,6 +234,13 @@ bool Model::start(Seat& seat) {
   ++statistics_.other_failed;
   answer(*inference, started.error());
   return true;
+}
+
+bool Model::Seat::look() {
+  if (in_flight.empty()) return false;
+  const Channel::Look found = channel->look();
+  if (found == Channel::Look::kNews) model.poll(*this);  // which may be the end of this seat
+  return found != Channel::Look::kRings;
 }
 
 void Model::poll(Seat& seat) {

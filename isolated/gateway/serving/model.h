@@ -112,6 +112,7 @@ class Model final {
   struct Seat final : Watcher {
     Seat(Model& m, std::unique_ptr<Channel> c) : model(m), channel(std::move(c)) {}
     void ready(uint32_t) override { model.poll(*this); }
+    bool look() override;
     Model& model;
     std::unique_ptr<Channel> channel;
     std::vector<std::unique_ptr<Inference>> in_flight;

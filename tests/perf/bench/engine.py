@@ -127,7 +127,7 @@ def load(case, name, failures):
     with Group(case, [name], 1, failures) as group:
         found = group.each(lambda _, engine: {
             "start_ms": engine.loaded.get("start_ms", 0), "load_ms": engine.load_ms(),
-            "loaded_kib": engine.peak_kib(engine.loaded), "peak_kib": engine.peak_kib(engine.run(0))})
+            "session_ms": engine.session_ms(), "loaded_kib": engine.peak_kib(engine.loaded), "peak_kib": engine.peak_kib(engine.run(0))})
         return found.get(name)
 
 
@@ -153,6 +153,7 @@ class Report:
         self.ratios = {name: [] for name in names if name != PEER}
         self.against_pytorch = []
         self.loading = {name: [] for name in OURS}
+        self.sessions = {"partitioned": []}
         self.memory = {name: [] for name in OURS}
         self.failures = []
         self.runs = Table(
@@ -162,7 +163,7 @@ class Report:
              "ONNX Runtime", "PyTorch", "partitioned to PyTorch"))
         self.loads = Table(
             f"Loading, one thread, median of {loads} fresh processes in turns, and peak memory, to ONNX Runtime's",
-            ("model", "batch", "partitioned ms", "ratio", "in-process ms", "ratio", "ONNX Runtime ms", "PyTorch ms",
+            ("model", "batch", "partitioned ms", "ratio", "of it load and compile", "ratio", "in-process ms", "ratio", "ONNX Runtime ms", "PyTorch ms",
              "whole system ms", "memory loaded: partitioned", "in-process", "after runs: partitioned",
              "in-process", "ONNX Runtime MiB"))
 
@@ -204,6 +205,7 @@ class Report:
             return f"{median(name, key):.1f}" if name in loads else "-"
 
         self.add(self.loads, case.name, case.batch, ms("partitioned"), share("partitioned", "load_ms", self.loading),
+                 ms("partitioned", "session_ms"), share("partitioned", "session_ms", self.sessions),
                  ms("in-process"), share("in-process", "load_ms", self.loading), ms(PEER), ms("pytorch"),
                  ms("partitioned", "start_ms"), share("partitioned", "loaded_kib"), share("in-process", "loaded_kib"),
                  share("partitioned", "peak_kib", self.memory), share("in-process", "peak_kib", self.memory),
@@ -225,7 +227,8 @@ class Report:
         if len(self.loads.rows) > 1:
             self.loads.show()
             print("\nRatios to ONNX Runtime's (bars: loading 1.00, memory 0.90):\n")
-            for what, kept in (("loading", self.loading), ("peak memory", self.memory)):
+            for what, kept in (("loading", self.loading), ("of it load and compile", self.sessions),
+                               ("peak memory", self.memory)):
                 for name, ratios in kept.items():
                     print(f"- {what}, {name}: {summary(ratios)}")
         for failure in self.failures:

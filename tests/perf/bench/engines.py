@@ -17,8 +17,6 @@ from measure import BIN, PEERS, SOURCE, Unmeasured
 
 ANSWER_S = 600
 END_S = 30
-# What the monitor starts an enclave with: threads that wait for others soon let go of their core.
-AS_SERVED = {"GOMP_SPINCOUNT": "2000", "OMP_DYNAMIC": "FALSE"}
 # Loaded and dropped before the clock starts: what a process does once is not loading a model.
 WARM = SOURCE / "models/digits/1/model.onnx"
 
@@ -74,6 +72,10 @@ class Engine:
     def load_ms(self):
         return self.loaded["load_ms"]
 
+    def session_ms(self):
+        """Of that, without what it takes to have a process: to read and to compile the model."""
+        return self.load_ms()
+
     def peak_kib(self, answer):
         """The most memory that it had by the time of that answer of its own."""
         return answer["peak_kib"]
@@ -97,6 +99,7 @@ class Partitioned(Engine):
     """A system of its own: a monitor, a partition with the model, and one that asks it."""
 
     system = None
+    reloaded = None
 
     def first_answer(self):
         self.system = self.answer("folder")
@@ -104,7 +107,11 @@ class Partitioned(Engine):
 
     def load_ms(self):
         """To load the model once more, in new jails; starting all is another matter, and longer."""
-        return self.ask("reload", "reload_ms")["reload_ms"]
+        self.reloaded = self.ask("reload", "reload_ms")
+        return self.reloaded["reload_ms"]
+
+    def session_ms(self):
+        return self.reloaded["session_ms"]
 
     def peak_kib(self, answer):
         """Of the model's processes the one that had most; they share its weights. The monitor's
@@ -176,13 +183,12 @@ def openblas():
 
 
 def start_partitioned(path, threads, inputs, symbols):
-    waiting = os.environ.get("CASEMATE_WAITING", "asleep")
-    return Partitioned((BIN / "casemate-perf-served", path, threads, inputs, waiting, *symbols))
+    return Partitioned((BIN / "casemate-perf-served", path, threads, inputs, *symbols))
 
 
 def start_in_process(path, threads, inputs, symbols):
     return Engine((BIN / "casemate-perf-engine", path, threads, "--inputs", inputs, "--warm", WARM,
-                   *symbols), AS_SERVED)
+                   *symbols))
 
 
 def start_onnxruntime(path, threads, inputs, _):

@@ -15,7 +15,6 @@ namespace {
 constexpr int kListener = 4;
 constexpr const char* kInputs = "/model/model.onnx";  // where an enclave's file always lies
 constexpr auto kPatience = std::chrono::seconds(120);
-constexpr auto kSpin = std::chrono::milliseconds(1);
 
 double milliseconds(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
@@ -29,29 +28,29 @@ Status take_stream(const control::Socket& control, std::optional<srpc::Caller>& 
     if (!received && stream) return {};
     if (!received) received = TRY(control.receive(-1));
     if (received->type() == control::Type::kConnect)
-      stream.emplace(TRY(srpc::Caller::make(TRY(control::stream_end_of(*received)))));
+      stream.emplace(
+          TRY(srpc::Caller::make(TRY(control::stream_end_of(*received)), {.look = true})));
   }
 }
 
-// Sleeps until the bell rings.
-void sleep_until(int bell) {
+// Sleeps until the bell rings, or looks whether it has.
+void sleep_until(int bell, bool sleeps) {
   pollfd waiting{bell, POLLIN, 0};
-  if (::poll(&waiting, 1, 1000) != 1) return;
+  if (::poll(&waiting, 1, sleeps ? 1000 : 0) != 1) return;
   uint64_t rung = 0;
   [[maybe_unused]] const auto size = ::read(bell, &rung, sizeof rung);
 }
 
-// Asleep as an event loop is: the bell was armed before the call, and so the callee comes to this
-// core. Spinning otherwise, for as long as a short call may take, and asleep after that.
-Result<srpc::Reply> wait(srpc::Caller& stream, bool spinning) {
+// Waits as the gateway's event loop does: it looks where that is quicker, and at its descriptors
+// between; otherwise it sleeps.
+Result<srpc::Reply> wait(srpc::Caller& stream) {
   const Instant begin = system_clock().now();
   while (true) {
     if (const auto reply = TRY(stream.poll())) return *reply;
-    const Duration waited = system_clock().now() - begin;
-    if (waited > kPatience) return Error{Code::kTimedOut, "the model's enclave does not answer"};
-    if (spinning && waited < kSpin) continue;
-    if (stream.arm()) sleep_until(stream.bell());
-    if (spinning) stream.disarm();
+    if (system_clock().now() - begin > kPatience)
+      return Error{Code::kTimedOut, "the model's enclave does not answer"};
+    const srpc::Look found = stream.look();
+    if (found != srpc::Look::kReply) sleep_until(stream.bell(), found == srpc::Look::kAsleep);
   }
 }
 
@@ -94,25 +93,33 @@ Status Requester::start(const control::Message&) {
 
 // One call as the gateway makes it: the inputs are copied into the stream's memory, the results
 // stay where they lie.
-Status Requester::call(srpc::Caller& stream, bool spinning) const {
+Status Requester::call(srpc::Caller& stream) const {
   const infer::InferArgs args{0, stream.bulk_in().size(), 0, stream.bulk_out().size()};
   TRY(infer::write_tensors(views_, stream.bulk_in()));
   (void)TRY(stream.call(static_cast<uint32_t>(infer::Call::kInfer), bytes_of(args)));
-  const srpc::Reply reply = TRY(wait(stream, spinning));
+  const srpc::Reply reply = TRY(wait(stream));
   if (reply.code != 0) return Error{code_from(reply.code), "the model's enclave refused"};
   (void)TRY(infer::read_tensors(stream.bulk_out()));
   return {};
 }
 
+Result<RunsAnswer> Requester::ask_for_loading(srpc::Caller& stream) {
+  const infer::InferArgs args{0, 0, 0, stream.bulk_out().size()};
+  (void)TRY(stream.call(static_cast<uint32_t>(infer::Call::kDescribe), bytes_of(args)));
+  const srpc::Reply reply = TRY(wait(stream));
+  if (reply.code != 0 || reply.length != sizeof(infer::InferValue))
+    return Error{Code::kPlatform, "the model's enclave does not describe itself"};
+  const Duration took(load<infer::InferValue>(reply.value()).compute_ns);
+  return RunsAnswer{0, 1, milliseconds(took), milliseconds(took)};
+}
+
 Result<RunsAnswer> Requester::time_runs(srpc::Caller& stream,
                                         const RequesterQuestion& question) const {
-  const bool spinning = question.spinning != 0;
-  if (!spinning) static_cast<void>(stream.arm());
   std::vector<double> times;
   const Instant begin = system_clock().now();
   while (times.size() < 2 || milliseconds(system_clock().now() - begin) < 1e3 * question.seconds) {
     const Instant start = system_clock().now();
-    TRY(call(stream, spinning));
+    TRY(call(stream));
     times.push_back(milliseconds(system_clock().now() - start));
   }
   std::ranges::sort(times);
@@ -130,7 +137,8 @@ Status Requester::run(control::Socket control, const control::Message&) {
       send(client.number(), piece_of(stream->bulk_out(), question.offset));
       continue;
     }
-    const auto timed = time_runs(*stream, question);
+    const bool loading = question.wanted == static_cast<uint32_t>(Wanted::kLoading);
+    const auto timed = loading ? ask_for_loading(*stream) : time_runs(*stream, question);
     send(client.number(),
          timed ? *timed : RunsAnswer{static_cast<uint32_t>(timed.error().code), 0, 0, 0});
   }

@@ -20,15 +20,16 @@
 namespace casemate::perf {
 
 enum class Wanted : uint32_t {
-  kRuns = 1,    // RunsAnswer
-  kResult = 2,  // ResultAnswer: a piece of the latest run's result, which lies in the stream
+  kRuns = 1,     // RunsAnswer
+  kResult = 2,   // ResultAnswer: a piece of the latest run's result, which lies in the stream
+  kLoading = 3,  // RunsAnswer: one, how long the model's process took to load and compile it
 };
 
 struct RequesterQuestion {
-  uint32_t wanted = 0;    // Wanted
-  uint32_t spinning = 0;  // 0: the requester waits as an event loop does, such as a gateway's
-  double seconds = 0;     // kRuns: at least so long, and at least two
-  uint64_t offset = 0;    // kResult: into the stream's outgoing memory
+  uint32_t wanted = 0;  // Wanted
+  uint32_t unused = 0;
+  double seconds = 0;   // kRuns: at least so long, and at least two
+  uint64_t offset = 0;  // kResult: into the stream's outgoing memory
 };
 
 struct RunsAnswer {
@@ -51,7 +52,8 @@ class Requester final : public enclave::Program {
   Status run(control::Socket control, const control::Message& manifest) override;
 
  private:
-  Status call(srpc::Caller& stream, bool spinning) const;
+  Status call(srpc::Caller& stream) const;
+  static Result<RunsAnswer> ask_for_loading(srpc::Caller& stream);
   Result<RunsAnswer> time_runs(srpc::Caller& stream, const RequesterQuestion& question) const;
 
   std::vector<FileTensor> inputs_;

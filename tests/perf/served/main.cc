@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model in a partition, behind all walls, run when asked by an enclave in another:
 //
-//   casemate-perf-served MODEL.onnx THREADS INPUTS asleep|spinning [SYMBOL=EXTENT ...]
+//   casemate-perf-served MODEL.onnx THREADS INPUTS [SYMBOL=EXTENT ...]
 //
-// The enclave that asks waits as a gateway does, asleep until it is rung, or spins for a while.
+// The enclave that asks waits as a gateway does.
 // The model is compiled for these extents. The protocol is that of tests/perf/peers/timed_runs.h,
 // but a first line says which folder and monitor are this system's, so that they can be looked at;
 // the next, how long it took from the start of the monitor, which copies and measures all files,
 // until the model's instance ran. For a line "reload" the model's partition is killed, which has no
-// standby, and a line says how long the monitor took from there until an instance of it ran again.
+// standby, and a line says how long the monitor took from there until an instance of it ran again, and
+// how much of that the model's process spent on reading and compiling its model.
 #include <unistd.h>
 
 #include <cstdio>
@@ -38,7 +39,6 @@ struct Asked {
   std::string model;
   uint32_t threads = 1;
   std::string inputs;
-  bool spinning = false;
   std::string options;  // as isolated/model reads them
 };
 
@@ -74,10 +74,8 @@ std::string wait_until_it_runs(tests::SmallSystem& system) {
   return "the model does not load in time";
 }
 
-std::optional<perf::RunsAnswer> run(tests::SmallSystem& system, const Asked& asked,
-                                    double seconds) {
+std::optional<perf::RunsAnswer> run(tests::SmallSystem& system, double seconds) {
   const perf::RequesterQuestion question{.wanted = static_cast<uint32_t>(perf::Wanted::kRuns),
-                                         .spinning = asked.spinning,
                                          .seconds = seconds};
   const auto answer = system.exchange<perf::RunsAnswer>(question, 600'000);
   return answer && answer->code == 0 ? answer : std::nullopt;
@@ -89,13 +87,16 @@ bool reload(tests::SmallSystem& system) {
   const uint32_t epoch = system.partition("model").epoch;
   const int patience_ms = static_cast<int>(std::chrono::milliseconds(kPatience).count());
   if (!system.kill("model") || !system.started("model", epoch + 1, patience_ms)) return false;
-  std::printf("{\"reload_ms\": %.3f}\n",
-              static_cast<double>(system.partition("model").recovery_us) / 1e3);
+  const perf::RequesterQuestion question{.wanted = static_cast<uint32_t>(perf::Wanted::kLoading)};
+  const auto loading = system.exchange<perf::RunsAnswer>(question, patience_ms);
+  if (!loading || loading->code != 0) return false;
+  std::printf("{\"reload_ms\": %.3f, \"session_ms\": %.3f}\n",
+              static_cast<double>(system.partition("model").recovery_us) / 1e3, loading->median_ms);
   return true;
 }
 
-bool time_runs(tests::SmallSystem& system, const Asked& asked, double seconds) {
-  const auto answer = run(system, asked, seconds);
+bool time_runs(tests::SmallSystem& system, double seconds) {
+  const auto answer = run(system, seconds);
   if (!answer) return false;
   std::printf("{\"runs\": %u, \"median_ms\": %.5f, \"min_ms\": %.5f}\n", answer->runs,
               answer->median_ms, answer->min_ms);
@@ -124,9 +125,9 @@ uint64_t end_of(const std::vector<uint8_t>& table_bytes) {
 }
 
 // Outputs have no names in a stream: they are numbered.
-bool write_result(tests::SmallSystem& system, const Asked& asked, const std::string& path) {
+bool write_result(tests::SmallSystem& system, const std::string& path) {
   std::vector<uint8_t> region;
-  if (!run(system, asked, 0) || !fetch(system, sizeof(infer::TensorTable), region) ||
+  if (!run(system, 0) || !fetch(system, sizeof(infer::TensorTable), region) ||
       !fetch(system, end_of(region), region))
     return false;
   const auto tensors = infer::read_tensors(region);
@@ -167,8 +168,8 @@ int serve(const Asked& asked) {
     std::string path;
     const bool write = word == "write" && std::cin >> path;
     const bool done = word == "reload" ? reload(system)
-                      : write          ? write_result(system, asked, path)
-                                       : time_runs(system, asked, std::atof(word.c_str()));
+                      : write          ? write_result(system, path)
+                                       : time_runs(system, std::atof(word.c_str()));
     if (!done) return fail("a run failed");
     std::fflush(stdout);
   }
@@ -178,18 +179,17 @@ int serve(const Asked& asked) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) {
-    std::cerr << "usage: casemate-perf-served MODEL.onnx THREADS INPUTS asleep|spinning "
-                 "[SYMBOL=EXTENT ...]\n";
+  if (argc < 4) {
+    std::cerr << "usage: casemate-perf-served MODEL.onnx THREADS INPUTS [SYMBOL=EXTENT ...]\n";
     return 2;
   }
   Asked asked{std::filesystem::absolute(argv[1]), static_cast<uint32_t>(std::atoi(argv[2])),
-              std::filesystem::absolute(argv[3]), std::string_view(argv[4]) == "spinning", ""};
-  for (int i = 5; i < argc; ++i) {
+              std::filesystem::absolute(argv[3]), ""};
+  for (int i = 4; i < argc; ++i) {
     std::string extent = argv[i];
     const size_t equals = extent.find('=');
     if (equals != extent.npos) extent[equals] = ':';
-    asked.options += (i == 5 ? "shape=" : ",") + extent;
+    asked.options += (i == 4 ? "shape=" : ",") + extent;
   }
   return serve(asked);
 }
