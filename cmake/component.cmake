@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # One helper makes every component from the names of its files:
 #
-#   component([PROGRAM name] [DEPENDS base wire/ring ...] [LIBRARIES OpenSSL::Crypto ...])
+#   component([PROGRAM name] [DEPENDS base wire/ring ...] [LIBRARIES OpenSSL::Crypto ...] [ALONE file.cc ...])
 #
 #   *.cc         a static library named after the folder (wire/ring -> wire_ring)
 #   main.cc      the program PROGRAM, linked with that library
@@ -45,12 +45,50 @@ foreach(seen precompiled precompiled_trusted precompiled_tests)
 endforeach()
 target_precompile_headers(precompiled_tests PRIVATE <gtest/gtest.h>)
 
+# Files of a component are compiled several at a time: a compiler that has read its headers has made half of what it
+# makes of them again for each file. They share a translation unit then, so names in their anonymous namespaces must
+# differ, or one of them stands behind ALONE, as do files that take long by themselves. One at a time, as with the
+# preset dev, is better while one changes a few, and tells of missing includes.
+set(batch 8)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(batch 1)
+endif()
+set(CASEMATE_BATCH ${batch} CACHE STRING "how many files of a component are compiled at a time")
+
+# Replaces files in the list named `_list`, but those that match a pattern of `alone`, by fewer that include them.
+# Paths are those of the include root: what is compiled is the same in every checkout, for ccache.
+function(casemate_batch _list name alone)
+  set(files ${${_list}})
+  foreach(pattern IN LISTS alone)
+    list(FILTER files EXCLUDE REGEX "/${pattern}$")
+  endforeach()
+  list(LENGTH files count)
+  math(EXPR batches "(${count} + ${CASEMATE_BATCH} - 1) / ${CASEMATE_BATCH}")
+  if(batches EQUAL count)
+    return()
+  endif()
+  set(made ${${_list}})
+  list(REMOVE_ITEM made ${files})
+  foreach(file IN LISTS files)
+    math(EXPR batch "${count} % ${batches}") # neighbours apart, since they are of a size
+    math(EXPR count "${count} - 1")
+    file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${file})
+    string(APPEND text_${batch} "#include \"${path}\"\n")
+  endforeach()
+  while(batches GREATER 0)
+    math(EXPR batches "${batches} - 1")
+    file(CONFIGURE OUTPUT ${name}_${batches}.cc CONTENT "${text_${batches}}" @ONLY)
+    list(APPEND made ${CMAKE_CURRENT_BINARY_DIR}/${name}_${batches}.cc)
+  endwhile()
+  set(${_list} ${made} PARENT_SCOPE)
+endfunction()
+
 # Everything that runs without a jail, and so under sanitizers.
 add_custom_target(unit_tests)
 add_custom_target(fuzzers)
 
 function(component)
-  cmake_parse_arguments(C "" "PROGRAM" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(C "" "PROGRAM" "DEPENDS;LIBRARIES;ALONE" ${ARGN})
   file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   string(REPLACE "/" "_" name ${path})
   string(REGEX MATCH "^[^/]+" level ${path})
@@ -72,6 +110,8 @@ function(component)
   file(GLOB benches CONFIGURE_DEPENDS *_bench.cc)
   file(GLOB mains CONFIGURE_DEPENDS main.cc)
   list(REMOVE_ITEM sources ${tests} ${fuzzers} ${benches} ${mains} "")
+  casemate_batch(sources batch "${C_ALONE}")
+  casemate_batch(tests test_batch "${C_ALONE}")
 
   set(options "")
   set(headers precompiled)

@@ -12,7 +12,7 @@
 namespace casemate::cli {
 namespace {
 
-struct Flags {
+struct AttestFlags {
   ServerFlags server;
   PolicyFlags policy;
   std::string model;
@@ -20,7 +20,7 @@ struct Flags {
   bool json = false;
 };
 
-Status save_policy(const Flags& flags, const verify::Verdict& verdict, Streams streams) {
+Status save_policy(const AttestFlags& flags, const verify::Verdict& verdict, Streams streams) {
   const std::string text = verify::policy_text(verify::pinned_policy(verdict));
   TRY(client::write_file(flags.save_path, bytes_of(std::string_view(text))));
   if (flags.json) return {};
@@ -30,7 +30,7 @@ Status save_policy(const Flags& flags, const verify::Verdict& verdict, Streams s
   return {};
 }
 
-Status attest(const Flags& flags, Streams streams) {
+Status attest(const AttestFlags& flags, Streams streams) {
   const verify::Policy policy = TRY(flags.policy.policy());
   const verify::Verdict verdict =
       TRY(client::attest(flags.server.url, policy, flags.server.options(), flags.model));
@@ -43,7 +43,7 @@ Status attest(const Flags& flags, Streams streams) {
 }  // namespace
 
 Run add_attest(CLI::App& app) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<AttestFlags>();
   flags->server.declare(app);
   flags->policy.declare(app);
   app.add_option("--model", flags->model, "attest this model's enclaves too")->type_name("NAME");

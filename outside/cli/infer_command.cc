@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Flags {
+struct InferFlags {
   ServerFlags server;
   PolicyFlags policy;
   std::string model;
@@ -40,7 +40,7 @@ std::vector<client::ClassScore> classes_of(const client::Tensor& output, const A
   return best ? *std::move(best) : std::vector<client::ClassScore>{};
 }
 
-void print_text(const Flags& flags, const Answer& answer, Streams streams) {
+void print_text(const InferFlags& flags, const Answer& answer, Streams streams) {
   for (const client::Tensor& output : answer.outputs) {
     streams.out << formatted("{} {} {}\n", printable(output.name, 64), name_of(output.type),
                              output.shape.text());
@@ -49,7 +49,7 @@ void print_text(const Flags& flags, const Answer& answer, Streams streams) {
   }
 }
 
-void print_json(const Flags& flags, const Answer& answer, Streams streams) {
+void print_json(const InferFlags& flags, const Answer& answer, Streams streams) {
   Json json;
   json["model"] = flags.model;
   json["verdict"] = Json::parse(verify::json_of(answer.verdict));
@@ -69,7 +69,7 @@ void print_json(const Flags& flags, const Answer& answer, Streams streams) {
   streams.out << json.dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
 }
 
-Status infer(const Flags& flags, Streams streams) {
+Status infer(const InferFlags& flags, Streams streams) {
   const verify::Policy policy = TRY(flags.policy.policy());
   client::Session session =
       TRY(client::Session::connect(flags.server.url, policy, flags.server.options()));
@@ -91,7 +91,7 @@ Status infer(const Flags& flags, Streams streams) {
 }  // namespace
 
 Run add_infer(CLI::App& app) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<InferFlags>();
   flags->server.declare(app);
   app.add_option("MODEL", flags->model, "the model's name on the server")
       ->type_name("")

@@ -18,7 +18,7 @@ namespace {
 
 using operating::State;
 
-struct Flags {
+struct ServeFlags {
   std::string config;
   std::string models;
   std::string listen;
@@ -31,7 +31,7 @@ struct Flags {
 constexpr auto kStartPatience = std::chrono::seconds(60);
 constexpr size_t kWarningMax = 1000;
 
-Result<launch::SystemFile> settings_of(const Flags& flags) {
+Result<launch::SystemFile> settings_of(const ServeFlags& flags) {
   launch::SystemFile file;
   if (!flags.config.empty()) file = TRY(launch::SystemFile::load(flags.config));
   if (!flags.models.empty()) file.repository = flags.models;
@@ -129,7 +129,7 @@ int stop(launch::RunningSystem& system, const Status& reason, Streams streams) {
   return stopped ? code : fail(stopped.error(), streams);
 }
 
-int serve(const Flags& flags, Streams streams) {
+int serve(const ServeFlags& flags, Streams streams) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&signals, number);
@@ -159,7 +159,7 @@ int serve(const Flags& flags, Streams streams) {
 }  // namespace
 
 Run add_serve(CLI::App& app) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ServeFlags>();
   app.add_option("--config", flags->config,
                  "a system file (see systems/); without one, every model gets its own partition");
   app.add_option("--models", flags->models,

@@ -8,7 +8,7 @@ namespace {
 
 // A policy with a thousand models, each with ten values of everything, has 5 MiB.
 constexpr uint64_t kPolicyBytes = 8 << 20;
-constexpr double kDay = 24 * 3600;
+constexpr double kDaySeconds = 24 * 3600;
 
 }  // namespace
 
@@ -34,7 +34,7 @@ void ServerFlags::declare(CLI::App& app) {
   app.add_option("URL", url, "the server, https://HOST:PORT")->type_name("")->required();
   app.add_option("--timeout", timeout_s, "seconds for each step, such as connecting or inferring")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.001, kDay).description(""))
+      ->check(CLI::Range(0.001, kDaySeconds).description(""))
       ->capture_default_str();
   app.add_option("--retries", retries, "how often to ask a busy server again when it says when")
       ->type_name("COUNT")

@@ -17,10 +17,10 @@
 namespace casemate::cli {
 namespace {
 
-constexpr uint64_t kFileBytes = 128 << 10;
+constexpr uint64_t kEvidenceBytes = 128 << 10;
 constexpr std::string_view kPemMark = "-----BEGIN CERTIFICATE-----";
 
-struct Flags {
+struct VerifyFlags {
   std::string evidence_path;
   std::string key_path;
   std::string certificate_path;
@@ -43,9 +43,9 @@ Result<verify::Certificate> certificate_in(const std::vector<uint8_t>& file) {
 }
 
 // A certificate in PEM form brings evidence and key together.
-Result<Material> material_of(const Flags& flags) {
+Result<Material> material_of(const VerifyFlags& flags) {
   Material material;
-  material.evidence = TRY(client::read_file(flags.evidence_path, kFileBytes));
+  material.evidence = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
   if (text_of(material.evidence).contains(kPemMark)) {
     verify::Certificate certificate = TRY(certificate_in(material.evidence));
     if (certificate.evidence.empty()) {
@@ -54,9 +54,10 @@ Result<Material> material_of(const Flags& flags) {
     }
     material = {std::move(certificate.evidence), std::move(certificate.key)};
   }
-  if (!flags.key_path.empty()) material.key = TRY(client::read_file(flags.key_path, kFileBytes));
+  if (!flags.key_path.empty())
+    material.key = TRY(client::read_file(flags.key_path, kEvidenceBytes));
   if (!flags.certificate_path.empty()) {
-    const auto file = TRY(client::read_file(flags.certificate_path, kFileBytes));
+    const auto file = TRY(client::read_file(flags.certificate_path, kEvidenceBytes));
     material.key = TRY(certificate_in(file)).key;
   }
   if (material.key.empty()) {
@@ -95,7 +96,7 @@ Result<std::optional<Nonce>> nonce_of(const std::string& text) {
   return std::optional(load<Nonce>(*bytes));
 }
 
-Status verify_file(const Flags& flags, Streams streams) {
+Status verify_file(const VerifyFlags& flags, Streams streams) {
   const verify::Policy policy = TRY(flags.policy.policy());
   const Material material = TRY(material_of(flags));
   const verify::Expectation expected{.tls_key = material.key,
@@ -111,7 +112,7 @@ Status verify_file(const Flags& flags, Streams streams) {
 }  // namespace
 
 Run add_verify(CLI::App& app) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VerifyFlags>();
   app.add_option("EVIDENCE", flags->evidence_path,
                  "evidence as the server's endpoint sent it, or a PEM certificate that carries it")
       ->type_name("")

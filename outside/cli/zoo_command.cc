@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Flags {
+struct ZooFlags {
   std::string name;
   std::string path;
   uint64_t seed = 1;
@@ -89,7 +89,7 @@ int list(bool json, Streams streams) {
   return kDone;
 }
 
-Status write(const Flags& flags, Streams streams) {
+Status write(const ZooFlags& flags, Streams streams) {
   const zoo::Architecture* architecture = zoo::find_architecture(flags.name);
   if (architecture == nullptr) {
     std::string names;
@@ -118,7 +118,7 @@ Status write(const Flags& flags, Streams streams) {
 }  // namespace
 
 Run add_zoo(CLI::App& app) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ZooFlags>();
   CLI::Option* name =
       app.add_option("NAME", flags->name, "the architecture; without one, all are listed")
           ->type_name("");

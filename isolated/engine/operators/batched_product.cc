@@ -8,7 +8,7 @@
 namespace casemate::engine {
 namespace {
 
-Shape shape_of(const std::vector<int64_t>& dims) { return Shape(std::span<const int64_t>(dims)); }
+Shape shape_with(const std::vector<int64_t>& dims) { return Shape(std::span<const int64_t>(dims)); }
 
 // How many dimensions of a shape come before its matrices.
 uint32_t batch_rank(const Shape& shape) { return shape.rank() - 2; }
@@ -26,7 +26,7 @@ Result<Shape> broadcast_batch(const Shape& a, const Shape& b) {
     }
     dims[rank - 1 - i] = left == 1 ? right : left;
   }
-  return shape_of(dims);
+  return shape_with(dims);
 }
 
 Steps matrix_steps(const Shape& shape, const Shape& batch) {
@@ -59,10 +59,10 @@ Result<BatchedProduct> BatchedProduct::make(const Shape& a, const Shape& b) {
   std::vector<int64_t> dims(batch.dims().begin(), batch.dims().end());
   if (a.rank() > 1) dims.push_back(a[a.rank() - 2]);
   if (b.rank() > 1) dims.push_back(b[b.rank() - 1]);
-  product.result = shape_of(dims);
+  product.result = shape_with(dims);
   dims.assign(batch.dims().begin(), batch.dims().end());
   dims.insert(dims.end(), {product.a[product.a.rank() - 2], product.b[product.b.rank() - 1]});
-  product.c = shape_of(dims);
+  product.c = shape_with(dims);
   product.a_steps = matrix_steps(product.a, batch);
   product.b_steps = matrix_steps(product.b, batch);
   TRY(product.c.element_count());

@@ -8,7 +8,7 @@ TEST(Det, determinants_are_those_of_the_last_two_dimensions) {
   EXPECT_EQ(values_of<float>(run_node({"Det", {}, {Tensor::of<float>({2, 2}, {0, 1, 2, 3})}})),
             (std::vector<float>{-2}));
   const auto y = run_node({"Det", {}, {Tensor::of<float>({2, 2, 2}, {1, 2, 3, 4, 1, 2, 2, 4})}});
-  EXPECT_EQ(shape_of(y), (Shape{2}));
+  EXPECT_EQ(shape_made(y), (Shape{2}));
   expect_near(y, {-2, 0});
   expect_near(run_node({"Det", {}, {Tensor::of<float>({3, 3}, {2, 0, 1, 1, 3, 2, 1, 1, 4})}}),
               {18});

@@ -35,11 +35,11 @@ TEST(Einsum, an_ellipsis_stands_for_dimensions_that_are_broadcast) {
   const Tensor batch = counting({3, 2, 2});
   const Tensor a = Tensor::of<float>({2, 1}, {1, 10});
   const auto y = einsum("...ij,jk->...ik", {batch, a});
-  EXPECT_EQ(shape_of(y), (Shape{3, 2, 1}));
+  EXPECT_EQ(shape_made(y), (Shape{3, 2, 1}));
   expect_near(y, {10, 32, 54, 76, 98, 120});
   expect_near(einsum("...ii->...i", {batch}), {0, 3, 4, 7, 8, 11});
   const auto spread = einsum("...i,...i", {counting({2, 1, 2}), counting({3, 2})});
-  EXPECT_EQ(shape_of(spread), (Shape{2, 3}));
+  EXPECT_EQ(shape_made(spread), (Shape{2, 3}));
   expect_near(spread, {1, 3, 5, 3, 13, 23});
   expect_near(einsum("...->", {batch}), {66});
 }
@@ -74,7 +74,7 @@ TEST(Einsum, small_integers_wrap) {
 TEST(Einsum, sums_over_nothing_are_zero) {
   const Tensor none = Tensor::of<float>({1 << 30, 0}, {});
   expect_near(einsum("ij,ik,l->l", {none, none, counting({2})}), {0, 0});
-  EXPECT_EQ(shape_of(einsum("ij->j", {none})), (Shape{0}));
+  EXPECT_EQ(shape_made(einsum("ij->j", {none})), (Shape{0}));
 }
 
 TEST(Einsum, products_in_between_are_bounded) {

@@ -2,7 +2,7 @@
 #pragma once
 // For tests: whether an operator's output holds numbers near those that are expected.
 
-#include "isolated/engine/operators/node_run.h"
+#include "isolated/engine/operators/literals.h"
 #include "isolated/engine/operators/reals.h"
 
 namespace casemate::engine {
@@ -23,17 +23,9 @@ void expect_near(const Result<std::vector<Datum>>& outputs, const std::vector<do
   }
 }
 
-inline Shape shape_of(const Result<std::vector<Datum>>& outputs, size_t output = 0) {
+inline Shape shape_made(const Result<std::vector<Datum>>& outputs, size_t output = 0) {
   EXPECT_TRUE(outputs.has_value()) << (outputs ? "" : outputs.error().text);
   return outputs ? (*outputs)[output].tensor()->shape() : Shape{-1};
-}
-
-// A tensor of 0, 1, 2, ...
-template <class T = float>
-Tensor counting(const Shape& shape) {
-  std::vector<T> values(*shape.element_count());
-  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(i);
-  return Tensor::of<T>(shape, std::span<const T>(values));
 }
 
 }  // namespace casemate::engine

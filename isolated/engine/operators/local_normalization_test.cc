@@ -40,7 +40,7 @@ TEST(Lrn, sizes_below_one_are_refused_and_large_ones_are_not) {
             "its size is 0, it takes at least 1");
   EXPECT_EQ(error_of(run_node({"LRN", {}, {x}})), "its size is 0, it takes at least 1");
   const Attributes huge = {{"size", std::numeric_limits<int64_t>::max()}};
-  EXPECT_EQ(shape_of(run_node({"LRN", huge, {x}})), (Shape{1, 2, 2}));
+  EXPECT_EQ(shape_made(run_node({"LRN", huge, {x}})), (Shape{1, 2, 2}));
   EXPECT_EQ(error_of(run_node({"LRN", huge, {counting({2})}})),
             "axis 1 is none of a tensor of rank 1");
 }

@@ -25,12 +25,12 @@ Attributes reduction(const char* name) { return {{"reduction", std::string(name)
 TEST(NegativeLogLikelihoodLoss, the_examples_of_the_specification_hold) {
   const char* op = "NegativeLogLikelihoodLoss";
   const auto none = run_node({op, reduction("none"), {scores(), targets()}});
-  EXPECT_EQ(shape_of(none), (Shape{2, 2}));
+  EXPECT_EQ(shape_made(none), (Shape{2, 2}));
   expect_near(none, {-3, -2, 0, -2});
   expect_near(run_node({op, reduction("sum"), {scores(), targets(), weights()}}), {-1.1});
   const auto mean = run_node({op, {}, {scores(), targets(), weights()}});
   expect_near(mean, {-1.1 / 0.7});
-  EXPECT_EQ(shape_of(mean), Shape{});
+  EXPECT_EQ(shape_made(mean), Shape{});
   expect_near(run_node({op, {}, {scores(), targets()}}), {-7.0 / 4});
 }
 

@@ -10,7 +10,7 @@
 namespace casemate::engine {
 namespace {
 
-Error invalid(std::string text) { return {Code::kInvalid, std::move(text)}; }
+Error refused(std::string text) { return {Code::kInvalid, std::move(text)}; }
 
 struct Settings {
   int64_t length_min = 1;  // tokens of an n-gram
@@ -36,22 +36,22 @@ Result<Settings> settings_of(const Computation& c) {
   const auto lengths = static_cast<int64_t>(settings.starts.size());
   if (settings.length_min < 1 || settings.length_max < settings.length_min ||
       settings.length_max > lengths) {
-    return invalid(
+    return refused(
         formatted("its n-grams have {} to {} tokens, attribute 'ngram_counts' is of "
                   "1 to {}",
                   settings.length_min, settings.length_max, lengths));
   }
   if (settings.skip_max < 0)
-    return invalid(formatted("attribute 'max_skip_count' is {}", settings.skip_max));
+    return refused(formatted("attribute 'max_skip_count' is {}", settings.skip_max));
   if (settings.mode != "TF" && settings.mode != "IDF" && settings.mode != "TFIDF") {
-    return invalid(formatted("attribute 'mode' is '{}', expected TF, IDF or TFIDF", settings.mode));
+    return refused(formatted("attribute 'mode' is '{}', expected TF, IDF or TFIDF", settings.mode));
   }
   if (settings.positions.empty() || std::ranges::min(settings.positions) < 0 ||
       std::ranges::max(settings.positions) >= int64_t{1} << 40) {
-    return invalid("attribute 'ngram_indexes' has no element, or one that is no index");
+    return refused("attribute 'ngram_indexes' has no element, or one that is no index");
   }
   if (!settings.weights.empty() && settings.weights.size() != settings.positions.size()) {
-    return invalid(formatted("attribute 'weights' has {} elements, 'ngram_indexes' {}",
+    return refused(formatted("attribute 'weights' has {} elements, 'ngram_indexes' {}",
                              settings.weights.size(), settings.positions.size()));
   }
   return settings;
@@ -72,7 +72,7 @@ class Pool final {
       const int64_t last = i + 1 < settings.starts.size() ? settings.starts[i + 1] : end;
       const auto length = static_cast<int64_t>(i + 1);
       if (first < 0 || last < first || last > end || (last - first) % length != 0) {
-        return invalid(formatted("its n-grams of {} tokens lie from {} to {} in a pool of {}",
+        return refused(formatted("its n-grams of {} tokens lie from {} to {} in a pool of {}",
                                  length, first, last, end));
       }
       const bool wanted = length >= settings.length_min && length <= settings.length_max;
@@ -81,7 +81,7 @@ class Pool final {
       }
     }
     if (number != settings.positions.size()) {
-      return invalid(formatted("its pool has {} n-grams, attribute 'ngram_indexes' {} elements",
+      return refused(formatted("its pool has {} n-grams, attribute 'ngram_indexes' {} elements",
                                number, settings.positions.size()));
     }
     return pool;
@@ -142,7 +142,7 @@ template <class Token, class In>
 Status vectorize(Computation& c, const Settings& settings, std::span<const Token> tokens) {
   const Shape& shape = c.shape(0);
   if (shape.rank() > 2) {
-    return invalid(formatted("its input {} needs the shape [C] or [N,C]", shape.text()));
+    return refused(formatted("its input {} needs the shape [C] or [N,C]", shape.text()));
   }
   const Pool<Token> pool = TRY(Pool<Token>::make(settings, tokens));
   const int64_t width = settings.width();
@@ -172,7 +172,7 @@ Status compute_tf_idf_vectorizer(Computation& c) {
   const Settings settings = TRY(settings_of(c));
   const bool text = c.attributes().has("pool_strings");
   if (text == c.attributes().has("pool_int64s"))
-    return invalid("it needs one of the attributes 'pool_strings' and 'pool_int64s'");
+    return refused("it needs one of the attributes 'pool_strings' and 'pool_int64s'");
   if (text) {
     const auto tokens = c.attributes().texts("pool_strings");
     return vectorize<std::string, std::string>(c, settings, tokens);

@@ -19,7 +19,7 @@ TEST(LayerNormalization, rows_are_normalized_scaled_and_shifted) {
   expect_near(y, {kNormal[0], kNormal[1], 2 * kNormal[2], 10 + kNormal[3]});
   expect_near(y, {2.5}, 1e-6, 1);
   expect_near(y, {0.8944236}, 1e-6, 2);
-  EXPECT_EQ(shape_of(y, 1), (Shape{1, 1}));
+  EXPECT_EQ(shape_made(y, 1), (Shape{1, 1}));
 }
 
 TEST(LayerNormalization, all_behind_the_axis_belongs_together) {
@@ -31,7 +31,7 @@ TEST(LayerNormalization, all_behind_the_axis_belongs_together) {
                            .output_count = 2});
   expect_near(y, {kNormal[0], kNormal[1], 2 * kNormal[2], 2 * kNormal[3], kNormal[3], kNormal[2],
                   2 * kNormal[1], 2 * kNormal[0]});
-  EXPECT_EQ(shape_of(y, 1), (Shape{2, 1, 1}));
+  EXPECT_EQ(shape_made(y, 1), (Shape{2, 1, 1}));
 }
 
 TEST(LayerNormalization, a_large_mean_does_not_swallow_the_variance) {
@@ -84,7 +84,7 @@ TEST(InstanceNormalization, each_channel_of_each_item_is_normalized) {
 TEST(InstanceNormalization, no_channels_are_left_as_they_are) {
   const Tensor none = Tensor::of<float>({0}, {});
   const Tensor x = Tensor::of<float>({2, 0, 3}, {});
-  EXPECT_EQ(shape_of(run_node({"InstanceNormalization", {}, {x, none, none}})), (Shape{2, 0, 3}));
+  EXPECT_EQ(shape_made(run_node({"InstanceNormalization", {}, {x, none, none}})), (Shape{2, 0, 3}));
   EXPECT_EQ(error_of(run_node({"InstanceNormalization", {}, {counting({2, 3}), none, none}})),
             "its input 1 has shape [0], there are 3 channels");
   EXPECT_EQ(error_of(run_node({"InstanceNormalization", {}, {counting({2}), none, none}})),

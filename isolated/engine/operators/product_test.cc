@@ -18,24 +18,24 @@ TEST(MatMul, vectors_are_rows_on_the_left_and_columns_on_the_right) {
   const Tensor m = Tensor::of<float>({2, 2}, {1, 2, 3, 4});
   const auto left = run_node({"MatMul", {}, {v, m}});
   EXPECT_EQ(values_of<float>(left), (std::vector<float>{7, 10}));
-  EXPECT_EQ(shape_of(left), (Shape{2}));
+  EXPECT_EQ(shape_made(left), (Shape{2}));
   const auto right = run_node({"MatMul", {}, {m, v}});
   EXPECT_EQ(values_of<float>(right), (std::vector<float>{5, 11}));
   const auto both = run_node({"MatMul", {}, {v, v}});
   EXPECT_EQ(values_of<float>(both), (std::vector<float>{5}));
-  EXPECT_EQ(shape_of(both), Shape{});
+  EXPECT_EQ(shape_made(both), Shape{});
 }
 
 TEST(MatMul, batches_are_broadcast) {
   const Tensor a = counting({2, 1, 1, 2});
   const Tensor b = counting({3, 2, 1});
   const auto y = run_node({"MatMul", {}, {a, b}});
-  EXPECT_EQ(shape_of(y), (Shape{2, 3, 1, 1}));
+  EXPECT_EQ(shape_made(y), (Shape{2, 3, 1, 1}));
   EXPECT_EQ(values_of<float>(y), (std::vector<float>{1, 3, 5, 3, 13, 23}));
   // One matrix for all rows of all batches.
   const auto shared = run_node({"MatMul", {}, {counting({2, 2, 2}), counting({2, 1})}});
   EXPECT_EQ(values_of<float>(shared), (std::vector<float>{1, 3, 5, 7}));
-  EXPECT_EQ(shape_of(shared), (Shape{2, 2, 1}));
+  EXPECT_EQ(shape_made(shared), (Shape{2, 2, 1}));
   const auto spread = run_node({"MatMul", {}, {counting({1, 2}), counting({2, 2, 1})}});
   EXPECT_EQ(values_of<float>(spread), (std::vector<float>{1, 3}));
 }

@@ -6,7 +6,7 @@
 namespace casemate::engine {
 namespace {
 
-using Ints = std::vector<int64_t>;
+using Longs = std::vector<int64_t>;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -18,18 +18,18 @@ TEST(Reduction, axes_come_as_an_input_or_in_old_versions_as_an_attribute) {
   const Tensor x = counting({2, 3});
   const auto now = run_node({"ReduceSum", {}, {x, axes({-1})}});
   EXPECT_EQ(values_of<float>(now), (std::vector<float>{3, 12}));
-  EXPECT_EQ(shape_of(now), (Shape{2, 1}));
-  const Attributes old = {{"axes", Ints{0}}, {"keepdims", int64_t{0}}};
+  EXPECT_EQ(shape_made(now), (Shape{2, 1}));
+  const Attributes old = {{"axes", Longs{0}}, {"keepdims", int64_t{0}}};
   const auto then = run_node({.op = "ReduceSum", .attributes = old, .inputs = {x}, .since = 11});
   EXPECT_EQ(values_of<float>(then), (std::vector<float>{3, 5, 7}));
-  EXPECT_EQ(shape_of(then), (Shape{3}));
+  EXPECT_EQ(shape_made(then), (Shape{3}));
   const auto mean = run_node({.op = "ReduceMean", .attributes = old, .inputs = {x}, .since = 13});
   EXPECT_EQ(values_of<float>(mean), (std::vector<float>{1.5, 2.5, 3.5}));
 }
 
 TEST(Reduction, without_axes_all_are_meant_unless_none_are) {
   const Tensor x = counting({2, 3});
-  EXPECT_EQ(shape_of(run_node({"ReduceSum", {}, {x}})), (Shape{1, 1}));
+  EXPECT_EQ(shape_made(run_node({"ReduceSum", {}, {x}})), (Shape{1, 1}));
   EXPECT_EQ(values_of<float>(run_node({"ReduceSum", {}, {x, axes({})}})), (std::vector<float>{15}));
   const Attributes noop = {{"noop_with_empty_axes", int64_t{1}}};
   EXPECT_EQ(values_of<float>(run_node({"ReduceSum", noop, {x, axes({})}})),
@@ -47,9 +47,9 @@ TEST(Reduction, any_axes_give_what_adding_one_by_one_gives) {
     for (int64_t axis = 0; axis < 5; ++axis) {
       if (((mask >> axis) & 1) != 0) list.push_back(axis);
     }
-    std::map<Ints, double> sums;
+    std::map<Longs, double> sums;
     for (int64_t i = 0; i < 120; ++i) {
-      Ints index = {i / 60, i / 20 % 3, 0, i / 5 % 4, i % 5};
+      Longs index = {i / 60, i / 20 % 3, 0, i / 5 % 4, i % 5};
       for (const int64_t axis : list) index[axis] = 0;
       sums[index] += static_cast<double>(i);
     }
@@ -103,7 +103,7 @@ TEST(Reduction, of_nothing_is_what_changes_nothing) {
   expect_near(of("ReduceLogSum"), std::vector<double>(4, -kInfinity));
   expect_near(of("ReduceLogSumExp"), std::vector<double>(4, -kInfinity));
   expect_near(of("ReduceMean"), std::vector<double>(4, std::nan("")));
-  EXPECT_EQ(shape_of(run_node({"ReduceSum", {}, {x, axes({0})}})), (Shape{1, 0, 2}));
+  EXPECT_EQ(shape_made(run_node({"ReduceSum", {}, {x, axes({0})}})), (Shape{1, 0, 2}));
   const Tensor none = Tensor::of<int32_t>({0}, {});
   EXPECT_EQ(values_of<int32_t>(run_node({"ReduceMax", {}, {none}})),
             (std::vector<int32_t>{std::numeric_limits<int32_t>::min()}));
@@ -113,7 +113,7 @@ TEST(Reduction, of_nothing_is_what_changes_nothing) {
 TEST(Reduction, scalars_are_reduced_to_themselves) {
   const auto y = run_node({"ReduceL1", {}, {Tensor::of<float>({}, {-3})}});
   EXPECT_EQ(values_of<float>(y), (std::vector<float>{3}));
-  EXPECT_EQ(shape_of(y), Shape{});
+  EXPECT_EQ(shape_made(y), Shape{});
 }
 
 TEST(Reduction, small_numbers_are_not_lost_in_long_sums) {

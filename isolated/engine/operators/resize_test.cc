@@ -6,7 +6,7 @@
 namespace casemate::engine {
 namespace {
 
-using Floats = std::vector<float>;
+using Floats32 = std::vector<float>;
 
 Attributes modes(const char* mode, const char* coordinates) {
   return {{"mode", mode}, {"coordinate_transformation_mode", coordinates}};
@@ -15,12 +15,12 @@ Attributes modes(const char* mode, const char* coordinates) {
 Datum nothing() { return {}; }
 
 // A vector resized by a scale.
-Floats scaled(Attributes attributes, const Tensor& x, float scale) {
+Floats32 scaled(Attributes attributes, const Tensor& x, float scale) {
   return values_of<float>(
       run_node({"Resize", std::move(attributes), {x, nothing(), floats({1}, {scale})}}));
 }
 
-Floats sized(Attributes attributes, const Tensor& x, int64_t size) {
+Floats32 sized(Attributes attributes, const Tensor& x, int64_t size) {
   return values_of<float>(
       run_node({"Resize", std::move(attributes), {x, nothing(), nothing(), list({size})}}));
 }
@@ -32,24 +32,24 @@ TEST(Resize, takes_the_nearest_element_in_every_mode) {
     attributes.set("nearest_mode", mode);
     return sized(attributes, x, 2);  // positions 0.5 and 2.5
   };
-  EXPECT_EQ(nearest("round_prefer_floor"), (Floats{1, 3}));
-  EXPECT_EQ(nearest("round_prefer_ceil"), (Floats{2, 4}));
-  EXPECT_EQ(nearest("floor"), (Floats{1, 3}));
-  EXPECT_EQ(nearest("ceil"), (Floats{2, 4}));
+  EXPECT_EQ(nearest("round_prefer_floor"), (Floats32{1, 3}));
+  EXPECT_EQ(nearest("round_prefer_ceil"), (Floats32{2, 4}));
+  EXPECT_EQ(nearest("floor"), (Floats32{1, 3}));
+  EXPECT_EQ(nearest("ceil"), (Floats32{2, 4}));
 }
 
 TEST(Resize, places_elements_in_every_mode) {
   const Tensor x = floats({4}, {0, 10, 20, 30});
-  EXPECT_EQ(sized(modes("linear", "half_pixel"), x, 2), (Floats{5, 25}));
-  EXPECT_EQ(sized(modes("linear", "asymmetric"), x, 2), (Floats{0, 20}));
-  EXPECT_EQ(sized(modes("linear", "align_corners"), x, 3), (Floats{0, 15, 30}));
-  EXPECT_EQ(sized(modes("linear", "align_corners"), x, 1), (Floats{0}));
-  EXPECT_EQ(sized(modes("linear", "pytorch_half_pixel"), x, 1), (Floats{0}));
-  EXPECT_EQ(sized(modes("linear", "tf_half_pixel_for_nn"), x, 2), (Floats{10, 30}));
+  EXPECT_EQ(sized(modes("linear", "half_pixel"), x, 2), (Floats32{5, 25}));
+  EXPECT_EQ(sized(modes("linear", "asymmetric"), x, 2), (Floats32{0, 20}));
+  EXPECT_EQ(sized(modes("linear", "align_corners"), x, 3), (Floats32{0, 15, 30}));
+  EXPECT_EQ(sized(modes("linear", "align_corners"), x, 1), (Floats32{0}));
+  EXPECT_EQ(sized(modes("linear", "pytorch_half_pixel"), x, 1), (Floats32{0}));
+  EXPECT_EQ(sized(modes("linear", "tf_half_pixel_for_nn"), x, 2), (Floats32{10, 30}));
   EXPECT_EQ(sized(modes("linear", "half_pixel"), x, 8),
-            (Floats{0, 2.5F, 7.5F, 12.5F, 17.5F, 22.5F, 27.5F, 30}));
+            (Floats32{0, 2.5F, 7.5F, 12.5F, 17.5F, 22.5F, 27.5F, 30}));
   // 4 * 0.8 is cut to 3: its middle stays in the middle.
-  const Floats middle = scaled(modes("linear", "half_pixel_symmetric"), x, 0.8F);
+  const Floats32 middle = scaled(modes("linear", "half_pixel_symmetric"), x, 0.8F);
   ASSERT_EQ(middle.size(), 3U);
   EXPECT_NEAR(middle[0], 2.5F, 1e-4F);
   EXPECT_NEAR(middle[1], 15, 1e-4F);
@@ -60,7 +60,7 @@ TEST(Resize, computes_positions_of_stated_scales_in_floats) {
   // 11 / 1.1 is 10, though 1.1F is a little more.
   Attributes attributes = modes("nearest", "asymmetric");
   attributes.set("nearest_mode", "floor");
-  const Floats y = scaled(attributes, counting({20}), 1.1F);
+  const Floats32 y = scaled(attributes, counting({20}), 1.1F);
   ASSERT_EQ(y.size(), 22U);
   EXPECT_EQ(y[11], 10);
   EXPECT_EQ(scaled(attributes, counting({10}), 0.7F).size(), 7U);
@@ -69,7 +69,7 @@ TEST(Resize, computes_positions_of_stated_scales_in_floats) {
 TEST(Resize, weighs_four_elements_in_cubic_mode) {
   const Tensor x = floats({4}, {0, 0, 1, 0});
   // At 1.5, weights -3/32, 19/32, 19/32, -3/32.
-  const Floats y = sized(modes("cubic", "align_corners"), x, 3);
+  const Floats32 y = sized(modes("cubic", "align_corners"), x, 3);
   ASSERT_EQ(y.size(), 3U);
   EXPECT_FLOAT_EQ(y[1], 19.0F / 32);
   Attributes half = modes("cubic", "align_corners");
@@ -81,9 +81,9 @@ TEST(Resize, leaves_out_what_is_outside_when_told_so) {
   const Tensor x = floats({2}, {1, 3});
   Attributes attributes = modes("cubic", "half_pixel");
   // At -0.25: weights -0.10546875, 0.87890625 of x[0], -0.03515625... on what is there.
-  const Floats edges = sized(attributes, x, 4);
+  const Floats32 edges = sized(attributes, x, 4);
   attributes.set("exclude_outside", int64_t{1});
-  const Floats inside = sized(attributes, x, 4);
+  const Floats32 inside = sized(attributes, x, 4);
   EXPECT_NE(edges[0], inside[0]);
   EXPECT_FLOAT_EQ(inside[0] + inside[3], 4);
 }
@@ -92,7 +92,7 @@ TEST(Resize, averages_what_falls_together_against_aliasing) {
   Attributes attributes = modes("linear", "half_pixel");
   attributes.set("antialias", int64_t{1});
   // At 0.5 and 2.5, weights 1, 3, 3, 1 of eight; the edge is repeated.
-  const Floats y = sized(attributes, floats({4}, {0, 8, 16, 24}), 2);
+  const Floats32 y = sized(attributes, floats({4}, {0, 8, 16, 24}), 2);
   EXPECT_FLOAT_EQ(y[0], (0 + 0 + 3 * 8 + 16) / 8.0F);
   EXPECT_FLOAT_EQ(y[1], (8 + 3 * 16 + 3 * 24 + 24) / 8.0F);
   attributes.set("mode", "nearest");
@@ -109,11 +109,11 @@ TEST(Resize, crops_and_extrapolates) {
     return values_of<float>(
         run_node({"Resize", attributes, {x, floats({2}, region), nothing(), list({3})}}));
   };
-  EXPECT_EQ(cropped({0.25F, 0.75F}), (Floats{1, 2, 3}));
-  EXPECT_EQ(cropped({0.5F, 1.5F}), (Floats{2, 4, -1}));
-  EXPECT_EQ(cropped({NAN, INFINITY}), (Floats{-1, -1, -1}));
+  EXPECT_EQ(cropped({0.25F, 0.75F}), (Floats32{1, 2, 3}));
+  EXPECT_EQ(cropped({0.5F, 1.5F}), (Floats32{2, 4, -1}));
+  EXPECT_EQ(cropped({NAN, INFINITY}), (Floats32{-1, -1, -1}));
   attributes.set("mode", "nearest");
-  EXPECT_EQ(cropped({0.5F, 1.5F}), (Floats{2, 4, -1}));
+  EXPECT_EQ(cropped({0.5F, 1.5F}), (Floats32{2, 4, -1}));
   EXPECT_EQ(error_of(run_node({"Resize", attributes, {x, floats({1}, {0}), nothing(), list({3})}})),
             "it has 1 ends of regions for 2 axes");
 }
@@ -144,7 +144,7 @@ TEST(Resize, of_two_axes_is_separate_in_each) {
   const auto y = run_node({"Resize",
                            modes("linear", "align_corners"),
                            {floats({2, 2}, {0, 2, 4, 6}), nothing(), nothing(), list({3, 3})}});
-  EXPECT_EQ(values_of<float>(y), (Floats{0, 1, 2, 2, 3, 4, 4, 5, 6}));
+  EXPECT_EQ(values_of<float>(y), (Floats32{0, 1, 2, 2, 3, 4, 4, 5, 6}));
 }
 
 TEST(Resize, moves_text_and_cuts_integers) {
@@ -165,20 +165,20 @@ TEST(Resize, before_version_11_has_scales_alone) {
   const Tensor x = floats({1, 1, 2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
   const Tensor smaller = floats({4}, {1, 1, 0.6F, 0.6F});
   // As the test that came with that version has it.
-  EXPECT_EQ(values_of<float>(run_node({"Resize", {}, {x, smaller}, 1, 10})), (Floats{1, 3}));
+  EXPECT_EQ(values_of<float>(run_node({"Resize", {}, {x, smaller}, 1, 10})), (Floats32{1, 3}));
   const auto linear = run_node({"Resize", {{"mode", "linear"}}, {x, smaller}, 1, 10});
   EXPECT_FLOAT_EQ(values_of<float>(linear)[1], 2.6666665F);
 }
 
 TEST(Resize, an_upsample_states_scales_as_each_version_has_it) {
   const Tensor x = floats({1, 1, 1, 2}, {1, 2});
-  const Floats twice = {1, 1, 2, 2};
+  const Floats32 twice = {1, 1, 2, 2};
   EXPECT_EQ(values_of<float>(run_node({"Upsample", {}, {x, floats({4}, {1, 1, 1, 2})}, 1, 9})),
             twice);
   const Attributes scales = {{"scales", std::vector<float>{1, 1, 1, 2}}};
   EXPECT_EQ(values_of<float>(run_node({"Upsample", scales, {x}, 1, 7})), twice);
   const Attributes sides = {{"height_scale", 1.0F}, {"width_scale", 2.0F}, {"mode", "bilinear"}};
-  EXPECT_EQ(values_of<float>(run_node({"Upsample", sides, {x}, 1, 1})), (Floats{1, 1.5F, 2, 2}));
+  EXPECT_EQ(values_of<float>(run_node({"Upsample", sides, {x}, 1, 1})), (Floats32{1, 1.5F, 2, 2}));
   EXPECT_EQ(error_of(run_node({"Upsample", {}, {x, floats({4}, {1, 1, 1, 0.5F})}, 1, 9})),
             "a scale of 0.5 has no meaning");
 }

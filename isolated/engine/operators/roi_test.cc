@@ -6,7 +6,7 @@
 namespace casemate::engine {
 namespace {
 
-using Floats = std::vector<float>;
+using Floats32 = std::vector<float>;
 
 Result<std::vector<Datum>> aligned(Attributes attributes, std::initializer_list<float> region,
                                    int since = 0, int64_t image = 0) {
@@ -22,15 +22,15 @@ TEST(RoiAlign, averages_samples_of_bins) {
       {"output_height", int64_t{2}}, {"output_width", int64_t{2}}, {"sampling_ratio", int64_t{1}}};
   // Bins of 1x1 from (0.5, 0.5): samples stand half a pixel before their bins' middles.
   EXPECT_EQ(values_of<float>(aligned(two, {0.5F, 0.5F, 2.5F, 2.5F})),
-            (Floats{2.5F, 3.5F, 6.5F, 7.5F}));
+            (Floats32{2.5F, 3.5F, 6.5F, 7.5F}));
   // Before version 16 there was no such half pixel.
-  EXPECT_EQ(values_of<float>(aligned(two, {0.5F, 0.5F, 2.5F, 2.5F}, 10)), (Floats{5, 6, 9, 10}));
+  EXPECT_EQ(values_of<float>(aligned(two, {0.5F, 0.5F, 2.5F, 2.5F}, 10)), (Floats32{5, 6, 9, 10}));
 }
 
 TEST(RoiAlign, has_zeros_outside_of_the_image) {
-  EXPECT_EQ(values_of<float>(aligned({}, {100, 100, 200, 200})), Floats{0});
-  EXPECT_EQ(values_of<float>(aligned({}, {0, 0, 0, 0})), Floats{0});
-  EXPECT_EQ(values_of<float>(aligned({}, {NAN, NAN, NAN, NAN})), Floats{0});
+  EXPECT_EQ(values_of<float>(aligned({}, {100, 100, 200, 200})), Floats32{0});
+  EXPECT_EQ(values_of<float>(aligned({}, {0, 0, 0, 0})), Floats32{0});
+  EXPECT_EQ(values_of<float>(aligned({}, {NAN, NAN, NAN, NAN})), Floats32{0});
   // A region of a thousand images' size, of which one is there.
   const auto large = values_of<float>(aligned({}, {-2000, -2000, 2000, 2000}));
   EXPECT_NEAR(large[0], 7.5F * 16 / 16e6F, 1e-5F);
@@ -46,7 +46,7 @@ TEST(RoiAlign, ends_for_regions_without_end) {
 TEST(RoiAlign, takes_the_highest_part_in_max_mode) {
   const Attributes maximum = {{"mode", "max"}, {"sampling_ratio", int64_t{1}}};
   // The sample at (1.5, 1.5) is a quarter of 5, 6, 9 and 10.
-  EXPECT_EQ(values_of<float>(aligned(maximum, {1, 1, 3, 3})), Floats{2.5F});
+  EXPECT_EQ(values_of<float>(aligned(maximum, {1, 1, 3, 3})), Floats32{2.5F});
 }
 
 TEST(RoiAlign, refuses_what_does_not_fit) {
@@ -72,16 +72,16 @@ Result<std::vector<Datum>> pooled(std::vector<int64_t> size, std::initializer_li
 }
 
 TEST(MaxRoiPool, takes_the_highest_of_each_bin) {
-  EXPECT_EQ(values_of<float>(pooled({2, 2}, {0, 0, 0, 3, 3})), (Floats{5, 7, 13, 15}));
-  EXPECT_EQ(values_of<float>(pooled({1, 1}, {1, 0, 0, 2, 2}, 0.5F)), Floats{16 + 5});
+  EXPECT_EQ(values_of<float>(pooled({2, 2}, {0, 0, 0, 3, 3})), (Floats32{5, 7, 13, 15}));
+  EXPECT_EQ(values_of<float>(pooled({1, 1}, {1, 0, 0, 2, 2}, 0.5F)), Floats32{16 + 5});
   // Three rows make two bins that overlap in the middle one.
-  EXPECT_EQ(values_of<float>(pooled({2, 1}, {0, 0, 0, 0, 2})), (Floats{4, 8}));
+  EXPECT_EQ(values_of<float>(pooled({2, 1}, {0, 0, 0, 0, 2})), (Floats32{4, 8}));
 }
 
 TEST(MaxRoiPool, has_zeros_outside_of_the_image) {
-  EXPECT_EQ(values_of<float>(pooled({1, 1}, {0, 50, 50, 60, 60})), Floats{0});
-  EXPECT_EQ(values_of<float>(pooled({1, 1}, {0, -1e30F, -1e30F, 1e30F, 1e30F})), Floats{15});
-  EXPECT_EQ(values_of<float>(pooled({1, 1}, {0, NAN, NAN, NAN, NAN})), Floats{0});
+  EXPECT_EQ(values_of<float>(pooled({1, 1}, {0, 50, 50, 60, 60})), Floats32{0});
+  EXPECT_EQ(values_of<float>(pooled({1, 1}, {0, -1e30F, -1e30F, 1e30F, 1e30F})), Floats32{15});
+  EXPECT_EQ(values_of<float>(pooled({1, 1}, {0, NAN, NAN, NAN, NAN})), Floats32{0});
 }
 
 TEST(MaxRoiPool, refuses_what_does_not_fit) {

@@ -62,7 +62,7 @@ TEST(Softmax, what_is_no_number_makes_all_of_its_row_none) {
 }
 
 TEST(Softmax, nothing_stays_nothing_and_scalars_are_refused) {
-  EXPECT_EQ(shape_of(run_node({"Softmax", {}, {Tensor::of<float>({2, 0}, {})}})), (Shape{2, 0}));
+  EXPECT_EQ(shape_made(run_node({"Softmax", {}, {Tensor::of<float>({2, 0}, {})}})), (Shape{2, 0}));
   EXPECT_EQ(error_of(run_node({"Softmax", {}, {Tensor::of<float>({}, {1})}})),
             "axis -1 is none of a tensor of rank 0");
   EXPECT_EQ(error_of(run_node({"Softmax", {}, {counting<int32_t>({2})}})),
