@@ -33,7 +33,7 @@ Model load_small(int threads) {
   return *std::move(model);
 }
 
-size_t thread_count() {
+size_t own_threads() {
   const std::filesystem::directory_iterator tasks("/proc/self/task");
   return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
 }
@@ -66,9 +66,9 @@ std::vector<float> images(size_t batch) {
 }
 
 TEST(Fork, loading_starts_no_thread) {
-  const size_t before = thread_count();
+  const size_t before = own_threads();
   const Model model = load_small(2);
-  EXPECT_EQ(thread_count(), before);
+  EXPECT_EQ(own_threads(), before);
 }
 
 TEST(Fork, a_child_runs_with_two_threads_what_its_parent_loaded) {
@@ -84,7 +84,7 @@ TEST(Fork, a_child_runs_with_two_threads_what_its_parent_loaded) {
       auto executor = Executor::make(model);
       if (!executor) return false;
       const auto result = run(*executor, {{Shape{13, 1, 12, 12}, input}});
-      if (!result || thread_count() != 2) return false;
+      if (!result || own_threads() != 2) return false;
       const auto& values = result->front().values;
       if (first) std::ranges::copy(values, expected);
       return std::ranges::equal(values, std::span(expected, values.size()));

@@ -39,7 +39,8 @@ struct Sizes {
   [[nodiscard]] int64_t all_lines() const { return window.batch * window.out_height; }
   [[nodiscard]] int64_t room_floats() const { return lines * window.out_width * row_floats(); }
   [[nodiscard]] uint64_t room_bytes() const {
-    return static_cast<uint64_t>(room_floats()) * sizeof(float);
+    constexpr uint64_t kLine = 64;  // what lies behind it is aligned
+    return (static_cast<uint64_t>(room_floats()) * sizeof(float) + kLine - 1) / kLine * kLine;
   }
 };
 
