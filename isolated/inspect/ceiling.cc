@@ -9,7 +9,7 @@
 #include "base/mapping.h"
 #include "isolated/engine/kernels/gemm.h"
 #include "isolated/engine/kernels/kernels.h"
-#include "isolated/engine/kernels/threads.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::inspect {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "isolated/engine/kernels/dnnl_kernel.h"
 #include "isolated/engine/kernels/loop_kernel.h"
-#include "isolated/engine/kernels/threads.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {

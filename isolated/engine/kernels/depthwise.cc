@@ -7,7 +7,7 @@
 #include "isolated/engine/kernels/epilogue.h"
 #include "isolated/engine/kernels/image.h"
 #include "isolated/engine/kernels/loop_kernel.h"
-#include "isolated/engine/kernels/threads.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {

@@ -2,8 +2,8 @@
 #include "isolated/engine/kernels/dnnl_kernel.h"
 
 #include "base/format.h"
-#include "isolated/engine/kernels/threads.h"
 #include "isolated/engine/kernels/unpack.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {

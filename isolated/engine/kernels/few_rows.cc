@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "isolated/engine/kernels/loop_kernel.h"
-#include "isolated/engine/kernels/threads.h"
 #include "isolated/engine/kernels/vector_loops.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {

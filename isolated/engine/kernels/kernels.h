@@ -21,6 +21,7 @@
 #include "isolated/engine/graph/graph.h"
 #include "isolated/engine/kernels/layout.h"
 #include "isolated/engine/kernels/packer.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 
@@ -129,12 +130,5 @@ KernelResult make_constant_writer(const Tensor& constant, Packer& packer);
 // Generates the machine code that oneDNN's matrix product would otherwise generate when it first
 // runs. Call when all kernels are made.
 Status finish_kernels();
-
-// How many threads kernels are compiled for and run with. Starts none: the first run() after it
-// does.
-void set_threads(int count);
-// Has denormal numbers read and written as zero, in this thread and those it will start: they slow
-// kernels down up to a hundredfold and no model depends on them.
-void flush_denormals();
 
 }  // namespace casemate::engine

@@ -14,7 +14,7 @@
 #include <random>
 
 #include "isolated/engine/kernels/kernels.h"
-#include "isolated/engine/kernels/threads.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 

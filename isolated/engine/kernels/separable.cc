@@ -14,7 +14,7 @@
 #include "isolated/engine/kernels/depthwise.h"
 #include "isolated/engine/kernels/gemm_convolution.h"
 #include "isolated/engine/kernels/loop_kernel.h"
-#include "isolated/engine/kernels/threads.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {

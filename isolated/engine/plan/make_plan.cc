@@ -5,10 +5,10 @@
 #include <map>
 
 #include "base/format.h"
-#include "isolated/engine/kernels/threads.h"
 #include "isolated/engine/plan/arena.h"
 #include "isolated/engine/plan/joins.h"
 #include "isolated/engine/plan/plan.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {

@@ -16,6 +16,13 @@
 
 namespace casemate::engine {
 
+// How many threads kernels are compiled for and run with. Starts none: the first run() after it
+// does.
+void set_threads(int count);
+// Has denormal numbers read and written as zero, in this thread and those it will start: they slow
+// kernels down up to a hundredfold and no model depends on them.
+void flush_denormals();
+
 // As many as set_threads() said.
 int thread_count();
 

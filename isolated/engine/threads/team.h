@@ -2,7 +2,9 @@
 #pragma once
 // Team: threads that work for one caller at a time. Between two pieces of work, most of which take
 // less than it takes to wake a thread, they spin; soon they sleep. A caller that is done waits for
-// those that have begun and for nobody else: one that the system lets wait holds nobody up.
+// those that have begun and for nobody else: one that the system lets wait holds nobody up. A
+// thread that wakes on its caller's core moves to another: the system sees no reason to, since the
+// two want the core together for moments only.
 //
 //   Owns     its threads, which live as long as the process. They are started when they are first
 //            needed, with the caller's floating-point modes.
@@ -45,6 +47,7 @@ class Team final {
   std::mutex taken_;
   std::deque<Seat> seats_;  // of threads 1, 2, ...
   uint32_t number_ = 0;
+  std::atomic<int> core_ = -1;  // the caller's
   void (*work_)(void* context, int thread) = nullptr;
   void* context_ = nullptr;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isolated/engine/kernels/team.h"
+#include "isolated/engine/threads/team.h"
 
 #include <immintrin.h>
 #include <sched.h>
@@ -32,6 +32,26 @@ uint32_t await_change(const std::atomic<uint32_t>& state, uint32_t seen) {
   return state.load(std::memory_order_acquire);
 }
 
+// Keeps the thread that made it off one core.
+class Elsewhere final {
+ public:
+  Elsewhere() {
+    if (::sched_getaffinity(0, sizeof allowed_, &allowed_) != 0) CPU_ZERO(&allowed_);
+  }
+
+  void keep_off(int core) {
+    if (core < 0 || core >= CPU_SETSIZE || core == avoided_ || core != ::sched_getcpu()) return;
+    cpu_set_t others = allowed_;
+    CPU_CLR(static_cast<size_t>(core), &others);
+    if (CPU_COUNT(&others) > 0 && ::sched_setaffinity(0, sizeof others, &others) == 0)
+      avoided_ = core;
+  }
+
+ private:
+  cpu_set_t allowed_{};
+  int avoided_ = -1;
+};
+
 }  // namespace
 
 void Backoff::wait() {
@@ -57,8 +77,10 @@ void Team::start(int count) {
 
 void Team::serve(Seat& seat, int thread) {
   uint32_t seen = kIdle;
+  Elsewhere elsewhere;
   while (true) {
     seen = await_change(seat.state, seen);
+    elsewhere.keep_off(core_.load(std::memory_order_relaxed));
     while (seen % 4 == kOffered) {
       // The caller may have taken it back, and offered something else.
       const uint32_t begun = seen - kOffered + kBegun;
@@ -74,6 +96,7 @@ void Team::offer(void (*work)(void* context, int thread), void* context, int cou
   start(count);
   work_ = work;
   context_ = context;
+  core_.store(::sched_getcpu(), std::memory_order_relaxed);
   const uint32_t idle = ++number_ * 4;
   for (int i = 0; i < count - 1; ++i) {
     Seat& seat = seats_[static_cast<size_t>(i)];

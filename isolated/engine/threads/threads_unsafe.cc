@@ -15,9 +15,8 @@
 #include <thread>
 #include <vector>
 
-#include "isolated/engine/kernels/kernels.h"
-#include "isolated/engine/kernels/team.h"
-#include "isolated/engine/kernels/threads.h"
+#include "isolated/engine/threads/team.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isolated/engine/kernels/team.h"
+#include "isolated/engine/threads/team.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <chrono>
+#include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
 
-#include "isolated/engine/kernels/kernels.h"
-#include "isolated/engine/kernels/threads.h"
+#include "isolated/engine/threads/threads.h"
 
 // As oneDNN calls them.
 extern "C" {
@@ -52,6 +53,26 @@ TEST_F(LoopTest, is_done_though_no_other_thread_has_begun) {
     parallel_for(4, [&](int64_t) { ++done; });
     EXPECT_EQ(done, 4);
   }
+}
+
+TEST_F(LoopTest, is_shared_by_threads_that_began_on_one_core) {
+  cpu_set_t all;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof all, &all), 0);
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "there is but one core";
+  set_threads(2);
+  std::set<int> cores;
+  std::mutex lock;
+  // Long enough that who wakes late still finds something to do.
+  for (int round = 0; round < 200 && cores.size() < 2; ++round) {
+    parallel_for(8, [&](int64_t) {
+      const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
+      while (std::chrono::steady_clock::now() < end) {
+      }
+      const std::scoped_lock held(lock);
+      cores.insert(::sched_getcpu());
+    });
+  }
+  EXPECT_GE(cores.size(), 2);
 }
 
 TEST_F(LoopTest, in_a_loop_runs_on_one_thread) {
