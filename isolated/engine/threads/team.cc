@@ -75,7 +75,7 @@ void Team::start(int count) {
   }
 }
 
-void Team::serve(Seat& seat, int thread) {
+void Team::serve(Seat& seat, int thread) noexcept {
   uint32_t seen = kIdle;
   Elsewhere elsewhere;
   while (true) {
@@ -92,7 +92,8 @@ void Team::serve(Seat& seat, int thread) {
   }
 }
 
-void Team::offer(void (*work)(void* context, int thread), void* context, int count, Who who) {
+void Team::offer(void (*work)(void* context, int thread), void* context, int count,
+                 Who who) noexcept {
   start(count);
   work_ = work;
   context_ = context;

@@ -10,7 +10,8 @@
 //            needed, with the caller's floating-point modes.
 //   Threads  one caller at a time has it.
 //   Trust    needs none.
-//   Fails    a thread that cannot be started stops the process: see Executor::make().
+//   Fails    a thread that cannot be started stops the process: see Executor::make(). So does work
+//            that throws: the others may still be at it.
 
 #include <atomic>
 #include <cstdint>
@@ -41,8 +42,8 @@ class Team final {
   enum Phase : uint32_t { kIdle = 0, kOffered = 1, kBegun = 2 };
 
   void start(int count);
-  void serve(Seat& seat, int thread);
-  void offer(void (*work)(void* context, int thread), void* context, int count, Who who);
+  void serve(Seat& seat, int thread) noexcept;
+  void offer(void (*work)(void* context, int thread), void* context, int count, Who who) noexcept;
 
   std::mutex taken_;
   std::deque<Seat> seats_;  // of threads 1, 2, ...
