@@ -76,6 +76,19 @@ class Engine:
         """Of that, without what it takes to have a process: to read and to compile the model."""
         return self.load_ms()
 
+    def working(self):
+        """The processes that compute."""
+        return [self.process.pid]
+
+    def hold(self, core):
+        """Has it compute on one core alone, where that may be said of its processes."""
+        for pid in self.working():
+            for task in glob.glob(f"/proc/{pid}/task/*"):
+                try:
+                    os.sched_setaffinity(int(pathlib.Path(task).name), {core})
+                except OSError:
+                    pass
+
     def peak_kib(self, answer):
         """The most memory that it had by the time of that answer of its own."""
         return answer["peak_kib"]
@@ -113,10 +126,13 @@ class Partitioned(Engine):
     def session_ms(self):
         return self.reloaded["session_ms"]
 
+    def working(self):
+        return [pid for name, pid, _ in descendants(self.system["monitor"]) if name == "model"]
+
     def peak_kib(self, answer):
         """Of the model's processes the one that had most; they share its weights. The monitor's
         copy of the model's file is not in it, as the page cache's is not in the others'."""
-        return max((peak for name, peak in descendants(self.system["monitor"])
+        return max((peak for name, _, peak in descendants(self.system["monitor"])
                     if name in ("model", "casemate-model")), default=0)
 
     def close(self):
@@ -147,7 +163,7 @@ def alive(pid):
 
 
 def descendants(ancestor):
-    """Name and peak memory in KiB of all processes below that one."""
+    """Name, number and peak memory in KiB of all processes below that one."""
     stats = {int(entry.name): stat_of(entry.name) for entry in pathlib.Path("/proc").iterdir()
              if entry.name.isdigit()}
     for pid, stat in stats.items():
@@ -161,7 +177,7 @@ def descendants(ancestor):
         except OSError:
             continue
         peak = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), 0)
-        yield stat[0], int(peak)
+        yield stat[0], pid, int(peak)
 
 
 def onnxruntime():
