@@ -152,9 +152,9 @@ class Processes(unittest.TestCase):
             names = []
             while "sleep" not in names and time.monotonic() < deadline:
                 found = list(descendants(process.pid))
-                names = sorted(name for name, _ in found)
+                names = sorted(name for name, _, _ in found)
             self.assertEqual(names, ["bash", "sleep"])
-            self.assertTrue(all(peak > 0 for _, peak in found))
+            self.assertTrue(all(alive(pid) and peak > 0 for _, pid, peak in found))
             self.assertTrue(alive(process.pid))
         finally:
             os.killpg(process.pid, signal.SIGKILL)
