@@ -39,17 +39,15 @@ class Elsewhere final {
     if (::sched_getaffinity(0, sizeof allowed_, &allowed_) != 0) CPU_ZERO(&allowed_);
   }
 
-  void keep_off(int core) {
-    if (core < 0 || core >= CPU_SETSIZE || core == avoided_ || core != ::sched_getcpu()) return;
+  void keep_off(int core) const {
+    if (core < 0 || core >= CPU_SETSIZE || core != ::sched_getcpu()) return;
     cpu_set_t others = allowed_;
     CPU_CLR(static_cast<size_t>(core), &others);
-    if (CPU_COUNT(&others) > 0 && ::sched_setaffinity(0, sizeof others, &others) == 0)
-      avoided_ = core;
+    if (CPU_COUNT(&others) > 0) ::sched_setaffinity(0, sizeof others, &others);
   }
 
  private:
   cpu_set_t allowed_{};
-  int avoided_ = -1;
 };
 
 }  // namespace
@@ -77,7 +75,7 @@ void Team::start(int count) {
 
 void Team::serve(Seat& seat, int thread) noexcept {
   uint32_t seen = kIdle;
-  Elsewhere elsewhere;
+  const Elsewhere elsewhere;
   while (true) {
     seen = await_change(seat.state, seen);
     elsewhere.keep_off(core_.load(std::memory_order_relaxed));

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <mutex>
@@ -45,8 +46,7 @@ TEST_F(LoopTest, takes_each_piece_once_whoever_comes) {
   }
 }
 
-TEST_F(LoopTest, is_done_though_no_other_thread_has_begun) {
-  // What is on the way to sleep or asleep is not waited for, so this ends with few of them.
+TEST_F(LoopTest, is_whole_whether_others_spin_or_sleep) {
   for (int round = 0; round < 20; ++round) {
     std::this_thread::sleep_for(std::chrono::microseconds(round * 20));
     std::atomic<int> done = 0;
@@ -55,24 +55,42 @@ TEST_F(LoopTest, is_done_though_no_other_thread_has_begun) {
   }
 }
 
-TEST_F(LoopTest, is_shared_by_threads_that_began_on_one_core) {
+// Long enough that a thread that wakes late still finds something to do; returns whose it was.
+std::set<pid_t> run_long_loop() {
+  std::set<pid_t> threads;
+  std::mutex lock;
+  parallel_for(8, [&](int64_t) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    const std::scoped_lock held(lock);
+    threads.insert(::gettid());
+  });
+  return threads;
+}
+
+TEST_F(LoopTest, has_a_thread_leave_the_core_of_its_caller) {
   cpu_set_t all;
   ASSERT_EQ(::sched_getaffinity(0, sizeof all, &all), 0);
   if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "there is but one core";
   set_threads(2);
-  std::set<int> cores;
-  std::mutex lock;
-  // Long enough that who wakes late still finds something to do.
-  for (int round = 0; round < 200 && cores.size() < 2; ++round) {
-    parallel_for(8, [&](int64_t) {
-      const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
-      while (std::chrono::steady_clock::now() < end) {
-      }
-      const std::scoped_lock held(lock);
-      cores.insert(::sched_getcpu());
-    });
+  std::set<pid_t> threads;
+  for (int i = 0; i < 1000 && threads.size() < 2; ++i) threads.merge(run_long_loop());
+  threads.erase(::gettid());
+  ASSERT_EQ(threads.size(), 1) << "the other never came";
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  const auto core = static_cast<size_t>(::sched_getcpu());
+  CPU_SET(core, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  ASSERT_EQ(::sched_setaffinity(*threads.begin(), sizeof one, &one), 0);
+  cpu_set_t now = one;
+  for (int i = 0; i < 1000 && CPU_ISSET(core, &now); ++i) {
+    run_long_loop();
+    ASSERT_EQ(::sched_getaffinity(*threads.begin(), sizeof now, &now), 0);
   }
-  EXPECT_GE(cores.size(), 2);
+  ::sched_setaffinity(0, sizeof all, &all);
+  EXPECT_FALSE(CPU_ISSET(core, &now));
 }
 
 TEST_F(LoopTest, in_a_loop_runs_on_one_thread) {

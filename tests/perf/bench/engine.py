@@ -120,7 +120,7 @@ def time_runs(case, names, threads, rounds, failures):
 
 
 def hold_on_one_core(group, number):
-    """Cores of a virtual machine differ by a tenth and more, and an engine stays where it is: so all of them
+    """Cores of a virtual machine are not equally fast, and an engine stays where it is: so all of them
     compute on the same core in a round, and on the next one in the next."""
     cores = sorted(os.sched_getaffinity(0))
     group.each(lambda _, engine: engine.hold(cores[number % len(cores)]))
