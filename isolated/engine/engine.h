@@ -42,7 +42,7 @@ struct LoadOptions {
   std::string directory = {};              // where external data may lie; empty: nowhere
   uint64_t memory_bytes_max = 4ull << 30;  // constants, packed weights and arena together
   // Batch sizes to compile for where nothing but the model's batch varies. Any batch runs as a
-  // sequence of these.
+  // sequence of these; where it is quicker to have each thread take whole items, 1 is enough.
   std::vector<int64_t> batch_sizes = {1, 2, 4, 8};
   // Further sizes to compile for: what the model's symbolic extents stand for, by name; one that is
   // not named is 1. Any others are planned when they are first seen, and run slower.
@@ -73,6 +73,10 @@ class Model final {
   [[nodiscard]] MemoryUse memory() const;
   // What was compiled, largest batch first: the order in which a batch is made up of them.
   [[nodiscard]] const std::vector<Compiled>& compiled() const { return compiled_; }
+  // One item on one thread, where the items of a batch run side by side; otherwise nullptr.
+  [[nodiscard]] const Compiled* item() const { return item_ ? &*item_ : nullptr; }
+  // The largest inputs that it was to be made ready for. Requires: compiled() is not empty.
+  [[nodiscard]] const std::vector<Fact>& largest() const { return largest_; }
   // Nodes that run on a slow reference kernel, because no fast one takes their operator, type or
   // shapes.
   [[nodiscard]] std::vector<std::string> slow_nodes() const;
@@ -87,12 +91,14 @@ class Model final {
 
   Status compile_all(Compiler& compiler, const Graph& graph,
                      const std::vector<std::vector<Fact>>& shapes);
-  void prove_independence(const std::vector<Graph>& shaped);
+  Status compile_item(Compiler& compiler, const Graph& graph);
   Status keep_graph(ReadModel& read, Compiler& compiler, Packer& packer);
   static Result<Model> check_memory(Model model);
 
   tensors::WeightStore weights_;
   std::vector<Compiled> compiled_;
+  std::optional<Compiled> item_;
+  std::vector<Fact> largest_;
   // For shapes that were not compiled; none when there can be none.
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<Prepared> prepared_;             // with the graph
@@ -145,15 +151,20 @@ class Executor final {
                                             int64_t batches) const;
   Status run_pieces(std::span<const TensorView> inputs, int64_t batch, OutputSink& sink,
                     ProgressCounter* progress);
+  Status run_items(std::span<const TensorView> inputs, int64_t batch, OutputSink& sink,
+                   ProgressCounter* progress);
   Status run_unplanned(std::span<const TensorView> inputs, OutputSink& sink,
                        ProgressCounter* progress);
 
   struct Unplanned;  // what runs shapes that were not compiled
+  class Side;        // where one thread runs items
 
   const Model* model_;
+  bool observed_ = false;
   Mapping arena_;
   std::vector<std::optional<Session>>
       sessions_;                          // as Model::compiled(); of those that are complete
+  std::vector<Side> sides_;               // by thread, where items run side by side
   std::unique_ptr<Unplanned> unplanned_;  // made when first needed
 };
 

@@ -9,7 +9,9 @@
 
 #include "base/format.h"
 #include "isolated/engine/engine.h"
+#include "isolated/engine/items.h"
 #include "isolated/engine/runner.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {
@@ -37,7 +39,53 @@ std::vector<Datum> borrowed(std::span<const TensorView> inputs) {
   return data;
 }
 
+// What `run` does; that it needs more memory than there is becomes an error.
+template <class Run>
+Status within_memory(Run run) {
+  try {
+    return run();
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kTooLarge, "out of memory while the model ran: allow it more memory"};
+  } catch (const std::length_error&) {
+    return Error{Code::kTooLarge, "the model made something larger than any memory"};
+  }
+}
+
+// Item i of what lies one behind the other, each of so many bytes.
+template <class Memory>
+void take_item(std::span<const Memory> whole, const std::vector<uint64_t>& bytes, int64_t i,
+               std::vector<Memory>& item) {
+  for (size_t k = 0; k < whole.size(); ++k)
+    item[k] = whole[k].subspan(static_cast<uint64_t>(i) * bytes[k], bytes[k]);
+}
+
 }  // namespace
+
+// A session of the plan for one item, and what one of its runs failed with, if any did.
+class Executor::Side final {
+ public:
+  Side(const Plan& plan, Session session)
+      : plan_(&plan),
+        session_(std::move(session)),
+        from_(plan.input_bytes.size()),
+        to_(plan.output_bytes.size()) {}
+
+  void run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs, int64_t item,
+           ProgressCounter* progress) {
+    if (!status_) return;
+    take_item(inputs, plan_->input_bytes, item, from_);
+    take_item(outputs, plan_->output_bytes, item, to_);
+    status_ = within_memory([&] { return session_.run(from_, to_, progress); });
+  }
+  Status take_status() { return std::exchange(status_, {}); }
+
+ private:
+  const Plan* plan_;
+  Session session_;
+  std::vector<Bytes> from_;
+  std::vector<MutableBytes> to_;
+  Status status_;
+};
 
 struct Executor::Unplanned {
   Unplanned(uint64_t memory_bytes_max, const Prepared* prepared)
@@ -58,10 +106,17 @@ Result<Executor> Executor::make(const Model& model) {
   executor.arena_ = TRY(Mapping::anonymous(std::max<uint64_t>(model.memory().arena_bytes, 1)));
   for (const Compiled& made : model.compiled())
     executor.sessions_.emplace_back(TRY(Session::make(made.plan, executor.arena_.data())));
+  // The memory is theirs, or the one plan's: never both.
+  for (int i = 0; model.item() != nullptr && i < model.threads(); ++i) {
+    const Plan& plan = model.item()->plan;
+    uint8_t* const arena = executor.arena_.data() + static_cast<uint64_t>(i) * side_bytes(plan);
+    executor.sides_.emplace_back(plan, TRY(Session::make(plan, arena)));
+  }
   return executor;
 }
 
 void Executor::observe(StepObserver* observer) {
+  observed_ = observer != nullptr;
   for (std::optional<Session>& session : sessions_) {
     if (session) session->observe(observer);
   }
@@ -152,6 +207,36 @@ Status Executor::run_pieces(std::span<const TensorView> inputs, int64_t batch, O
   return {};
 }
 
+// As many items for each thread, side by side; those that are left, and all of them where somebody
+// observes, one after another on all threads.
+Status Executor::run_items(std::span<const TensorView> inputs, int64_t batch, OutputSink& sink,
+                           ProgressCounter* progress) {
+  const Plan& plan = model_->compiled().back().plan;
+  const std::vector<MutableBytes> to = TRY(targets(sink, plan, batch));
+  std::vector<Bytes> from;
+  for (const TensorView& input : inputs) from.push_back(input.data);
+  const auto threads = static_cast<int64_t>(sides_.size());
+  const int64_t aside = observed_ ? 0 : batch / threads * threads;
+  const auto work = [&](int64_t item, int thread) {
+    sides_[static_cast<size_t>(thread)].run(from, to, item, progress);
+  };
+  parallel_for(aside, work);
+  Status status;
+  for (Side& side : sides_) {
+    const Status ended = side.take_status();
+    if (status) status = ended;
+  }
+  TRY(Status(status));
+  std::vector<Bytes> item_from(from.size());
+  std::vector<MutableBytes> item_to(to.size());
+  for (int64_t i = aside; i < batch; ++i) {
+    take_item<Bytes>(from, plan.input_bytes, i, item_from);
+    take_item<MutableBytes>(to, plan.output_bytes, i, item_to);
+    TRY(sessions_.back()->run(item_from, item_to, progress));
+  }
+  return {};
+}
+
 Status Executor::run_unplanned(std::span<const TensorView> inputs, OutputSink& sink,
                                ProgressCounter* progress) {
   if (!unplanned_) {
@@ -184,13 +269,7 @@ Status Executor::run_unplanned(std::span<const TensorView> inputs, OutputSink& s
 
 Status Executor::run(std::span<const TensorView> inputs, OutputSink& sink,
                      ProgressCounter* progress) {
-  try {
-    return run_checked(inputs, sink, progress);
-  } catch (const std::bad_alloc&) {
-    return Error{Code::kTooLarge, "out of memory while the model ran: allow it more memory"};
-  } catch (const std::length_error&) {
-    return Error{Code::kTooLarge, "the model made something larger than any memory"};
-  }
+  return within_memory([&] { return run_checked(inputs, sink, progress); });
 }
 
 Status Executor::run_checked(std::span<const TensorView> inputs, OutputSink& sink,
@@ -208,6 +287,7 @@ Status Executor::run_checked(std::span<const TensorView> inputs, OutputSink& sin
     for (const TensorView& input : inputs) from.push_back(input.data);
     return sessions_[static_cast<size_t>(exact - compiled.begin())]->run(from, to, progress);
   }
+  if (batch > 0 && !sides_.empty()) return run_items(inputs, batch, sink, progress);
   if (batch > 0 && model_->independent_) return run_pieces(inputs, batch, sink, progress);
   CHECK(model_->graph_ != nullptr, "a model of shapes that vary keeps its graph");
   return run_unplanned(inputs, sink, progress);

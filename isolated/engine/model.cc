@@ -9,6 +9,7 @@
 #include "isolated/engine/describe.h"
 #include "isolated/engine/graph/independence.h"
 #include "isolated/engine/graph/work.h"
+#include "isolated/engine/items.h"
 #include "isolated/engine/kernels/generated_code.h"
 #include "isolated/engine/onnx/file_tensors.h"
 
@@ -155,6 +156,15 @@ std::vector<Graph> telling_graphs(const ReadModel& read, const Variation& variat
   return graphs;
 }
 
+// Both sizes as one graph, where no item of a batch can see another: the batch may be split.
+std::optional<Graph> independent(const std::vector<Graph>& shaped) {
+  if (shaped.size() < 2) return std::nullopt;
+  const int64_t batch = shaped[1].value(shaped[1].inputs().front()).shapes.front()[0];
+  auto both = as_variants(shaped[0], shaped[1], {1, batch});
+  if (both && !items_independent(*both)) both.reset();
+  return both;
+}
+
 // Whether a kernel stands on oneDNN's sgemm. Those with "brgemm" in their names do not.
 bool multiplies(const Compiled& compiled) {
   return std::ranges::any_of(compiled.plan.steps, [](const Step& step) {
@@ -184,17 +194,11 @@ Status Model::compile_all(Compiler& compiler, const Graph& graph,
   return {};
 }
 
-// Whether a batch may be split, proven on the graph for one item and for another size.
-void Model::prove_independence(const std::vector<Graph>& shaped) {
-  if (shaped.size() < 2) return;
-  const auto batch = [&](size_t i) {
-    return shaped[i].value(shaped[i].inputs().front()).shapes.front()[0];
-  };
-  const auto both = as_variants(shaped[0], shaped[1], {1, batch(1)});
-  const bool ones = std::ranges::any_of(
-      compiled_, [](const Compiled& c) { return c.complete && c.inputs.front().shape[0] == 1; });
-  independent_ = both && ones && items_independent(*both);
-  if (independent_) description_->batch_max = batch_max(*both);
+// One item on one thread. Its weights are those of the plan before it, where that packed them so.
+Status Model::compile_item(Compiler& compiler, const Graph& graph) {
+  const CompileThreads one(1);
+  item_ = TRY(compiler.compile(graph, compiled_.back().inputs));
+  return {};
 }
 
 // The graph, for shapes that were not compiled; its constants go where the others are, or come from
@@ -256,10 +260,20 @@ Result<Model> Model::load_checked(Bytes onnx_file, const LoadOptions& asked, Fil
   model.batched_ = variation.batched;
   model.threads_ = shaped.empty() ? options.threads : threads_for(shaped.front(), options);
   const CompileThreads threads(model.threads_);
-  TRY(model.compile_all(compiler, read.graph, shapes_for(read, variation, options)));
+  std::vector<std::vector<Fact>> shapes = shapes_for(read, variation, options);
+  if (!shapes.empty()) model.largest_ = shapes.front();
+  const auto both = variation.batched ? independent(shaped) : std::nullopt;
+  const bool by_items = both && better_by_items(shaped.front(), model.threads_);
+  if (by_items) shapes = {facts_of(read.inputs, [](const std::string&) { return 1; })};
+  TRY(model.compile_all(compiler, read.graph, shapes));
   model.description_ = std::make_unique<ModelDescription>();
   TRY(describe(read, variation, shaped, *model.description_));
-  if (variation.batched) model.prove_independence(shaped);
+  const auto alone = [](const Compiled& made) {
+    return made.complete && made.inputs.front().shape[0] == 1;
+  };
+  model.independent_ = both && std::ranges::any_of(model.compiled_, alone);
+  if (model.independent_) model.description_->batch_max = batch_max(*both);
+  if (model.independent_ && by_items) TRY(model.compile_item(compiler, read.graph));
   const auto incomplete = [](const Compiled& made) { return !made.complete; };
   if ((variation.any && !model.independent_) || std::ranges::any_of(model.compiled_, incomplete)) {
     std::erase_if(model.compiled_, incomplete);
@@ -287,6 +301,10 @@ MemoryUse Model::memory() const {
   MemoryUse use{.weight_bytes = weights_.used(), .unpacked_bytes = unpacked_bytes_};
   for (const Compiled& made : compiled_)
     use.arena_bytes = std::max(use.arena_bytes, made.plan.arena_bytes);
+  if (item_) {
+    const uint64_t sides = static_cast<uint64_t>(threads_) * side_bytes(item_->plan);
+    use.arena_bytes = std::max(use.arena_bytes, sides);
+  }
   return use;
 }
 

@@ -109,6 +109,7 @@ std::string plans_text(const engine::Model& model, bool guessed) {
     text += formatted("{}{}", text.empty() ? "compiled for inputs " : ", ",
                       shortened(inputs, kLineMax));
   }
+  if (model.item() != nullptr) text += "; of a batch, each thread runs items by itself";
   return text;
 }
 

@@ -71,7 +71,7 @@ void draw(Tensor& tensor, std::string_view name, std::mt19937& random) {
 Result<Sample> Sample::make(const engine::Model& model) {
   std::mt19937 random(1);
   Sample sample;
-  const std::vector<engine::Fact>& facts = model.compiled().front().inputs;
+  const std::vector<engine::Fact>& facts = model.largest();
   for (size_t i = 0; i < facts.size(); ++i) {
     sample.inputs_.push_back(TRY(Tensor::zeros(facts[i].type, facts[i].shape)));
     draw(sample.inputs_.back(), model.description().inputs[i].name.view(), random);
