@@ -112,6 +112,31 @@ TEST(Fork, a_child_makes_no_memory_executable_and_opens_no_file) {
   }
 }
 
+// A thread that has never run a kernel knows nothing yet, and may not look into files for it.
+TEST(Fork, a_child_opens_no_file_when_items_run_side_by_side) {
+  ModelBuilder b;
+  b.input("x", {-1, 3, 32, 32});
+  b.output("y", {-1, 16, 1, 1});
+  b.noise("w", {16, 3, 3, 3});
+  b.node("Conv", {"x", "w"}, "c");
+  b.node("GlobalAveragePool", {"c"}, "y");
+  const std::string bytes = b.bytes();
+  const auto model = Model::load(bytes_of(std::string_view(bytes)), {.threads = 2});
+  ASSERT_TRUE(model && model->item() != nullptr);
+  const int status = in_child([&] {
+    if (!forbid_files_and_code()) return false;
+    auto executor = Executor::make(*model);
+    if (!executor) return false;
+    const std::vector<float> values(size_t{8} * 3 * 32 * 32, 1);
+    bool ran = true;
+    // So often that the other thread comes in time for some of it.
+    for (int i = 0; ran && i < 300; ++i)
+      ran = run(*executor, {{Shape{8, 3, 32, 32}, values}}).has_value();
+    return ran;
+  });
+  EXPECT_EQ(status, 0) << "killed by signal " << WTERMSIG(status);
+}
+
 TEST(Fork, no_page_is_writable_and_executable_once_a_model_is_sealed) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the sanitizer stands where mprotect is watched";

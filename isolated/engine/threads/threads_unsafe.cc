@@ -40,6 +40,7 @@ thread_local Place place;
 thread_local int threads_wanted = 0;  // 0: as many as there are cores
 
 int wanted() {
+  if (place.active) return 1;  // a region inside would have one
   if (threads_wanted == 0)
     threads_wanted = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
   return threads_wanted;
