@@ -42,7 +42,7 @@ struct LoadOptions {
   std::string directory = {};              // where external data may lie; empty: nowhere
   uint64_t memory_bytes_max = 4ull << 30;  // constants, packed weights and arena together
   // Batch sizes to compile for where nothing but the model's batch varies. Any batch runs as a
-  // sequence of these; where it is quicker to have each thread take whole items, 1 is enough.
+  // sequence of these; where it is quicker to make it item by item, of 1 alone.
   std::vector<int64_t> batch_sizes = {1, 2, 4, 8};
   // Further sizes to compile for: what the model's symbolic extents stand for, by name; one that is
   // not named is 1. Any others are planned when they are first seen, and run slower.
@@ -73,7 +73,7 @@ class Model final {
   [[nodiscard]] MemoryUse memory() const;
   // What was compiled, largest batch first: the order in which a batch is made up of them.
   [[nodiscard]] const std::vector<Compiled>& compiled() const { return compiled_; }
-  // One item on one thread, where the items of a batch run side by side; otherwise nullptr.
+  // One item on one thread, where several threads make a batch item by item; otherwise nullptr.
   [[nodiscard]] const Compiled* item() const { return item_ ? &*item_ : nullptr; }
   // The largest inputs that it was to be made ready for. Requires: compiled() is not empty.
   [[nodiscard]] const std::vector<Fact>& largest() const { return largest_; }

@@ -66,6 +66,16 @@ TEST(Items, run_side_by_side_where_weights_are_few_and_used_often) {
   EXPECT_EQ(load_items(product, {.threads = 2})->item(), nullptr) << "each weight is used once";
 }
 
+TEST(Items, are_all_that_is_compiled_for_where_a_batch_is_made_of_them) {
+  for (const int threads : {1, 2}) {
+    const auto model = load_items(convolutions(), {.batch_sizes = {1, 4, 8}, .threads = threads});
+    ASSERT_TRUE(model) << model.error().text;
+    EXPECT_EQ(model->compiled().size(), 1u);
+    EXPECT_EQ(model->largest().front().shape, (Shape{8, 3, 10, 10}));
+    EXPECT_GT(model->description().batch_max, 8u);
+  }
+}
+
 TEST(Items, are_not_run_side_by_side_where_weights_would_come_from_memory_each_time) {
   ModelBuilder b;
   b.input("x", {-1, 1024, 9, 9});

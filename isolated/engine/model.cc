@@ -273,7 +273,8 @@ Result<Model> Model::load_checked(Bytes onnx_file, const LoadOptions& asked, Fil
   };
   model.independent_ = both && std::ranges::any_of(model.compiled_, alone);
   if (model.independent_) model.description_->batch_max = batch_max(*both);
-  if (model.independent_ && by_items) TRY(model.compile_item(compiler, read.graph));
+  if (model.independent_ && by_items && model.threads_ > 1)
+    TRY(model.compile_item(compiler, read.graph));
   const auto incomplete = [](const Compiled& made) { return !made.complete; };
   if ((variation.any && !model.independent_) || std::ranges::any_of(model.compiled_, incomplete)) {
     std::erase_if(model.compiled_, incomplete);

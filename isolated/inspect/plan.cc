@@ -21,13 +21,18 @@ std::string totals(const engine::PlanData& plan, const engine::Model& model) {
     bytes += static_cast<double>(step.bytes);
     slow += step.slow ? 1 : 0;
   }
-  return formatted(
-      "@OFFSET+BYTES lies in the arena, in# and out# in the caller's memory; weights are the "
-      "kernels'\n"
-      "{} steps, {} of them slow; {:.3f} GFLOP, {:.1f} MB read and written\n"
-      "inputs {}, outputs {}, arena {}, weights packed {}\n",
-      plan.steps.size(), slow, flops / 1e9, bytes / 1e6, sized(inputs), sized(outputs),
-      sized(plan.arena_bytes), sized(model.memory().weight_bytes));
+  const Shape& asked = model.largest().empty() ? Shape{} : model.largest().front().shape;
+  std::string whole;
+  if (!plan.inputs.empty() && asked != plan.inputs.front().shape)
+    whole = formatted("{} is made item by item: this plan runs {} times\n", asked.text(), asked[0]);
+  return whole + formatted(
+                     "@OFFSET+BYTES lies in the arena, in# and out# in the caller's memory; "
+                     "weights are the "
+                     "kernels'\n"
+                     "{} steps, {} of them slow; {:.3f} GFLOP, {:.1f} MB read and written\n"
+                     "inputs {}, outputs {}, arena {}, weights packed {}\n",
+                     plan.steps.size(), slow, flops / 1e9, bytes / 1e6, sized(inputs),
+                     sized(outputs), sized(plan.arena_bytes), sized(model.memory().weight_bytes));
 }
 
 }  // namespace

@@ -30,7 +30,17 @@ TEST(PlanAnswer, as_json_is_read_back_as_the_plan_that_runs) {
   const auto model = engine::Model::load(bytes_of(std::string_view(file)), {.batch_sizes = {5}});
   ASSERT_TRUE(model) << model.error().text;
   EXPECT_EQ(*read, model->compiled().front().plan.data());
-  EXPECT_EQ(read->inputs[0].shape, (Shape{5, 3, 10, 10}));
+  EXPECT_EQ(read->inputs[0].shape, (Shape{1, 3, 10, 10})) << "one item at a time is quicker";
+}
+
+TEST(PlanAnswer, says_that_a_batch_is_made_item_by_item) {
+  const auto batch = plan(mapped(network()), {.batch = 5});
+  ASSERT_TRUE(batch) << batch.error().text;
+  const char* const words = "[5,3,10,10] is made item by item: this plan runs 5 times\n";
+  EXPECT_TRUE(batch->text.contains(words)) << batch->text;
+  const auto one = plan(mapped(network()), {});
+  ASSERT_TRUE(one) << one.error().text;
+  EXPECT_FALSE(one->text.contains("item by item")) << one->text;
 }
 
 TEST(PlanAnswer, as_text_has_steps_places_and_totals) {

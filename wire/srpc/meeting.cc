@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/srpc/meeting.h"
 
+#include <algorithm>
+
 namespace casemate::srpc {
 namespace {
 
@@ -10,6 +12,8 @@ constexpr Duration kShort = std::chrono::microseconds(200);
 constexpr uint32_t kQueuedMax = 4;
 // After parting, before the next attempt: moving costs about as much as a slow wake-up.
 constexpr Duration kApart = std::chrono::milliseconds(10);
+// A few times what it takes to wake a thread on a virtual machine.
+constexpr Duration kSpinMax = std::chrono::microseconds(200);
 
 }  // namespace
 
@@ -67,6 +71,10 @@ void Meeting::begin(uint64_t waiting, Instant now) {
 void Meeting::end(Instant now) {
   mean_ += (now - begun_ - mean_) / 8;
   if (met() && mean_ > kShort) part(now);
+}
+
+Duration Meeting::spin(Duration least) const {
+  return least.count() == 0 ? least : std::max(least, std::min(mean_ / 16, kSpinMax));
 }
 
 void Meeting::part(Instant now) {

@@ -38,6 +38,10 @@ class Meeting final {
   void end(Instant now);
 
   [[nodiscard]] bool met() const { return core_ >= 0; }
+  // How long to spin for the next call. The caller of a long one has fallen asleep over it: the
+  // callee stays awake until the caller is, for a sixteenth of its core and no longer than that
+  // takes.
+  [[nodiscard]] Duration spin(Duration least) const;
 
  private:
   void part(Instant now);

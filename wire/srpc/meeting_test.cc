@@ -62,6 +62,18 @@ TEST_F(MeetingTest, one_of_long_calls_stays_away) {
   EXPECT_EQ(cores(), all_);
 }
 
+TEST_F(MeetingTest, the_longer_calls_are_the_longer_it_spins_for_the_next_within_bounds) {
+  const Duration least = microseconds(50);
+  for (int i = 0; i < 50; ++i) call(microseconds(10));
+  EXPECT_EQ(meeting_.spin(least), least);
+  for (int i = 0; i < 100; ++i) call(microseconds(1600));
+  EXPECT_GT(meeting_.spin(least), microseconds(95));
+  EXPECT_LE(meeting_.spin(least), microseconds(100)) << "a sixteenth";
+  for (int i = 0; i < 100; ++i) call(std::chrono::seconds(2));
+  EXPECT_EQ(meeting_.spin(least), microseconds(200));
+  EXPECT_EQ(meeting_.spin(Duration(0)), Duration(0)) << "who never spins does not now";
+}
+
 TEST_F(MeetingTest, calls_that_become_long_part_them) {
   sleep_near(all_.front());
   ASSERT_TRUE(meeting_.met());

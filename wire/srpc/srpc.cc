@@ -299,8 +299,8 @@ Status Callee::refresh() {
 bool Callee::wait_for_call(Instant deadline) {
   const Instant now = system_clock().now();
   if (waiting_.meet) meeting_.before_wait(requests_.peer_core());
-  if (!meeting_.met() &&
-      spin_for_change(requests_, requested_, std::min(deadline, now + waiting_.spin)))
+  const Duration spin = waiting_.meet ? meeting_.spin(waiting_.spin) : waiting_.spin;
+  if (!meeting_.met() && spin_for_change(requests_, requested_, std::min(deadline, now + spin)))
     return true;
   if (waiting_.meet) meeting_.before_sleep(requests_.peer_core(), now);
   return sleep_for_change(requests_, replies_, requested_, waiting_.nap, deadline);

@@ -27,7 +27,7 @@ enum class Wanted : uint32_t {
 
 struct RequesterQuestion {
   uint32_t wanted = 0;  // Wanted
-  uint32_t unused = 0;
+  uint32_t copies = 0;  // kRuns: 1: the inputs are copied into the stream's memory for each run
   double seconds = 0;   // kRuns: at least so long, and at least two
   uint64_t offset = 0;  // kResult: into the stream's outgoing memory
 };
@@ -52,7 +52,8 @@ class Requester final : public enclave::Program {
   Status run(control::Socket control, const control::Message& manifest) override;
 
  private:
-  Status call(srpc::Caller& stream) const;
+  Status place_inputs(srpc::Caller& stream) const;
+  static Status call(srpc::Caller& stream);
   static Result<RunsAnswer> ask_for_loading(srpc::Caller& stream);
   Result<RunsAnswer> time_runs(srpc::Caller& stream, const RequesterQuestion& question) const;
 

@@ -75,7 +75,10 @@ std::string wait_until_it_runs(tests::SmallSystem& system) {
 }
 
 std::optional<perf::RunsAnswer> run(tests::SmallSystem& system, double seconds) {
+  const char* const inputs = std::getenv("CASEMATE_INPUTS");
+  const bool copies = inputs != nullptr && std::string_view(inputs) == "copied";
   const perf::RequesterQuestion question{.wanted = static_cast<uint32_t>(perf::Wanted::kRuns),
+                                         .copies = copies ? 1U : 0U,
                                          .seconds = seconds};
   const auto answer = system.exchange<perf::RunsAnswer>(question, 600'000);
   return answer && answer->code == 0 ? answer : std::nullopt;
