@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Items: whether a batch is better made item by item, by each thread for itself, than by all threads
-// one layer of the whole batch after another.
+// Items: whether a batch is better made item by item, by each thread for itself, than by all
+// threads one layer of the whole batch after another.
 //
 //   layer by layer  thread 0  a a a│b b b│c c c   weights are read once for the batch; at each line
 //                   thread 1  a a a│b b b│c c c   threads wait for one another
