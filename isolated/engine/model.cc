@@ -165,10 +165,12 @@ std::optional<Graph> independent(const std::vector<Graph>& shaped) {
   return both;
 }
 
-// Whether a kernel stands on oneDNN's sgemm. Those with "brgemm" in their names do not.
+// Whether a kernel stands on oneDNN's sgemm. Those with "brgemm" in their names do not, nor do our
+// own, "gemm rows" and the like. To generate it takes longer than to load a small model.
 bool multiplies(const Compiled& compiled) {
   return std::ranges::any_of(compiled.plan.steps, [](const Step& step) {
     std::string name = step.kernel->needs().implementation;
+    if (name.starts_with("gemm ")) return false;
     for (size_t at = name.find("brgemm"); at != name.npos; at = name.find("brgemm"))
       name.erase(at, std::string_view("brgemm").size());
     return name.contains("gemm");
@@ -280,7 +282,8 @@ Result<Model> Model::load_checked(Bytes onnx_file, const LoadOptions& asked, Fil
     std::erase_if(model.compiled_, incomplete);
     TRY(model.keep_graph(read, compiler, packer));
   }
-  if (std::ranges::any_of(model.compiled_, multiplies)) TRY(finish_kernels());
+  const bool by_item = model.item_ && multiplies(*model.item_);
+  if (by_item || std::ranges::any_of(model.compiled_, multiplies)) TRY(finish_kernels());
   return check_memory(std::move(model));
 }
 
