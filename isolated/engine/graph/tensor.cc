@@ -119,7 +119,15 @@ void Tensor::forget() const {
   if (storage_ == nullptr) return;
   const std::lock_guard guard(storage_->making);
   if (storage_->make) std::string().swap(storage_->bytes);
-  if (storage_->loose.read) storage_->loose.read();
+  if (storage_->loose.read) storage_->loose.read(storage_->loose.bytes);
+}
+
+void Tensor::forget(uint64_t begin, uint64_t count) const {
+  if (storage_ == nullptr) return;
+  const std::lock_guard guard(storage_->making);
+  const LooseElements& loose = storage_->loose;
+  if (!loose.read || begin > loose.bytes.size()) return;
+  loose.read(loose.bytes.subspan(begin, std::min(count, loose.bytes.size() - begin)));
 }
 
 void Tensor::settle() const {

@@ -54,7 +54,8 @@ consteval ElementType element_type_of() {
 // Where deferred elements can be read without being made, aligned for nothing.
 struct LooseElements {
   Bytes bytes = {};
-  std::function<void()> read = {};  // told when they were, and will hardly be again
+  // Told which of them were read, and will hardly be again.
+  std::function<void(Bytes)> read = {};
 };
 
 class Tensor final {
@@ -146,6 +147,8 @@ class Tensor final {
   [[nodiscard]] bool deferred() const { return data_ == nullptr && storage_ != nullptr; }
   // Frees elements that can be made again. Requires: nobody holds what bytes() or values() gave.
   void forget() const;
+  // The same for a part of what loose_bytes() gave, which was read: [begin, begin + count).
+  void forget(uint64_t begin, uint64_t count) const;
   // Makes deferred elements for good: what makes them is not called again.
   void settle() const;
   // True when a copy of it shares the elements.

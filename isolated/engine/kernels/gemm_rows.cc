@@ -15,6 +15,24 @@ constexpr int64_t kPieceRows = 48;
 // Fewer fill no panel, and generated code is faster.
 constexpr int64_t kColumnsMin = 8;
 
+// Packs weights, and gives back what of the file has been read as it goes: the largest layers have
+// hundreds of megabytes, which would lie in memory twice. Where columns are not the rows of the
+// file, each panel reads all of it.
+void pack_panels(const Tensor& weights, const RowsByConstant& sizes, float* packed,
+                 const gemm::InstructionSet& set) {
+  const uint8_t* const from = weights.loose_bytes().data();
+  const int64_t depth = sizes.depth.count();
+  const bool by_columns = sizes.column_stride >= depth;
+  const int64_t step = by_columns ? set.panel_columns : sizes.columns;
+  for (int64_t column = 0; column < sizes.columns; column += step) {
+    const int64_t count = std::min(step, sizes.columns - column);
+    const auto begin = static_cast<uint64_t>(column * sizes.column_stride) * sizeof(float);
+    gemm::pack(from + begin, sizes.depth, count, sizes.column_stride, packed + column * depth, set);
+    const auto bytes = static_cast<uint64_t>(count * sizes.column_stride) * sizeof(float);
+    if (by_columns) weights.forget(begin, bytes);
+  }
+}
+
 }  // namespace
 
 Status GemmRows::run(const KernelArguments& arguments) const {
@@ -77,8 +95,7 @@ Result<std::unique_ptr<Kernel>> make_gemm_product(const KernelRequest& request,
   product.epilogue.addend_stride = sizes.columns;
   if (form->addend) needs.inputs[*form->addend] = Layout::kRowMajor;
   const auto fill = [&](MutableBytes bytes) -> Status {
-    gemm::pack(weights->loose_bytes().data(), sizes.depth, sizes.columns, sizes.column_stride,
-               elements<float>(bytes.data()), set);
+    pack_panels(*weights, sizes, elements<float>(bytes.data()), set);
     return {};
   };
   const auto unpack = [sizes, &set](Bytes packed) {

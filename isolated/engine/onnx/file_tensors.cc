@@ -21,9 +21,7 @@ Result<Tensor> FileTensors::add(ElementType type, const Shape& shape, Bytes elem
     if (read) read(elements);
     return copied;
   };
-  LooseElements loose{elements, {}};
-  if (read_) loose.read = [elements, read = read_] { read(elements); };
-  Tensor tensor = TRY(Tensor::deferred(type, shape, copy, std::move(loose)));
+  Tensor tensor = TRY(Tensor::deferred(type, shape, copy, {elements, read_}));
   tensors_.push_back(tensor);
   return tensor;
 }
