@@ -96,15 +96,17 @@ Instruction transfer(Opcode opcode, Memory memory, int64_t buffer, uint64_t devi
 Result<uint16_t> stride_of(int64_t elements, int64_t rows) {
   if (rows <= 1) return uint16_t{0};
   if (elements <= 0xffff) return static_cast<uint16_t>(elements);
-  return Error{Code::kUnsupported,
-               formatted("rows {} elements apart in device memory; the accelerator takes 65535",
-                         elements)};
+  return Error{
+      Code::kUnsupported,
+      formatted("rows {} elements apart in device memory; the accelerator takes 65535", elements)};
 }
 
 Status Emitter::add(const Instruction& instruction) {
   if (instructions_.size() >= kInstructionsMax * kInstructionBytes) {
-    return Error{Code::kTooLarge, formatted("a program of more than {} instructions: split the batch "
-                                            "or the image", kInstructionsMax)};
+    return Error{Code::kTooLarge,
+                 formatted("a program of more than {} instructions: split the batch "
+                           "or the image",
+                           kInstructionsMax)};
   }
   const auto bytes = TRY(encode(instruction));
   instructions_.insert(instructions_.end(), bytes.begin(), bytes.end());
@@ -228,10 +230,9 @@ Steps steps(int64_t outer, int64_t outer_turns, int64_t inner, int64_t inner_tur
 Status Emitter::begin(size_t t) {
   const Tile& tile = schedule_.tiles[t];
   if (tile.loads_bias) {
-    Instruction i = transfer(
-        Opcode::kLoad, Memory::kAccumulators, bias_slot(t),
-        placement_.bias + static_cast<uint64_t>(tile.outputs.first) *
-                              element_bytes(Memory::kAccumulators));
+    Instruction i = transfer(Opcode::kLoad, Memory::kAccumulators, bias_slot(t),
+                             placement_.bias + static_cast<uint64_t>(tile.outputs.first) *
+                                                   element_bytes(Memory::kAccumulators));
     i.transfer.columns = static_cast<uint16_t>(tile.outputs.count);
     TRY(add(i));
   }
@@ -315,7 +316,8 @@ Result<Program> compile(const Convolution& convolution, const CompileOptions& op
   }
   if (options.base % kAlignment != 0 || options.base > options.memory_bytes) {
     return Error{Code::kInvalid, formatted("a program at address {}; it has to be a multiple of {} "
-                                           "in device memory", options.base, kAlignment)};
+                                           "in device memory",
+                                           options.base, kAlignment)};
   }
   const size_t depth = options.overlapped ? 2 : 1;
   Program program{.convolution = convolution, .placement = place(c, options.base)};
@@ -323,8 +325,7 @@ Result<Program> compile(const Convolution& convolution, const CompileOptions& op
   if (placement.micro_ops > options.memory_bytes) {
     return Error{Code::kTooLarge,
                  formatted("operands and results of {} bytes from address {}; device memory has {}",
-                           placement.micro_ops - options.base, options.base,
-                           options.memory_bytes)};
+                           placement.micro_ops - options.base, options.base, options.memory_bytes)};
   }
   program.tiling = TRY(choose(c));
   const Schedule plan = TRY(schedule(c, program.tiling, depth));
@@ -335,9 +336,9 @@ Result<Program> compile(const Convolution& convolution, const CompileOptions& op
   placement.instructions = aligned(placement.micro_ops + program.micro_ops.size());
   placement.end = aligned(placement.instructions + program.instructions.size());
   if (placement.end <= options.memory_bytes) return program;
-  return Error{Code::kTooLarge, formatted("a layer of {} bytes from address {}; device memory has {}",
-                                          placement.end - options.base, options.base,
-                                          options.memory_bytes)};
+  return Error{Code::kTooLarge,
+               formatted("a layer of {} bytes from address {}; device memory has {}",
+                         placement.end - options.base, options.base, options.memory_bytes)};
 }
 
 }  // namespace casemate::npu

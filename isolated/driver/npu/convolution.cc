@@ -28,14 +28,16 @@ Status check_axis(const Axis& axis, std::string_view name) {
   TRY(check_size(axis.dilation, formatted("a dilation along the {}", name)));
   for (const int64_t pad : {axis.pad_before, axis.pad_after}) {
     if (pad < 0 || pad > kPadMax) {
-      return Error{Code::kUnsupported, formatted("a padding of {} along the {}; a load pads by up to "
-                                                 "{}: pad the image before", pad, name, kPadMax)};
+      return Error{Code::kUnsupported,
+                   formatted("a padding of {} along the {}; a load pads by up to "
+                             "{}: pad the image before",
+                             pad, name, kPadMax)};
     }
   }
   if (axis.window() > axis.size + axis.pad_before + axis.pad_after) {
     return Error{Code::kInvalid,
-                 formatted("a kernel that spans {} along a {} of {} with its padding", axis.window(),
-                           name, axis.size + axis.pad_before + axis.pad_after)};
+                 formatted("a kernel that spans {} along a {} of {} with its padding",
+                           axis.window(), name, axis.size + axis.pad_before + axis.pad_after)};
   }
   return {};
 }

@@ -44,10 +44,14 @@ int32_t shifted(int32_t value, int32_t right) {
 
 int32_t result_of(AluOperation operation, int32_t a, int32_t b) {
   switch (operation) {
-    case AluOperation::kMin: return std::min(a, b);
-    case AluOperation::kMax: return std::max(a, b);
-    case AluOperation::kAdd: return wrapped(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
-    case AluOperation::kShiftRight: return shifted(a, b);
+    case AluOperation::kMin:
+      return std::min(a, b);
+    case AluOperation::kMax:
+      return std::max(a, b);
+    case AluOperation::kAdd:
+      return wrapped(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+    case AluOperation::kShiftRight:
+      return shifted(a, b);
     case AluOperation::kMultiply:
       return wrapped(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
   }
@@ -73,11 +77,16 @@ Core::Core()
 
 MutableBytes Core::bytes(Memory memory) {
   switch (memory) {
-    case Memory::kMicroOps: return bytes_of_all(micro_ops_);
-    case Memory::kWeights: return bytes_of_all(weights_);
-    case Memory::kInputs: return bytes_of_all(inputs_);
-    case Memory::kAccumulators: return bytes_of_all(accumulators_);
-    case Memory::kOutputs: return bytes_of_all(outputs_);
+    case Memory::kMicroOps:
+      return bytes_of_all(micro_ops_);
+    case Memory::kWeights:
+      return bytes_of_all(weights_);
+    case Memory::kInputs:
+      return bytes_of_all(inputs_);
+    case Memory::kAccumulators:
+      return bytes_of_all(accumulators_);
+    case Memory::kOutputs:
+      return bytes_of_all(outputs_);
   }
   return {};
 }
@@ -116,8 +125,7 @@ std::optional<Overreach> Core::check_sweep(const Instruction& i) const {
     const uint64_t src = last(op.src, s.src, s);
     if ((product || two_operands) && src >= capacity(source)) return Overreach{source, src};
     const uint64_t weight = last(op.weight, s.weight, s);
-    if (product && weight >= capacity(Memory::kWeights))
-      return Overreach{Memory::kWeights, weight};
+    if (product && weight >= capacity(Memory::kWeights)) return Overreach{Memory::kWeights, weight};
   }
   return std::nullopt;
 }

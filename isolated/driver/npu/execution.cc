@@ -128,11 +128,21 @@ void Execution::end(Module module) {
   self.state = State::kPushing;
   count(module, command.instruction);
   switch (command.instruction.opcode) {
-    case Opcode::kLoad: core_.load(command.instruction.transfer, memory_); break;
-    case Opcode::kStore: store(command); break;
-    case Opcode::kGemm: core_.gemm(command.instruction); break;
-    case Opcode::kAlu: core_.alu(command.instruction); break;
-    case Opcode::kFinish: finish(command); break;
+    case Opcode::kLoad:
+      core_.load(command.instruction.transfer, memory_);
+      break;
+    case Opcode::kStore:
+      store(command);
+      break;
+    case Opcode::kGemm:
+      core_.gemm(command.instruction);
+      break;
+    case Opcode::kAlu:
+      core_.alu(command.instruction);
+      break;
+    case Opcode::kFinish:
+      finish(command);
+      break;
   }
 }
 
@@ -165,11 +175,15 @@ uint64_t Execution::end_of(const Instruction& i) {
   const uint64_t pipeline = options_.timing.pipeline;
   switch (i.opcode) {
     case Opcode::kLoad:
-    case Opcode::kStore: return end_of_transfer(i.transfer);
-    case Opcode::kGemm: return now_ + pipeline + turns(i.sweep);
+    case Opcode::kStore:
+      return end_of_transfer(i.transfer);
+    case Opcode::kGemm:
+      return now_ + pipeline + turns(i.sweep);
     // Accumulators have one port for the ALU: a second operand takes a second cycle.
-    case Opcode::kAlu: return now_ + pipeline + turns(i.sweep) * (i.immediate ? 1 : 2);
-    case Opcode::kFinish: break;
+    case Opcode::kAlu:
+      return now_ + pipeline + turns(i.sweep) * (i.immediate ? 1 : 2);
+    case Opcode::kFinish:
+      break;
   }
   return now_ + 1;
 }
@@ -214,8 +228,8 @@ bool Execution::misbehaves(Misbehaviour::Kind kind, uint64_t number) const {
 }
 
 void Execution::fail(FaultKind kind, const Command& command, std::string what, uint64_t address) {
-  report_.fault = Fault{kind, command.number, address,
-                        formatted("instruction {}: {}", command.number, what)};
+  report_.fault =
+      Fault{kind, command.number, address, formatted("instruction {}: {}", command.number, what)};
 }
 
 void Execution::fail_beyond(const Command& command, const Overreach& overreach) {

@@ -105,7 +105,9 @@ template <class Coder, class Whole>
 void body_fields(Coder& coder, Whole& i) {
   switch (i.opcode) {
     case Opcode::kLoad:
-    case Opcode::kStore: transfer_fields(coder, i.transfer); break;
+    case Opcode::kStore:
+      transfer_fields(coder, i.transfer);
+      break;
     case Opcode::kGemm:
       coder.field(i.reset, 1, "reset");
       sweep_fields(coder, i.sweep);
@@ -119,7 +121,8 @@ void body_fields(Coder& coder, Whole& i) {
       coder.field(i.immediate, 1, "immediate or not");
       coder.field(i.value, 16, "immediate");
       break;
-    case Opcode::kFinish: break;
+    case Opcode::kFinish:
+      break;
   }
 }
 
@@ -228,14 +231,22 @@ Result<uint32_t> encode(const MicroOp& op) {
 std::string text_of(const Instruction& i) {
   std::string text;
   switch (i.opcode) {
-    case Opcode::kLoad: text = "LOAD " + text_of(i.transfer, true); break;
-    case Opcode::kStore: text = "STORE " + text_of(i.transfer, false); break;
-    case Opcode::kGemm: text = (i.reset ? "RESET " : "GEMM ") + text_of(i.sweep); break;
+    case Opcode::kLoad:
+      text = "LOAD " + text_of(i.transfer, true);
+      break;
+    case Opcode::kStore:
+      text = "STORE " + text_of(i.transfer, false);
+      break;
+    case Opcode::kGemm:
+      text = (i.reset ? "RESET " : "GEMM ") + text_of(i.sweep);
+      break;
     case Opcode::kAlu:
       text = text_of(i.operation) + (i.immediate ? formatted(" by {} ", i.value) : " ");
       text += text_of(i.sweep);
       break;
-    case Opcode::kFinish: text = "FINISH"; break;
+    case Opcode::kFinish:
+      text = "FINISH";
+      break;
   }
   if (i.tokens.pop_previous) text += " ?previous";
   if (i.tokens.pop_next) text += " ?next";

@@ -13,8 +13,8 @@
 //   GEMM            reset 1 · first micro-op 13 · last + 1 14 · outer 14 · inner 14 · 0 1 ‖
 //                   dst outer 11 · inner 11 · src outer 11 · inner 11 · weight outer 10 · inner 10
 //   ALU             0 1 · first micro-op 13 · last + 1 14 · outer 14 · inner 14 · 0 1 ‖
-//                   dst outer 11 · inner 11 · src outer 11 · inner 11 · operation 3 · immediate? 1 ·
-//                   immediate 16
+//                   dst outer 11 · inner 11 · src outer 11 · inner 11 · operation 3 ·
+//                   immediate? 1 · immediate 16
 //   FINISH          zeros
 //   micro-op        dst 11 · src 11 · weight 10
 //

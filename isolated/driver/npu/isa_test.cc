@@ -67,7 +67,7 @@ TEST(Isa, whatever_decodes_encodes_to_the_same_bits) {
 TEST(Isa, every_micro_op_has_its_word) {
   std::mt19937 random(1);
   for (int i = 0; i < 1000; ++i) {
-    const uint32_t word = random();
+    const auto word = static_cast<uint32_t>(random());
     EXPECT_EQ(*encode(decode_micro_op(word)), word);
   }
   EXPECT_EQ(*encode(MicroOp{1, 2, 3}), 1u | 2u << 11 | 3u << 22);
@@ -93,8 +93,7 @@ TEST(Isa, what_means_nothing_is_refused) {
 TEST(Isa, numbers_that_have_too_many_bits_are_not_cut) {
   Instruction gemm{.opcode = Opcode::kGemm};
   gemm.sweep.weight.inner = 1024;
-  EXPECT_EQ(encode(gemm).error().text,
-            "its field 'inner step of the weights' has too few bits");
+  EXPECT_EQ(encode(gemm).error().text, "its field 'inner step of the weights' has too few bits");
   Instruction load{.opcode = Opcode::kLoad};
   load.transfer.pad_left = 16;
   EXPECT_EQ(encode(load).error().text, "its field 'padding on the left' has too few bits");
@@ -102,10 +101,17 @@ TEST(Isa, numbers_that_have_too_many_bits_are_not_cut) {
 
 TEST(Isa, instructions_read_as_text) {
   Instruction load{.opcode = Opcode::kLoad, .tokens = {.pop_next = true}};
-  load.transfer = {.memory = Memory::kInputs, .buffer = 5, .pad_value = -1, .device = 7, .rows = 2,
-                   .columns = 3, .stride = 4, .pad_left = 3};
-  EXPECT_EQ(text_of(load), "LOAD inputs[5..] <- 7, 2 x 3 of stride 4, padded by 0 3 0 0 with -1 "
-                           "?next");
+  load.transfer = {.memory = Memory::kInputs,
+                   .buffer = 5,
+                   .pad_value = -1,
+                   .device = 7,
+                   .rows = 2,
+                   .columns = 3,
+                   .stride = 4,
+                   .pad_left = 3};
+  EXPECT_EQ(text_of(load),
+            "LOAD inputs[5..] <- 7, 2 x 3 of stride 4, padded by 0 3 0 0 with -1 "
+            "?next");
   EXPECT_EQ(text_of(Instruction{.tokens = {.push_next = true}}), "FINISH !next");
 }
 

@@ -18,8 +18,8 @@ Status check_zeros(const Quantised& quantised, size_t several, std::string_view 
   const int32_t least = quantised.number == Number::kUint8 ? 0 : -128;
   for (const int32_t zero : quantised.zeros) {
     if (zero < least || zero > least + 255)
-      return Error{Code::kInvalid, formatted("a zero point of {}, {}, is none of their values",
-                                             what, zero)};
+      return Error{Code::kInvalid,
+                   formatted("a zero point of {}, {}, is none of their values", what, zero)};
   }
   return {};
 }

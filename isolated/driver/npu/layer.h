@@ -8,8 +8,8 @@
 // The accelerator knows signed bytes and no zero points. Unsigned inputs are moved by 128, with
 // their zero point; the image is padded with that, so that its share of the sum is the same
 // everywhere, and goes into the bias. Weights less their zero points have nine bits: they are
-// sums of up to three bytes, and mostly of one. What follows, scales and rounding, is floating point
-// in ONNX and so the caller's.
+// sums of up to three bytes, and mostly of one. What follows, scales and rounding, is floating
+// point in ONNX and so the caller's.
 //
 //   Owns     the program and the packed weights.
 //   Threads  one.

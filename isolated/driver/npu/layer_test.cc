@@ -121,7 +121,7 @@ Axis random_axis(Random& random) {
   axis.dilation = between(random, 1, 3);
   axis.pad_before = between(random, 0, 15) % axis.window();
   axis.pad_after = between(random, 0, 15) % axis.window();
-  axis.size = axis.window() + between(random, 0, 12);
+  axis.size = axis.window() + between(random, 0, 9);
   return axis;
 }
 
@@ -130,8 +130,8 @@ Case random_case(uint64_t seed) {
   Case layer;
   Convolution& c = layer.shape.convolution;
   c.batch = between(random, 1, 2);
-  c.inputs = between(random, 1, 36);
-  c.outputs = between(random, 1, 36);
+  c.inputs = between(random, 1, 34);
+  c.outputs = between(random, 1, 34);
   c.height = random_axis(random);
   c.width = random_axis(random);
   if (between(random, 0, 3) == 0) {  // a product
@@ -156,8 +156,7 @@ Outcome run(const Case& layer, const Timing& timing = {}, bool overlapped = true
   auto made = Layer::make(layer.shape, layer.weights, layer.bias, {.overlapped = overlapped});
   EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().text);
   if (!made) return outcome;
-  auto machine =
-      Machine::make({.memory_bytes = made->program().placement.end, .timing = timing});
+  auto machine = Machine::make({.memory_bytes = made->program().placement.end, .timing = timing});
   const Convolution& c = layer.shape.convolution;
   outcome.values.resize(static_cast<size_t>(c.batch * c.outputs * c.positions()));
   EXPECT_TRUE(made->place(*machine));
@@ -170,7 +169,7 @@ Outcome run(const Case& layer, const Timing& timing = {}, bool overlapped = true
 }
 
 TEST(Layer, computes_the_same_bits_as_plain_loops) {
-  for (uint64_t seed = 0; seed < 300; ++seed) {
+  for (uint64_t seed = 0; seed < 250; ++seed) {
     const Case layer = random_case(seed);
     ASSERT_EQ(run(layer).values, Plain(layer).run()) << "seed " << seed;
   }
@@ -192,8 +191,8 @@ Case square_case(int64_t inputs, int64_t outputs, const Axis& axis) {
 }
 
 TEST(Layer, is_cut_into_tiles_and_chunks_that_fit_the_buffers) {
-  const Case layer = square_case(200, 136, {.size = 30, .kernel = 3, .pad_before = 1,
-                                            .pad_after = 1});
+  const Case layer =
+      square_case(200, 136, {.size = 30, .kernel = 3, .pad_before = 1, .pad_after = 1});
   const Outcome outcome = run(layer);
   EXPECT_EQ(outcome.values, Plain(layer).run());
   const Tiling& tiling = outcome.program.tiling;
@@ -218,8 +217,8 @@ TEST(Layer, has_the_same_bits_however_long_memory_takes) {
 }
 
 TEST(Layer, takes_fewer_cycles_when_loads_overlap_the_computation) {
-  const Case layer = square_case(64, 64, {.size = 28, .kernel = 3, .pad_before = 1,
-                                          .pad_after = 1});
+  const Case layer =
+      square_case(64, 64, {.size = 28, .kernel = 3, .pad_before = 1, .pad_after = 1});
   const Counters together = run(layer).report.counters;
   const Counters alone = run(layer, {}, false).report.counters;
   EXPECT_EQ(together.products, alone.products);
@@ -232,28 +231,28 @@ TEST(Layer, keeps_the_matrix_unit_busy_in_a_layer_of_resnet) {
   // conv4_x of ResNet-50. Its 14 x 14 x 16 x 16 x 9 turns stand against 589,824 bytes of weights
   // and 50,176 of pixels at 16 a cycle, which is an eleventh; what is left is the ALU's part, 3
   // cycles for 144 turns, and the first load.
-  const Case layer = square_case(256, 256, {.size = 14, .kernel = 3, .pad_before = 1,
-                                            .pad_after = 1});
+  const Case layer =
+      square_case(256, 256, {.size = 14, .kernel = 3, .pad_before = 1, .pad_after = 1});
   const Counters counters = run(layer).report.counters;
   EXPECT_EQ(counters.products, 14u * 14 * 16 * 16 * 9);
-  EXPECT_GT(counters.utilisation(), 0.9);
+  EXPECT_GT(counters.utilisation(), 0.95);
   EXPECT_LT(counters.utilisation(), 1.0);
 }
 
-TEST(Layer, loads_weights_once_when_they_fit) {
-  // One chunk of inputs: each half of the buffer gets the weights once, whatever the tiles.
-  const Case layer = square_case(16, 16, {.size = 64, .kernel = 3});
+TEST(Layer, loads_everything_once_when_it_fits) {
+  // Pixels are loaded once; both halves of the buffers get the weights and the bias.
+  const Case layer = square_case(16, 16, {.size = 64});
   const Outcome outcome = run(layer);
-  const uint64_t pixels = 64 * 64 * 16;
-  EXPECT_GT(outcome.program.convolution.positions(), outcome.program.tiling.rows *
-                                                         outcome.program.tiling.columns);
-  EXPECT_LT(outcome.report.counters.bytes_loaded, pixels * 5 / 4 + 2 * 9 * 256 + 2000);
+  EXPECT_LT(outcome.program.tiling.columns, 64 * 64);
+  EXPECT_EQ(outcome.report.counters.bytes_loaded,
+            64u * 64 * 16 + 2 * 256 + 2 * 64 + outcome.program.micro_ops.size());
 }
 
 TEST(Layer, a_device_that_answers_wrongly_is_one_bit_off) {
   const Case layer = square_case(16, 16, {.size = 4});
-  const auto made = Layer::make(layer.shape, layer.weights, layer.bias, {});
-  auto machine = Machine::make({.misbehaviour = {Misbehaviour::Kind::kWrongAnswer, 0}});
+  const auto made = Layer::make(layer.shape, layer.weights, layer.bias, {.memory_bytes = 1 << 16});
+  auto machine = Machine::make(
+      {.memory_bytes = 1 << 16, .misbehaviour = {Misbehaviour::Kind::kWrongAnswer, 0}});
   ASSERT_TRUE(made->place(*machine));
   std::vector<int32_t> values(16 * 16);
   ASSERT_TRUE(made->run(*machine, layer.input, values, 1 << 20));
@@ -271,7 +270,7 @@ TEST(Layer, what_does_not_fit_is_refused_with_a_sentence) {
   Case layer = square_case(16, 16, {.size = 4});
   EXPECT_EQ(refusal(layer), "none");
   EXPECT_EQ(refusal(layer, {.memory_bytes = 1024}),
-            "operands and results of 1600 bytes from address 0; device memory has 1024");
+            "operands and results of 1792 bytes from address 0; device memory has 1024");
   EXPECT_EQ(refusal(layer, {.base = 100}),
             "a program at address 100; it has to be a multiple of 256 in device memory");
   layer.bias.pop_back();
@@ -286,16 +285,18 @@ TEST(Layer, what_does_not_fit_is_refused_with_a_sentence) {
   layer.weights.pop_back();
   EXPECT_EQ(refusal(layer), "weights of 255 values; the layer has 256");
   layer.shape.convolution.width.pad_after = 16;
-  EXPECT_EQ(refusal(layer), "a padding of 16 along the width; a load pads by up to 15: pad the "
-                            "image before");
+  EXPECT_EQ(refusal(layer),
+            "a padding of 16 along the width; a load pads by up to 15: pad the "
+            "image before");
   layer.shape.convolution.width = {.size = 4, .kernel = 3, .dilation = 2};
   EXPECT_EQ(refusal(layer), "a kernel that spans 5 along a width of 4 with its padding");
   layer.shape.convolution.width = {.size = 1 << 24};
   layer.shape.convolution.height = {.size = 1 << 24};
   EXPECT_EQ(refusal(layer), "an image of more than 4294967296 bytes; device memory has no more");
   const Case wide = square_case(1, 1, {.size = 40, .kernel = 40});
-  EXPECT_EQ(refusal(wide), "a window of 40 x 40 with 1600 blocks of weights: the buffers take "
-                           "windows of 1024 pixels and 512 blocks");
+  EXPECT_EQ(refusal(wide),
+            "a window of 40 x 40 with 1600 blocks of weights: the buffers take "
+            "windows of 1024 pixels and 512 blocks");
 }
 
 }  // namespace

@@ -57,8 +57,8 @@ Result<Report> Machine::run(const Job& job) {
                                            job.instruction_count)};
   }
   if (job.cycles_max > kCyclesMax) {
-    return Error{Code::kTooLarge, formatted("a job of {} cycles; it can have {}", job.cycles_max,
-                                            kCyclesMax)};
+    return Error{Code::kTooLarge,
+                 formatted("a job of {} cycles; it can have {}", job.cycles_max, kCyclesMax)};
   }
   TRY(check_range(job.instructions, job.instruction_count * kInstructionBytes, memory_.size()));
   Report report = Execution(core_, memory_, options_, job).run();

@@ -9,17 +9,17 @@
 //                 fetch ─► [queue] load ──data──► [queue] compute ──done──► [queue] store
 //                                       ◄─room──                  ◄─room──
 //
-// The modules run their instructions in order and beside each other; tokens order them against their
-// neighbours. Time is that of an event simulation: what an instruction does happens when it ends, so
-// a program without the tokens that it needs gets wrong results, as on hardware. The cycle model
-// and its sources are in README.md. The device has faults of its own and can be told to have them.
+// The modules run their instructions in order and beside each other; tokens order them against
+// their neighbours. Time is that of an event simulation: what an instruction does happens when it
+// ends, so a program without the tokens that it needs gets wrong results, as on hardware. The cycle
+// model and its sources are in README.md. The device fails as devices do, if told to.
 //
 //   Owns     device memory and the state of the chip.
 //   Threads  one. run() returns when the job has ended or its cycles have.
 //   Trust    device memory, and so every instruction, comes from an attacker: whatever it says, a
 //            job ends in a report within its cycles and reaches no memory but the device's own.
-//   Fails    make with kTooLarge; read and write beyond the memory with kInvalid. A job's faults are
-//            in its report; after one, the device takes no job (kUnavailable) until reset().
+//   Fails    make with kTooLarge; read and write beyond the memory with kInvalid. A job's faults
+//            are in its report; after one, the device takes no job (kUnavailable) until reset().
 
 #include <optional>
 #include <string>
@@ -71,10 +71,10 @@ struct Fault {
 // What a job did until its end.
 struct Counters {
   uint64_t cycles = 0;
-  uint64_t instructions = 0;                   // ended
-  std::array<uint64_t, kModules> busy = {};    // cycles that each module worked
-  uint64_t products = 0;                       // turns of the matrix unit: 256 multiplications each
-  uint64_t alu_turns = 0;                      // of the ALU, and resets
+  uint64_t instructions = 0;                 // ended
+  std::array<uint64_t, kModules> busy = {};  // cycles that each module worked
+  uint64_t products = 0;                     // turns of the matrix unit: 256 multiplications each
+  uint64_t alu_turns = 0;                    // of the ALU, and resets
   uint64_t bytes_loaded = 0;
   uint64_t bytes_stored = 0;
 

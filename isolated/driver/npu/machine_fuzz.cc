@@ -39,8 +39,13 @@ ByteArray<kInstructionBytes> tamed(const ByteArray<kInstructionBytes>& raw) {
       t.pad_right = raw[10] / 16;
     }
   } else if (i.opcode != Opcode::kFinish) {
-    i.sweep = {raw[2], static_cast<uint16_t>(raw[2] + raw[3] % 16), static_cast<uint16_t>(raw[4] % 9),
-               static_cast<uint16_t>(raw[5] % 9), {raw[6], raw[7]}, {raw[8], raw[9]}, {}};
+    i.sweep = {raw[2],
+               static_cast<uint16_t>(raw[2] + raw[3] % 16),
+               static_cast<uint16_t>(raw[4] % 9),
+               static_cast<uint16_t>(raw[5] % 9),
+               {raw[6], raw[7]},
+               {raw[8], raw[9]},
+               {}};
     if (i.opcode == Opcode::kGemm) {
       i.reset = raw[11] % 4 == 0;
       i.sweep.weight = {raw[10], raw[12]};

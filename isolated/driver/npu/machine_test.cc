@@ -15,8 +15,8 @@ using Listing = std::vector<Instruction>;
 
 Instruction load_of(Memory memory, uint16_t buffer, uint32_t device, uint16_t columns) {
   Instruction i{.opcode = Opcode::kLoad};
-  i.transfer = {.memory = memory, .buffer = buffer, .device = device, .rows = 1,
-                .columns = columns};
+  i.transfer = {
+      .memory = memory, .buffer = buffer, .device = device, .rows = 1, .columns = columns};
   return i;
 }
 
@@ -63,8 +63,8 @@ struct Bench {
   template <class T>
   std::vector<T> at(uint64_t address, size_t count) {
     std::vector<T> values(count);
-    EXPECT_TRUE(machine.read(address, {static_cast<uint8_t*>(static_cast<void*>(values.data())),
-                                       count * sizeof(T)}));
+    EXPECT_TRUE(machine.read(
+        address, {static_cast<uint8_t*>(static_cast<void*>(values.data())), count * sizeof(T)}));
     return values;
   }
   Report run(const Listing& listing, uint64_t cycles_max = 1 << 20) {
@@ -202,7 +202,9 @@ TEST(Machine, a_second_operand_comes_from_the_accumulators) {
   add.immediate = false;
   ASSERT_FALSE(bench
                    .run({load_of(Memory::kMicroOps, 0, 256, 1),
-                         load_of(Memory::kAccumulators, 0, 0, 2), add, {}})
+                         load_of(Memory::kAccumulators, 0, 0, 2),
+                         add,
+                         {}})
                    .fault);
   int32_t sum = 0;
   std::memcpy(&sum, bench.machine.core().bytes(Memory::kAccumulators).data(), sizeof sum);
@@ -295,7 +297,8 @@ TEST(Machine, it_can_be_told_to_hang_to_fail_and_to_lie) {
   EXPECT_EQ(hangs.fault(product_listing(), FaultKind::kCycles, 5000),
             "instruction 2: its 5000 cycles were used up");
   Bench fails = product_bench({Kind::kFault, 3});
-  EXPECT_EQ(fails.fault(product_listing(), FaultKind::kHardware), "instruction 3: the device failed");
+  EXPECT_EQ(fails.fault(product_listing(), FaultKind::kHardware),
+            "instruction 3: the device failed");
   EXPECT_EQ(fails.at<int32_t>(4096, 16), std::vector<int32_t>(16));
   Bench lies = product_bench({Kind::kWrongAnswer, 0});
   ASSERT_FALSE(lies.run(product_listing()).fault);
@@ -305,7 +308,8 @@ TEST(Machine, it_can_be_told_to_hang_to_fail_and_to_lie) {
 
 TEST(Machine, after_a_fault_it_takes_no_job_until_it_is_reset) {
   Bench bench = product_bench({Misbehaviour::Kind::kFault, 5});
-  EXPECT_EQ(bench.fault(product_listing(), FaultKind::kHardware), "instruction 5: the device failed");
+  EXPECT_EQ(bench.fault(product_listing(), FaultKind::kHardware),
+            "instruction 5: the device failed");
   const auto again = bench.machine.run({kCode, 6, 1000});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Code::kUnavailable);
@@ -319,7 +323,8 @@ TEST(Machine, a_reset_leaves_nothing_of_its_last_owner) {
   const auto bytes_left = [&] {
     int64_t left = 0;
     for (uint32_t i = 0; i < kMemories; ++i) {
-      for (const uint8_t byte : bench.machine.core().bytes(static_cast<Memory>(i))) left += byte != 0;
+      for (const uint8_t byte : bench.machine.core().bytes(static_cast<Memory>(i)))
+        left += byte != 0;
     }
     for (const uint8_t byte : bench.at<uint8_t>(0, 1 << 16)) left += byte != 0;
     return left;

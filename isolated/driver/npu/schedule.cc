@@ -67,14 +67,15 @@ bool replaced(std::optional<T>& held, const T& wanted) {
 }  // namespace
 
 Result<Schedule> schedule(const Convolution& c, const Tiling& tiling, size_t depth) {
-  const auto tiles = static_cast<uint64_t>(
-      c.batch * parts(c.height.output(), tiling.rows) * parts(c.width.output(), tiling.columns) *
-      parts(c.output_blocks(), tiling.outputs));
+  const auto tiles = static_cast<uint64_t>(c.batch * parts(c.height.output(), tiling.rows) *
+                                           parts(c.width.output(), tiling.columns) *
+                                           parts(c.output_blocks(), tiling.outputs));
   const std::vector<Span> chunks = cut(c.input_blocks(), tiling.inputs);
   if (tiles > kStepsMax || tiles * chunks.size() > kStepsMax) {
     return Error{Code::kTooLarge,
                  formatted("{} tiles of {} steps; a program has at most {}: split the batch or the "
-                           "image", tiles, chunks.size(), kStepsMax)};
+                           "image",
+                           tiles, chunks.size(), kStepsMax)};
   }
   Schedule result{.tiles = tiles_of(c, tiling)};
   Held held;
@@ -88,11 +89,11 @@ Result<Schedule> schedule(const Convolution& c, const Tiling& tiling, size_t dep
            .inputs = chunk,
            .first = chunk.first == 0,
            .last = chunk == chunks.back(),
-           .loads_pixels = replaced(held.pixels[slot], Held::Pixels(tile.image, tile.rows.first,
-                                                                    tile.columns.first,
-                                                                    chunk.first)),
-           .loads_weights = replaced(held.weights[slot],
-                                     Held::Weights(tile.outputs.first, chunk.first))});
+           .loads_pixels =
+               replaced(held.pixels[slot],
+                        Held::Pixels(tile.image, tile.rows.first, tile.columns.first, chunk.first)),
+           .loads_weights =
+               replaced(held.weights[slot], Held::Weights(tile.outputs.first, chunk.first))});
     }
   }
   return result;

@@ -25,7 +25,7 @@ struct Tile {
   int64_t image = 0;
   Span rows;
   Span columns;
-  Span outputs;          // blocks of channels
+  Span outputs;  // blocks of channels
   bool loads_bias = false;
 
   [[nodiscard]] int64_t positions() const { return rows.count * columns.count; }

@@ -52,13 +52,13 @@ int64_t estimate(const Convolution& c, const Tiling& t) {
   const int64_t weight_cycles = t.outputs * t.inputs * c.taps() * 256 / per_cycle;
   const int64_t results = c.output_bytes() / per_cycle;
   const int64_t moved = weight_loads * weight_cycles + input_loads * input_cycles + results;
-  const int64_t loading = weight_loads * (weight_cycles + latency) +
-                          input_loads * (input_cycles + t.inputs * latency);
+  const int64_t loading =
+      weight_loads * (weight_cycles + latency) + input_loads * (input_cycles + t.inputs * latency);
   const int64_t storing = results + areas * out * t.outputs * latency;
   const int64_t pipeline = timing.pipeline;
   const int64_t tile = t.outputs * t.rows * t.columns;
-  const int64_t computing = c.turns() + areas * out * (tile * (c.bias ? 3 : 1) + 2 * pipeline +
-                                                       chunks * pipeline);
+  const int64_t computing =
+      c.turns() + areas * out * (tile * (c.bias ? 3 : 1) + 2 * pipeline + chunks * pipeline);
   // The first load and the last store have nothing beside them.
   const int64_t ends = input_cycles + weight_cycles + tile * 64 / per_cycle;
   return std::max({moved, loading, storing, computing}) + ends;
@@ -93,11 +93,12 @@ Result<Tiling> choose(const Convolution& c) {
     }
   }
   if (cycles < std::numeric_limits<int64_t>::max()) return best;
-  return Error{Code::kUnsupported,
-               formatted("a window of {} x {} with {} blocks of weights: the buffers take windows of "
-                         "{} pixels and {} blocks{}",
-                         c.height.window(), c.width.window(), c.taps(), half(Memory::kInputs),
-                         half(Memory::kWeights), far ? ", or images of 65535 columns" : "")};
+  return Error{
+      Code::kUnsupported,
+      formatted("a window of {} x {} with {} blocks of weights: the buffers take windows of "
+                "{} pixels and {} blocks{}",
+                c.height.window(), c.width.window(), c.taps(), half(Memory::kInputs),
+                half(Memory::kWeights), far ? ", or images of 65535 columns" : "")};
 }
 
 }  // namespace casemate::npu
