@@ -29,19 +29,24 @@ int32_t value_of(Number number, uint8_t byte) {
 // The definition, pixel by pixel.
 class Plain {
  public:
-  explicit Plain(const Case& layer) : case_(layer), c_(layer.shape.convolution) {}
+  explicit Plain(const Case& layer)
+      : c_(layer.shape.convolution), first_(layer.shape.order == Order::kChannelsFirst) {
+    centre_input(layer);
+    centre_weights(layer);
+    bias_ = layer.bias;
+    bias_.resize(static_cast<size_t>(c_.outputs));
+  }
 
   std::vector<int32_t> run() const {
     const int64_t height = c_.height.output();
     const int64_t width = c_.width.output();
     std::vector<int32_t> result(static_cast<size_t>(c_.batch * c_.outputs * height * width));
-    const bool first = case_.shape.order == Order::kChannelsFirst;
     for (int64_t n = 0; n < c_.batch; ++n) {
       for (int64_t o = 0; o < c_.outputs; ++o) {
         for (int64_t y = 0; y < height; ++y) {
           for (int64_t x = 0; x < width; ++x) {
-            const int64_t at = first ? ((n * c_.outputs + o) * height + y) * width + x
-                                     : ((n * height + y) * width + x) * c_.outputs + o;
+            const int64_t at = first_ ? ((n * c_.outputs + o) * height + y) * width + x
+                                      : ((n * height + y) * width + x) * c_.outputs + o;
             result[static_cast<size_t>(at)] = sum(n, o, y, x);
           }
         }
@@ -52,39 +57,61 @@ class Plain {
 
  private:
   int32_t sum(int64_t n, int64_t o, int64_t y, int64_t x) const {
-    uint32_t sum = case_.bias.empty() ? 0 : static_cast<uint32_t>(case_.bias[o]);
-    const auto& zeros = case_.shape.weights.zeros;
-    const int32_t zero = zeros.empty() ? 0 : zeros[zeros.size() == 1 ? 0 : o];
+    auto sum = static_cast<uint32_t>(bias_[static_cast<size_t>(o)]);
     for (int64_t ky = 0; ky < c_.height.kernel; ++ky) {
       for (int64_t kx = 0; kx < c_.width.kernel; ++kx) {
         const int64_t iy = y * c_.height.stride + ky * c_.height.dilation - c_.height.pad_before;
         const int64_t ix = x * c_.width.stride + kx * c_.width.dilation - c_.width.pad_before;
         if (iy < 0 || iy >= c_.height.size || ix < 0 || ix >= c_.width.size) continue;
-        for (int64_t i = 0; i < c_.inputs; ++i)
-          sum += static_cast<uint32_t>(pixel(n, i, iy, ix) * (weight(o, i, ky, kx) - zero));
+        const int32_t* pixel = &input_[static_cast<size_t>(
+            ((n * c_.height.size + iy) * c_.width.size + ix) * c_.inputs)];
+        const int32_t* weight = &weights_[static_cast<size_t>(
+            ((o * c_.height.kernel + ky) * c_.width.kernel + kx) * c_.inputs)];
+        for (int64_t i = 0; i < c_.inputs; ++i) sum += static_cast<uint32_t>(pixel[i] * weight[i]);
       }
     }
     return static_cast<int32_t>(sum);
   }
 
-  int32_t pixel(int64_t n, int64_t i, int64_t y, int64_t x) const {
-    const int64_t at = case_.shape.order == Order::kChannelsFirst
-                           ? ((n * c_.inputs + i) * c_.height.size + y) * c_.width.size + x
-                           : ((n * c_.height.size + y) * c_.width.size + x) * c_.inputs + i;
-    const auto& zeros = case_.shape.input.zeros;
-    return value_of(case_.shape.input.number, case_.input[static_cast<size_t>(at)]) -
-           (zeros.empty() ? 0 : zeros[0]);
+  // To [batch, pixels, inputs], less the zero point.
+  void centre_input(const Case& layer) {
+    const auto& zeros = layer.shape.input.zeros;
+    for (int64_t n = 0; n < c_.batch; ++n) {
+      for (int64_t p = 0; p < c_.pixels(); ++p) {
+        for (int64_t i = 0; i < c_.inputs; ++i) {
+          const int64_t at = first_ ? (n * c_.inputs + i) * c_.pixels() + p
+                                    : (n * c_.pixels() + p) * c_.inputs + i;
+          input_.push_back(
+              value_of(layer.shape.input.number, layer.input[static_cast<size_t>(at)]) -
+              (zeros.empty() ? 0 : zeros[0]));
+        }
+      }
+    }
   }
 
-  int32_t weight(int64_t o, int64_t i, int64_t y, int64_t x) const {
-    const int64_t at = case_.shape.order == Order::kChannelsFirst
-                           ? ((o * c_.inputs + i) * c_.height.kernel + y) * c_.width.kernel + x
-                           : ((y * c_.width.kernel + x) * c_.inputs + i) * c_.outputs + o;
-    return value_of(case_.shape.weights.number, case_.weights[static_cast<size_t>(at)]);
+  // To [outputs, taps, inputs], less the zero points.
+  void centre_weights(const Case& layer) {
+    const auto& zeros = layer.shape.weights.zeros;
+    const int64_t taps = c_.height.kernel * c_.width.kernel;
+    for (int64_t o = 0; o < c_.outputs; ++o) {
+      const int32_t zero =
+          zeros.empty() ? 0 : zeros[zeros.size() == 1 ? 0 : static_cast<size_t>(o)];
+      for (int64_t t = 0; t < taps; ++t) {
+        for (int64_t i = 0; i < c_.inputs; ++i) {
+          const int64_t at =
+              first_ ? (o * c_.inputs + i) * taps + t : (t * c_.inputs + i) * c_.outputs + o;
+          weights_.push_back(
+              value_of(layer.shape.weights.number, layer.weights[static_cast<size_t>(at)]) - zero);
+        }
+      }
+    }
   }
 
-  const Case& case_;
   const Convolution& c_;
+  bool first_;
+  std::vector<int32_t> input_;
+  std::vector<int32_t> weights_;
+  std::vector<int32_t> bias_;
 };
 
 Quantised quantised(Random& random, int64_t zeros) {
@@ -191,22 +218,21 @@ Case square_case(int64_t inputs, int64_t outputs, const Axis& axis) {
 }
 
 TEST(Layer, is_cut_into_tiles_and_chunks_that_fit_the_buffers) {
-  const Case layer =
-      square_case(200, 136, {.size = 30, .kernel = 3, .pad_before = 1, .pad_after = 1});
+  const Axis axis = {.size = 34, .kernel = 3, .pad_before = 1, .pad_after = 1};
+  const Case layer = square_case(136, 136, axis);
   const Outcome outcome = run(layer);
   EXPECT_EQ(outcome.values, Plain(layer).run());
   const Tiling& tiling = outcome.program.tiling;
-  EXPECT_LT(tiling.rows * tiling.columns, 30 * 30);
-  EXPECT_LT(tiling.outputs, 9);
-  EXPECT_LT(tiling.inputs, 13);
+  EXPECT_LT(tiling.rows * tiling.columns, 34 * 34);
+  EXPECT_LT(tiling.outputs * tiling.inputs, 9 * 9);
 }
 
 TEST(Layer, has_the_same_bits_however_long_memory_takes) {
   const Case layer = square_case(70, 90, {.size = 21, .kernel = 3, .stride = 2, .pad_before = 1});
   const auto expected = Plain(layer).run();
   for (const bool overlapped : {false, true}) {
-    for (const uint32_t latency : {0u, 3u, 700u, 90'000u}) {
-      for (const uint32_t bytes : {1u, 16u, 100'000u}) {
+    for (const uint32_t latency : {0u, 700u, 90'000u}) {
+      for (const uint32_t bytes : {1u, 100'000u}) {
         for (const uint32_t pipeline : {0u, 5'000u}) {
           EXPECT_EQ(run(layer, {latency, bytes, pipeline}, overlapped).values, expected)
               << latency << " " << bytes << " " << pipeline << " " << overlapped;

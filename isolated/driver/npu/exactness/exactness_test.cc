@@ -14,7 +14,6 @@ namespace {
 
 using engine::Attributes;
 using engine::Datum;
-using engine::Shape;
 using engine::Tensor;
 using Random = std::mt19937_64;
 using Numbers64 = std::vector<int64_t>;
