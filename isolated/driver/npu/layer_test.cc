@@ -227,6 +227,13 @@ TEST(Layer, is_cut_into_tiles_and_chunks_that_fit_the_buffers) {
   EXPECT_LT(tiling.outputs * tiling.inputs, 9 * 9);
 }
 
+TEST(Layer, is_cut_by_its_weights_where_a_single_row_is_multiplied) {
+  const Case layer = square_case(512, 512, {});
+  const Outcome outcome = run(layer);
+  EXPECT_EQ(outcome.values, Plain(layer).run());
+  EXPECT_LE(outcome.program.tiling.outputs * outcome.program.tiling.inputs, 512);
+}
+
 TEST(Layer, has_the_same_bits_however_long_memory_takes) {
   const Case layer = square_case(70, 90, {.size = 21, .kernel = 3, .stride = 2, .pad_before = 1});
   const auto expected = Plain(layer).run();

@@ -131,7 +131,20 @@ TEST(Machine, takes_the_cycles_that_its_model_says) {
   Bench bench = product_bench();
   // Fetch, 1 + 64 for the inputs, 16 + 64 for the weights, 8 + 1 for the product, 4 + 64 and 1 + 64
   // for the stores, 1 to finish. The weights wait for the inputs, the second store for the first.
-  EXPECT_EQ(bench.run(product_listing()).counters.cycles, 65u + 80 + 9 + 68 + 65 + 1);
+  constexpr uint64_t kTaken = 65 + 80 + 9 + 68 + 65 + 1;
+  EXPECT_EQ(bench.run(product_listing()).counters.cycles, kTaken);
+  EXPECT_FALSE(bench.run(product_listing(), kTaken).fault);
+  EXPECT_EQ(bench.fault(product_listing(), FaultKind::kCycles, kTaken - 1),
+            "instruction 5: its 287 cycles were used up");
+}
+
+TEST(Machine, its_modules_share_the_way_to_memory) {
+  // The accumulators, fetched in cycle 1, wait until the weights have passed in cycle 16, and both
+  // for their latencies at once; FINISH takes one more.
+  const Report report = Bench().run({with(load_of(Memory::kWeights, 0, 0, 1), kGive),
+                                     load_of(Memory::kAccumulators, 0, 0, 1),
+                                     {.tokens = {.pop_previous = true}}});
+  EXPECT_EQ(report.counters.cycles, 16u + 4 + 64 + 1);
 }
 
 TEST(Machine, without_a_token_it_computes_with_what_is_not_there_yet) {
