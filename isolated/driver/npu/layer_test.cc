@@ -326,6 +326,10 @@ TEST(Layer, what_does_not_fit_is_refused_with_a_sentence) {
   layer.shape.convolution.width = {.size = 1 << 24};
   layer.shape.convolution.height = {.size = 1 << 24};
   EXPECT_EQ(refusal(layer), "an image of more than 4294967296 bytes; device memory has no more");
+  const Case heavy = square_case(1, 1, {.size = 24, .kernel = 24});
+  EXPECT_EQ(refusal(heavy),
+            "a window of 24 x 24 with 576 blocks of weights: the buffers take windows of 1024 "
+            "pixels and 512 blocks");
   const Case wide = square_case(1, 1, {.size = 40, .kernel = 40});
   EXPECT_EQ(refusal(wide),
             "a window of 40 x 40 with 1600 blocks of weights: the buffers take "
