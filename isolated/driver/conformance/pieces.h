@@ -71,8 +71,10 @@ inline std::vector<ByteList> reference(const engine::Graph& piece,
   const auto outputs = interpreter.run(stated, std::move(data));
   CHECK(outputs.has_value(), outputs ? "" : outputs.error().text.c_str());
   std::vector<ByteList> made;
-  for (const engine::Datum& output : *outputs) {
-    const Bytes bytes = output.tensor()->bytes();
+  for (size_t i = 0; i < outputs->size(); ++i) {
+    const engine::Tensor& output = *(*outputs)[i].tensor();
+    EXPECT_EQ(output.shape(), piece.value(piece.outputs()[i]).shapes.front());
+    const Bytes bytes = output.bytes();
     made.emplace_back(bytes.begin(), bytes.end());
   }
   return made;

@@ -57,7 +57,9 @@ class Line final {
     size_t device = 0;
   };
   void extend_from(size_t begin, std::vector<Best>& best) {
-    Span span{.begin = begin, .stamp = ++stamps_, .node_ns = std::vector<double>(candidates_.size(), 0.0)};
+    Span span{.begin = begin,
+              .stamp = ++stamps_,
+              .node_ns = std::vector<double>(candidates_.size(), 0.0)};
     for (size_t at = begin; at < order_.size(); ++at) {
       add(span, at);
       bool any = false;
@@ -74,7 +76,9 @@ class Line final {
   }
 
   CutPiece piece(size_t begin, size_t end, size_t device) {
-    Span span{.begin = begin, .stamp = ++stamps_, .node_ns = std::vector<double>(candidates_.size(), 0.0)};
+    Span span{.begin = begin,
+              .stamp = ++stamps_,
+              .node_ns = std::vector<double>(candidates_.size(), 0.0)};
     for (size_t at = begin; at < end; ++at) {
       add(span, at);
       span.node_ns[device] += node_ns_[device][at];

@@ -58,8 +58,8 @@ struct TwoDevices {
   // The fake device and all copies cost nothing, so that it is given all that it takes.
   [[nodiscard]] Result<Cut> cut(const engine::Graph& graph) const {
     const Costs dear{.nodes = {{.op = "Relu", .form = "any", .work = 1, .ns = 1}}};
-    return make_cut(graph, {candidate("cpu:0", *cpu, dear, graph),
-                            candidate("fake:0", *fake, Costs{}, graph)});
+    return make_cut(
+        graph, {candidate("cpu:0", *cpu, dear, graph), candidate("fake:0", *fake, Costs{}, graph)});
   }
 
   std::unique_ptr<Device> cpu;
