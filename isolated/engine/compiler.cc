@@ -135,17 +135,41 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
   }
   for (const ValueId id : compiled.live) made.graph.add_output(made.known[id.index].id);
   split_put_off(general, made, compiled);
-  if (packer_ == nullptr) compiled.own = std::make_unique<Packer>(before_);
-  Packer& packer = packer_ == nullptr ? *compiled.own : *packer_;
+  Packer& packer = packer_for(compiled);
   if (code == Code::kFixed) {
     compiled.plan = TRY(plan_fixed(made.graph, packer));
     return compiled;
   }
   make_canonical(made.graph);
-  TRY(optimize(made.graph, derivations_));
-  compiled.plan =
-      TRY(make_plan(made.graph, 0, preferred_layout(made.graph), packer, false, memory_bytes_max_));
+  compiled.plan = TRY(plan_generated(made.graph, packer));
   return compiled;
+}
+
+Result<Compiled> Compiler::compile_shaped(Graph shaped) {
+  Compiled compiled;
+  for (const ValueId id : shaped.inputs())
+    compiled.inputs.push_back(Fact::of(shaped.value(id).type, shaped.value(id).shapes.front()));
+  compiled.complete = true;
+  Packer& packer = packer_for(compiled);
+  compiled.plan =
+      TRY(code_ == Code::kFixed ? plan_own_loops(shaped, packer) : plan_generated(shaped, packer));
+  return compiled;
+}
+
+Packer& Compiler::packer_for(Compiled& compiled) {
+  if (packer_ != nullptr) return *packer_;
+  compiled.own = std::make_unique<Packer>(before_);
+  return *compiled.own;
+}
+
+Result<Plan> Compiler::plan_generated(Graph& canonical, Packer& packer) {
+  TRY(optimize(canonical, derivations_));
+  return make_plan(canonical, 0, preferred_layout(canonical), packer, false, memory_bytes_max_);
+}
+
+Result<Plan> Compiler::plan_own_loops(Graph& canonical, Packer& packer) {
+  TRY(optimize(canonical, derivations_, Fusion::kOwnLoops));
+  return make_plan(canonical, 0, Layout::kChannelsLast, packer, true, memory_bytes_max_);
 }
 
 // Our own loops take most of what passes make. Where they do not, each node runs its operator's
@@ -153,8 +177,7 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
 Result<Plan> Compiler::plan_fixed(Graph& graph, Packer& packer) {
   Graph better = graph;
   make_canonical(better);
-  TRY(optimize(better, derivations_, Fusion::kOwnLoops));
-  auto plan = make_plan(better, 0, Layout::kChannelsLast, packer, true, memory_bytes_max_);
+  auto plan = plan_own_loops(better, packer);
   if (plan || plan.error().code != casemate::Code::kUnsupported) return plan;
   graph.remove_dead();
   return make_plan(graph, 0, Layout::kChannelsLast, packer, true, memory_bytes_max_);

@@ -66,6 +66,8 @@ class Compiler final {
     return compile(general, inputs, code_);
   }
   Result<Compiled> compile(const Graph& general, const std::vector<Fact>& inputs, Code code);
+  // The same for a graph as shaped() makes it, or a part of one; ids in the result mean nothing.
+  Result<Compiled> compile_shaped(Graph shaped);
   // What it has derived from these constants and how they are packed, in terms of what was kept of
   // each. Requires: a packer with a store. Fails as Packer::keep().
   Status prepare(const std::vector<KeptConstant>& constants, Prepared& prepared) const;
@@ -73,6 +75,9 @@ class Compiler final {
   Result<std::optional<Graph>> shaped(const Graph& general, const std::vector<Fact>& inputs);
 
  private:
+  Packer& packer_for(Compiled& compiled);
+  Result<Plan> plan_generated(Graph& canonical, Packer& packer);
+  Result<Plan> plan_own_loops(Graph& canonical, Packer& packer);
   Result<Plan> plan_fixed(Graph& graph, Packer& packer);
 
   Packer* packer_ = nullptr;
