@@ -70,5 +70,24 @@ TEST_F(OpenCl, programs_kernels_and_binaries_work_as_natively) {
   expect_same({program("programs")});
 }
 
+TEST_F(OpenCl, clinfo_finds_one_device_and_no_more_than_the_driver_carries) {
+  const auto code = run_pair({"clinfo"}, options_);
+  ASSERT_TRUE(code) << code.error().text;
+  EXPECT_EQ(*code, 0);
+  const std::string text = text_in(options_.output);
+  EXPECT_TRUE(text.contains("OpenCL 1.2 Casemate"));
+  EXPECT_FALSE(text.contains("cl_khr_spir"));
+}
+
+TEST_F(OpenCl, a_program_whose_device_is_gone_hears_of_it_and_does_not_hang) {
+  for (const uint64_t calls : {1, 30, 60}) {
+    options_.calls_max = calls;
+    const auto code = run_pair({program("buffers")}, options_);
+    ASSERT_TRUE(code) << code.error().text;
+    EXPECT_EQ(*code, 1);
+    EXPECT_TRUE(text_in(options_.output).contains("status -")) << text_in(options_.output);
+  }
+}
+
 }  // namespace
 }  // namespace casemate::opencl

@@ -318,7 +318,7 @@ cl_int api::clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_
   if (kernel->context.raw() != queue->context.raw()) return CL_INVALID_CONTEXT;
   const cl_int sound = check_launch(*kernel, dimensions, global, local);
   if (sound != CL_SUCCESS) return sound;
-  Run call;
+  Launch call;
   call.kernel = kernel->id;
   call.dimensions = dimensions;
   call.local_given = local != nullptr ? 1 : 0;

@@ -71,7 +71,7 @@ bool sound(const Upload& call) { return call.id != 0 && call.reserved == 0; }
 bool sound(const Command& command) {
   return command.queue != 0 && handles(command.waits, command.wait_count);
 }
-bool sound(const Run& call) {
+bool sound(const Launch& call) {
   return sound(call.command) && call.kernel != 0 && call.dimensions >= 1 && call.dimensions <= 3 &&
          call.local_given <= 1;
 }

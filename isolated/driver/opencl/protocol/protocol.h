@@ -43,7 +43,7 @@ enum class Call : uint32_t {
   kSetArgument,
   kRelease,
   kUpload,
-  kRun,
+  kLaunch,
   kWriteBuffer,
   kReadBuffer,
   kCopyBuffer,
@@ -235,8 +235,8 @@ struct Upload {
 
 // ---- Commands ----
 
-struct Run {
-  static constexpr Call kCall = Call::kRun;
+struct Launch {
+  static constexpr Call kCall = Call::kLaunch;
   Command command;
   uint32_t kernel = 0;
   uint32_t dimensions = 0;
@@ -412,7 +412,7 @@ bool sound(const SetArgument& call);
 bool sound(const Release& call);
 bool sound(const Upload& call);
 bool sound(const Command& command);
-bool sound(const Run& call);
+bool sound(const Launch& call);
 bool sound(const WriteBuffer& call);
 bool sound(const ReadBuffer& call);
 bool sound(const FillBuffer& call);

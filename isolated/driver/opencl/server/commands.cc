@@ -59,7 +59,7 @@ void Session::record(const Command& command, Part part, cl_int status, cl_event 
   }
 }
 
-Answer Session::run_kernel(const Run& call) {
+Answer Session::run_kernel(const Launch& call) {
   return enqueue(call.command, [&](Started& s) {
     const KernelEntry* kernel = kernels_.find(call.kernel);
     if (const cl_int status = usable(kernel, CL_INVALID_KERNEL); status != CL_SUCCESS)

@@ -52,7 +52,7 @@ Answer Session::run(Answer (Session::*handler)(const T&), Bytes args) {
 
 Answer Session::handle(uint32_t call, Bytes args) {
   const auto which = static_cast<Call>(call);
-  return which < Call::kRun ? handle_object(which, args) : handle_command(which, args);
+  return which < Call::kLaunch ? handle_object(which, args) : handle_command(which, args);
 }
 
 Answer Session::handle_object(Call call, Bytes args) {
@@ -92,7 +92,7 @@ Answer Session::handle_object(Call call, Bytes args) {
 
 Answer Session::handle_command(Call call, Bytes args) {
   switch (call) {
-    case Call::kRun:
+    case Call::kLaunch:
       return run(&Session::run_kernel, args);
     case Call::kWriteBuffer:
       return run(&Session::write_buffer, args);

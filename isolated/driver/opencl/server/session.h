@@ -143,7 +143,7 @@ class Session final {
   bool counted(uint64_t bytes);
   void forget_memory(uint32_t id);
 
-  Answer run_kernel(const Run& call);
+  Answer run_kernel(const Launch& call);
   Answer write_buffer(const WriteBuffer& call);
   Answer read_buffer(const ReadBuffer& call);
   Answer copy_buffer(const CopyBuffer& call);
