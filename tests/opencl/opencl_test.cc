@@ -2,6 +2,7 @@
 // Unmodified programs print the same through the driver as on the machine's own OpenCL.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -28,6 +29,8 @@ class OpenCl : public testing::Test {
     ::setenv("POCL_CACHE_DIR", (build_ + "/opencl/cache").c_str(), 1);
     output_ = testing::TempDir() + "opencl-" +
               testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::ranges::replace(output_.begin() + static_cast<std::ptrdiff_t>(testing::TempDir().size()),
+                         output_.end(), '/', '-');
     options_.library = build_ + "/bin/libcasemate_opencl.so";
     options_.output = output_ + ".ours";
   }
@@ -69,6 +72,17 @@ TEST_F(OpenCl, images_larger_than_the_stream_s_memory_go_in_pieces) {
 TEST_F(OpenCl, programs_kernels_and_binaries_work_as_natively) {
   expect_same({program("programs")});
 }
+
+class Rodinia : public OpenCl, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Rodinia, computes_what_it_computes_natively) {
+  expect_same({build_ + "/opencl/rodinia_" + GetParam()});
+}
+
+INSTANTIATE_TEST_SUITE_P(Nine, Rodinia,
+                         testing::Values("backprop", "bfs", "gaussian", "hotspot", "lud", "nn",
+                                         "nw", "pathfinder", "srad"),
+                         [](const auto& instance) { return std::string(instance.param); });
 
 TEST_F(OpenCl, clinfo_finds_one_device_and_no_more_than_the_driver_carries) {
   const auto code = run_pair({"clinfo"}, options_);
