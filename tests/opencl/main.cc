@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// casemate-opencl-pair LIBRARY PROGRAM [ARG ...]: runs a program with the driver and a server beside
-// it, without walls, to look at either.
+// casemate-opencl-pair LIBRARY PROGRAM [ARG ...]: runs a program with the driver and a server
+// beside it, without walls, to look at either.
 #include <cstdio>
 
 #include "tests/opencl/pair.h"

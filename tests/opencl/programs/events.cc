@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events: several queues that wait for each other, events of the program's own, callbacks, profiling.
+// Events: queues that wait for each other, events of the program's own, callbacks, profiling.
 #include <atomic>
 #include <chrono>
 #include <thread>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Images of one, two and three dimensions and arrays of them: written, read, filled, copied, mapped,
-// sampled.
+// Images of one, two and three dimensions and arrays of them: written, read, filled, copied,
+// mapped, sampled.
 #include "host.h"
 
 static const char* kSource = R"(
-  __constant sampler_t kNearest = CLK_NORMALIZED_COORDS_FALSE | CLK_ADDRESS_CLAMP_TO_EDGE | CLK_FILTER_NEAREST;
+  __constant sampler_t kNearest = CLK_NORMALIZED_COORDS_FALSE | CLK_ADDRESS_CLAMP_TO_EDGE |
+                                  CLK_FILTER_NEAREST;
   __kernel void blur(__read_only image2d_t in, __write_only image2d_t out) {
     const int2 at = (int2)(get_global_id(0), get_global_id(1));
     float4 sum = (float4)(0);

@@ -7,7 +7,8 @@
 
 static const char* kSource = R"(
   __kernel void visit(__global const int* first, __global const int* edges, __global char* frontier,
-                      __global char* reached, __global const char* seen, __global int* cost, int n) {
+                      __global char* reached, __global const char* seen, __global int* cost,
+                      int n) {
     const int node = (int)get_global_id(0);
     if (node >= n || !frontier[node]) return;
     frontier[node] = 0;

@@ -8,7 +8,8 @@ static const char* kSource = R"(
     const int i = (int)get_global_id(0);
     if (i < n - 1 - t) m[n * (i + t + 1) + t] = a[n * (i + t + 1) + t] / a[n * t + t];
   }
-  __kernel void eliminate(__global const float* m, __global float* a, __global float* b, int n, int t) {
+  __kernel void eliminate(__global const float* m, __global float* a, __global float* b, int n,
+                          int t) {
     const int x = (int)get_global_id(0), y = (int)get_global_id(1);
     if (x >= n - 1 - t || y >= n - t) return;
     const int row = x + 1 + t;

@@ -5,7 +5,8 @@
 #include "tests/opencl/rodinia/measured.h"
 
 static const char* kSource = R"(
-  __kernel void heat(__global const float* power, __global const float* from, __global float* to, int n) {
+  __kernel void heat(__global const float* power, __global const float* from,
+                     __global float* to, int n) {
     const int x = (int)get_global_id(0), y = (int)get_global_id(1);
     if (x >= n || y >= n) return;
     const int at = y * n + x;

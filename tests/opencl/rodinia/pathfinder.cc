@@ -16,7 +16,8 @@ static const char* kSource = R"(
     now[i] = from[here];
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int r = 0; r < rows; ++r) {
-      const int left = x > 0 && i > 0 ? i - 1 : i, right = x < columns - 1 && i < GROUP - 1 ? i + 1 : i;
+      const int left = x > 0 && i > 0 ? i - 1 : i;
+      const int right = x < columns - 1 && i < GROUP - 1 ? i + 1 : i;
       next[i] = min(now[i], min(now[left], now[right])) + wall[(row + r) * columns + here];
       barrier(CLK_LOCAL_MEM_FENCE);
       now[i] = next[i];

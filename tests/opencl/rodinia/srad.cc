@@ -29,7 +29,8 @@ static const char* kSource = R"(
     return (float4)(image[max(y - 1, 0) * w + x], image[min(y + 1, h - 1) * w + x],
                     image[y * w + max(x - 1, 0)], image[y * w + min(x + 1, w - 1)]) - here;
   }
-  __kernel void coefficients(__global const float* image, __global float* c, float q0, int w, int h) {
+  __kernel void coefficients(__global const float* image, __global float* c, float q0, int w,
+                             int h) {
     const int x = (int)get_global_id(0), y = (int)get_global_id(1);
     if (x >= w || y >= h) return;
     const float here = image[y * w + x];
@@ -39,7 +40,8 @@ static const char* kSource = R"(
     const float q = (0.5f * g2 - 0.0625f * l * l) / (den * den);
     c[y * w + x] = clamp(1 / (1 + (q - q0) / (q0 * (1 + q0))), 0.0f, 1.0f);
   }
-  __kernel void diffuse(__global const float* from, __global float* to, __global const float* c, int w, int h) {
+  __kernel void diffuse(__global const float* from, __global float* to,
+                        __global const float* c, int w, int h) {
     const int x = (int)get_global_id(0), y = (int)get_global_id(1);
     if (x >= w || y >= h) return;
     const float4 d = slopes(from, x, y, w, h);

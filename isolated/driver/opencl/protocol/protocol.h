@@ -89,7 +89,7 @@ enum class Part : uint32_t { kWhole = 0, kFirst, kMiddle, kLast };
 
 // ---- Queries ----
 
-// Which of OpenCL's clGet...Info functions, and about what. Only those whose answers are plain data.
+// Which of OpenCL's clGet...Info functions, and about what. Only those that answer with plain data.
 enum class Query : uint32_t {
   kDevice = 1,
   kImageFormats,  // object: a context; parameter: a type; index: flags

@@ -7,7 +7,7 @@
 namespace casemate::opencl {
 namespace {
 
-// Without it there is no telling a handle from a value, and a value is not what a pointer is set to.
+// Without it there is no telling a handle from a value, and no pointer is set to a value.
 constexpr std::string_view kArgumentInfo = " -cl-kernel-arg-info";
 
 std::string argument_text(cl_kernel kernel, cl_uint index) {
