@@ -46,6 +46,14 @@ void learn_group_sizes(_cl_kernel& kernel) {
   std::ranges::copy(required, kernel.group_required.begin());
 }
 
+// The device is asked once after each build: what it says later must not be longer than the room
+// that the program has made.
+cl_int learn_binary_size(_cl_program& program) {
+  if (program.binary_size != 0) return CL_SUCCESS;
+  return asked(Query::kProgram, program.id, CL_PROGRAM_BINARY_SIZES,
+               {sizeof program.binary_size, &program.binary_size, nullptr});
+}
+
 cl_int check_launch(const _cl_kernel& kernel, cl_uint dimensions, const size_t* global,
                     const size_t* local) {
   if (dimensions < 1 || dimensions > 3) return CL_INVALID_WORK_DIMENSION;
@@ -121,6 +129,7 @@ cl_int api::clBuildProgram(cl_program program, cl_uint, const cl_device_id*, con
   if (!valid(program)) return CL_INVALID_PROGRAM;
   if (notify == nullptr && data != nullptr) return CL_INVALID_VALUE;
   program->options = options == nullptr ? "" : options;
+  program->binary_size = 0;
   BuildProgram call;
   call.id = program->id;
   const cl_int status = Driver::instance()->ask_with(call, &BuildProgram::options,
@@ -156,6 +165,10 @@ cl_int api::clGetProgramInfo(cl_program program, cl_program_info parameter, size
       return out.plain(Driver::instance()->device());
     case CL_PROGRAM_SOURCE:
       return out.text(program->source.c_str());
+    case CL_PROGRAM_BINARY_SIZES: {
+      const cl_int status = learn_binary_size(*program);
+      return status == CL_SUCCESS ? out.plain(program->binary_size) : status;
+    }
     case CL_PROGRAM_BINARIES: {
       if (size != nullptr) *size = sizeof(unsigned char*);
       if (value == nullptr) return CL_SUCCESS;
@@ -163,11 +176,10 @@ cl_int api::clGetProgramInfo(cl_program program, cl_program_info parameter, size
       unsigned char* where = nullptr;
       std::memcpy(&where, value, sizeof where);
       if (where == nullptr) return CL_SUCCESS;
-      size_t length = 0;
-      const cl_int sized = asked(Query::kProgram, program->id, CL_PROGRAM_BINARY_SIZES,
-                                 {sizeof length, &length, nullptr});
+      const cl_int sized = learn_binary_size(*program);
       if (sized != CL_SUCCESS) return sized;
-      return asked(Query::kProgramBinary, program->id, parameter, {length, where, nullptr});
+      return asked(Query::kProgramBinary, program->id, parameter,
+                   {program->binary_size, where, nullptr});
     }
     default:
       return asked(Query::kProgram, program->id, parameter, out);
