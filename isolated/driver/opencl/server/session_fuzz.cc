@@ -2,9 +2,10 @@
 // The fuzzer is a client, and OpenCL is a fake that stops the process at whatever a real one might
 // not survive: a handle that is none, or memory that is not what it was said to be.
 //
-//   input: messages, each its call (1 byte), how much of it is sound (1 byte), and its fields
+//   input: messages, each its call (1 byte), how many fields are changed (1 byte), and these, as
+//   where (1 byte) and what (1 byte)
 //
-// Small numbers are likely handles, so that many messages name what others have made.
+// One object of each kind is there from the start, and messages are good but for what is changed.
 #include <cstdlib>
 #include <new>
 
@@ -348,61 +349,111 @@ namespace {
 using namespace casemate;
 using namespace casemate::opencl;
 
-// What lets most messages reach what is behind the decoder.
+// What is there before the script begins.
+constexpr uint32_t kOneContext = 1, kOneQueue = 2, kOneBuffer = 3, kTwoBuffer = 4, kOneImage = 5,
+                   kOneProgram = 6, kOneKernel = 7, kOneSampler = 8, kOneEvent = 9, kNew = 10;
+constexpr Command kOnQueue{.queue = kOneQueue};
+constexpr Region kPiece{64, 64};
+
 template <class T>
-std::vector<uint8_t> message() {
-  const T call{};
+std::vector<uint8_t> message(const T& call) {
   const Bytes bytes = bytes_of(call);
   return {bytes.begin(), bytes.end()};
 }
-const std::vector<uint8_t> kShapes[] = {
-    {},
-    message<QueryCall>(),
-    message<CreateContext>(),
-    message<CreateQueue>(),
-    message<CreateBuffer>(),
-    message<CreateSubBuffer>(),
-    message<CreateImage>(),
-    message<CreateSampler>(),
-    message<CreateUserEvent>(),
-    message<CreateProgram>(),
-    message<BuildProgram>(),
-    message<CreateKernel>(),
-    message<SetArgument>(),
-    message<Release>(),
-    message<Upload>(),
-    message<Launch>(),
-    message<WriteBuffer>(),
-    message<ReadBuffer>(),
-    message<CopyBuffer>(),
-    message<FillBuffer>(),
-    message<WriteRectangle>(),
-    message<ReadRectangle>(),
-    message<CopyRectangle>(),
-    message<WriteImage>(),
-    message<ReadImage>(),
-    message<CopyImage>(),
-    message<CopyImageToBuffer>(),
-    message<CopyBufferToImage>(),
-    message<FillImage>(),
-    message<Mark>(),
-    message<Flush>(),
-    message<Finish>(),
-    message<Wait>(),
-    message<SetUserEvent>(),
-};
+CreateKernel kernel(uint32_t id) {
+  CreateKernel call{.id = id, .program = kOneProgram};
+  call.name = decltype(call.name)::from("kernel");
+  return call;
+}
+CreateImage image(uint32_t id) {
+  return {.id = id,
+          .context = kOneContext,
+          .flags = 1,
+          .order = CL_RGBA,
+          .element = CL_UNSIGNED_INT8,
+          .type = CL_MEM_OBJECT_IMAGE2D,
+          .width = 4,
+          .height = 4};
+}
+
+// A good message of each kind, by its number: one wrong field in it reaches as far as it can.
+std::vector<std::vector<uint8_t>> good_messages() {
+  const Triple flat{4, 4, 1}, box{16, 4, 1};
+  return {
+      {},
+      message(QueryCall{.query = 1, .parameter = CL_DEVICE_NAME, .out = {0, kBulk}}),
+      message(CreateContext{.id = kNew}),
+      message(CreateQueue{.id = kNew, .context = kOneContext}),
+      message(CreateBuffer{.id = kNew, .context = kOneContext, .flags = 1, .size = 64}),
+      message(CreateSubBuffer{.id = kNew, .parent = kOneBuffer, .size = 32}),
+      message(image(kNew)),
+      message(CreateSampler{.id = kNew, .context = kOneContext}),
+      message(CreateUserEvent{.id = kNew, .context = kOneContext}),
+      message(CreateProgram{.id = kNew, .context = kOneContext, .text = kPiece}),
+      message(BuildProgram{.id = kOneProgram, .options = {0, 0}}),
+      message(kernel(kNew)),
+      message(SetArgument{.kernel = kOneKernel, .kind = 2, .object = kOneBuffer}),
+      message(Release{.kind = static_cast<uint32_t>(Kind::kMemory), .id = kOneBuffer}),
+      message(Upload{.id = kOneBuffer, .data = kPiece}),
+      message(Launch{.command = kOnQueue, .kernel = kOneKernel, .dimensions = 1}),
+      message(WriteBuffer{.command = kOnQueue, .buffer = kOneBuffer, .data = kPiece}),
+      message(ReadBuffer{.command = kOnQueue, .buffer = kOneBuffer, .data = kPiece}),
+      message(
+          CopyBuffer{.command = kOnQueue, .source = kOneBuffer, .target = kTwoBuffer, .size = 16}),
+      message(FillBuffer{.command = kOnQueue, .buffer = kOneBuffer, .pattern_size = 4, .size = 16}),
+      message(
+          WriteRectangle{.command = kOnQueue, .buffer = kOneBuffer, .extent = box, .data = kPiece}),
+      message(
+          ReadRectangle{.command = kOnQueue, .buffer = kOneBuffer, .extent = box, .data = kPiece}),
+      message(CopyRectangle{
+          .command = kOnQueue, .source = kOneBuffer, .target = kTwoBuffer, .extent = box}),
+      message(WriteImage{.command = kOnQueue, .image = kOneImage, .extent = flat, .data = kPiece}),
+      message(ReadImage{.command = kOnQueue, .image = kOneImage, .extent = flat, .data = kPiece}),
+      message(
+          CopyImage{.command = kOnQueue, .source = kOneImage, .target = kOneImage, .extent = flat}),
+      message(CopyImageToBuffer{
+          .command = kOnQueue, .image = kOneImage, .buffer = kOneBuffer, .extent = flat}),
+      message(CopyBufferToImage{
+          .command = kOnQueue, .image = kOneImage, .buffer = kOneBuffer, .extent = flat}),
+      message(FillImage{.command = kOnQueue, .image = kOneImage, .extent = flat}),
+      message(Mark{.command = kOnQueue}),
+      message(Flush{.queue = kOneQueue}),
+      message(Finish{.queue = kOneQueue}),
+      message(Wait{.bounded = 1, .count = 1, .events = {kOneEvent}}),
+      message(SetUserEvent{.id = kOneEvent}),
+  };
+}
+
+template <class T>
+void say(Session& session, const T& call) {
+  demand(session.handle(static_cast<uint32_t>(T::kCall), bytes_of(call)).outcome.status ==
+         CL_SUCCESS);
+}
+void prepare(Session& session) {
+  say(session, CreateContext{.id = kOneContext});
+  say(session, CreateQueue{.id = kOneQueue, .context = kOneContext});
+  for (const uint32_t id : {kOneBuffer, kTwoBuffer})
+    say(session, CreateBuffer{.id = id, .context = kOneContext, .flags = 1, .size = 64});
+  say(session, image(kOneImage));
+  say(session, CreateProgram{.id = kOneProgram, .context = kOneContext, .text = kPiece});
+  say(session, kernel(kOneKernel));
+  say(session, CreateSampler{.id = kOneSampler, .context = kOneContext});
+  say(session, CreateUserEvent{.id = kOneEvent, .context = kOneContext});
+}
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const std::vector<std::vector<uint8_t>> good = good_messages();
   Bytes script{data, size};
   Session session(nullptr, incoming, outgoing, {.memory_bytes = 1 << 20, .objects = 16});
+  prepare(session);
   while (script.size() >= 2) {
     const uint32_t call = script[0];
-    const size_t words = script[1] % 64;
+    const size_t words = script[1] % 8;
     script = script.subspan(2);
-    std::vector<uint8_t> args = call < std::size(kShapes) ? kShapes[call] : std::vector<uint8_t>(9);
-    // Each pair sets one 32-bit field; the fields in front are named most.
+    std::vector<uint8_t> args = call < good.size() ? good[call] : std::vector<uint8_t>(9);
+    // Each pair sets one 32-bit field.
     for (size_t i = 0; i < words && script.size() >= 2; ++i, script = script.subspan(2)) {
       const size_t at = script[0] * size_t{4};
       const uint32_t value = script[1] < 200 ? script[1] : ~0u << (script[1] - 200) % 32;
