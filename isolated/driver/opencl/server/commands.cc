@@ -46,6 +46,16 @@ cl_int Session::begin(const Command& command, Started& started) {
   return CL_SUCCESS;
 }
 
+void Session::forget_staged() {
+  while (!staged_.empty()) {
+    cl_int status = CL_COMPLETE;
+    static_cast<void>(clGetEventInfo(staged_.front().event.raw(), CL_EVENT_COMMAND_EXECUTION_STATUS,
+                                     sizeof status, &status, nullptr));
+    if (status > CL_COMPLETE) return;
+    staged_.pop_front();
+  }
+}
+
 void Session::record(const Command& command, Part part, cl_int status, cl_event event) {
   EventEntry* entry = events_.find(command.event);
   if (entry == nullptr) {

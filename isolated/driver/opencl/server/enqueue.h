@@ -3,9 +3,6 @@
 // What every command of a Session goes through: its queue and events are found, the real call is
 // made, and its event or its error goes into the table.
 
-#include <cstdlib>
-#include <memory>
-
 #include "isolated/driver/opencl/server/session.h"
 
 namespace casemate::opencl {
@@ -39,22 +36,17 @@ cl_int Session::transfer_in(Started& started, const Region& data, Transfer&& rea
   const uint8_t* source = in_.data() + data.offset;
   if (data.size > kSmall && open_events_ == 0 && queues_.size() <= 1)
     return real(CL_TRUE, source, started.event);
+  forget_staged();
   std::unique_ptr<uint8_t[]> copy(new (std::nothrow) uint8_t[data.size]);
   if (copy == nullptr) return CL_OUT_OF_HOST_MEMORY;
   std::copy_n(source, data.size, copy.get());
   cl_event own = nullptr;
   cl_event* event = started.event == nullptr ? &own : started.event;
   const cl_int status = real(CL_FALSE, copy.get(), event);
-  const Event released(own);
   if (status != CL_SUCCESS) return status;
-  const auto free_copy = [](cl_event, cl_int, void* memory) {
-    delete[] static_cast<uint8_t*>(memory);
-  };
-  if (clSetEventCallback(*event, CL_COMPLETE, free_copy, copy.get()) == CL_SUCCESS) {
-    static_cast<void>(copy.release());
-    return clFlush(started.queue);
-  }
-  return clWaitForEvents(1, event);
+  if (own == nullptr) static_cast<void>(clRetainEvent(*event));
+  staged_.push_back({Event(*event), std::move(copy)});
+  return clFlush(started.queue);
 }
 
 }  // namespace casemate::opencl

@@ -4,13 +4,15 @@
 // checks every field, and makes the calls.
 //
 //   Owns     all objects of the client; they go with it.
-//   Threads  one. OpenCL's own threads run commands and free what was staged for them.
+//   Threads  one. OpenCL's own threads run commands, and read what was staged for them.
 //   Trust    the client may send anything. It reaches no object but those in its own tables, and
 //            what it names by number is found there or refused with OpenCL's status.
 //   Fails    a message that is none is answered with kInvalid; everything else with a status.
 
+#include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "isolated/driver/opencl/protocol/protocol.h"
@@ -81,6 +83,11 @@ class Session final {
     Event begin;
     bool open = false;  // a user's event whose status is not set
   };
+  // Data that a command reads when its turn comes.
+  struct Staged {
+    Event event;
+    std::unique_ptr<uint8_t[]> copy;
+  };
   // What the real call gets of a command.
   struct Started {
     cl_command_queue queue = nullptr;
@@ -113,6 +120,8 @@ class Session final {
   cl_int begin(const Command& command, Started& started);
   template <class Enqueue>
   Answer enqueue(const Command& command, Enqueue&& real, Part part = Part::kWhole);
+  // Lets go of what has been read, or never will be.
+  void forget_staged();
   void record(const Command& command, Part part, cl_int status, cl_event event);
   // Enqueues `real` with data that stays where it is for as long as it takes.
   template <class Transfer>
@@ -168,6 +177,7 @@ class Session final {
   SessionLimits limits_;
   uint64_t memory_bytes_ = 0;
   uint32_t open_events_ = 0;
+  std::deque<Staged> staged_;  // outlives the queues
   Table<ContextEntry> contexts_;
   Table<Entry<Queue>> queues_;
   Table<MemoryEntry> memories_;
