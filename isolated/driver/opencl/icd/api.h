@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// OpenCL 1.2's functions as a program gets them through the loader's table, and the one of 2.0 that
+// programs for 1.2 call where it is there.
+
+#include <CL/cl_icd.h>
+
+namespace casemate::opencl::api {
+
+clGetPlatformIDs_t clGetPlatformIDs;
+clGetPlatformInfo_t clGetPlatformInfo;
+clGetDeviceIDs_t clGetDeviceIDs;
+clGetDeviceInfo_t clGetDeviceInfo;
+clCreateContext_t clCreateContext;
+clCreateContextFromType_t clCreateContextFromType;
+clRetainContext_t clRetainContext;
+clReleaseContext_t clReleaseContext;
+clGetContextInfo_t clGetContextInfo;
+clCreateCommandQueue_t clCreateCommandQueue;
+clRetainCommandQueue_t clRetainCommandQueue;
+clReleaseCommandQueue_t clReleaseCommandQueue;
+clGetCommandQueueInfo_t clGetCommandQueueInfo;
+clSetCommandQueueProperty_t clSetCommandQueueProperty;
+clCreateBuffer_t clCreateBuffer;
+clCreateImage2D_t clCreateImage2D;
+clCreateImage3D_t clCreateImage3D;
+clRetainMemObject_t clRetainMemObject;
+clReleaseMemObject_t clReleaseMemObject;
+clGetSupportedImageFormats_t clGetSupportedImageFormats;
+clGetMemObjectInfo_t clGetMemObjectInfo;
+clGetImageInfo_t clGetImageInfo;
+clCreateSampler_t clCreateSampler;
+clRetainSampler_t clRetainSampler;
+clReleaseSampler_t clReleaseSampler;
+clGetSamplerInfo_t clGetSamplerInfo;
+clCreateProgramWithSource_t clCreateProgramWithSource;
+clCreateProgramWithBinary_t clCreateProgramWithBinary;
+clRetainProgram_t clRetainProgram;
+clReleaseProgram_t clReleaseProgram;
+clBuildProgram_t clBuildProgram;
+clUnloadCompiler_t clUnloadCompiler;
+clGetProgramInfo_t clGetProgramInfo;
+clGetProgramBuildInfo_t clGetProgramBuildInfo;
+clCreateKernel_t clCreateKernel;
+clCreateKernelsInProgram_t clCreateKernelsInProgram;
+clRetainKernel_t clRetainKernel;
+clReleaseKernel_t clReleaseKernel;
+clSetKernelArg_t clSetKernelArg;
+clGetKernelInfo_t clGetKernelInfo;
+clGetKernelWorkGroupInfo_t clGetKernelWorkGroupInfo;
+clWaitForEvents_t clWaitForEvents;
+clGetEventInfo_t clGetEventInfo;
+clRetainEvent_t clRetainEvent;
+clReleaseEvent_t clReleaseEvent;
+clGetEventProfilingInfo_t clGetEventProfilingInfo;
+clFlush_t clFlush;
+clFinish_t clFinish;
+clEnqueueReadBuffer_t clEnqueueReadBuffer;
+clEnqueueWriteBuffer_t clEnqueueWriteBuffer;
+clEnqueueCopyBuffer_t clEnqueueCopyBuffer;
+clEnqueueReadImage_t clEnqueueReadImage;
+clEnqueueWriteImage_t clEnqueueWriteImage;
+clEnqueueCopyImage_t clEnqueueCopyImage;
+clEnqueueCopyImageToBuffer_t clEnqueueCopyImageToBuffer;
+clEnqueueCopyBufferToImage_t clEnqueueCopyBufferToImage;
+clEnqueueMapBuffer_t clEnqueueMapBuffer;
+clEnqueueMapImage_t clEnqueueMapImage;
+clEnqueueUnmapMemObject_t clEnqueueUnmapMemObject;
+clEnqueueNDRangeKernel_t clEnqueueNDRangeKernel;
+clEnqueueTask_t clEnqueueTask;
+clEnqueueNativeKernel_t clEnqueueNativeKernel;
+clEnqueueMarker_t clEnqueueMarker;
+clEnqueueWaitForEvents_t clEnqueueWaitForEvents;
+clEnqueueBarrier_t clEnqueueBarrier;
+clGetExtensionFunctionAddress_t clGetExtensionFunctionAddress;
+clSetEventCallback_t clSetEventCallback;
+clCreateSubBuffer_t clCreateSubBuffer;
+clSetMemObjectDestructorCallback_t clSetMemObjectDestructorCallback;
+clCreateUserEvent_t clCreateUserEvent;
+clSetUserEventStatus_t clSetUserEventStatus;
+clEnqueueReadBufferRect_t clEnqueueReadBufferRect;
+clEnqueueWriteBufferRect_t clEnqueueWriteBufferRect;
+clEnqueueCopyBufferRect_t clEnqueueCopyBufferRect;
+clCreateSubDevices_t clCreateSubDevices;
+clRetainDevice_t clRetainDevice;
+clReleaseDevice_t clReleaseDevice;
+clCreateImage_t clCreateImage;
+clCreateProgramWithBuiltInKernels_t clCreateProgramWithBuiltInKernels;
+clCompileProgram_t clCompileProgram;
+clLinkProgram_t clLinkProgram;
+clUnloadPlatformCompiler_t clUnloadPlatformCompiler;
+clGetKernelArgInfo_t clGetKernelArgInfo;
+clEnqueueFillBuffer_t clEnqueueFillBuffer;
+clEnqueueFillImage_t clEnqueueFillImage;
+clEnqueueMigrateMemObjects_t clEnqueueMigrateMemObjects;
+clEnqueueMarkerWithWaitList_t clEnqueueMarkerWithWaitList;
+clEnqueueBarrierWithWaitList_t clEnqueueBarrierWithWaitList;
+clGetExtensionFunctionAddressForPlatform_t clGetExtensionFunctionAddressForPlatform;
+clCreateCommandQueueWithProperties_t clCreateCommandQueueWithProperties;
+
+}  // namespace casemate::opencl::api

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/driver/opencl/icd/link.h"
+
+#include "base/log.h"
+
+namespace casemate::opencl {
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+uint64_t aligned(uint64_t size) { return (size + kAlignment - 1) & ~(kAlignment - 1); }
+
+}  // namespace
+
+Link::Link(srpc::Caller caller) : caller_(std::move(caller)) {}
+
+std::optional<srpc::Reply> Link::take() {
+  while (true) {
+    auto reply = caller_.next(std::chrono::seconds(1));
+    if (!reply && reply.error().code == Code::kTimedOut) continue;
+    if (!reply || in_flight_.empty()) return std::nullopt;
+    const InFlight call = in_flight_.front();
+    in_flight_.pop_front();
+    in_begin_ = call.in_end;
+    Outcome outcome{.status = CL_INVALID_OPERATION};
+    if (code_from(reply->code) == Code::kOk && reply->value().size() >= sizeof outcome)
+      outcome = load<Outcome>(reply->value());
+    if (call.queue != 0 && outcome.status != CL_SUCCESS)
+      queue_errors_.try_emplace(call.queue, outcome.status);
+    return *reply;
+  }
+}
+
+std::optional<uint64_t> Link::send(Call call, Bytes args, uint32_t queue) {
+  // Replies that nobody waits for are taken as they come, so that there is always room.
+  while (caller_.in_flight() != 0 && caller_.free_slots() < 8 && !failed()) {
+    if (!take()) return std::nullopt;
+  }
+  const auto sequence = caller_.call(static_cast<uint32_t>(call), args);
+  if (!sequence) return std::nullopt;
+  in_flight_.push_back({*sequence, queue, in_end_});
+  return *sequence;
+}
+
+cl_int Link::wait(uint64_t sequence, std::vector<uint8_t>* value) {
+  while (!in_flight_.empty()) {
+    const uint64_t next = in_flight_.front().sequence;
+    const auto reply = take();
+    if (!reply) return CL_OUT_OF_RESOURCES;
+    if (next != sequence) continue;
+    if (code_from(reply->code) != Code::kOk || reply->value().size() < sizeof(Outcome))
+      return CL_INVALID_OPERATION;
+    const auto outcome = load<Outcome>(reply->value());
+    const Bytes inside = reply->value().subspan(sizeof outcome);
+    if (value != nullptr) value->assign(inside.begin(), inside.end());
+    // What does not lie in the reply lies in the region that was asked for.
+    if (value != nullptr && inside.empty() && outcome.size <= out_size())
+      value->resize(outcome.size);
+    return outcome.status;
+  }
+  return CL_OUT_OF_RESOURCES;
+}
+
+std::optional<Region> Link::place(uint64_t size) {
+  const uint64_t total = in_size(), need = aligned(std::max<uint64_t>(size, 1));
+  if (need > total / 2) return std::nullopt;
+  const uint64_t at = in_end_ % total;
+  const uint64_t begin = at + need <= total ? in_end_ : in_end_ + (total - at);
+  while (begin + need - in_begin_ > total) {
+    if (in_flight_.empty()) {
+      in_begin_ = begin;
+    } else if (!take()) {
+      return std::nullopt;
+    }
+  }
+  in_end_ = begin + need;
+  return Region{begin % total, size};
+}
+
+std::optional<Region> Link::take_room(uint64_t size) {
+  uint64_t at = 0;
+  size = std::max<uint64_t>(size, 1);  // one that is empty would be found by others' places
+  auto where = out_used_.begin();
+  for (; where != out_used_.end(); ++where) {
+    if (where->offset - at >= size) break;
+    at = aligned(where->offset + where->size);
+  }
+  if (!within(at, size, out_size())) return std::nullopt;
+  const Region region{at, size};
+  out_used_.insert(where, region);
+  return region;
+}
+
+void Link::free_room(const Region& region) {
+  std::erase_if(out_used_, [&](const Region& used) { return used.offset == region.offset; });
+}
+
+cl_int Link::queue_error(uint32_t queue) {
+  const auto found = queue_errors_.extract(queue);
+  return found.empty() ? CL_SUCCESS : found.mapped();
+}
+
+}  // namespace casemate::opencl

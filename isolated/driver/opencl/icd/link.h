@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Link: the program's end of the stream. Calls are posted and forgotten, or asked and waited for;
+// either way in order. What is wrong with a posted command is kept for whoever next waits for its
+// queue. Incoming bulk memory is used round and round, and a piece is free again when the reply to
+// its call has come; outgoing memory belongs to reads that are not delivered yet.
+//
+//   Owns     the stream's end.
+//   Threads  one at a time: the driver's lock is held by whoever calls.
+//   Trust    replies are the device partition's: sizes are checked, contents are data.
+//   Fails    CL_OUT_OF_RESOURCES, for ever after, once the partition is gone.
+
+#include <CL/cl.h>
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "isolated/driver/opencl/protocol/protocol.h"
+#include "wire/srpc/srpc.h"
+
+namespace casemate::opencl {
+
+class Link final {
+ public:
+  explicit Link(srpc::Caller caller);
+
+  // A number that no object has had.
+  uint32_t number() { return next_number_++; }
+
+  // Posts a call; `queue` is the queue that its error is to be kept for, or 0.
+  template <class T>
+  cl_int post(const T& call, uint32_t queue = 0) {
+    return send(T::kCall, bytes_of(call), queue) ? CL_SUCCESS : CL_OUT_OF_RESOURCES;
+  }
+  // Makes a call and waits for OpenCL's answer.
+  template <class T>
+  cl_int ask(const T& call, std::vector<uint8_t>* value = nullptr) {
+    const auto sent = send(T::kCall, bytes_of(call), 0);
+    return sent ? wait(*sent, value) : CL_OUT_OF_RESOURCES;
+  }
+  // The same in two steps, so that several are on their way. Waits come in the order of starts.
+  template <class T>
+  std::optional<uint64_t> start(const T& call) {
+    return send(T::kCall, bytes_of(call), 0);
+  }
+  cl_int wait(uint64_t sequence, std::vector<uint8_t>* value = nullptr);
+
+  // Room for data that goes with the next call. Waits until there is some; nothing where there
+  // never will be.
+  std::optional<Region> place(uint64_t size);
+  [[nodiscard]] uint8_t* incoming(const Region& region) const {
+    return caller_.bulk_in().data() + region.offset;
+  }
+  [[nodiscard]] uint64_t in_size() const { return caller_.bulk_in().size(); }
+
+  // Room for an answer; nothing where it is full.
+  std::optional<Region> take_room(uint64_t size);
+  void free_room(const Region& region);
+  [[nodiscard]] const uint8_t* outgoing(const Region& region) const {
+    return caller_.bulk_out().data() + region.offset;
+  }
+  [[nodiscard]] uint64_t out_size() const { return caller_.bulk_out().size(); }
+
+  // The first error of a queue's commands since it was last asked for.
+  cl_int queue_error(uint32_t queue);
+  [[nodiscard]] bool failed() const { return caller_.failed(); }
+
+ private:
+  struct InFlight {
+    uint64_t sequence = 0;
+    uint32_t queue = 0;
+    uint64_t in_end = 0;
+  };
+  std::optional<uint64_t> send(Call call, Bytes args, uint32_t queue);
+  // The next reply, whoever asked for it.
+  std::optional<srpc::Reply> take();
+
+  srpc::Caller caller_;
+  uint32_t next_number_ = 1;
+  std::deque<InFlight> in_flight_;
+  uint64_t in_begin_ = 0;  // incoming bytes in use, counted for ever
+  uint64_t in_end_ = 0;
+  std::vector<Region> out_used_;  // sorted
+  std::map<uint32_t, cl_int> queue_errors_;
+};
+
+}  // namespace casemate::opencl

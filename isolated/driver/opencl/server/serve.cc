@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolated/driver/opencl/server/serve.h"
+
+#include "base/format.h"
+
+namespace casemate::opencl {
+
+Result<cl_device_id> device(uint32_t index) {
+  std::array<cl_platform_id, 16> platforms{};
+  cl_uint platform_count = 0;
+  if (clGetPlatformIDs(platforms.size(), platforms.data(), &platform_count) != CL_SUCCESS)
+    return Error{Code::kNotFound, "there is no OpenCL platform: install an OpenCL driver"};
+  uint32_t seen = 0;
+  for (cl_uint p = 0; p < std::min<cl_uint>(platform_count, platforms.size()); ++p) {
+    std::array<cl_device_id, 16> devices{};
+    cl_uint count = 0;
+    if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, devices.size(), devices.data(), &count) !=
+        CL_SUCCESS)
+      continue;
+    count = std::min<cl_uint>(count, devices.size());
+    if (index < seen + count) return devices[index - seen];
+    seen += count;
+  }
+  return Error{Code::kNotFound,
+               formatted("there is no OpenCL device {}: this machine has {}", index, seen)};
+}
+
+void serve(srpc::Callee& callee, cl_device_id device, const SessionLimits& limits,
+           const std::function<bool()>& wanted) {
+  Session session(device, callee.bulk_in(), callee.bulk_out(), limits);
+  while (wanted()) {
+    const auto request = callee.next(std::chrono::seconds(1));
+    if (!request && request.error().code == Code::kTimedOut) continue;
+    if (!request) return;
+    const Answer answer = session.handle(request->call, request->args());
+    ByteArray<srpc::kPayloadBytes> value{};
+    std::ranges::copy(bytes_of(answer.outcome), value.begin());
+    std::ranges::copy(Bytes(answer.value).first(answer.value_size),
+                      value.begin() + sizeof(Outcome));
+    const size_t size = sizeof(Outcome) + answer.value_size;
+    if (!callee.reply(answer.code, Bytes(value).first(size))) return;
+  }
+}
+
+}  // namespace casemate::opencl
