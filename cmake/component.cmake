@@ -176,5 +176,7 @@ include(GoogleTest)
 # Every GoogleTest case becomes a ctest test named COMPONENT.Suite.case, so a filter works on all of them.
 function(casemate_discover target)
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${target}." PROPERTIES
-    TIMEOUT 120 ENVIRONMENT "CASEMATE_SOURCE=${PROJECT_SOURCE_DIR};CASEMATE_BUILD=${CMAKE_BINARY_DIR}")
+    TIMEOUT 120 ENVIRONMENT "CASEMATE_SOURCE=${PROJECT_SOURCE_DIR}"
+    # A list of two would lose the second on the way.
+    ENVIRONMENT_MODIFICATION "CASEMATE_BUILD=set:${CMAKE_BINARY_DIR}")
 endfunction()

@@ -165,9 +165,9 @@ TEST_P(DeviceQueue, programs_of_others_and_dropped_ones_are_refused) {
 }
 
 TEST_P(DeviceQueue, a_full_queue_says_so_and_takes_more_when_one_is_done) {
+  const ByteList bytes(8 << 20, 0x42);  // outlives the queue that reads it
   const auto queue = *device_->make_queue();
   const auto buffer = *device_->make_buffer(8 << 20);
-  const ByteList bytes(8 << 20, 0x42);
   std::vector<std::unique_ptr<Fence>> fences;
   Code refused = Code::kOk;
   for (uint32_t i = 0; i < 8 * device_->limits().commands_max && refused == Code::kOk; ++i) {
