@@ -5,6 +5,7 @@
 
 #include "isolated/engine/passes/canonical.h"
 #include "isolated/engine/passes/passes.h"
+#include "isolated/engine/threads/threads.h"
 
 namespace casemate::engine {
 namespace {
@@ -120,6 +121,7 @@ Result<Compiled> Compiler::compile(const Graph& general, const std::vector<Fact>
   Specialised made = TRY(specialise(general, inputs, derivations_, memory_bytes_max_));
   Compiled compiled;
   compiled.inputs = inputs;
+  compiled.threads = thread_count();
   for (Fact& fact : compiled.inputs) fact.datum = nullptr;
   const std::vector<bool> needed = needed_later(general, made);
   const auto planned = [&](ValueId id) { return made.known[id.index].id.present(); };

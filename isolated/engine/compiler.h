@@ -26,6 +26,7 @@ struct Compiled {
   std::vector<ValueId> rest_inputs;
   std::vector<ValueId> rest_outputs;
 
+  int threads = 1;        // for how many its kernels are
   bool complete = false;  // the plan alone makes all outputs of the graph, in their order
 
   // Whether it was compiled for these types and shapes.

@@ -17,6 +17,7 @@
 //   Fails    load(): kInvalid, kUnsupported, kTooLarge with node and reason. run(): kInvalid with
 //            what was expected, kTooLarge beyond memory_bytes_max.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -48,7 +49,8 @@ struct LoadOptions {
   // not named is 1. Any others are planned when they are first seen, and run slower.
   std::vector<std::map<std::string, int64_t>> shapes = {};
   int threads = 1;  // kernels are compiled for this many,
-  // or for fewer, as many as one run has so many operations each for; 0: never for fewer.
+  // or for fewer, as many as a run of those shapes has so many operations each for; 0: never for
+  // fewer.
   uint64_t operations_per_thread = 0;
 };
 
@@ -90,7 +92,8 @@ class Model final {
                                     FileTensors& tensors);
 
   Status compile_all(Compiler& compiler, const Graph& graph,
-                     const std::vector<std::vector<Fact>>& shapes);
+                     const std::vector<std::vector<Fact>>& shapes,
+                     const std::function<int(const std::vector<Fact>&)>& threads);
   Status compile_item(Compiler& compiler, const Graph& graph);
   Status keep_graph(ReadModel& read, Compiler& compiler, Packer& packer);
   static Result<Model> check_memory(Model model);

@@ -73,6 +73,7 @@ class Executor::Side final {
   void run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs, int64_t item,
            ProgressCounter* progress) {
     if (!status_) return;
+    const SingleThread alone;  // which its kernels are for, on whichever thread
     take_item(inputs, plan_->input_bytes, item, from_);
     take_item(outputs, plan_->output_bytes, item, to_);
     status_ = within_memory([&] { return session_.run(from_, to_, progress); });
@@ -198,6 +199,7 @@ Status Executor::run_pieces(std::span<const TensorView> inputs, int64_t batch, O
   for (size_t i = 0; i < compiled.size(); ++i) {
     const Plan& plan = compiled[i].plan;
     const int64_t size = compiled[i].inputs.front().shape[0];
+    set_threads(compiled[i].threads);
     for (; left >= size; left -= size) {
       TRY(sessions_[i]->run(from, to, progress));
       for (size_t k = 0; k < from.size(); ++k) from[k] = from[k].subspan(plan.input_bytes[k]);
@@ -229,6 +231,7 @@ Status Executor::run_items(std::span<const TensorView> inputs, int64_t batch, Ou
   TRY(Status(status));
   std::vector<Bytes> item_from(from.size());
   std::vector<MutableBytes> item_to(to.size());
+  set_threads(model_->compiled().back().threads);
   for (int64_t i = aside; i < batch; ++i) {
     take_item<Bytes>(from, plan.input_bytes, i, item_from);
     take_item<MutableBytes>(to, plan.output_bytes, i, item_to);
@@ -285,6 +288,7 @@ Status Executor::run_checked(std::span<const TensorView> inputs, OutputSink& sin
     const std::vector<MutableBytes> to = TRY(targets(sink, exact->plan, 1));
     std::vector<Bytes> from;
     for (const TensorView& input : inputs) from.push_back(input.data);
+    set_threads(exact->threads);
     return sessions_[static_cast<size_t>(exact - compiled.begin())]->run(from, to, progress);
   }
   if (batch > 0 && !sides_.empty()) return run_items(inputs, batch, sink, progress);

@@ -168,6 +168,22 @@ TEST(Items, are_all_counted_for_who_watches) {
   }));
 }
 
+// Each batch gets as many threads as have something to do for it.
+TEST(Items, of_small_models_take_more_threads_in_larger_batches) {
+  ModelBuilder b;
+  b.input("x", {-1, 64});
+  b.output("y", {-1, 64});
+  b.noise("w", {64, 64});
+  b.node("MatMul", {"x", "w"}, "y");  // 4,096 multiply-adds an item
+  const auto model =
+      load_items(b, {.batch_sizes = {1, 8}, .threads = 2, .operations_per_thread = 10'000});
+  ASSERT_TRUE(model) << model.error().text;
+  ASSERT_EQ(model->compiled().size(), 2u);
+  EXPECT_EQ(model->compiled()[0].threads, 2) << "for eight items";
+  EXPECT_EQ(model->compiled()[1].threads, 1) << "for one";
+  EXPECT_EQ(model->threads(), 2);
+}
+
 // Who is told of steps is told by one thread, in their order.
 TEST(Items, run_one_after_another_while_somebody_observes) {
   class Observer final : public StepObserver {

@@ -68,10 +68,13 @@ uint32_t batch_max(const Graph& graph) {
   return static_cast<uint32_t>(most);
 }
 
-int threads_for(const Graph& graph, const LoadOptions& options) {
+// For `batch` times what the graph does.
+int threads_for(const Graph& graph, int64_t batch, const LoadOptions& options) {
   if (options.operations_per_thread == 0) return options.threads;
-  const uint64_t useful = operation_count(graph, 0) / options.operations_per_thread;
-  return static_cast<int>(std::clamp<uint64_t>(useful, 1, static_cast<uint64_t>(options.threads)));
+  const double useful = static_cast<double>(operation_count(graph, 0)) *
+                        static_cast<double>(batch) /
+                        static_cast<double>(options.operations_per_thread);
+  return static_cast<int>(std::clamp(useful, 1.0, static_cast<double>(options.threads)));
 }
 
 // The extents that symbols stand for; one that is not named is 1, the smallest that makes sense.
@@ -181,10 +184,13 @@ bool multiplies(const Compiled& compiled) {
 
 // Compiles for all shapes for which the model makes sense. Fails when it does for none of them.
 Status Model::compile_all(Compiler& compiler, const Graph& graph,
-                          const std::vector<std::vector<Fact>>& shapes) {
+                          const std::vector<std::vector<Fact>>& shapes,
+                          const std::function<int(const std::vector<Fact>&)>& threads) {
   std::optional<Error> first_error;
   for (const std::vector<Fact>& inputs : shapes) {
+    set_threads(threads(inputs));
     auto made = compiler.compile(graph, inputs);
+    set_threads(threads_);
     if (made) {
       compiled_.push_back(*std::move(made));
     } else if (!first_error || inputs.front().shape == shapes.back().front().shape) {
@@ -198,8 +204,9 @@ Status Model::compile_all(Compiler& compiler, const Graph& graph,
 
 // One item on one thread. Its weights are those of the plan before it, where that packed them so.
 Status Model::compile_item(Compiler& compiler, const Graph& graph) {
-  const CompileThreads one(1);
+  set_threads(1);
   item_ = TRY(compiler.compile(graph, compiled_.back().inputs));
+  set_threads(threads_);
   return {};
 }
 
@@ -260,14 +267,18 @@ Result<Model> Model::load_checked(Bytes onnx_file, const LoadOptions& asked, Fil
   Compiler compiler(packer, Compiler::Code::kGenerated, options.memory_bytes_max);
   const std::vector<Graph> shaped = telling_graphs(read, variation, options, compiler);
   model.batched_ = variation.batched;
-  model.threads_ = shaped.empty() ? options.threads : threads_for(shaped.front(), options);
-  const CompileThreads threads(model.threads_);
   std::vector<std::vector<Fact>> shapes = shapes_for(read, variation, options);
   if (!shapes.empty()) model.largest_ = shapes.front();
+  const auto threads = [&](const std::vector<Fact>& inputs) {
+    if (shaped.empty() || inputs.empty()) return options.threads;
+    return threads_for(shaped.front(), variation.batched ? inputs.front().shape[0] : 1, options);
+  };
+  model.threads_ = threads(model.largest_);
+  const CompileThreads compiling(model.threads_);
   const auto both = variation.batched ? independent(shaped) : std::nullopt;
   const bool by_items = both && better_by_items(shaped.front(), model.threads_);
   if (by_items) shapes = {facts_of(read.inputs, [](const std::string&) { return 1; })};
-  TRY(model.compile_all(compiler, read.graph, shapes));
+  TRY(model.compile_all(compiler, read.graph, shapes, threads));
   model.description_ = std::make_unique<ModelDescription>();
   TRY(describe(read, variation, shaped, *model.description_));
   const auto alone = [](const Compiled& made) {
