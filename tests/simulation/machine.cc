@@ -80,7 +80,9 @@ ProcessId Machine::spawn(std::string name, ProcessId parent, std::function<void(
   slot->dies_at = Instant::max();
   slot->end = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (late_wakes_) slot->slow_until = now_ + chance_.between(nanoseconds(0), microseconds(300));
-  make_fiber(*slot, static_cast<size_t>(slot - processes_.begin()), run_body, scheduler_);
+  const auto number = static_cast<size_t>(slot - processes_.begin());
+  used_ = std::max(used_, number + 1);
+  make_fiber(slot->fiber, number, run_body);
   trace("{} is process {}", slot->name, slot->id);
   return slot->id;
 }
@@ -109,13 +111,12 @@ void Machine::stop(ProcessId id, bool stopped) {
 
 // Descriptors and memory go first; the end is known when the children have ended as well.
 void Machine::settle_deaths() {
-  for (size_t i = 0; i < processes_.size(); ++i) {
+  for (size_t i = 0; i < used_; ++i) {
     Process& process = processes_[i];
-    if (process.id == 0) continue;
-    if (!process.ended && process.dies_at <= now_) end(process);
-    if (!process.ended) continue;
+    if (process.id == 0 || (!process.ended && process.dies_at > now_)) continue;
+    if (!process.ended) end(process);
     const bool childless = std::ranges::none_of(
-        processes_, [&](const Process& p) { return p.id != 0 && p.parent == process.id; });
+        processes(), [&](const Process& p) { return p.id != 0 && p.parent == process.id; });
     if (!childless) continue;
     const uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(process.end, &one, sizeof one);
@@ -137,7 +138,7 @@ void Machine::end(Process& process) {
   unmap_all_of(process.id);
   free_memory_of(static_cast<size_t>(&process - processes_.data()));
   changed();
-  for (Process& child : processes_) {
+  for (Process& child : processes()) {
     if (child.id == 0 || child.parent != process.id || child.ended) continue;
     child.dies_at = std::min(child.dies_at, now_ + chance_.between(Duration(0), milliseconds(1)));
   }
@@ -161,7 +162,7 @@ bool Machine::ready(Process& process) {
 Process* Machine::choose() {
   std::array<Process*, kProcesses> candidates;
   size_t count = 0;
-  for (Process& process : processes_) {
+  for (Process& process : processes()) {
     if (process.id != 0 && ready(process)) candidates[count++] = &process;
   }
   return count == 0 ? nullptr : candidates[chance_.below(count)];
@@ -170,7 +171,7 @@ Process* Machine::choose() {
 // To when something happens next by itself.
 bool Machine::advance() {
   Instant next = Instant::max();
-  for (const Process& process : processes_) {
+  for (const Process& process : processes()) {
     if (process.id == 0 || process.ended) continue;
     next = std::min(next, process.dies_at);
     if (process.stopped) continue;
@@ -200,13 +201,13 @@ void Machine::run(Process& process) {
   note(process.id << 20 ^ static_cast<uint64_t>(now_.time_since_epoch().count()));
   process.wait = Wait::kNothing;
   running_ = &process;
-  enter_fiber(scheduler_, process.context);
+  enter_fiber(scheduler_, process.fiber);
   running_ = nullptr;
 }
 
 void Machine::leave() {
   Process& process = *running_;
-  enter_fiber(process.context, scheduler_);
+  enter_fiber(process.fiber, scheduler_);
 }
 
 void Machine::point() {
@@ -223,7 +224,7 @@ void Machine::wait(Wait kind, Instant deadline) {
 }
 
 void Machine::wake(uint64_t word) {
-  for (Process& process : processes_) {
+  for (Process& process : processes()) {
     if (process.id == 0 || process.wait != Wait::kWord || process.word != word) continue;
     process.wait = Wait::kNothing;
     if (late_wakes_ && chance_.one_in(4))

@@ -15,6 +15,7 @@
 #include <ucontext.h>
 
 #include <array>
+#include <csetjmp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -55,6 +56,13 @@ using ProcessId = uint32_t;  // 0: the world, which is no process
 
 enum class Wait : uint8_t { kNothing, kTime, kDescriptors, kWord };
 
+// Where a fiber goes on: at its very beginning, or where it left off.
+struct Fiber {
+  ucontext_t begin{};
+  jmp_buf place{};
+  bool begun = false;
+};
+
 struct Process {
   ProcessId id = 0;  // 0: the slot is free
   ProcessId parent = 0;
@@ -72,7 +80,7 @@ struct Process {
   Instant dies_at{};            // max: nobody has killed it
   uint32_t outside = 0;         // not 0: runs the world's code for a moment, which is never left
   int end = -1;                 // an eventfd that is readable once it and its children have ended
-  ucontext_t context{};
+  Fiber fiber;
 };
 
 class Machine final : public Clock {
@@ -90,7 +98,7 @@ class Machine final : public Clock {
   void stop(ProcessId id, bool stopped);
   [[nodiscard]] bool alive(ProcessId id) const;
   [[nodiscard]] Process* find(ProcessId id);
-  [[nodiscard]] std::array<Process, kProcesses>& processes() { return processes_; }
+  [[nodiscard]] std::span<Process> processes() { return std::span(processes_).first(used_); }
   [[nodiscard]] Process* running() const { return running_; }
   [[nodiscard]] ProcessId owner() const { return running_ != nullptr ? running_->id : 0; }
 
@@ -155,7 +163,8 @@ class Machine final : public Clock {
   uint64_t switch_every_ = 8;
   bool late_wakes_ = true;
   uint64_t digest_ = 0;
-  ucontext_t scheduler_{};
+  Fiber scheduler_;
+  size_t used_ = 0;  // slots that may be taken
   std::vector<ProcessId> owners_;  // by descriptor
   std::vector<ProcessId> named_;   // by descriptor
 };
@@ -187,8 +196,8 @@ Run& current_run();
 void expect(bool holds, std::string_view what);
 
 // fibers_unsafe.cc
-void enter_fiber(ucontext_t& from, ucontext_t& to);
-void make_fiber(Process& process, size_t slot, void (*entry)(), ucontext_t& back);
+void enter_fiber(Fiber& from, Fiber& to);
+void make_fiber(Fiber& fiber, size_t slot, void (*entry)());
 void free_memory_of(size_t slot);
 
 // memory_unsafe.cc

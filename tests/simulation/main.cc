@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "tests/simulation/stream_world.h"
+#include "tests/simulation/system_world.h"
 
 namespace casemate::simulation {
 namespace {
@@ -28,9 +29,9 @@ Outcome run_in(uint64_t seed) {
   return {world.machine().digest(), world.machine().steps()};
 }
 
-Outcome run(std::string_view, uint64_t seed) {
+Outcome run(std::string_view world, uint64_t seed) {
   current_run().seed = seed;
-  return run_in<StreamWorld>(seed);
+  return world == "stream" ? run_in<StreamWorld>(seed) : run_in<SystemWorld>(seed);
 }
 
 // The same seed from its start, in a process that nothing has happened in.
@@ -106,6 +107,7 @@ int main(int argc, char** argv) {
   std::optional<uint64_t> one;
   std::optional<uint64_t> twice;
   if (argc < 2 || argc % 2 != 0) return usage();
+  if (std::string_view(argv[1]) != "stream" && std::string_view(argv[1]) != "system") return usage();
   current_run().world = argv[1];
   for (int i = 2; i < argc; i += 2) {
     const std::string_view option(argv[i]);

@@ -143,10 +143,9 @@ void* __wrap_memmove(void* to, const void* from, size_t size) {
 // The kernel compares, and then the process waits here.
 static long wait_for_word(uint32_t* word, uint32_t value, const timespec* timeout) {
   Machine& machine = Machine::here();
-  const timespec none{};
   machine.point();
-  const long compared = __real_syscall(SYS_futex, word, FUTEX_WAIT, value, &none, nullptr, 0);
-  if (compared != -1 || errno != ETIMEDOUT) return compared;
+  // Compares as FUTEX_WAIT does, and moves nobody.
+  if (__real_syscall(SYS_futex, word, FUTEX_CMP_REQUEUE, 0, 0, word, value) != 0) return -1;
   const auto patience = timeout == nullptr
                             ? casemate::Instant::max()
                             : machine.now() + seconds(timeout->tv_sec) + nanoseconds(timeout->tv_nsec);

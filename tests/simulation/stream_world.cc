@@ -10,8 +10,9 @@
 namespace casemate::simulation {
 namespace {
 
-constexpr Duration kChaos = milliseconds(300);
-constexpr uint64_t kAnswersInCalm = 8;
+constexpr Duration kChaos = milliseconds(200);
+constexpr uint64_t kStepsOfChaos = 1500;
+constexpr uint64_t kAnswersInCalm = 6;
 
 }  // namespace
 
@@ -22,7 +23,7 @@ StreamWorld::StreamWorld(uint64_t seed)
   deceit_ = chance.one_in(3);
   naps_ = deceit_;
   spin_ = chance.one_of<Duration>({Duration(0), microseconds(5), microseconds(50)});
-  hurt_every_ = chance.one_of<uint64_t>({50, 300, 2000, 100'000});
+  hurt_every_ = chance.one_of<uint64_t>({30, 150, 700, 100'000});
   machine_.set_switch_every(chance.one_of<uint64_t>({1, 2, 4, 16, 64}));
   description_->enclave_count = 2;
   description_->stream_count = 1;
@@ -43,7 +44,7 @@ void StreamWorld::run() {
     if (!machine_.step()) fail("all processes wait for ever");
     check();
     if (calm_) continue;
-    if (machine_.now() >= chaos_ends || machine_.steps() > 6000) {
+    if (machine_.now() >= chaos_ends || machine_.steps() > kStepsOfChaos) {
       finish();
     } else if (machine_.chance().one_in(hurt_every_)) {
       hurt();
@@ -109,7 +110,7 @@ void StreamWorld::check() {
     revoke_wanted_ = true;
     start(end);
   }
-  if (machine_.steps() % 8 == 0) look_at_indices();
+  if (machine_.steps() % 32 == 0) look_at_indices();
   if (calm_) expect(machine_.now() - calm_since_ < kPatience, "calls do not go through again");
 }
 
