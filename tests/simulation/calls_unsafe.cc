@@ -193,6 +193,10 @@ void log_as(std::string_view) {}
 std::string printable(std::string_view text, size_t length_max) {
   return std::string(text.substr(0, length_max));
 }
-void log_line(std::string_view text) { Machine::here().trace("says: {}", text); }
+void log_line(std::string_view text) {
+  const Outside outside;
+  Machine::here().trace("says: {}", text);
+  if (Machine::here().listener) Machine::here().listener(text);
+}
 
 }  // namespace casemate

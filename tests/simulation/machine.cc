@@ -144,22 +144,39 @@ void Machine::end(Process& process) {
   }
 }
 
-bool Machine::ready(Process& process) {
-  if (process.ended || process.stopped || process.slow_until > now_) return false;
-  if (process.wait == Wait::kNothing || process.deadline <= now_) return true;
-  if (process.wait != Wait::kDescriptors || process.changes_seen == changes_) return false;
-  process.changes_seen = changes_;
-  std::array<pollfd, 96> fds;
-  const size_t count = std::min(process.fd_count, fds.size());
-  std::copy_n(process.fds, count, fds.begin());
-  if (::poll(fds.data(), count, 0) <= 0) return false;
-  process.wait = Wait::kNothing;
-  if (late_wakes_ && chance_.one_in(8))
-    process.slow_until = now_ + chance_.between(nanoseconds(0), microseconds(500));
-  return process.slow_until <= now_;
+bool Machine::ready(const Process& process) const {
+  return !process.ended && !process.stopped && process.slow_until <= now_ &&
+         (process.wait == Wait::kNothing || process.deadline <= now_);
+}
+
+// Asks the kernel once for all who wait for descriptors, and only where something has happened since.
+void Machine::look_at_descriptors() {
+  polled_.clear();
+  for (Process& process : processes()) {
+    if (process.id != 0 && !process.ended && process.wait == Wait::kDescriptors &&
+        process.changes_seen != changes_)
+      polled_.insert(polled_.end(), process.fds, process.fds + process.fd_count);
+  }
+  if (polled_.empty()) return;
+  ::poll(polled_.data(), polled_.size(), 0);
+  auto next = polled_.begin();
+  for (Process& process : processes()) {
+    if (process.id == 0 || process.ended || process.wait != Wait::kDescriptors ||
+        process.changes_seen == changes_)
+      continue;
+    process.changes_seen = changes_;
+    const auto end = next + static_cast<std::ptrdiff_t>(process.fd_count);
+    const bool found = std::any_of(next, end, [](const pollfd& fd) { return fd.revents != 0; });
+    next = end;
+    if (!found) continue;
+    process.wait = Wait::kNothing;
+    if (late_wakes_ && chance_.one_in(8))
+      process.slow_until = now_ + chance_.between(Duration(0), microseconds(500));
+  }
 }
 
 Process* Machine::choose() {
+  look_at_descriptors();
   std::array<Process*, kProcesses> candidates;
   size_t count = 0;
   for (Process& process : processes()) {

@@ -132,6 +132,9 @@ class Machine final : public Clock {
   // No more interruptions than need be, and nobody is late: what is left has to end well.
   void calm();
 
+  // Hears what processes log.
+  std::function<void(std::string_view)> listener;
+
   // What happened so far in one number.
   [[nodiscard]] uint64_t digest() const { return digest_; }
   void note(uint64_t event) { digest_ = (digest_ ^ event) * 0x9E3779B97F4A7C15 + (digest_ >> 29); }
@@ -144,7 +147,8 @@ class Machine final : public Clock {
 
  private:
   Process* choose();
-  bool ready(Process& process);
+  [[nodiscard]] bool ready(const Process& process) const;
+  void look_at_descriptors();
   bool advance();
   void run(Process& process);
   void settle_deaths();
@@ -159,6 +163,7 @@ class Machine final : public Clock {
   Process* running_ = nullptr;
   ProcessId next_id_ = 1;
   uint64_t changes_ = 1;
+  std::vector<pollfd> polled_;
   uint64_t steps_ = 0;
   uint64_t switch_every_ = 8;
   bool late_wakes_ = true;

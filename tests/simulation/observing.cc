@@ -12,8 +12,6 @@ namespace {
 
 using monitor::State;
 
-// A failure is seen a little after it was counted.
-constexpr Duration kSlack = milliseconds(4);
 constexpr uint64_t kAnswersInCalm = 2;
 
 }  // namespace
@@ -41,28 +39,17 @@ void SystemWorld::check_table() {
 
 void SystemWorld::check_partition(size_t p) {
   const auto& partition = monitor_->partitions_[p];
-  const PartitionDescription& limits = description_->partitions[p];
   Seen& seen = seen_[p];
   expect(partition.epoch >= seen.epoch, "the epoch of a partition falls");
   if (partition.failures != seen.failures) {
     expect(seen.hurt, "a partition fails that nobody has hurt");
-    const bool stable = seen.started != Instant{} &&
-                        machine_.now() - seen.started >= milliseconds(limits.stable_ms) - kSlack;
-    if (stable) seen.in_a_row = 0;
-    seen.in_a_row += partition.failures - seen.failures;
     seen.failures = partition.failures;
-    seen.failed = machine_.now();
     expect(!partition.active || partition.epoch > seen.epoch,
            "a partition that has failed is active under its old epoch");
   }
   if (partition.epoch != seen.epoch) {
-    if (seen.in_a_row >= 2 && partition.active) {
-      const uint32_t doublings = std::min(seen.in_a_row - 2, 10u);
-      const auto least = std::min(milliseconds(limits.backoff_ms_max),
-                                  milliseconds(limits.backoff_ms_first) * (1 << doublings));
-      expect(machine_.now() - seen.failed + kSlack >= least,
-             "a partition that fails again and again does not wait");
-    }
+    expect(!partition.active || machine_.now() >= seen.not_before,
+           "a partition starts before it may");
     seen.started = machine_.now();
     seen.epoch = partition.epoch;
   }
@@ -70,6 +57,7 @@ void SystemWorld::check_partition(size_t p) {
   expect(partition.active.has_value() == (state == State::kRunning),
          "a partition's state is not that of its processes");
   expect(state != State::kBackingOff || partition.restart_at, "a partition is forgotten");
+  if (partition.restart_at) seen.not_before = *partition.restart_at;
   for (size_t e = 0; e < kEnclaves; ++e) {
     if (description_->enclaves[e].partition != p) continue;
     const State enclave = monitor_->enclaves_[e].life.state();

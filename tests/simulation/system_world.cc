@@ -12,13 +12,14 @@
 namespace casemate::simulation {
 namespace {
 
-constexpr Duration kChaos = milliseconds(600);
-constexpr uint64_t kStepsOfChaos = 4000;
+constexpr Duration kChaos = milliseconds(400);
+constexpr uint64_t kStepsOfChaos = 1500;
 constexpr std::array<size_t, SystemWorld::kEnclaves> kPartitionOf = {0, 1, 1, 2};
 constexpr std::array<std::string_view, SystemWorld::kPartitions> kPartitionNames = {"front", "left",
                                                                                     "right"};
 constexpr std::array<std::string_view, SystemWorld::kEnclaves> kEnclaveNames = {"gateway", "a", "b",
                                                                                 "c"};
+constexpr Duration kSlack = milliseconds(40);
 SystemWorld* the_world = nullptr;
 
 }  // namespace
@@ -27,7 +28,7 @@ SystemWorld::SystemWorld(uint64_t seed)
     : machine_(seed), description_(std::make_unique<SystemDescription>()) {
   the_world = this;
   Chance& chance = machine_.chance();
-  hurt_every_ = chance.one_of<uint64_t>({100, 400, 1500, 1'000'000});
+  hurt_every_ = chance.one_of<uint64_t>({50, 200, 600, 1'000'000});
   deceit_ = chance.one_in(3);
   bad_launches_ = chance.one_in(4) ? 10 : 0;
   machine_.set_switch_every(chance.one_of<uint64_t>({2, 8, 32, 128}));
@@ -93,6 +94,7 @@ void SystemWorld::watch() {
 
 void SystemWorld::run() {
   stop_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  machine_.listener = [this](std::string_view line) { hear(line); };
   watcher_ = machine_.spawn("monitor", 0, [this] { watch(); });
   const Instant chaos_ends = machine_.now() + kChaos;
   while (!over_) {
@@ -100,7 +102,7 @@ void SystemWorld::run() {
     check();
     if (calm_) {
       expect(machine_.now() - calm_since_ < kPatience, "what was not given up does not run again");
-      over_ = open_.empty() && recovered();
+      over_ = (open_.empty() || !machine_.alive(gateway_)) && recovered();
     } else if (machine_.now() >= chaos_ends || machine_.steps() > kStepsOfChaos) {
       finish();
     } else if (machine_.chance().one_in(hurt_every_)) {
@@ -115,6 +117,29 @@ void SystemWorld::run() {
   for (const Process& process : machine_.processes())
     expect(process.id == 0, "a process is left when the monitor has ended");
   expect(machine_.descriptors() == 0, "a descriptor is left when the monitor has ended");
+}
+
+// "partition NAME: why; starting again in N ms": the first time in a row at once, and then later
+// each time.
+void SystemWorld::hear(std::string_view line) {
+  constexpr std::string_view kAgain = "; starting again in ";
+  const auto again = line.find(kAgain);
+  if (!line.starts_with("partition ") || again == line.npos) return;
+  for (size_t p = 0; p < kPartitions; ++p) {
+    if (!line.substr(10).starts_with(kPartitionNames[p])) continue;
+    const PartitionDescription& limits = description_->partitions[p];
+    Seen& seen = seen_[p];
+    // Its start is seen a little late, so what looks almost stable may have been.
+    if (machine_.now() - seen.started >= milliseconds(limits.stable_ms) - kSlack) seen.in_a_row = 0;
+    ++seen.in_a_row;
+    const Duration wait =
+        milliseconds(std::strtol(line.data() + again + kAgain.size(), nullptr, 10));
+    const Duration least =
+        std::min<Duration>(milliseconds(limits.backoff_ms_max),
+                           milliseconds(limits.backoff_ms_first) *
+                               (seen.in_a_row < 2 ? 0 : 1 << std::min(seen.in_a_row - 2, 10u)));
+    expect(wait >= least, "a partition that fails again and again does not wait longer");
+  }
 }
 
 ProcessId SystemWorld::add(Kind kind, size_t partition, size_t enclave, std::string name,
@@ -175,7 +200,10 @@ void SystemWorld::hurt() {
   Chance& chance = machine_.chance();
   if (chance.one_in(12)) {
     machine_.trace("the machine stands still for a while");
-    for (Seen& seen : seen_) seen.hurt = true;
+    for (Seen& seen : seen_) {
+      seen.hurt = true;
+      seen.in_a_row = 0;  // how long they have run is not seen
+    }
     return machine_.pass(chance.between(Duration(0), seconds(1)));
   }
   std::erase_if(actors_, [&](const Actor& actor) { return !machine_.alive(actor.process); });
@@ -216,6 +244,7 @@ void SystemWorld::check() {
 // Requests that another gateway had are its clients' to send again.
 void SystemWorld::gateway_started() {
   const Outside outside;
+  gateway_ = machine_.owner();
   open_.clear();
   all_.clear();
 }

@@ -93,11 +93,12 @@ class SystemWorld final {
     uint32_t in_a_row = 0;
     bool hurt = false;
     Instant started{};
-    Instant failed{};
+    Instant not_before{};
   };
 
   void describe();
   void watch();  // the monitor's process
+  void hear(std::string_view line);
   void hurt();
   void hurt(const Actor& actor);
   void finish();
@@ -118,6 +119,7 @@ class SystemWorld final {
   std::vector<attest::Measured> measured_;
   monitor::Monitor* monitor_ = nullptr;
   ProcessId watcher_ = 0;
+  ProcessId gateway_ = 0;  // the last one that served
   int stop_ = -1;
   std::vector<Actor> actors_;
   std::set<ProcessId> liars_;
