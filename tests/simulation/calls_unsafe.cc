@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// SAFETY: each has the kernel's own signature; what is not told otherwise goes to the kernel.
+//
 // Calls of the kernel by the code that is simulated: those that wait let others run, those that
 // make a descriptor say whose it is, and those that would tell or change something of the real
 // machine have an answer of the simulated one.
-//
-// SAFETY: each has the kernel's own signature; what is not told otherwise goes to the kernel.
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>

@@ -46,8 +46,7 @@ void prepare(size_t slot) {
   if (heap.begin != 0) return;
   // The page below a stack is left out, so that one that grows too far does no harm unseen.
   reserve(kStacks + slot * 2 * kStack + kStack, kStack);
-  heap.begin = heap.next =
-      reinterpret_cast<uintptr_t>(reserve(kHeaps + slot * kHeap, kHeap));
+  heap.begin = heap.next = reinterpret_cast<uintptr_t>(reserve(kHeaps + slot * kHeap, kHeap));
 }
 
 void* allocate(size_t size) {

@@ -53,15 +53,17 @@ void Liar::write_record() {
 // Its memory goes; perhaps it comes back empty.
 void Liar::vanish() {
   [[maybe_unused]] int done = ::ftruncate(ring_fd_.number(), 0);
-  if (chance().one_in(2)) done = ::ftruncate(ring_fd_.number(), static_cast<off_t>(geometry_.size()));
+  if (chance().one_in(2))
+    done = ::ftruncate(ring_fd_.number(), static_cast<off_t>(geometry_.size()));
 }
 
 void Liar::lie() {
   if (ring_.data() == nullptr) return;
   switch (chance().below(10)) {
     case 0:
-      return store(ring_, 0, chance().one_of<uint64_t>({0, 1, index_ + 1, index_ - 1, index_ + 5,
-                                                        ring::kPoison, ring::kPoison - 1}));
+      return store(ring_, 0,
+                   chance().one_of<uint64_t>({0, 1, index_ + 1, index_ - 1, index_ + 5,
+                                              ring::kPoison, ring::kPoison - 1}));
     case 1:
       return store(ring_, 64, chance().below(3));  // asleep
     case 2:
@@ -69,12 +71,14 @@ void Liar::lie() {
     case 3:
       return store(ring_, 192, chance().one_of<uint64_t>({0, 1, 4, 1025, ~0ull, ~0ull - 3}));
     case 4:
-      return store(ring_, ring::kRecordsOffset + chance().below(geometry_.record_count) *
-                                                     geometry_.record_bytes +
-                              8 * chance().below(4),
+      return store(ring_,
+                   ring::kRecordsOffset +
+                       chance().below(geometry_.record_count) * geometry_.record_bytes +
+                       8 * chance().below(4),
                    chance().one_of<uint64_t>({0, 1, ~0ull, chance().next()}));
     case 5:
-      if (bulk_.data() != nullptr) store(bulk_, chance().below(bulk_.size() / 8) * 8, chance().next());
+      if (bulk_.data() != nullptr)
+        store(bulk_, chance().below(bulk_.size() / 8) * 8, chance().next());
       return;
     case 6:
       if (chance().one_in(8)) vanish();

@@ -149,7 +149,7 @@ bool Machine::ready(const Process& process) const {
          (process.wait == Wait::kNothing || process.deadline <= now_);
 }
 
-// Asks the kernel once for all who wait for descriptors, and only where something has happened since.
+// Asks the kernel once for all who wait for descriptors, where something has happened since.
 void Machine::look_at_descriptors() {
   polled_.clear();
   for (Process& process : processes()) {
@@ -285,7 +285,8 @@ void Machine::calm() {
 
 void Machine::say(const std::string& what) {
   const Outside outside;
-  const double ms = static_cast<double>((now_.time_since_epoch() - std::chrono::hours(1)).count()) / 1e6;
+  const double ms =
+      static_cast<double>((now_.time_since_epoch() - std::chrono::hours(1)).count()) / 1e6;
   std::printf("%8llu %12.6f ms  %-12s %s\n", static_cast<unsigned long long>(steps_), ms,
               running_ != nullptr ? running_->name.c_str() : "world", what.c_str());
 }

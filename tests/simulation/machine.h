@@ -40,7 +40,8 @@ class Chance final : public Random {
   uint64_t below(uint64_t limit) { return next() % limit; }
   bool one_in(uint64_t n) { return below(n) == 0; }
   Duration between(Duration low, Duration high) {
-    return low + Duration(static_cast<int64_t>(below(static_cast<uint64_t>((high - low).count()) + 1)));
+    return low +
+           Duration(static_cast<int64_t>(below(static_cast<uint64_t>((high - low).count()) + 1)));
   }
   template <class T>
   const T& one_of(std::initializer_list<T> choices) {
@@ -76,10 +77,10 @@ struct Process {
   uint64_t changes_seen = 0;
   uint64_t word = 0;  // that a futex waits for
   bool stopped = false;
-  bool ended = false;           // runs no more, and everything it had is gone
-  Instant dies_at{};            // max: nobody has killed it
-  uint32_t outside = 0;         // not 0: runs the world's code for a moment, which is never left
-  int end = -1;                 // an eventfd that is readable once it and its children have ended
+  bool ended = false;    // runs no more, and everything it had is gone
+  Instant dies_at{};     // max: nobody has killed it
+  uint32_t outside = 0;  // not 0: runs the world's code for a moment, which is never left
+  int end = -1;          // an eventfd that is readable once it and its children have ended
   Fiber fiber;
 };
 
@@ -169,7 +170,7 @@ class Machine final : public Clock {
   bool late_wakes_ = true;
   uint64_t digest_ = 0;
   Fiber scheduler_;
-  size_t used_ = 0;  // slots that may be taken
+  size_t used_ = 0;                // slots that may be taken
   std::vector<ProcessId> owners_;  // by descriptor
   std::vector<ProcessId> named_;   // by descriptor
 };

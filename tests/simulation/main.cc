@@ -69,8 +69,9 @@ void expect_crashes() {
 int search(std::string_view world, uint64_t first, uint64_t count) {
   uint64_t steps = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) steps += run(world, seed).steps;
-  std::printf("simulation: world '%s': %llu seeds, %llu steps, nothing found\n", current_run().world,
-              static_cast<unsigned long long>(count), static_cast<unsigned long long>(steps));
+  std::printf("simulation: world '%s': %llu seeds, %llu steps, nothing found\n",
+              current_run().world, static_cast<unsigned long long>(count),
+              static_cast<unsigned long long>(steps));
   return 0;
 }
 
@@ -85,7 +86,9 @@ int repeat(std::string_view world, uint64_t count) {
 }
 
 int usage() {
-  std::puts("casemate-simulation stream|system [--seeds COUNT] [--first SEED] | --seed SEED | --repeat COUNT");
+  std::puts(
+      "casemate-simulation stream|system [--seeds COUNT] [--first SEED] | --seed SEED | --repeat "
+      "COUNT");
   return 2;
 }
 
@@ -107,7 +110,8 @@ int main(int argc, char** argv) {
   std::optional<uint64_t> one;
   std::optional<uint64_t> twice;
   if (argc < 2 || argc % 2 != 0) return usage();
-  if (std::string_view(argv[1]) != "stream" && std::string_view(argv[1]) != "system") return usage();
+  if (std::string_view(argv[1]) != "stream" && std::string_view(argv[1]) != "system")
+    return usage();
   current_run().world = argv[1];
   for (int i = 2; i < argc; i += 2) {
     const std::string_view option(argv[i]);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// SAFETY: an access is done exactly as it was asked for. Shared memory lies in a part of the
+// address space of its own, so one comparison tells it; what is read there may vanish, which the
+// product's own handler of SIGBUS mends.
+//
 // What the compiler calls before each access to memory in the code that is simulated (it is built
 // as for ThreadSanitizer, whose runtime this takes the place of), and the calls that map memory,
 // copy it, and wait for it.
-//
-// SAFETY: an access is done exactly as it was asked for. Shared memory lies in a part of the address
-// space of its own, so one comparison tells it; what is read there may vanish, which the product's
-// own handler of SIGBUS mends.
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -73,7 +73,8 @@ void access(const volatile void* address, const char* what) {
 }  // namespace
 
 void forget_memory() {
-  for (const Range& range : ranges) ::munmap(reinterpret_cast<void*>(range.begin), range.end - range.begin);
+  for (const Range& range : ranges)
+    ::munmap(reinterpret_cast<void*>(range.begin), range.end - range.begin);
   ranges.clear();
   files.clear();
   next_place = kShared;
@@ -115,7 +116,8 @@ void* __wrap_mmap(void* place, size_t size, int protection, int flags, int fd, o
 
 int __wrap_munmap(void* place, size_t size) {
   const Outside outside;
-  std::erase_if(ranges, [&](const Range& r) { return r.begin == reinterpret_cast<uintptr_t>(place); });
+  std::erase_if(ranges,
+                [&](const Range& r) { return r.begin == reinterpret_cast<uintptr_t>(place); });
   return __real_munmap(place, size);
 }
 
@@ -146,9 +148,9 @@ static long wait_for_word(uint32_t* word, uint32_t value, const timespec* timeou
   machine.point();
   // Compares as FUTEX_WAIT does, and moves nobody.
   if (__real_syscall(SYS_futex, word, FUTEX_CMP_REQUEUE, 0, 0, word, value) != 0) return -1;
-  const auto patience = timeout == nullptr
-                            ? casemate::Instant::max()
-                            : machine.now() + seconds(timeout->tv_sec) + nanoseconds(timeout->tv_nsec);
+  const auto patience =
+      timeout == nullptr ? casemate::Instant::max()
+                         : machine.now() + seconds(timeout->tv_sec) + nanoseconds(timeout->tv_nsec);
   machine.running()->word = word_of(word);
   machine.trace("sleeps while the word is {}", value);
   machine.wait(Wait::kWord, patience);
@@ -189,10 +191,10 @@ void __tsan_write_range(void* address, size_t) { access(address, "writes"); }
 void __tsan_atomic_thread_fence(int) {}
 void __tsan_atomic_signal_fence(int) {}
 
-#define ACCESS(size)                                                              \
-  void __tsan_read##size(void* address) { access(address, "reads"); }             \
-  void __tsan_write##size(void* address) { access(address, "writes"); }           \
-  void __tsan_unaligned_read##size(void* address) { access(address, "reads"); }   \
+#define ACCESS(size)                                                            \
+  void __tsan_read##size(void* address) { access(address, "reads"); }           \
+  void __tsan_write##size(void* address) { access(address, "writes"); }         \
+  void __tsan_unaligned_read##size(void* address) { access(address, "reads"); } \
   void __tsan_unaligned_write##size(void* address) { access(address, "writes"); }
 ACCESS(1)
 ACCESS(2)
@@ -200,36 +202,36 @@ ACCESS(4)
 ACCESS(8)
 ACCESS(16)
 
-#define EXCHANGES(bits, T, name, builtin)                                  \
-  T __tsan_atomic##bits##_##name(volatile T* address, T value, int) {      \
-    access(address, "exchanges");                                          \
-    return builtin(address, value, __ATOMIC_SEQ_CST);                      \
+#define EXCHANGES(bits, T, name, builtin)                             \
+  T __tsan_atomic##bits##_##name(volatile T* address, T value, int) { \
+    access(address, "exchanges");                                     \
+    return builtin(address, value, __ATOMIC_SEQ_CST);                 \
   }
-#define ATOMICS(bits, T)                                                                   \
-  T __tsan_atomic##bits##_load(const volatile T* address, int) {                           \
-    access(address, "loads");                                                              \
-    return __atomic_load_n(address, __ATOMIC_SEQ_CST);                                     \
-  }                                                                                        \
-  void __tsan_atomic##bits##_store(volatile T* address, T value, int) {                    \
-    access(address, "stores");                                                             \
-    __atomic_store_n(address, value, __ATOMIC_SEQ_CST);                                    \
-  }                                                                                        \
-  int __tsan_atomic##bits##_compare_exchange_strong(volatile T* address, T* expected,      \
-                                                    T value, int, int) {                   \
-    access(address, "exchanges");                                                          \
-    return __atomic_compare_exchange_n(address, expected, value, false, __ATOMIC_SEQ_CST,  \
-                                       __ATOMIC_SEQ_CST);                                  \
-  }                                                                                        \
-  int __tsan_atomic##bits##_compare_exchange_weak(volatile T* address, T* expected,        \
-                                                  T value, int success, int failure) {     \
-    return __tsan_atomic##bits##_compare_exchange_strong(address, expected, value,         \
-                                                         success, failure);                \
-  }                                                                                        \
-  EXCHANGES(bits, T, exchange, __atomic_exchange_n)                                        \
-  EXCHANGES(bits, T, fetch_add, __atomic_fetch_add)                                        \
-  EXCHANGES(bits, T, fetch_sub, __atomic_fetch_sub)                                        \
-  EXCHANGES(bits, T, fetch_and, __atomic_fetch_and)                                        \
-  EXCHANGES(bits, T, fetch_or, __atomic_fetch_or)                                          \
+#define ATOMICS(bits, T)                                                                       \
+  T __tsan_atomic##bits##_load(const volatile T* address, int) {                               \
+    access(address, "loads");                                                                  \
+    return __atomic_load_n(address, __ATOMIC_SEQ_CST);                                         \
+  }                                                                                            \
+  void __tsan_atomic##bits##_store(volatile T* address, T value, int) {                        \
+    access(address, "stores");                                                                 \
+    __atomic_store_n(address, value, __ATOMIC_SEQ_CST);                                        \
+  }                                                                                            \
+  int __tsan_atomic##bits##_compare_exchange_strong(volatile T* address, T* expected, T value, \
+                                                    int, int) {                                \
+    access(address, "exchanges");                                                              \
+    return __atomic_compare_exchange_n(address, expected, value, false, __ATOMIC_SEQ_CST,      \
+                                       __ATOMIC_SEQ_CST);                                      \
+  }                                                                                            \
+  int __tsan_atomic##bits##_compare_exchange_weak(volatile T* address, T* expected, T value,   \
+                                                  int success, int failure) {                  \
+    return __tsan_atomic##bits##_compare_exchange_strong(address, expected, value, success,    \
+                                                         failure);                             \
+  }                                                                                            \
+  EXCHANGES(bits, T, exchange, __atomic_exchange_n)                                            \
+  EXCHANGES(bits, T, fetch_add, __atomic_fetch_add)                                            \
+  EXCHANGES(bits, T, fetch_sub, __atomic_fetch_sub)                                            \
+  EXCHANGES(bits, T, fetch_and, __atomic_fetch_and)                                            \
+  EXCHANGES(bits, T, fetch_or, __atomic_fetch_or)                                              \
   EXCHANGES(bits, T, fetch_xor, __atomic_fetch_xor)
 ATOMICS(8, uint8_t)
 ATOMICS(16, uint16_t)

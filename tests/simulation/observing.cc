@@ -66,7 +66,7 @@ void SystemWorld::check_partition(size_t p) {
   }
 }
 
-// Nobody lives whom the table does not know; and who is active lives, as far as the monitor can know.
+// Nobody lives whom the table does not know; who is active lives, as far as the monitor can know.
 void SystemWorld::check_orphans() {
   const Process* process = machine_.find(watcher_);
   std::vector<pollfd> fds(process->fds, process->fds + process->fd_count);
@@ -78,8 +78,8 @@ void SystemWorld::check_orphans() {
              "a partition is active whose runtime has ended");
     for (const Actor& actor : actors_) {
       const Process* living = machine_.find(actor.process);
-      if (actor.kind != Kind::kRuntime || actor.partition != p || living == nullptr || living->ended ||
-          living->dies_at != Instant::max())
+      if (actor.kind != Kind::kRuntime || actor.partition != p || living == nullptr ||
+          living->ended || living->dies_at != Instant::max())
         continue;
       const auto is = [&](const auto& tree) {
         return tree && static_cast<ProcessId>(tree->mos.child.pid) == actor.process;

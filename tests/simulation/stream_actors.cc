@@ -77,56 +77,59 @@ void StreamWorld::call() {
       expect(made.error().code == Code::kPlatform, "an end can be made unless its memory is gone");
       continue;
     }
-    srpc::Caller& caller = *made;
-    const auto take = [&](const srpc::Reply& reply, bool before) {
-      const Bytes region = caller.bulk_out().subspan(region_of(reply.sequence), kRegion);
-      const bool right = holds(region, answer_to(load<uint64_t>(reply.value()), epoch));
-      expect(right || caller.failed() || reply.code != 0 || !connections_[epoch.number].honest,
-             "an answer's bulk memory is what the callee wrote");
-      answered(epoch, reply, before);
-    };
-    while (true) {
-      const uint64_t calls = chance().below(kSlots + 1);
-      const bool posted = chance().one_in(3);
-      for (uint64_t i = 0; i < calls && caller.free_slots() > 0; ++i) {
-        const uint64_t question = asking(epoch, posted);
-        fill(caller.bulk_in().subspan(region_of(question & 0xFFFFFFFF), kRegion), question);
-        const bool sent = posted ? caller.post(1, bytes_of(question)).has_value()
-                                 : caller.call(1, bytes_of(question)).has_value();
-        if (!sent) break;
-      }
-      if (caller.failed()) break;
-      if (posted) {
-        const Status synced_now = caller.sync(kForever);
-        synced(epoch, synced_now, caller.failed());
-      }
-      while (!posted && !caller.failed() && caller.in_flight() > 0) {
-        const bool before = begin(epoch);
-        if (bell_ && chance().one_in(2)) {
-          const auto polled = caller.poll();
-          if (!polled) break;
-          if (*polled) {
-            take(**polled, before);
-          } else if (caller.arm()) {
-            pollfd bell{caller.bell(), POLLIN, 0};
-            ::poll(&bell, 1, naps_ ? 5 : 3'600'000);
-            uint64_t count = 0;
-            [[maybe_unused]] const auto got = ::read(caller.bell(), &count, sizeof count);
-          }
-          continue;
-        }
-        if (bell_) caller.disarm();
-        const auto reply = caller.next(bell_ ? milliseconds(5) : kForever);
-        if (!reply && reply.error().code == Code::kTimedOut) continue;
-        if (!reply) break;
-        take(*reply, before);
-      }
-      if (caller.failed()) break;
-      if (chance().one_in(4)) sleep_for(chance().between(microseconds(0), microseconds(500)));
+    while (ask(*made, epoch)) {
+      if (chance().one_in(4)) sleep_for(chance().between(Duration(0), microseconds(500)));
     }
     failed(epoch);
-    expect(!caller.call(1, {}) && !caller.poll(), "a stream that has failed stays failed");
+    expect(!made->call(1, {}) && !made->poll(), "a stream that has failed stays failed");
   }
+}
+
+// Some calls, and all that comes of them. False when the stream has failed.
+bool StreamWorld::ask(srpc::Caller& caller, Epoch epoch) {
+  const uint64_t calls = chance().below(kSlots + 1);
+  const bool posted = chance().one_in(3);
+  for (uint64_t i = 0; i < calls && caller.free_slots() > 0; ++i) {
+    const uint64_t question = asking(epoch, posted);
+    fill(caller.bulk_in().subspan(region_of(question & 0xFFFFFFFF), kRegion), question);
+    const bool sent = posted ? caller.post(1, bytes_of(question)).has_value()
+                             : caller.call(1, bytes_of(question)).has_value();
+    if (!sent) break;
+  }
+  if (caller.failed()) return false;
+  if (posted) {
+    const Status done = caller.sync(kForever);
+    synced(epoch, done, caller.failed());
+  }
+  while (!posted && !caller.failed() && caller.in_flight() > 0) {
+    const bool before = begin(epoch);
+    const auto reply = wait_for_reply(caller);
+    if (!reply) break;
+    if (!*reply) continue;
+    const Bytes region = caller.bulk_out().subspan(region_of((*reply)->sequence), kRegion);
+    const bool right = holds(region, answer_to(load<uint64_t>((*reply)->payload), epoch));
+    expect(right || caller.failed() || (*reply)->code != 0 || !connections_[epoch.number].honest,
+           "an answer's bulk memory is what the callee wrote");
+    answered(epoch, **reply, before);
+  }
+  return !caller.failed();
+}
+
+// By the ring's word, or by the bell as an event loop does.
+Result<std::optional<srpc::Reply>> StreamWorld::wait_for_reply(srpc::Caller& caller) {
+  if (bell_ && chance().one_in(2)) {
+    auto polled = TRY(caller.poll());
+    if (polled || !caller.arm()) return polled;
+    pollfd bell{caller.bell(), POLLIN, 0};
+    ::poll(&bell, 1, naps_ ? 5 : 3'600'000);
+    uint64_t count = 0;
+    [[maybe_unused]] const auto got = ::read(caller.bell(), &count, sizeof count);
+    return polled;
+  }
+  if (bell_) caller.disarm();
+  auto reply = caller.next(bell_ ? milliseconds(5) : kForever);
+  if (!reply && reply.error().code == Code::kTimedOut) return std::optional<srpc::Reply>();
+  return std::optional(TRY(std::move(reply)));
 }
 
 void StreamWorld::serve() {
@@ -148,7 +151,8 @@ void StreamWorld::serve() {
         continue;
       }
       const Code code = ran(*request, epoch, before);
-      const auto question = request->length == sizeof(uint64_t) ? load<uint64_t>(request->args()) : 0;
+      const auto question =
+          request->length == sizeof(uint64_t) ? load<uint64_t>(request->args()) : 0;
       const size_t region = region_of(question & 0xFFFFFFFF);
       const bool right = holds(callee.bulk_in().subspan(region, kRegion), question);
       expect(right || callee.failed() || !connections_[epoch.number].honest,

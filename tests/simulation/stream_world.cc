@@ -147,7 +147,8 @@ std::optional<srpc::StreamEnd> StreamWorld::take_mail(End end) {
   const Outside outside;
   auto mail = std::exchange(peers_[end].mail, std::nullopt);
   if (!mail) return mail;
-  for (const Fd* fd : {&mail->requests, &mail->replies, &mail->bulk_in, &mail->bulk_out, &mail->bell})
+  for (const Fd* fd :
+       {&mail->requests, &mail->replies, &mail->bulk_in, &mail->bulk_out, &mail->bell})
     machine_.own(fd->number(), machine_.owner());
   return mail;
 }
@@ -189,7 +190,8 @@ void StreamWorld::closed(Duration again_in) {
   const Duration least =
       closed_in_a_row_ < 2
           ? Duration(0)
-          : std::min(policy_.backoff_max, policy_.backoff_first * (1 << std::min(closed_in_a_row_ - 2, 10u)));
+          : std::min(policy_.backoff_max,
+                     policy_.backoff_first * (1 << std::min(closed_in_a_row_ - 2, 10u)));
   expect(again_in >= least, "a stream that is closed again and again is connected later each time");
 }
 
@@ -246,8 +248,8 @@ void StreamWorld::answered(Epoch epoch, const srpc::Reply& reply, bool revoked_b
   connection.answered = reply.sequence + 1;
   if (!connection.honest) return;
   expect(reply.sequence < connection.run, "an answer comes before its call was run");
-  expect(reply.length == 8 && load<uint64_t>(reply.value()) ==
-                                  answer_to(connection.asked[reply.sequence], epoch),
+  expect(reply.length == 8 &&
+             load<uint64_t>(reply.value()) == answer_to(connection.asked[reply.sequence], epoch),
          "an answer is wrong");
   if (calm_) ++answered_in_calm_;
 }

@@ -5,8 +5,8 @@
 // the two ends are killed, stopped and turned into liars.
 //
 // What must hold, at every step:
-//   1  requested and completed never run backwards, and completed <= requested <= completed + slots,
-//      while both ends are honest.
+//   1  requested and completed never run backwards, and
+//      completed <= requested <= completed + slots, while both ends are honest.
 //   2  A call is run at most once, in the order of calls, with the arguments and the epoch that it
 //      was made with.
 //   3  A call that was accepted has one answer, which is right and of its own epoch, in order; or
@@ -54,8 +54,8 @@ class StreamWorld final {
  private:
   // One connection, and what is known of it.
   struct Connection {
-    std::vector<uint64_t> asked;   // by sequence
-    std::vector<bool> posted;      // by sequence
+    std::vector<uint64_t> asked;  // by sequence
+    std::vector<bool> posted;     // by sequence
     uint64_t run = 0;
     uint64_t answered = 0;  // of those that are not posted: one after the highest sequence
     bool revoking = false;
@@ -72,6 +72,9 @@ class StreamWorld final {
     bool turns = false;  // its next life is the other kind
     Instant until{};     // stopped
   };
+
+  bool ask(srpc::Caller& caller, Epoch epoch);
+  Result<std::optional<srpc::Reply>> wait_for_reply(srpc::Caller& caller);
 
   // Of the processes, while nothing else runs.
   [[nodiscard]] srpc::Waiting waiting(End end) const;

@@ -147,8 +147,9 @@ class Clients final : public gateway::Answering {
 // What a liar says to the monitor, by way of its runtime or as one.
 Message nonsense(uint32_t enclave) {
   Chance& chance = machine().chance();
-  Message message = control::make(static_cast<Type>(1 + chance.below(15)),
-                                  {chance.one_in(4) ? static_cast<uint32_t>(chance.next()) : enclave});
+  Message message =
+      control::make(static_cast<Type>(1 + chance.below(15)),
+                    {chance.one_in(4) ? static_cast<uint32_t>(chance.next()) : enclave});
   message.stream = static_cast<uint32_t>(chance.below(5));
   message.code = static_cast<uint32_t>(chance.below(12));
   message.ticket = chance.below(3);
@@ -219,7 +220,8 @@ void run_template(size_t enclave, int socket) {
 
 void run_model(size_t enclave, int socket) {
   const control::Socket control{Fd(socket)};
-  const auto self = EnclaveId::of({static_cast<uint8_t>(enclave == 3 ? 3 : 2)}, static_cast<uint32_t>(enclave));
+  const auto self =
+      EnclaveId::of({static_cast<uint8_t>(enclave == 3 ? 3 : 2)}, static_cast<uint32_t>(enclave));
   if (!control.send(control::make(Type::kRunning, self))) return;
   if (world().lies(machine().owner())) return lie(control, self.number);
   DoublingModel model(enclave);
@@ -263,7 +265,8 @@ void run_gateway(int socket, const Message& manifest) {
   timer.emplace(**loop, [&] {
     const bool deadly = !world().calm() && chance.one_in(60);
     const auto model = static_cast<size_t>(1 + chance.below(3));
-    for (uint64_t i = chance.below(4); world().asks() && i > 0; --i) clients.ask(models, model, deadly);
+    for (uint64_t i = chance.below(4); world().asks() && i > 0; --i)
+      clients.ask(models, model, deadly);
     timer->set((*loop)->now() + chance.between(microseconds(200), milliseconds(6)));
   });
   timer->set((*loop)->now());

@@ -63,8 +63,8 @@ void SystemWorld::describe() {
     enclave.kind = static_cast<uint32_t>(e == 0 ? EnclaveKind::kGateway : EnclaveKind::kModel);
     enclave.model_version = 1;
     attest::Measured measured;
-    measured.enclave = EnclaveId::of({static_cast<uint8_t>(kPartitionOf[e] + 1)},
-                                     static_cast<uint32_t>(e));
+    measured.enclave =
+        EnclaveId::of({static_cast<uint8_t>(kPartitionOf[e] + 1)}, static_cast<uint32_t>(e));
     measured_.push_back(measured);
   }
   constexpr uint64_t kRegion = (sizeof(ModelDescription) + 4095) / 4096 * 4096;
@@ -79,9 +79,9 @@ void SystemWorld::describe() {
 
 void SystemWorld::watch() {
   const allow::Powers powers = allow::assume_all_powers();
-  auto system = monitor::MeasuredSystem::make(
-      powers.spawn, std::make_unique<SystemDescription>(*description_),
-      *jail::ImageStore::make(powers.spawn, ""));
+  auto system = monitor::MeasuredSystem::make(powers.spawn,
+                                              std::make_unique<SystemDescription>(*description_),
+                                              *jail::ImageStore::make(powers.spawn, ""));
   auto setup = std::make_unique<monitor::Monitor::Setup>(monitor::Monitor::Setup{
       *std::move(system), jail::Cgroups::open(powers.spawn, ""),
       *attest::Voucher::make(powers.vouch, nullptr), Fd(::eventfd(0, EFD_CLOEXEC)),
@@ -180,8 +180,8 @@ ProcessId SystemWorld::start_instance(size_t enclave, ProcessId from, int socket
       run_model(enclave, socket);
     }
   };
-  return add(Kind::kInstance, kPartitionOf[enclave], enclave, std::string(kEnclaveNames[enclave]), from,
-             {socket}, body);
+  return add(Kind::kInstance, kPartitionOf[enclave], enclave, std::string(kEnclaveNames[enclave]),
+             from, {socket}, body);
 }
 
 bool SystemWorld::launching_fails() {
@@ -275,7 +275,8 @@ bool SystemWorld::runs(size_t enclave, uint32_t stream, Epoch epoch, uint64_t se
   Asked& asked = found->second;
   machine_.trace("runs request {}", request);
   expect(asked.model == enclave, "a request is run by another model");
-  expect(asked.runs.insert({stream, epoch.number}).second, "a request is run twice on a connection");
+  expect(asked.runs.insert({stream, epoch.number}).second,
+         "a request is run twice on a connection");
   expect(asked.runs.size() <= gateway::Model::kFailuresMax,
          "a request is run on a fourth connection after three that failed");
   if (!asked.deadly) return false;
@@ -284,8 +285,8 @@ bool SystemWorld::runs(size_t enclave, uint32_t stream, Epoch epoch, uint64_t se
   return true;
 }
 
-void SystemWorld::answered(uint64_t request, const Result<uint64_t>& answer, Epoch epoch, bool right,
-                           const gateway::Model& model) {
+void SystemWorld::answered(uint64_t request, const Result<uint64_t>& answer, Epoch epoch,
+                           bool right, const gateway::Model& model) {
   const Outside outside;
   const auto found = open_.find(request);
   expect(found != open_.end(), "a request is answered that waits for no answer");
@@ -296,8 +297,9 @@ void SystemWorld::answered(uint64_t request, const Result<uint64_t>& answer, Epo
     machine_.trace("request {} is answered", request);
     expect(right || lied, "a request has a wrong answer");
     const auto& runs = all_[request].runs;
-    expect(lied || std::ranges::any_of(runs, [&](const auto& r) { return r.second == epoch.number; }),
-           "an answer comes of a connection that the request was not run on");
+    expect(
+        lied || std::ranges::any_of(runs, [&](const auto& r) { return r.second == epoch.number; }),
+        "an answer comes of a connection that the request was not run on");
     if (calm_) ++answered_in_calm_[asked.model];
     return;
   }

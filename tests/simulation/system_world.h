@@ -8,19 +8,19 @@
 //                                --stream-->  "right"  model c
 //
 // What must hold, at every step at which the monitor waits:
-//   1  A request that was accepted is answered once: with the right answer, of the connection that it
-//      was sent on; or with an error that is due: its model's partition has failed three times while
-//      it was in flight, or was given up, or lied.
+//   1  A request that was accepted is answered once: with the right answer, of a connection that
+//      it was run on; or with an error that is due: channels of its model have failed three times
+//      since it was asked, or it was given up, or the model lied.
 //   2  A call is run once per connection, in order, and a request on at most three connections.
-//   3  Who kills three instances is refused: a request that nobody survives never runs a fourth time.
-//   4  The monitor's table is right: what it takes for active lives, or its end has not been told yet;
-//      and what lives and was not killed is in its table.
-//   5  Epochs of partitions and streams rise, never more than by one start or connection.
+//   3  A request that nobody survives is refused: it never runs a fourth time.
+//   4  The monitor's table is right: what it takes for active lives, or its end has not been told
+//      yet; and what lives and was not killed is in its table.
+//   5  Epochs of partitions and streams never fall, and no call of an epoch to come is run.
 //   6  A partition that nobody has hurt does not fail, whoever lies elsewhere.
 //   7  A partition that fails twice in a row waits, and twice as long each time.
-//   8  Requests of a stream: completed <= requested <= completed + slots, while its ends are honest.
+//   8  Calls of a stream: completed <= requested <= completed + slots, while nobody lies.
 //   9  Once nothing is hurt any more, everything that was not given up runs again within kPatience,
-//      every stream of theirs is connected, and requests to all models are answered.
+//      its streams are connected, and requests to all models are answered.
 //  10  At the end nothing is left: no process, no descriptor.
 //
 //   Owns     what the processes were told and did.
@@ -83,7 +83,7 @@ class SystemWorld final {
   struct Asked {
     size_t model = 0;
     bool deadly = false;
-    uint64_t failures_before = 0;  // of channels of its model, when it was asked
+    uint64_t failures_before = 0;                  // of channels of its model, when it was asked
     std::set<std::pair<uint32_t, uint32_t>> runs;  // stream and epoch
   };
   // What was seen of a partition.
@@ -127,8 +127,8 @@ class SystemWorld final {
   std::map<ProcessId, Instant> stopped_;
   std::array<Seen, kPartitions> seen_;
   std::array<uint32_t, kStreams> stream_epochs_{};
-  std::map<uint64_t, Asked> open_;  // requests that wait for an answer
-  std::map<uint64_t, Asked> all_;   // of this gateway
+  std::map<uint64_t, Asked> open_;                         // requests that wait for an answer
+  std::map<uint64_t, Asked> all_;                          // of this gateway
   std::map<std::pair<uint32_t, uint32_t>, uint64_t> ran_;  // by stream and epoch: calls
   uint64_t requests_ = 0;
   uint64_t hurt_every_;
