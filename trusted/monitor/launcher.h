@@ -5,8 +5,8 @@
 //   Owns     the cgroups of all partitions and enclaves; they are made once and used again after a
 //            restart.
 //   Threads  one.
-//   Trust    what it starts is measured and may turn hostile at once. Fails with the step that the
-//            kernel refused; nothing is left running.
+//   Trust    what it starts is measured and may turn hostile at once.
+//   Fails    with the step that the kernel refused; nothing is left running.
 
 #include <map>
 #include <string>

@@ -47,9 +47,12 @@ bool sleep_for_change(const ring::ConsumerEnd& ring, ring::ProducerEnd& own, uin
   Instant now = system_clock().now();
   own.announce_sleep(true);
   bool changed = !ring.index().equals(seen);
-  while (!changed && now < deadline && !ring.failed()) {
+  while (!changed && now < deadline && !ring.failed() && !own.failed()) {
     ring.sleep(seen, std::min<Duration>(nap, deadline - now));
     changed = !ring.unchanged(seen);
+    // Looks at our own memory, too: what the monitor took of the peer's, the peer may have put
+    // back.
+    if (!changed) own.announce_sleep(true);
     now = system_clock().now();
   }
   own.announce_sleep(false);

@@ -294,6 +294,27 @@ TEST(Srpc, a_peer_that_unsays_our_sleep_all_the_time_costs_a_nap_and_no_call) {
   liar.join();
 }
 
+// What the monitor took of the peer's memory, the peer can put back before we have woken up; what
+// it took of ours stays away.
+TEST(Srpc, a_sleeper_sees_the_end_though_its_peer_puts_its_own_memory_back) {
+  auto s = Stream::make({.slots = 4});
+  ASSERT_TRUE(s.caller.call(1, {}));
+  ASSERT_TRUE(s.callee.next(seconds(1)));
+  Code caller_code = Code::kOk;
+  Code callee_code = Code::kOk;
+  std::thread caller([&] { caller_code = s.caller.next(kForever).error().code; });
+  std::this_thread::sleep_for(milliseconds(20));
+  ASSERT_EQ(::ftruncate(s.pair.caller_end()->requests.number(), 0), 0);
+  caller.join();
+  EXPECT_EQ(caller_code, Code::kPartitionFailed);
+  s = Stream::make({.slots = 4});
+  std::thread callee([&] { callee_code = s.callee.next(kForever).error().code; });
+  std::this_thread::sleep_for(milliseconds(20));
+  ASSERT_EQ(::ftruncate(s.pair.callee_end()->replies.number(), 0), 0);
+  callee.join();
+  EXPECT_EQ(callee_code, Code::kPartitionFailed);
+}
+
 // The cores that a callee may use after its caller said to run on a core, by that word.
 cpu_set_t cores_after(uint64_t word) {
   auto pair = StreamPair::make(StreamId{1}, Epoch{7}, {.slots = 4});
