@@ -164,7 +164,7 @@ TEST_P(DeviceQueue, programs_of_others_and_dropped_ones_are_refused) {
   }
 }
 
-TEST_P(DeviceQueue, a_full_queue_says_so_and_takes_more_when_one_is_done) {
+TEST_P(DeviceQueue, a_full_queue_says_so_and_takes_more_when_it_is_done) {
   const ByteList bytes(8 << 20, 0x42);  // outlives the queue that reads it
   const auto queue = *device_->make_queue();
   const auto buffer = *device_->make_buffer(8 << 20);
@@ -179,7 +179,8 @@ TEST_P(DeviceQueue, a_full_queue_says_so_and_takes_more_when_one_is_done) {
     }
   }
   EXPECT_EQ(refused, Code::kUnavailable);
-  ASSERT_TRUE(fences.front()->wait(in_the_end()));
+  // The first ones may have been done before it was full.
+  ASSERT_TRUE(fences.back()->wait(in_the_end()));
   EXPECT_TRUE(queue->write(*buffer, 0, bytes));
 }
 
