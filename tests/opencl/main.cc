@@ -11,7 +11,7 @@ int main(int count, char** words) {
     return 2;
   }
   casemate::opencl::PairOptions options;
-  options.library = words[1];
+  options.driver = words[1];
   const auto code = casemate::opencl::run_pair({words + 2, words + count}, options);
   if (!code) std::fprintf(stderr, "%s\n", code.error().text.c_str());
   return code ? *code : 3;

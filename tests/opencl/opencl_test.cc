@@ -31,7 +31,7 @@ class OpenCl : public testing::Test {
               testing::UnitTest::GetInstance()->current_test_info()->name();
     std::ranges::replace(output_.begin() + static_cast<std::ptrdiff_t>(testing::TempDir().size()),
                          output_.end(), '/', '-');
-    options_.library = build_ + "/bin/libcasemate_opencl.so";
+    options_.driver = build_ + "/bin/libcasemate_opencl.so";
     options_.output = output_ + ".ours";
   }
   void TearDown() override {

@@ -80,7 +80,7 @@ Result<int> run_pair(const std::vector<std::string>& command, const PairOptions&
                                           .bulk_in_bytes = options.bulk_bytes,
                                           .bulk_out_bytes = options.bulk_bytes}));
   auto callee = TRY(pair.callee_end());
-  const std::string folder = TRY(vendors(options.library));
+  const std::string folder = TRY(vendors(options.driver));
   const pid_t server = ::fork();
   if (server == 0) serve_device(std::move(callee), options);
   if (server < 0) return errno_error("fork");

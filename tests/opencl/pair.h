@@ -16,7 +16,7 @@
 namespace casemate::opencl {
 
 struct PairOptions {
-  std::string library;  // libcasemate_opencl.so
+  std::string driver;  // libcasemate_opencl.so
   uint32_t device = 0;
   uint64_t bulk_bytes = uint64_t{32} << 20;  // each way
   uint64_t memory_bytes = uint64_t{4} << 30;
