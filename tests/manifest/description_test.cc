@@ -192,6 +192,26 @@ std::vector<Corruption> corrupt_programs() {
   };
 }
 
+std::vector<Corruption> corrupt_devices() {
+  const std::string at = "system description, partition 1: ";
+  return {
+      {"device_kind", [](D& d) { d.partitions[1].device.kind = 3; },
+       at + "device kind 3 is unknown to this build; name 0 (none), 1 (cpu) or 2 (opencl)"},
+      {"device_index_opencl",
+       [](D& d) {
+         d.partitions[1].device.kind = 2;
+         d.partitions[1].device.index = 16;
+       },
+       at + "device index is 16, but must be from 0 to 15"},
+      {"device_index", [](D& d) { d.partitions[1].device.index = 1; },
+       at + "device index 1 does not exist; name 0"},
+      {"device_percent", [](D& d) { d.partitions[1].device.cpu_percent = 6401; },
+       at + "cpu_percent is 6401, but must be from 0 to 6400"},
+      {"device_reserved", [](D& d) { d.partitions[1].device.reserved = 1; },
+       at + "the device's reserved field must be 0"},
+  };
+}
+
 std::vector<Corruption> corrupt_partitions() {
   const std::string at = "system description, partition 1: ";
   const std::string name = at + "the name must be 1 to 63 printable characters without a slash";
@@ -209,20 +229,6 @@ std::vector<Corruption> corrupt_partitions() {
        at + "its mOS must be in the list of programs"},
       {"partition_program_most", [](D& d) { d.partitions[1].program = kMost; },
        at + "its mOS must be in the list of programs"},
-      {"device_kind", [](D& d) { d.partitions[1].device.kind = 3; },
-       at + "device kind 3 is unknown to this build; name 0 (none), 1 (cpu) or 2 (opencl)"},
-      {"device_index_opencl",
-       [](D& d) {
-         d.partitions[1].device.kind = 2;
-         d.partitions[1].device.index = 16;
-       },
-       at + "device index is 16, but must be from 0 to 15"},
-      {"device_index", [](D& d) { d.partitions[1].device.index = 1; },
-       at + "device index 1 does not exist; name 0"},
-      {"device_percent", [](D& d) { d.partitions[1].device.cpu_percent = 6401; },
-       at + "cpu_percent is 6401, but must be from 0 to 6400"},
-      {"device_reserved", [](D& d) { d.partitions[1].device.reserved = 1; },
-       at + "the device's reserved field must be 0"},
       {"partition_memory_zero", [](D& d) { d.partitions[1].memory_bytes = 0; }, memory},
       {"partition_memory_small", [](D& d) { d.partitions[1].memory_bytes = (16 << 20) - 1; },
        memory},
@@ -345,7 +351,7 @@ std::vector<Corruption> corrupt_streams() {
 
 std::vector<Corruption> all_corruptions() {
   std::vector<Corruption> all;
-  for (const auto& list : {corrupt_heads(), corrupt_images(), corrupt_programs(),
+  for (const auto& list : {corrupt_heads(), corrupt_images(), corrupt_programs(), corrupt_devices(),
                            corrupt_partitions(), corrupt_enclaves(), corrupt_streams()})
     all.insert(all.end(), list.begin(), list.end());
   return all;
