@@ -44,10 +44,10 @@ std::string share(const operating::EnclaveStatus& enclave) {
   std::string list;
   for (const uint32_t core : cores) list += formatted("{}{}", list.empty() ? "" : ",", core);
   const bool whole = enclave.cpu_percent == 100 * cores.size();
-  return formatted("{} %: {} of core{} {}, {} MiB", enclave.share,
-                   whole ? "all" : formatted("{}.{:02}", enclave.cpu_percent / 100,
-                                             enclave.cpu_percent % 100),
-                   cores.size() == 1 ? "" : "s", list, enclave.memory_bytes >> 20);
+  return formatted(
+      "{} %: {} of core{} {}, {} MiB", enclave.share,
+      whole ? "all" : formatted("{}.{:02}", enclave.cpu_percent / 100, enclave.cpu_percent % 100),
+      cores.size() == 1 ? "" : "s", list, enclave.memory_bytes >> 20);
 }
 
 }  // namespace

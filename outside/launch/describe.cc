@@ -83,9 +83,8 @@ class Describer final {
       if (part.share != 0 && (slowest == 0 || part.cpu_percent < slowest))
         slowest = part.cpu_percent;
     }
-    const uint32_t partition =
-        TRY(add_partition(settings, DeviceKind::kCpu, settings.memory_mib * models.size(),
-                          processes, slowest));
+    const uint32_t partition = TRY(add_partition(
+        settings, DeviceKind::kCpu, settings.memory_mib * models.size(), processes, slowest));
     for (size_t i = 0; i < models.size(); ++i)
       TRY(add_model(settings, partition, models[i], parts[i]));
     return {};
@@ -169,8 +168,7 @@ class Describer final {
     TRY(check_shares(settings, models, shares));
     uint64_t cores = 0;
     for (const uint32_t core : settings.cores) cores |= uint64_t{1} << core;
-    const auto allotments =
-        allot(cores != 0 ? cores : cores_here(), settings.cpu_percent, shares);
+    const auto allotments = allot(cores != 0 ? cores : cores_here(), settings.cpu_percent, shares);
     std::vector<Part> parts;
     for (size_t i = 0; i < models.size(); ++i) {
       Part part;

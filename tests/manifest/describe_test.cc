@@ -171,8 +171,7 @@ TEST_F(Describe, refuses_a_share_of_memory_that_is_too_small_for_its_model) {
   auto models = models_named({"m"});
   models[0].folder = scratch_.folder();
   std::filesystem::resize_file(scratch_.write("model.onnx", "x"), 101 << 20);
-  const auto file =
-      SystemFile::parse("[defaults]\nmemory_mib = 200\n[model.m]\nshare = 50\n", "f");
+  const auto file = SystemFile::parse("[defaults]\nmemory_mib = 200\n[model.m]\nshare = 50\n", "f");
   ASSERT_TRUE(file) << file.error().text;
   expect_refused(*file, models, Code::kInvalid,
                  "f:3: model 'm' has 50 % of partition 'm', 100 MiB of its memory, and needs 101 "

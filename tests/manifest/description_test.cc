@@ -379,9 +379,9 @@ std::vector<Corruption> corrupt_streams() {
 
 std::vector<Corruption> all_corruptions() {
   std::vector<Corruption> all;
-  for (const auto& list : {corrupt_heads(), corrupt_images(), corrupt_programs(),
-                           corrupt_partitions(), corrupt_enclaves(), corrupt_shares(),
-                           corrupt_streams()})
+  for (const auto& list :
+       {corrupt_heads(), corrupt_images(), corrupt_programs(), corrupt_partitions(),
+        corrupt_enclaves(), corrupt_shares(), corrupt_streams()})
     all.insert(all.end(), list.begin(), list.end());
   return all;
 }

@@ -60,6 +60,7 @@ End run_monitor(Bytes content, bool sealed = true) {
     const int from = ::fcntl(description.number(), F_DUPFD, 50);
     ::dup2(write.number(), STDERR_FILENO);
     ::dup2(from, 3);
+    ::alarm(60);  // one that starts after all ends by that
     ::execl(program.c_str(), "casemate-monitor", state.c_str(), images.c_str(), nullptr);
     ::_exit(127);
   }
@@ -148,9 +149,9 @@ TEST(MonitorStart, refuses_shares_that_no_cgroup_would_enforce) {
     d->partitions[0].device.kind = static_cast<uint32_t>(DeviceKind::kCpu);
     d->enclaves[0].share = 100;
     const End end = run_monitor(bytes_of(*d));
-    const bool told =
-        end.said.contains("enclaves have shares, and no cgroup of 'cpu' can be written here to "
-                          "hold them to it (no cgroup of this process can be written");
+    const bool told = end.said.contains(
+        "enclaves have shares, and no cgroup of 'cpu' can be written here to "
+        "hold them to it (no cgroup of this process can be written");
     if (!told) std::fputs(end.said.c_str(), stderr);
     ::_exit(told && end.code == 3 ? 0 : 1);
   }

@@ -115,8 +115,8 @@ struct SystemDescription {
 
 // Refuses, naming the entry and the field, whatever the monitor could trip over: counts, indices,
 // paths that are not canonical, names that are empty or twice, files that hide one another, limits
-// that the kernel or a clock cannot take, partitions without an mOS, streams to oneself, shares that
-// there is not enough of.
+// that the kernel or a clock cannot take, partitions without an mOS, streams to oneself, shares
+// that there is not enough of.
 Status check_description(const SystemDescription& description);
 
 }  // namespace casemate

@@ -13,7 +13,7 @@ from ratios import Ratio, turns
 from tensors import made_up, write_tensors
 from zoo import zoo
 
-SLICE_S = 0.3  # of the whole device, for each tenant and round
+SLICE_S = 0.25  # of the whole device, for each tenant and round
 TURN_US = 10_000
 SETTLE_S = 0.05
 BAR = 0.43
@@ -140,6 +140,18 @@ def add_comparison(table, names, runs, alone, found):
               f"{cores['time'].median:.2f} → {cores['space'].median:.2f}", verdict)
 
 
+def p99_beside(device, way, neighbour, runs, pause_us, length_s):
+    """While the greedy one rages, or does nothing; it has done with that when this returns."""
+    begin = time.monotonic()
+    if way != "alone":
+        device.rage(way, length_s)
+        time.sleep(SETTLE_S)
+    answer = device.alone(neighbour, runs, pause_us)
+    if way != "alone":
+        time.sleep(max(0.0, length_s - (time.monotonic() - begin)) + SETTLE_S)
+    return answer["tenants"][neighbour]["p99_ms"]
+
+
 def disturb(models, name, share, runs, pause_us, rounds, table):
     """One neighbour alone, beside one that spins, and beside one that writes memory. It is the one
     that shares a core with the greedy one, where cores are shared."""
@@ -149,20 +161,11 @@ def disturb(models, name, share, runs, pause_us, rounds, table):
     p99 = {way: [] for way in ways}
     device = Device(models, "space", share, names)
     try:
-        device.alone(neighbour, runs, pause_us)
-        device.rage("spin", 0.2)  # takes its memory
-        time.sleep(1)
+        device.rage("spin", 0.1)  # takes its memory
+        length_s = 1.5 * device.alone(neighbour, runs, pause_us)["total_ms"] / 1e3
         for order in turns(ways, rounds):
             for way in order:
-                expected_s = device.alone(neighbour, runs // 4, pause_us)["total_ms"] * 4 / 1e3
-                if way != "alone":
-                    device.rage(way, 2.5 * expected_s)
-                    time.sleep(SETTLE_S)
-                begin = time.monotonic()
-                answer = device.alone(neighbour, runs, pause_us)
-                p99[way].append(answer["tenants"][neighbour]["p99_ms"])
-                if way != "alone":
-                    time.sleep(max(0.0, 2.5 * expected_s - (time.monotonic() - begin)) + 0.1)
+                p99[way].append(p99_beside(device, way, neighbour, runs, pause_us, length_s))
     finally:
         device.close()
     ratio = {way: Ratio("", p99[way], p99["alone"]) for way in ways[1:]}

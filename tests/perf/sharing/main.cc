@@ -2,7 +2,7 @@
 // Several models on one device, each in an enclave of its own, asked by an enclave in another
 // partition:
 //
-//   casemate-perf-sharing time|space SHARE MODEL.onnx INPUTS OPTIONS [MODEL.onnx INPUTS OPTIONS ...]
+//   casemate-perf-sharing time|space SHARE MODEL.onnx INPUTS OPTIONS [MODEL.onnx ...]
 //
 // "time": each may use the whole device, with a thread for each core, and they take turns.
 // "space": each has SHARE percent of it. OPTIONS are the model's, as isolated/model reads them.
@@ -130,9 +130,9 @@ void print(const perf::TenantsAnswer& answer, size_t models) {
   std::string tenants;
   for (size_t i = 0; i < models; ++i) {
     const perf::TenantTimes& t = answer.tenants[i];
-    tenants += casemate::formatted(
-        "{}{{\"median_ms\": {:.5f}, \"p99_ms\": {:.5f}, \"done_ms\": {:.3f}}}", i == 0 ? "" : ", ",
-        t.median_ms, t.p99_ms, t.done_ms);
+    tenants +=
+        casemate::formatted("{}{{\"median_ms\": {:.5f}, \"p99_ms\": {:.5f}, \"done_ms\": {:.3f}}}",
+                            i == 0 ? "" : ", ", t.median_ms, t.p99_ms, t.done_ms);
   }
   std::printf("{\"total_ms\": %.3f, \"tenants\": [%s]}\n", answer.total_ms, tenants.c_str());
   std::fflush(stdout);
@@ -149,9 +149,8 @@ int serve(const Asked& asked) {
     specs.push_back(
         {.name = casemate::formatted("tenant-{}", specs.size()), .partition = "device"});
   }
-  tests::SmallSystem system(
-      specs, [&](SystemDescription& d) { make_room(d, asked); },
-      {.program = "casemate-perf-tenants", .onnx = ""});
+  tests::SmallSystem system(specs, [&](SystemDescription& d) { make_room(d, asked); },
+                            {.program = "casemate-perf-tenants", .onnx = ""});
   std::printf("{\"folder\": \"%s\", \"monitor\": %d}\n", system.folder().c_str(), system.monitor());
   std::fflush(stdout);
   if (!all_run(system)) return 1;

@@ -101,8 +101,8 @@ Status Tenants::await_any() {
     return Error{Code::kTimedOut, "a model's enclave does not answer"};
   for (const pollfd& bell : bells) {
     uint64_t rung = 0;
-    if ((bell.revents & POLLIN) != 0)
-      [[maybe_unused]] const auto size = ::read(bell.fd, &rung, sizeof rung);
+    if ((bell.revents & POLLIN) != 0) [[maybe_unused]]
+      const auto size = ::read(bell.fd, &rung, sizeof rung);
   }
   for (auto& [name, tenant] : tenants_) {
     if (tenant.waits) tenant.stream->disarm();
@@ -161,8 +161,7 @@ Result<TenantsAnswer> Tenants::measure(const TenantsQuestion& question) {
   answer.total_ms = milliseconds(system_clock().now() - begin);
   index = 0;
   for (auto& [name, tenant] : tenants_) {
-    answer.tenants[index++] =
-        times_of(tenant.times_ms, milliseconds(tenant.answered - begin));
+    answer.tenants[index++] = times_of(tenant.times_ms, milliseconds(tenant.answered - begin));
   }
   return answer;
 }

@@ -2,8 +2,8 @@
 #pragma once
 // Tenants: an enclave that has several models run, each in an enclave of its own, in turns or all
 // at once, and tells how long that took. It sits in the gateway's place and behind its walls. Its
-// "model files" are the inputs of each (tests/perf/peers/tensor_file.h), inputs-0 those of the model
-// called "tenant-0", and so on.
+// "model files" are the inputs of each (tests/perf/peers/tensor_file.h), inputs-0 those of the
+// model called "tenant-0", and so on.
 //
 //   Owns     the inputs, and a stream to each model.
 //   Threads  one.
