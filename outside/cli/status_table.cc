@@ -29,6 +29,27 @@ std::string recovery(const operating::PartitionStatus& partition) {
   return formatted("{:.1f} ms", static_cast<double>(partition.recovery_us) / 1000);
 }
 
+std::vector<uint32_t> cores_of(uint64_t mask) {
+  std::vector<uint32_t> cores;
+  for (uint32_t core = 0; core < limits::kCores; ++core) {
+    if ((mask >> core & 1) != 0) cores.push_back(core);
+  }
+  return cores;
+}
+
+// What it comes to: "50 %: all of core 1, 1024 MiB".
+std::string share(const operating::EnclaveStatus& enclave) {
+  if (enclave.share == 0) return "-";
+  const auto cores = cores_of(enclave.cpu_mask);
+  std::string list;
+  for (const uint32_t core : cores) list += formatted("{}{}", list.empty() ? "" : ",", core);
+  const bool whole = enclave.cpu_percent == 100 * cores.size();
+  return formatted(
+      "{} %: {} of core{} {}, {} MiB", enclave.share,
+      whole ? "all" : formatted("{}.{:02}", enclave.cpu_percent / 100, enclave.cpu_percent % 100),
+      cores.size() == 1 ? "" : "s", list, enclave.memory_bytes >> 20);
+}
+
 }  // namespace
 
 void print_status(const operating::Reply& status, std::ostream& out) {
@@ -41,17 +62,18 @@ void print_status(const operating::Reply& status, std::ostream& out) {
                      state_name(partition.state), standby_name(partition.standby), partition.epoch,
                      partition.failures, recovery(partition));
   }
-  out << formatted("\n{:<20} {:<20} {:<12} {:>8} {:>10}\n", "ENCLAVE", "PARTITION", "STATE",
-                   "START", "CALLS");
+  out << formatted("\n{:<20} {:<20} {:<12} {:>8} {:>10}  {}\n", "ENCLAVE", "PARTITION", "STATE",
+                   "START", "CALLS", "SHARE");
   for (uint32_t e = 0; e < status.enclave_count; ++e) {
     const auto& enclave = status.enclaves[e];
     const std::string name = enclave.model_version == 0
                                  ? std::string(enclave.name.view())
                                  : formatted("{}/{}", enclave.name.view(), enclave.model_version);
     const uint32_t partition = std::min(enclave.partition, limits::kPartitions - 1);
-    out << formatted("{:<20} {:<20} {:<12} {:>5.1f} ms {:>7}\n", printable(name),
+    out << formatted("{:<20} {:<20} {:<12} {:>5.1f} ms {:>7}  {}\n", printable(name),
                      printable(status.partitions[partition].name.view()), state_name(enclave.state),
-                     static_cast<double>(enclave.start_us) / 1000, enclave.completed);
+                     static_cast<double>(enclave.start_us) / 1000, enclave.completed,
+                     share(enclave));
     if (!enclave.reason.view().empty())
       out << formatted("    {}\n", printable(enclave.reason.view()));
   }
@@ -83,6 +105,10 @@ void print_status_json(const operating::Reply& status, std::ostream& out) {
          {"state", state_name(enclave.state)},
          {"start_us", enclave.start_us},
          {"calls", enclave.completed},
+         {"share", enclave.share},
+         {"cpu_percent", enclave.cpu_percent},
+         {"cores", cores_of(enclave.cpu_mask)},
+         {"memory_bytes", enclave.memory_bytes},
          {"reason", printable(enclave.reason.view())},
          {"program_measurement", to_hex(enclave.program_measurement)},
          {"model_measurement", to_hex(enclave.model_measurement)}});

@@ -41,6 +41,8 @@ class Launcher final {
   Result<Template> start_template(size_t enclave, uint32_t slot, const jail::Namespaces& partition);
   // What a gateway's or a program's instance gets at its birth.
   [[nodiscard]] Fd listener() const;
+  // What the kernel holds an enclave with a share to, in both trees together.
+  [[nodiscard]] jail::GroupLimits share_of(size_t enclave) const;
   // Lets a process go last where others want the processor, or be as all others again. Without
   // the privilege to undo it, it is not done.
   void set_background(const jail::Child& child, bool background) const;
@@ -48,6 +50,8 @@ class Launcher final {
  private:
   Result<std::vector<int>> entrances(const std::string& path, const jail::GroupLimits& limits,
                                      bool leaf);
+  // The group for an enclave's processes in one of the trees.
+  Result<std::vector<int>> enclave_entrances(size_t enclave, uint32_t slot);
 
   allow::Spawn power_;
   const MeasuredSystem& system_;

@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <span>
 
 #include "base/crypto.h"
 #include "base/format.h"
@@ -147,6 +149,21 @@ Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
   return sha384(digests);
 }
 
+// A share that nobody enforces would be a lie to whoever verifies it.
+Status check_shares(const SystemDescription& d, const jail::Cgroups& cgroups) {
+  const auto enclaves = std::span(d.enclaves).first(d.enclave_count);
+  if (std::ranges::all_of(enclaves, [](const auto& e) { return e.share == 0; })) return {};
+  for (const std::string_view controller : {"cpu", "cpuset", "memory"}) {
+    if (cgroups.controls(controller)) continue;
+    return Error{Code::kPlatform,
+                 casemate::formatted("enclaves have shares, and no cgroup of '{}' can be written "
+                                     "here to hold them to it ({}): start as root, or without "
+                                     "shares",
+                                     controller, cgroups.summary())};
+  }
+  return {};
+}
+
 Status run(const std::string& state_folder, const std::string& run_folder) {
   raise_limits();
   const Fd stop = TRY(take_stop_signals());
@@ -165,6 +182,7 @@ Status run(const std::string& state_folder, const std::string& run_folder) {
       TRY(monitor::MeasuredSystem::make(powers.spawn, std::move(description), std::move(store)));
   auto cgroups = jail::Cgroups::open(powers.spawn, casemate::formatted("casemate-{}", ::getpid()));
   log("{}", cgroups.summary());
+  TRY(check_shares(system.description(), cgroups));
   Fd listener;
   if (::fcntl(5, F_GETFD) >= 0) listener = Fd(5);
   auto setup = std::make_unique<monitor::Monitor::Setup>(

@@ -45,6 +45,13 @@ void Monitor::fill_status(Reply& reply) const {
     out.state = static_cast<uint32_t>(enclaves_[e].life.state());
     out.partition = description().enclaves[e].partition;
     out.code = static_cast<uint32_t>(enclaves_[e].code);
+    out.share = description().enclaves[e].share;
+    if (out.share != 0) {
+      const jail::GroupLimits share = launcher_.share_of(e);
+      out.cpu_percent = share.cpu_percent;
+      out.cpu_mask = share.cpu_mask;
+    }
+    out.memory_bytes = description().enclaves[e].memory_bytes;
     out.start_us = enclaves_[e].start_us;
     out.reason = enclaves_[e].reason;
     out.program_measurement = measured.program;

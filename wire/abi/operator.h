@@ -52,6 +52,10 @@ struct EnclaveStatus {
   uint32_t state = 0;
   uint32_t partition = 0;  // index
   uint32_t code = 0;
+  uint32_t share = 0;  // percent of its partition's device; 0: none is set, nor are the next two
+  uint32_t cpu_percent = 0;  // of one core, which the kernel holds it to
+  uint64_t cpu_mask = 0;     // cores that it may run on
+  uint64_t memory_bytes = 0;
   uint64_t start_us = 0;   // from fork request to running, of the last instance
   uint64_t completed = 0;  // calls on its streams
   Text<256> reason;
