@@ -9,6 +9,7 @@
 #include "isolated/driver/cpu/cpu.h"
 #include "isolated/driver/cut/cut_runner.h"
 #include "isolated/driver/fake/fake.h"
+#include "isolated/driver/npu_device/npu_device.h"
 
 namespace casemate::driver {
 namespace {
@@ -27,14 +28,15 @@ Result<std::unique_ptr<Device>> open_one(std::string_view name, const OpenOption
                                            name)};
   }
   const std::string_view kind = name.substr(0, colon);
-  if (kind != "cpu" && kind != "fake") {
+  if (kind != "cpu" && kind != "fake" && kind != "npu") {
     return Error{Code::kUnsupported,
-                 formatted("this build has no driver for '{}': it has cpu and fake", kind)};
+                 formatted("this build has no driver for '{}': it has cpu, fake and npu", kind)};
   }
   if (number != 0)
     return Error{Code::kNotFound, formatted("there is no {}: there is one, {}:0", name, kind)};
   if (kind == "cpu")
     return make_cpu({.threads = options.threads, .memory_bytes = options.memory_bytes});
+  if (kind == "npu") return make_npu();
   return make_fake({.memory_bytes = options.memory_bytes});
 }
 
