@@ -8,6 +8,7 @@
 
 #include "isolated/driver/cpu/cpu.h"
 #include "isolated/driver/fake/fake.h"
+#include "isolated/driver/npu_device/npu_device.h"
 
 namespace casemate::driver {
 
@@ -39,6 +40,7 @@ inline const std::vector<Driver>& drivers() {
        [](uint64_t memory_bytes) -> Result<std::unique_ptr<Device>> {
          return make_cpu({.memory_bytes = memory_bytes, .generates_code = false});
        }},
+      {"npu", [](uint64_t memory_bytes) { return make_npu({.memory_bytes = memory_bytes}); }},
   };
   return all;
 }

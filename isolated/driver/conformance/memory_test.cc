@@ -91,7 +91,7 @@ TEST_P(DeviceMemory, buffers_of_another_device_are_refused) {
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, Code::kInvalid);
   EXPECT_FALSE(queue_->read(*theirs, 0, bytes));
-  const engine::Graph piece = doubling({4, 4});
+  const engine::Graph piece = square(*device_, 4);
   const auto program = device_->compile(piece);
   ASSERT_TRUE(program) << program.error().text;
   const Operand own{ours.get(), 0};
