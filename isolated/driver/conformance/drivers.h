@@ -8,6 +8,7 @@
 
 #include "isolated/driver/cpu/cpu.h"
 #include "isolated/driver/fake/fake.h"
+#include "isolated/driver/opencl/device/device.h"
 
 namespace casemate::driver {
 
@@ -39,6 +40,8 @@ inline const std::vector<Driver>& drivers() {
        [](uint64_t memory_bytes) -> Result<std::unique_ptr<Device>> {
          return make_cpu({.memory_bytes = memory_bytes, .generates_code = false});
        }},
+      {"opencl",
+       [](uint64_t memory_bytes) { return make_opencl({.memory_bytes = memory_bytes}); }},
   };
   return all;
 }
