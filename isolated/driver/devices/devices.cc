@@ -9,6 +9,7 @@
 #include "isolated/driver/cpu/cpu.h"
 #include "isolated/driver/cut/cut_runner.h"
 #include "isolated/driver/fake/fake.h"
+#include "isolated/driver/opencl/device/device.h"
 
 namespace casemate::driver {
 namespace {
@@ -27,9 +28,10 @@ Result<std::unique_ptr<Device>> open_one(std::string_view name, const OpenOption
                                            name)};
   }
   const std::string_view kind = name.substr(0, colon);
+  if (kind == "opencl") return make_opencl({.index = number, .memory_bytes = options.memory_bytes});
   if (kind != "cpu" && kind != "fake") {
     return Error{Code::kUnsupported,
-                 formatted("this build has no driver for '{}': it has cpu and fake", kind)};
+                 formatted("this build has no driver for '{}': it has cpu, fake and opencl", kind)};
   }
   if (number != 0)
     return Error{Code::kNotFound, formatted("there is no {}: there is one, {}:0", name, kind)};

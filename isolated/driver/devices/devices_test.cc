@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/driver/devices/devices.h"
 
+#include "base/format.h"
 #include "isolated/driver/conformance/pieces.h"
 #include "isolated/driver/fake/fake.h"
+#include "isolated/driver/opencl/device/kernel_cache.h"
 
 namespace casemate::driver {
 namespace {
@@ -29,7 +31,17 @@ TEST(Devices, that_are_none_are_refused_with_what_there_is) {
   EXPECT_EQ(refusal_of("cpu:1"), Code::kNotFound);
   EXPECT_EQ(refusal_of("cuda:0"), Code::kUnsupported);
   EXPECT_EQ(open_devices("cuda:0").error().text,
-            "this build has no driver for 'cuda': it has cpu and fake");
+            "this build has no driver for 'cuda': it has cpu, fake and opencl");
+}
+
+TEST(Devices, of_opencl_are_numbered_by_platform_and_device) {
+  const uint32_t count = opencl_device_count();
+  EXPECT_EQ(refusal_of(formatted("opencl:{}", count)), Code::kNotFound);
+  if (count == 0) GTEST_SKIP() << kNoOpencl;
+  const auto open = open_devices("cpu:0,opencl:0", {.memory_bytes = 8 << 20});
+  ASSERT_TRUE(open) << open.error().text;
+  EXPECT_EQ((*open)[1].device->kind(), "opencl");
+  EXPECT_EQ((*open)[1].device->limits().memory_bytes, 8u << 20);
 }
 
 TEST(PlanOver, has_the_costs_of_each_device_and_a_time_for_each_piece) {

@@ -78,9 +78,10 @@ Status OpenclCode::compile(const Graph& piece, uint64_t bytes_max) {
     if (const engine::Tensor* constant = graph.constant({i})) needed += constant->byte_count();
   }
   if (needed > bytes_max) {
-    return Error{Code::kUnavailable, formatted("the piece needs {} bytes to be compiled, the device "
-                                               "has {} left: free buffers or programs",
-                                               needed, bytes_max)};
+    return Error{Code::kUnavailable,
+                 formatted("the piece needs {} bytes to be compiled, the device "
+                           "has {} left: free buffers or programs",
+                           needed, bytes_max)};
   }
   TRY(upload(graph, *lane));
   TRY(warm(graph, *lane));
@@ -248,9 +249,8 @@ Result<size_t> OpenclCode::run(cl_command_queue lane, Seat& seat, size_t begin) 
   constexpr cl_int kNone = 0;
   cl_int flag = kNone;
   if (begin == 0 && !checked_.empty()) {
-    TRY(opencl_did("clearing a flag",
-                   clEnqueueFillBuffer(lane, *seat.flag, &kNone, sizeof kNone, 0, sizeof kNone, 0,
-                                       nullptr, nullptr)));
+    TRY(opencl_did("clearing a flag", clEnqueueFillBuffer(lane, *seat.flag, &kNone, sizeof kNone, 0,
+                                                          sizeof kNone, 0, nullptr, nullptr)));
   }
   uint64_t operations = 0;
   size_t at = begin;

@@ -14,10 +14,10 @@ using engine::PostOp;
 
 // f_NAME in element_source.cc, behind the activations that the graph knows by itself.
 constexpr std::array<std::string_view, 26> kFunctions = {
-    "Abs",      "Ceil",        "Clip",      "Cos",  "Elu",        "Erf",     "Exp",
-    "Floor",    "Gelu",        "GeluTanh",  "HardSigmoid", "HardSwish", "LeakyRelu", "Log",
-    "Mish",     "Neg",         "Reciprocal", "Relu", "Round",     "Sigmoid", "Sign",
-    "Sin",      "Softplus",    "Softsign",  "Sqrt", "Tanh"};
+    "Abs",   "Ceil",     "Clip",       "Cos",         "Elu",       "Erf",       "Exp",
+    "Floor", "Gelu",     "GeluTanh",   "HardSigmoid", "HardSwish", "LeakyRelu", "Log",
+    "Mish",  "Neg",      "Reciprocal", "Relu",        "Round",     "Sigmoid",   "Sign",
+    "Sin",   "Softplus", "Softsign",   "Sqrt",        "Tanh"};
 
 // Expressions of a and b. Whole numbers are not divided: a zero would end the process.
 struct BinaryForm {
@@ -76,8 +76,7 @@ std::string bits_text(float value) {
 void launch_map(Lowering& l, std::string_view from, std::string_view to, const std::string& text) {
   const int32_t count = l.count(l.node.output());
   l.launch({.source = &kElementSource,
-            .defines =
-                formatted("#define X {}\n#define Y {}\n#define UNARY {}\n", from, to, text),
+            .defines = formatted("#define X {}\n#define Y {}\n#define UNARY {}\n", from, to, text),
             .kernel = "map",
             .items = {static_cast<uint64_t>(count), 1},
             .arguments = {l.node.inputs[0], l.node.output(), count}});
@@ -117,8 +116,7 @@ Status lower_cast(Lowering& l) {
   if (from == ElementType::kFloat32 && to != ElementType::kFloat32)
     text = formatted("convert_{}_sat_rtz(v)", y);
   if (to == ElementType::kBool) text = "v != 0";
-  if (from == ElementType::kBool && to != ElementType::kBool)
-    text = formatted("({})(v != 0)", y);
+  if (from == ElementType::kBool && to != ElementType::kBool) text = formatted("({})(v != 0)", y);
   launch_map(l, x, y, text);
   return {};
 }

@@ -86,9 +86,8 @@ Result<std::shared_ptr<Hardware>> Hardware::open(const OpenclOptions& options) {
   if (all.empty())
     return Error{Code::kNotFound, "this machine has no OpenCL device: install an OpenCL driver"};
   if (options.index >= all.size()) {
-    return Error{Code::kNotFound,
-                 formatted("there is no OpenCL device {}: this machine has {}", options.index,
-                           all.size())};
+    return Error{Code::kNotFound, formatted("there is no OpenCL device {}: this machine has {}",
+                                            options.index, all.size())};
   }
   std::shared_ptr<Hardware> hardware(new Hardware);
   hardware->whole_ = all[options.index];
@@ -109,8 +108,8 @@ Status Hardware::take_part(const OpenclOptions& options) {
   const uint32_t share = options.share_percent;
   const uint32_t begin = options.share_begin_percent;
   if (share == 0 || share > 100 || begin > 100 - share) {
-    return Error{Code::kInvalid, formatted("a share of {} % from {} % on: it lies within 100 %",
-                                           share, begin)};
+    return Error{Code::kInvalid,
+                 formatted("a share of {} % from {} % on: it lies within 100 %", share, begin)};
   }
   const uint32_t before = units_whole_ * begin / 100;
   const uint32_t wanted = std::max<uint32_t>(units_whole_ * share / 100, 1);
@@ -150,8 +149,9 @@ Status Hardware::learn() {
   const auto compiles = TRY(device_number<cl_bool>(device_, CL_DEVICE_COMPILER_AVAILABLE));
   const auto little = TRY(device_number<cl_bool>(device_, CL_DEVICE_ENDIAN_LITTLE));
   if (group >= kGroupItems && compiles == CL_TRUE && little == CL_TRUE) return {};
-  return Error{Code::kUnsupported, "the device compiles no kernels, or has groups that are too "
-                                   "small or the wrong byte order"};
+  return Error{Code::kUnsupported,
+               "the device compiles no kernels, or has groups that are too "
+               "small or the wrong byte order"};
 }
 
 Status Hardware::prepare() {
@@ -177,9 +177,9 @@ Result<OwnedKernel> Hardware::make_kernel(const RecipeLaunch& launch) {
       size_t size = 0;
       clGetProgramBuildInfo(*made, device_, CL_PROGRAM_BUILD_LOG, log.size(), log.data(), &size);
       log.resize(std::min(size, log.size()));
-      return opencl_error(formatted("building '{}' with '{}': {}", launch.source->name,
-                                    launch.defines, log),
-                          status);
+      return opencl_error(
+          formatted("building '{}' with '{}': {}", launch.source->name, launch.defines, log),
+          status);
     }
     program = std::move(made);
   }
@@ -201,8 +201,8 @@ Result<OwnedBuffer> Hardware::make_buffer(uint64_t bytes) {
 Result<OwnedBuffer> Hardware::make_part(cl_mem whole, uint64_t offset, uint64_t bytes) {
   const cl_buffer_region region = {offset, bytes};
   cl_int status = CL_SUCCESS;
-  OwnedBuffer part(clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
-                                     &region, &status));
+  OwnedBuffer part(
+      clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &status));
   TRY(opencl_did("taking a part of a buffer", status));
   return part;
 }

@@ -12,7 +12,8 @@ struct Overloaded : Visits... {
 };
 
 cl_mem memory_of(const RecipeArgument& argument, const Bound& bound) {
-  if (const auto* value = std::get_if<engine::ValueId>(&argument)) return bound.values[value->index];
+  if (const auto* value = std::get_if<engine::ValueId>(&argument))
+    return bound.values[value->index];
   return bound.scratch;
 }
 
@@ -30,12 +31,12 @@ Status set_argument(cl_kernel kernel, cl_uint index, const RecipeArgument& argum
   const auto number = [&](const auto& value) {
     return clSetKernelArg(kernel, index, sizeof value, &value);
   };
-  const cl_int status = std::visit(
-      Overloaded{[&](engine::ValueId id) { return number(bound.values[id.index]); },
-                 [&](RecipeScratch) { return number(bound.scratch); },
-                 [&](RecipeFlag) { return number(bound.flag); },
-                 [&](const auto& value) { return number(value); }},
-      argument);
+  const cl_int status =
+      std::visit(Overloaded{[&](engine::ValueId id) { return number(bound.values[id.index]); },
+                            [&](RecipeScratch) { return number(bound.scratch); },
+                            [&](RecipeFlag) { return number(bound.flag); },
+                            [&](const auto& value) { return number(value); }},
+                 argument);
   return opencl_did("giving a kernel its arguments", status);
 }
 

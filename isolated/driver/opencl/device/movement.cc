@@ -72,8 +72,7 @@ Status lower_box(Lowering& l) {
   TRY(same_types(l, l.node.inputs[0], l.node.output()));
   if (l.node.raw) return l.refused("where its elements go is not known when it is compiled");
   if (l.count(l.node.output()) == 0) return {};
-  if (l.node.op == "Transpose" &&
-      !permutation(l.node.attributes.integers("perm"), l.in(0).rank()))
+  if (l.node.op == "Transpose" && !permutation(l.node.attributes.integers("perm"), l.in(0).rank()))
     return l.refused("its order of dimensions is none");
   const auto box = engine::box_of(l.node, l.in(0), l.out());
   if (!box) return l.refused("its operands do not fit");
@@ -141,12 +140,12 @@ Status lower_where(Lowering& l) {
   const std::array<Shape, 4> operands = {l.out(), l.in(0), l.in(1), l.in(2)};
   const RecipeGrid grid = TRY(grid_of(l, l.out(), operands));
   if (l.count(l.node.output()) == 0) return {};
-  l.launch({.source = &kMovementSource,
-            .defines = moved_type(l.type(l.node.output())),
-            .kernel = "choose",
-            .items = {static_cast<uint64_t>(grid.columns), rows_of(grid)},
-            .arguments = {l.node.inputs[0], l.node.inputs[1], l.node.inputs[2], l.node.output(),
-                          grid}});
+  l.launch(
+      {.source = &kMovementSource,
+       .defines = moved_type(l.type(l.node.output())),
+       .kernel = "choose",
+       .items = {static_cast<uint64_t>(grid.columns), rows_of(grid)},
+       .arguments = {l.node.inputs[0], l.node.inputs[1], l.node.inputs[2], l.node.output(), grid}});
   return {};
 }
 
@@ -165,19 +164,18 @@ Status lower_gather(Lowering& l) {
     if (i > axis) run *= static_cast<uint64_t>(l.in(0)[i]);
   }
   const int32_t count = l.count(l.node.inputs[1]);
-  if (outer * run * static_cast<uint64_t>(count) !=
-      static_cast<uint64_t>(l.count(l.node.output())))
+  if (outer * run * static_cast<uint64_t>(count) != static_cast<uint64_t>(l.count(l.node.output())))
     return l.refused("its result has another shape");
   if (extent == 0 && count > 0) return l.refused("it picks from nothing");
   l.recipe.checks = true;
-  l.launch({.source = &kMovementSource,
-            .defines = moved_type(l.type(l.node.output())) +
-                       (index == ElementType::kInt64 ? "#define INDEX long\n"
-                                                     : "#define INDEX int\n"),
-            .kernel = "gather",
-            .items = {run, outer * static_cast<uint64_t>(count)},
-            .arguments = {l.node.inputs[0], l.node.inputs[1], l.node.output(), RecipeFlag{},
-                          static_cast<int32_t>(run), count, static_cast<int32_t>(extent)}});
+  l.launch(
+      {.source = &kMovementSource,
+       .defines = moved_type(l.type(l.node.output())) +
+                  (index == ElementType::kInt64 ? "#define INDEX long\n" : "#define INDEX int\n"),
+       .kernel = "gather",
+       .items = {run, outer * static_cast<uint64_t>(count)},
+       .arguments = {l.node.inputs[0], l.node.inputs[1], l.node.output(), RecipeFlag{},
+                     static_cast<int32_t>(run), count, static_cast<int32_t>(extent)}});
   return {};
 }
 
@@ -185,9 +183,9 @@ Status lower_gather(Lowering& l) {
 
 Lower find_movement_recipe(std::string_view op) {
   static const std::map<std::string_view, Lower> kForms = {
-      {"Concat", lower_concat},  {"Expand", lower_box},     {"Gather", lower_gather},
-      {"Identity", lower_same},  {"Pad", lower_box},        {"Reshape", lower_same},
-      {"Slice", lower_box},      {"Split", lower_split},    {"Transpose", lower_box},
+      {"Concat", lower_concat}, {"Expand", lower_box},  {"Gather", lower_gather},
+      {"Identity", lower_same}, {"Pad", lower_box},     {"Reshape", lower_same},
+      {"Slice", lower_box},     {"Split", lower_split}, {"Transpose", lower_box},
       {"Where", lower_where},
   };
   const auto found = kForms.find(op);

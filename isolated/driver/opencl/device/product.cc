@@ -90,9 +90,9 @@ Status lower_matmul(Lowering& l) {
   if (l.in(0).rank() == 0 || l.in(1).rank() == 0) return l.refused("an operand is no matrix");
   Stack a = stack_of(l.in(0), true);
   const Stack b = stack_of(l.in(1), false);
-  Shape outer(l.out().dims().first(l.out().rank() -
-                                   std::min(l.out().rank(), (l.in(0).rank() > 1 ? 1U : 0U) +
-                                                                (l.in(1).rank() > 1 ? 1U : 0U))));
+  Shape outer(l.out().dims().first(
+      l.out().rank() -
+      std::min(l.out().rank(), (l.in(0).rank() > 1 ? 1U : 0U) + (l.in(1).rank() > 1 ? 1U : 0U))));
   uint64_t count = TRY(outer.element_count());
   if (a.columns != b.rows || count * a.rows * b.columns == 0 || a.columns == 0 ||
       count * a.rows * b.columns != static_cast<uint64_t>(l.count(l.node.output())) ||

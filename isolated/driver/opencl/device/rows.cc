@@ -108,10 +108,9 @@ Status lower_layer_normalization(Lowering& l) {
             .defines = "#define NORMALISE\n",
             .kernel = "layer_normalization",
             .items = {e.outer, 1},
-            .arguments = {l.node.inputs[0], scale, shift.present() ? shift : scale,
-                          l.node.output(), static_cast<int32_t>(e.outer),
-                          static_cast<int32_t>(e.extent), int32_t{shift.present()},
-                          l.node.attributes.real("epsilon", 1e-5F)}});
+            .arguments = {l.node.inputs[0], scale, shift.present() ? shift : scale, l.node.output(),
+                          static_cast<int32_t>(e.outer), static_cast<int32_t>(e.extent),
+                          int32_t{shift.present()}, l.node.attributes.real("epsilon", 1e-5F)}});
   return {};
 }
 
@@ -126,14 +125,14 @@ Status lower_batch_normalization(Lowering& l) {
       return l.refused("its statistics do not fit");
   }
   const int32_t count = l.count(l.node.output());
-  l.launch({.source = &kRowSource,
-            .defines = "#define NORMALISE\n",
-            .kernel = "batch_normalization",
-            .items = {static_cast<uint64_t>(count), 1},
-            .arguments = {l.node.inputs[0], l.node.inputs[1], l.node.inputs[2], l.node.inputs[3],
-                          l.node.inputs[4], l.node.output(), count, static_cast<int32_t>(e.inner),
-                          static_cast<int32_t>(e.extent),
-                          l.node.attributes.real("epsilon", 1e-5F)}});
+  l.launch(
+      {.source = &kRowSource,
+       .defines = "#define NORMALISE\n",
+       .kernel = "batch_normalization",
+       .items = {static_cast<uint64_t>(count), 1},
+       .arguments = {l.node.inputs[0], l.node.inputs[1], l.node.inputs[2], l.node.inputs[3],
+                     l.node.inputs[4], l.node.output(), count, static_cast<int32_t>(e.inner),
+                     static_cast<int32_t>(e.extent), l.node.attributes.real("epsilon", 1e-5F)}});
   return {};
 }
 

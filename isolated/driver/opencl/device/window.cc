@@ -28,7 +28,7 @@ Result<RecipeWindow> plane_window(const Lowering& l) {
     return l.refused("its windows have another rank than its input");
   std::array<std::array<int32_t, 6>, 2> axes = {{{1, 1, 1, 1, 1, 0}, {1, 1, 1, 1, 1, 0}}};
   for (uint32_t i = 0; i < spatial; ++i) {
-    const std::array<int64_t, 6> all = {in[i + 2], out[i + 2],   kernel[i],
+    const std::array<int64_t, 6> all = {in[i + 2],  out[i + 2],   kernel[i],
                                         strides[i], dilations[i], pads[i]};
     for (size_t k = 0; k < all.size(); ++k) {
       if (all[k] < (k == 5 ? 0 : 1) || all[k] > kReachMax)
@@ -36,8 +36,7 @@ Result<RecipeWindow> plane_window(const Lowering& l) {
     }
     const int64_t last = (out[i + 2] - 1) * strides[i] + (kernel[i] - 1) * dilations[i];
     if (last > kReachMax) return l.refused("its windows pass what kernels count");
-    for (size_t k = 0; k < all.size(); ++k)
-      axes[i + 2 - spatial][k] = static_cast<int32_t>(all[k]);
+    for (size_t k = 0; k < all.size(); ++k) axes[i + 2 - spatial][k] = static_cast<int32_t>(all[k]);
   }
   const auto& [h, w] = axes;
   return RecipeWindow{h[0], w[0], h[1], w[1], h[2], w[2], h[3], w[3], h[4], w[4], h[5], w[5]};
@@ -111,14 +110,14 @@ Status lower_convolution(Lowering& l) {
   const engine::ValueId bias = l.node.input(2);
   if (bias.present() && l.count(bias) != f.filters) return l.refused("its bias does not fit");
   if (f.groups > 1 && f.filters / f.groups < kFewFilters) {
-    l.launch({.source = &kWindowSource,
-              .kernel = "grouped",
-              .items = {static_cast<uint64_t>(f.positions),
-                        static_cast<uint64_t>(f.images * f.filters)},
-              .arguments = {l.node.inputs[0], l.node.inputs[1], l.node.output(),
-                            static_cast<int32_t>(f.channels / f.groups),
-                            static_cast<int32_t>(f.filters / f.groups),
-                            static_cast<int32_t>(f.groups), w}});
+    l.launch(
+        {.source = &kWindowSource,
+         .kernel = "grouped",
+         .items = {static_cast<uint64_t>(f.positions), static_cast<uint64_t>(f.images * f.filters)},
+         .arguments = {l.node.inputs[0], l.node.inputs[1], l.node.output(),
+                       static_cast<int32_t>(f.channels / f.groups),
+                       static_cast<int32_t>(f.filters / f.groups), static_cast<int32_t>(f.groups),
+                       w}});
   } else {
     TRY(convolve_by_products(l, w, f));
   }
