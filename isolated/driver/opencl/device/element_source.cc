@@ -4,7 +4,7 @@
 
 namespace casemate::driver {
 
-// FINISH: statements about v. UNARY, BINARY: an expression of v, or of a and b; X and Y their types.
+// FINISH: statements about v. UNARY, BINARY: an expression of v, or of a and b. X and Y: types.
 const KernelSource kElementSource = {"element", R"cl(
 typedef struct { int rank, columns; int extent[8]; int step[4][8]; int column_step[4];
                  int first[4]; } Grid;

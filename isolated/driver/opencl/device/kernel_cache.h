@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // For tests: where PoCL keeps kernels that it has compiled, and a device, or none on a machine
-// without one. Include it before anything asks OpenCL.
+// without one. Included, it is there before anything asks OpenCL.
+//
+//   Owns     its folder, when that is not the build's.
+//   Threads  made and destroyed by the main thread alone.
+//   Trust    n/a.
+//   Fails    never: without a folder PoCL takes its own.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
