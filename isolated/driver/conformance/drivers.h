@@ -9,6 +9,7 @@
 #include "isolated/driver/cpu/cpu.h"
 #include "isolated/driver/fake/fake.h"
 #include "isolated/driver/npu_device/npu_device.h"
+#include "isolated/driver/opencl/device/kernel_cache.h"
 
 namespace casemate::driver {
 
@@ -41,8 +42,17 @@ inline const std::vector<Driver>& drivers() {
          return make_cpu({.memory_bytes = memory_bytes, .generates_code = false});
        }},
       {"npu", [](uint64_t memory_bytes) { return make_npu({.memory_bytes = memory_bytes}); }},
+      {"opencl", [](uint64_t memory_bytes) { return make_opencl({.memory_bytes = memory_bytes}); }},
   };
   return all;
+}
+
+// The device; none where the machine has no hardware for it, and the test is skipped.
+inline std::unique_ptr<Device> made_or_none(const Driver& driver) {
+  auto made = driver.make(kDriverMemory);
+  const bool absent = !made && made.error().code == Code::kNotFound;
+  EXPECT_TRUE(made || absent) << made.error().text;
+  return made ? *std::move(made) : nullptr;
 }
 
 inline std::string driver_name(const testing::TestParamInfo<Driver>& driver) {

@@ -2,7 +2,6 @@
 #include "isolated/driver/devices/devices.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "base/format.h"
@@ -27,7 +26,8 @@ Result<std::unique_ptr<Device>> open_fake(uint32_t, const OpenOptions& options) 
   return make_fake({.memory_bytes = std::min(options.memory_bytes, kFakeMemoryMax)});
 }
 
-constexpr std::array kKinds = {
+// In the order in which they are listed.
+const std::vector<DeviceKind> kEverywhere = {
     DeviceKind{
         .name = "cpu", .what = "the processor", .shared = "cores, quota, memory", .open = open_cpu},
     DeviceKind{.name = "npu",
@@ -42,12 +42,17 @@ constexpr std::array kKinds = {
                .open = open_fake},
 };
 
+std::vector<DeviceKind>& kinds() {
+  static std::vector<DeviceKind> all = kEverywhere;
+  return all;
+}
+
 // "cpu, npu and fake"
 std::string known_kinds() {
   std::string text;
-  for (size_t i = 0; i < kKinds.size(); ++i) {
-    text += i == 0 ? "" : i + 1 == kKinds.size() ? " and " : ", ";
-    text += kKinds[i].name;
+  for (size_t i = 0; i < kinds().size(); ++i) {
+    text += i == 0 ? "" : i + 1 == kinds().size() ? " and " : ", ";
+    text += kinds()[i].name;
   }
   return text;
 }
@@ -64,8 +69,8 @@ Result<OpenDevice> open_one(std::string_view name, const OpenOptions& options) {
                                            name)};
   }
   const std::string_view wanted = name.substr(0, colon);
-  const auto* kind = std::ranges::find(kKinds, wanted, &DeviceKind::name);
-  if (kind == kKinds.end()) {
+  const auto kind = std::ranges::find(kinds(), wanted, &DeviceKind::name);
+  if (kind == kinds().end()) {
     return Error{Code::kUnsupported,
                  formatted("this build has no driver for '{}': it has {}", wanted, known_kinds())};
   }
@@ -77,12 +82,14 @@ Result<OpenDevice> open_one(std::string_view name, const OpenOptions& options) {
   }
   auto device = kind->open(number, options);
   if (!device) return Error{device.error().code, formatted("{}: {}", known, device.error().text)};
-  return OpenDevice{std::move(known), *std::move(device), kind};
+  return OpenDevice{std::move(known), *std::move(device), &*kind};
 }
 
 }  // namespace
 
-std::span<const DeviceKind> device_kinds() { return kKinds; }
+std::span<const DeviceKind> device_kinds() { return kinds(); }
+
+void add_device_kind(const DeviceKind& kind) { kinds().push_back(kind); }
 
 Result<std::vector<OpenDevice>> open_devices(std::string_view names, const OpenOptions& options) {
   if (names.empty()) {
@@ -107,7 +114,7 @@ Result<std::vector<OpenDevice>> open_devices(std::string_view names, const OpenO
 
 std::string all_device_names() {
   std::string names;
-  for (const DeviceKind& kind : kKinds) {
+  for (const DeviceKind& kind : kinds()) {
     for (uint32_t i = 0; i < kind.count; ++i)
       names += formatted("{}{}:{}", names.empty() ? "" : ",", kind.name, i);
   }

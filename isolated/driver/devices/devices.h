@@ -32,6 +32,9 @@ struct DeviceKind {
 };
 
 std::span<const DeviceKind> device_kinds();
+// One that not every program has, as OpenCL's: see opencl_kind(). Once for each, before any is
+// opened, by a program with one thread.
+void add_device_kind(const DeviceKind& kind);
 
 struct OpenDevice {
   std::string name;  // "cpu:0"

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "isolated/driver/conformance/pieces.h"
 #include "isolated/driver/cpu/cpu.h"
 #include "isolated/driver/cut/cut_runner.h"
 #include "isolated/driver/devices/plan_over.h"
 #include "isolated/driver/devices/report.h"
 #include "isolated/driver/fake/fake.h"
+#include "isolated/driver/opencl/device/kernel_cache.h"
+#include "isolated/driver/opencl/device/kind.h"
 #include "isolated/engine/passes/quantised_graphs.h"
 
 namespace casemate::driver {
@@ -71,6 +74,17 @@ TEST(DeviceReport, of_one_that_fails_or_loses_a_bit_says_so) {
   const DeviceReport lied = report_of(*liar);
   EXPECT_EQ(lied.health, Health::kFailed);
   EXPECT_TRUE(lied.reason.contains("came back as others")) << lied.reason;
+}
+
+TEST(Devices, of_opencl_are_numbered_by_platform_and_device) {
+  add_device_kind(opencl_kind());
+  const uint32_t count = opencl_device_count();
+  EXPECT_EQ(refusal_of(formatted("opencl:{}", count)), Code::kNotFound);
+  if (count == 0) GTEST_SKIP() << kNoOpencl;
+  const auto open = open_devices("cpu:0,opencl:0", {.memory_bytes = 8 << 20});
+  ASSERT_TRUE(open) << open.error().text;
+  EXPECT_EQ((*open)[1].device->kind(), "opencl");
+  EXPECT_EQ((*open)[1].device->limits().memory_bytes, 8u << 20);
 }
 
 TEST(PlanOver, has_the_costs_of_each_device_and_a_time_for_each_piece) {
