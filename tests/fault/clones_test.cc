@@ -77,7 +77,7 @@ TEST_F(Clones, of_a_gateway_make_keys_of_their_own_and_are_attested_with_them) {
 
 // Before it serves. What its template has loaded is shared; what it writes to lies together.
 TEST_F(Clones, of_a_model_have_little_memory_of_their_own) {
-  constexpr size_t kLittleKib = 160;
+  constexpr size_t kLittleKib = 256;
   const pid_t pid = instance(EnclaveKind::kModel);
   ASSERT_GT(pid, 1);
   std::ifstream file(formatted("/proc/{}/smaps_rollup", pid));

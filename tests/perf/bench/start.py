@@ -164,24 +164,33 @@ def instance_of(server, model):
 
 
 def private_kib(pid):
-    """What a process has written and shares with nobody: activations, all other; page tables. A
-    second process of its kind has as much again and shares everything else, so by this grows the sum
-    of all proportional set sizes. Activations are the memory that no dump may show ("dd")."""
-    kib = {True: 0, False: 0}
-    dirty = 0
+    """What a process has written, or read of a stream, and shares with nobody: activations, streams,
+    all other; page tables. A second process of its kind has as much again and shares everything else,
+    weights among it, so by this grows the sum of all proportional set sizes. Activations are the
+    memory that no dump may show ("dd")."""
+    kib = {"activations": 0, "streams": 0, "other": 0}
+    area, dirty = "", 0
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        if line.startswith("Private_Dirty:"):
+        if re.match("[0-9a-f]+-", line):
+            area = line
+        elif line.startswith("Private_Dirty:"):
             dirty = int(line.split()[1])
         elif line.startswith("VmFlags:"):
-            kib["dd" in line.split()] += dirty
+            kind = "activations" if "dd" in line.split() else "other"
+            if re.search("/memfd:(bulk|requests|replies)", area):
+                kind = "streams"
+            elif area.split()[1].endswith("s"):
+                continue  # also where it is the only one that has touched it
+            kib[kind] += dirty
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return kib[True], kib[False], int(re.search(r"VmPTE:\s+(\d+)", status)[1])
+    return *kib.values(), int(re.search(r"VmPTE:\s+(\d+)", status)[1])
 
 
 def memory(models, folder):
     table = Table("Memory of one more enclave of a model: what the sum of all proportional set sizes "
                   "grows by",
-                  ("model", "requests answered", "activations", "all other", "page tables", "bar"))
+                  ("model", "requests answered", "activations", "streams", "all other", "page tables",
+                   "bar"))
     where = repository(f"{folder}/repository", models)
     with Server(CONFIG.format(models=where)) as server:
         for name, model in models.items():
@@ -193,7 +202,7 @@ def memory(models, folder):
                             f"input={folder}/{name}.npy", 50, asked / 50, 1)
                 found = private_kib(instance_of(server, model))
                 table.add(name, asked, *(f"{kib / 1024:.2f} MiB" for kib in found),
-                          f"{met(found[1] <= MIB * 1024)} ({MIB} MiB)")
+                          f"{met(found[2] <= MIB * 1024)} ({MIB} MiB)")
     table.show()
 
 
