@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SAFETY: the word is a lock-free std::atomic_ref at the start of a page that this object mapped
-// and unmaps once.
+// and unmaps once: a spare, whose copy of the object nobody destroys, by leave().
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -39,6 +39,8 @@ void Handover::say(Word word) const {
   word_of(page_).store(static_cast<uint32_t>(word), std::memory_order_release);
   ::syscall(SYS_futex, page_, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
+
+void Handover::leave() const { ::munmap(page_, kPage); }
 
 void Handover::replace(Word from, Word to) const {
   auto expected = static_cast<uint32_t>(from);
