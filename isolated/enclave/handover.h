@@ -14,6 +14,7 @@
 //   Fails    make returns kPlatform.
 
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -30,6 +31,10 @@ class Handover final {
   ~Handover();
 
   void say(Word word) const;
+  // kGo, and how the predecessor ended, as of waitpid(); nothing: there was none.
+  void let_go(std::optional<int> end) const;
+  // The same as Message::flags of kRunning. Requires: the word is kGo.
+  [[nodiscard]] uint32_t end_before() const;
   // Says `to` if the word is `from`, and wakes nobody. A signal handler may call it.
   void replace(Word from, Word to) const;
   // What the word is once it is not `word` any more, or still, after `patience` or a signal.

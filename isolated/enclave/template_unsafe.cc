@@ -60,10 +60,12 @@ struct Birth {
   const control::Message& manifest;
 };
 
-Status run_instance(const Birth& birth, const std::vector<Fd>& fds) {
+Status run_instance(const Birth& birth, const std::vector<Fd>& fds, uint32_t end_before) {
   TRY(become_instance(birth.frame, fds));
   control::Socket socket{Fd(kControl)};
-  TRY(socket.send(control::make(control::Type::kRunning, EnclaveId{birth.manifest.enclave})));
+  auto running = control::make(control::Type::kRunning, EnclaveId{birth.manifest.enclave});
+  running.flags = end_before;
+  TRY(socket.send(running));
   return birth.program.run(std::move(socket), birth.manifest);
 }
 
@@ -94,16 +96,17 @@ Status run_spare(const Birth& birth, Handover handover) {
   handover.say(Word::kTaken);
   while (handover.wait_while(Word::kTaken, kLook) == Word::kTaken) {
   }
+  const uint32_t end_before = handover.end_before();
   {
     const Handover gone = std::move(handover);
   }
-  return run_instance(birth, request->fds);
+  return run_instance(birth, request->fds, end_before);
 }
 
 // Waits for the end of the instance before, whose successor is asked for.
-bool ended(pid_t instance) {
+bool ended(pid_t instance, int& status) {
   const timespec pause{0, 100'000};
-  for (int i = 0; instance > 0 && ::waitpid(instance, nullptr, WNOHANG) == 0; ++i) {
+  for (int i = 0; instance > 0 && ::waitpid(instance, &status, WNOHANG) == 0; ++i) {
     if (i == kEndMs * 10) return false;
     ::nanosleep(&pause, nullptr);
   }
@@ -175,8 +178,10 @@ Status make_instances(const Birth& birth) {
     if (fate == Word::kOver) return {};
     if (fate == Word::kTaken) {
       // It plays dead: it ends with this process, the first of its PID namespace's parent.
-      if (!ended(instance)) return Error{Code::kPartitionFailed, "an instance does not end"};
-      spare->handover.say(Word::kGo);
+      int status = 0;
+      if (!ended(instance, status))
+        return Error{Code::kPartitionFailed, "an instance does not end"};
+      spare->handover.let_go(instance > 0 ? std::optional(status) : std::nullopt);
       instance = spare->pid;
     }
     wanted = asked(birth, kPauseMs);

@@ -115,11 +115,12 @@ Result<std::string> find_socket(const std::string& chosen) {
 }
 
 Result<std::unique_ptr<operating::Reply>> ask(const std::string& socket, operating::Command command,
-                                              const std::string& target) {
+                                              const std::string& target, uint32_t enclave) {
   const Fd fd = TRY(connect_to(socket));
   operating::Request request;
   request.command = static_cast<uint32_t>(command);
   request.target = Text<limits::kName>::from(target);
+  request.enclave = enclave;
   auto reply = std::make_unique<operating::Reply>();
   pollfd waiting{fd.number(), POLLIN, 0};
   if (::send(fd.number(), &request, sizeof request, MSG_NOSIGNAL) !=

@@ -82,6 +82,8 @@ Fd Launcher::listener() const { return Fd(::fcntl(listener_.number(), F_DUPFD_CL
 
 void Launcher::set_background(const jail::Child&, bool) const {}
 
+bool Launcher::out_of_memory(size_t, std::optional<size_t>, uint32_t) { return false; }
+
 Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t) {
   auto sockets = TRY(control::Socket::pair());
   Fd beat = TRY(make_memory_file("heartbeat"));

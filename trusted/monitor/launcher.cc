@@ -36,6 +36,11 @@ std::vector<std::string> environment_of(const EnclaveDescription& enclave) {
   return environment;
 }
 
+std::string group_of(size_t partition, std::optional<size_t> enclave, uint32_t slot) {
+  return enclave ? formatted("p{}/e{}s{}", partition, *enclave, slot)
+                 : formatted("p{}/mos{}", partition, slot);
+}
+
 // Whether this process may raise priorities: tried on itself, since capabilities of a user
 // namespace look the same and do not count here.
 bool may_raise_priorities() {
@@ -66,6 +71,11 @@ Result<std::vector<int>> Launcher::entrances(const std::string& path,
   if (found == groups_.end())
     found = groups_.emplace(path, TRY(cgroups_.make_group(path, limits, leaf))).first;
   return found->second.entrances();
+}
+
+bool Launcher::out_of_memory(size_t partition, std::optional<size_t> enclave, uint32_t slot) {
+  const auto found = groups_.find(group_of(partition, enclave, slot));
+  return found != groups_.end() && found->second.out_of_memory();
 }
 
 Fd Launcher::listener() const { return Fd(::fcntl(listener_.number(), F_DUPFD_CLOEXEC, 3)); }
@@ -105,7 +115,7 @@ Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot)
   spec.user_count = own_users_ ? kUsersPerPartition : 1;
   spec.fds = {{sockets[1].number(), 3}, {beat.number(), 4}};
   spec.entrances =
-      TRY(entrances(formatted("{}/mos{}", group, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
+      TRY(entrances(group_of(index, {}, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
   spec.limits = {kMosFiles, kMosMemory, 0};
   started.child = TRY(jail::spawn(power_, spec));
   started.namespaces = TRY(jail::namespaces_of(started.child.pid));
@@ -126,12 +136,12 @@ Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
   spec.partition = &partition;
   spec.user = own_users_ ? 1 + static_cast<uid_t>(index) : 0;
   spec.fds = {{sockets[1].number(), 3}};
-  spec.entrances = TRY(entrances(formatted("p{}/e{}s{}", enclave.partition, index, slot),
+  spec.entrances = TRY(entrances(group_of(enclave.partition, index, slot),
                                  {enclave.memory_bytes, enclave.processes_max, 0, 0}, true));
   spec.limits = {gateway ? kGatewayFiles : kModelFiles, 0, gateway ? kGatewaySecret : 0};
   if (!cgroups_.limits_memory()) spec.limits.data_bytes = enclave.memory_bytes;
   spec.environment = environment_of(enclave);
-  if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = STDERR_FILENO;
+  if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = kDebugOutput;
   return Template{TRY(jail::spawn(power_, spec)), std::move(sockets[0])};
 }
 
