@@ -2,31 +2,27 @@
 #include "outside/cli/status_table.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/format.h"
 #include "base/log.h"
+#include "outside/launch/names.h"
+#include "wire/evidence/evidence.h"
 
 namespace casemate::cli {
+
+using launch::standby_name;
+using launch::state_name;
+
 namespace {
-
-constexpr std::array<std::string_view, 6> kStates = {"down",        "starting", "running",
-                                                     "backing off", "given up", "refused"};
-
-std::string_view state_name(uint32_t state) {
-  return state < kStates.size() ? kStates[state] : "unknown";
-}
-
-constexpr std::array<std::string_view, 3> kStandby = {"none", "loading", "ready"};
-
-std::string_view standby_name(uint32_t standby) {
-  return standby < kStandby.size() ? kStandby[standby] : "unknown";
-}
 
 std::string recovery(const operating::PartitionStatus& partition) {
   if (partition.recovery_us == 0) return "-";
   return formatted("{:.1f} ms", static_cast<double>(partition.recovery_us) / 1000);
+}
+
+void print_end(std::string_view why, std::ostream& out) {
+  if (!why.empty()) out << formatted("    started anew: {}\n", printable(why));
 }
 
 }  // namespace
@@ -40,6 +36,7 @@ void print_status(const operating::Reply& status, std::ostream& out) {
                      printable(partition.name.view()), printable(partition.device.view()),
                      state_name(partition.state), standby_name(partition.standby), partition.epoch,
                      partition.failures, recovery(partition));
+    print_end(partition.last_end.view(), out);
   }
   out << formatted("\n{:<20} {:<20} {:<12} {:>8} {:>10}\n", "ENCLAVE", "PARTITION", "STATE",
                    "START", "CALLS");
@@ -54,6 +51,7 @@ void print_status(const operating::Reply& status, std::ostream& out) {
                      static_cast<double>(enclave.start_us) / 1000, enclave.completed);
     if (!enclave.reason.view().empty())
       out << formatted("    {}\n", printable(enclave.reason.view()));
+    print_end(enclave.last_end.view(), out);
   }
 }
 
@@ -65,25 +63,35 @@ void print_status_json(const operating::Reply& status, std::ostream& out) {
     const auto& partition = status.partitions[p];
     document["partitions"].push_back({{"name", printable(partition.name.view())},
                                       {"device", printable(partition.device.view())},
+                                      {"cpu_percent", partition.cpu_percent},
+                                      {"cores", launch::cores_of(partition.cpu_mask)},
+                                      {"memory_bytes", partition.memory_bytes},
                                       {"state", state_name(partition.state)},
+                                      {"up_us", partition.up_us},
                                       {"starts", partition.epoch},
                                       {"failures", partition.failures},
                                       {"pid", partition.pid},
                                       {"standby", standby_name(partition.standby)},
-                                      {"recovery_us", partition.recovery_us}});
+                                      {"recovery_us", partition.recovery_us},
+                                      {"last_end", printable(partition.last_end.view())}});
   }
   for (uint32_t e = 0; e < status.enclave_count; ++e) {
     const auto& enclave = status.enclaves[e];
     document["enclaves"].push_back(
         {{"name", printable(enclave.name.view())},
          {"version", enclave.model_version},
+         {"kind",
+          enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway) ? "gateway" : "model"},
          {"partition",
           printable(
               status.partitions[std::min(enclave.partition, limits::kPartitions - 1)].name.view())},
          {"state", state_name(enclave.state)},
+         {"up_us", enclave.up_us},
+         {"starts", enclave.starts},
          {"start_us", enclave.start_us},
          {"calls", enclave.completed},
          {"reason", printable(enclave.reason.view())},
+         {"last_end", printable(enclave.last_end.view())},
          {"program_measurement", to_hex(enclave.program_measurement)},
          {"model_measurement", to_hex(enclave.model_measurement)}});
   }

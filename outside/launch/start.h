@@ -22,13 +22,20 @@ namespace casemate::launch {
 // development root's key survives.
 Result<std::string> state_folder();
 
+// Descriptors of this process that take lines; -1: its own stderr.
+struct Outputs {
+  int monitor = -1;
+  int enclaves = -1;  // of those that are debugged
+};
+
 class RunningSystem final {
  public:
   // Ending all partitions takes milliseconds.
   static constexpr std::chrono::seconds kStopPatience{10};
 
   static Result<RunningSystem> start(const SystemDescription& description,
-                                     const GatewaySettings& gateway, const std::string& programs);
+                                     const GatewaySettings& gateway, const std::string& programs,
+                                     const Outputs& outputs = {});
   RunningSystem(RunningSystem&&) noexcept;
   RunningSystem& operator=(RunningSystem&&) = delete;
   // As stop().
