@@ -53,7 +53,7 @@ TEST(ServeLog, as_text_says_of_each_line_of_an_enclave_that_it_is_one) {
   const auto lines = logged(false, kForged, "");
   ASSERT_EQ(lines.size(), 4u);
   for (const std::string& line : lines) EXPECT_TRUE(line.starts_with("enclave: ")) << line;
-  EXPECT_EQ(lines[3], "enclave: ?[2J?]0;owned???????");
+  EXPECT_EQ(lines[3], "enclave: ?[2J?]0;owned??????");
 }
 
 TEST(ServeLog, as_json_has_an_enclave_s_lines_as_text_of_its_own_and_no_event_of_the_monitor_s) {
