@@ -14,6 +14,7 @@
 //   Fails    make returns kPlatform.
 
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -30,6 +31,10 @@ class Handover final {
   ~Handover();
 
   void say(Word word) const;
+  // kGo, and how the predecessor ended, as of waitpid(); nothing: there was none.
+  void let_go(std::optional<int> end) const;
+  // The same as Message::flags of kRunning. Requires: the word is kGo.
+  [[nodiscard]] uint32_t end_before() const;
   // In the spare: unmaps its page, which is the template's alone from then on. Requires: the spare
   // uses this object no more.
   void leave() const;

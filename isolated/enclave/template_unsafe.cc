@@ -76,10 +76,12 @@ struct Birth {
   MutableBytes stack;  // of spares
 };
 
-Status run_instance(const Birth& birth, const std::vector<Fd>& fds) {
+Status run_instance(const Birth& birth, const std::vector<Fd>& fds, uint32_t end_before) {
   TRY(become_instance(birth.frame, fds));
   control::Socket socket{Fd(kControl)};
-  TRY(socket.send(control::make(control::Type::kRunning, EnclaveId{birth.manifest.enclave})));
+  auto running = control::make(control::Type::kRunning, EnclaveId{birth.manifest.enclave});
+  running.flags = end_before;
+  TRY(socket.send(running));
   return birth.program.run(std::move(socket), birth.manifest);
 }
 
@@ -110,14 +112,15 @@ Status run_spare(const Birth& birth, const Handover& handover) {
   handover.say(Word::kTaken);
   while (handover.wait_while(Word::kTaken, kLook) == Word::kTaken) {
   }
+  const uint32_t end_before = handover.end_before();
   handover.leave();
-  return run_instance(birth, request->fds);
+  return run_instance(birth, request->fds, end_before);
 }
 
 // Waits for the end of the instance before, whose successor is asked for.
-bool ended(pid_t instance) {
+bool ended(pid_t instance, int& status) {
   const timespec pause{0, 100'000};
-  for (int i = 0; instance > 0 && ::waitpid(instance, nullptr, WNOHANG) == 0; ++i) {
+  for (int i = 0; instance > 0 && ::waitpid(instance, &status, WNOHANG) == 0; ++i) {
     if (i == kEndMs * 10) return false;
     ::nanosleep(&pause, nullptr);
   }
@@ -203,8 +206,10 @@ Status make_instances(const Birth& birth) {
     if (fate == Word::kOver) return {};
     if (fate == Word::kTaken) {
       // It plays dead: it ends with this process, the first of its PID namespace's parent.
-      if (!ended(instance)) return Error{Code::kPartitionFailed, "an instance does not end"};
-      spare->handover.say(Word::kGo);
+      int status = 0;
+      if (!ended(instance, status))
+        return Error{Code::kPartitionFailed, "an instance does not end"};
+      spare->handover.let_go(instance > 0 ? std::optional(status) : std::nullopt);
       instance = spare->pid;
     }
     wanted = asked(birth, kPauseMs);
@@ -219,7 +224,7 @@ Status make_one(const Birth& birth) {
   if (child < 0) return errno_error("forking an instance");
   if (child == 0) {
     if (const Status dropped = lockdown::drop_capabilities(); !dropped) end(dropped);
-    end(run_instance(birth, request->fds));
+    end(run_instance(birth, request->fds, 0));
   }
   while (::waitpid(static_cast<pid_t>(child), nullptr, 0) < 0 && errno == EINTR) {
   }

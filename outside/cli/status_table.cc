@@ -2,23 +2,19 @@
 #include "outside/cli/status_table.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/format.h"
 #include "base/log.h"
+#include "outside/launch/names.h"
+#include "wire/evidence/evidence.h"
 
 namespace casemate::cli {
+
+using launch::standby_name;
+using launch::state_name;
+
 namespace {
-
-constexpr std::array<std::string_view, 6> kStates = {"down",        "starting", "running",
-                                                     "backing off", "given up", "refused"};
-
-constexpr std::array<std::string_view, 3> kStandby = {"none", "loading", "ready"};
-
-std::string_view standby_name(uint32_t standby) {
-  return standby < kStandby.size() ? kStandby[standby] : "unknown";
-}
 
 std::string recovery(const operating::PartitionStatus& partition) {
   if (partition.recovery_us == 0) return "-";
@@ -46,6 +42,10 @@ std::string share(const operating::EnclaveStatus& enclave) {
       cores.size() == 1 ? "" : "s", list, enclave.memory_bytes >> 20);
 }
 
+void print_end(std::string_view why, std::ostream& out) {
+  if (!why.empty()) out << formatted("    started anew: {}\n", printable(why));
+}
+
 }  // namespace
 
 std::string_view state_name(uint32_t state) {
@@ -61,6 +61,7 @@ void print_status(const operating::Reply& status, std::ostream& out) {
                      printable(partition.name.view()), printable(partition.device.view()),
                      state_name(partition.state), standby_name(partition.standby), partition.epoch,
                      partition.failures, recovery(partition));
+    print_end(partition.last_end.view(), out);
   }
   out << formatted("\n{:<20} {:<20} {:<12} {:>8} {:>10}  {}\n", "ENCLAVE", "PARTITION", "STATE",
                    "START", "CALLS", "SHARE");
@@ -76,6 +77,7 @@ void print_status(const operating::Reply& status, std::ostream& out) {
                      share(enclave));
     if (!enclave.reason.view().empty())
       out << formatted("    {}\n", printable(enclave.reason.view()));
+    print_end(enclave.last_end.view(), out);
   }
 }
 
@@ -87,22 +89,31 @@ void print_status_json(const operating::Reply& status, std::ostream& out) {
     const auto& partition = status.partitions[p];
     document["partitions"].push_back({{"name", printable(partition.name.view())},
                                       {"device", printable(partition.device.view())},
+                                      {"cpu_percent", partition.cpu_percent},
+                                      {"cores", launch::cores_of(partition.cpu_mask)},
+                                      {"memory_bytes", partition.memory_bytes},
                                       {"state", state_name(partition.state)},
+                                      {"up_us", partition.up_us},
                                       {"starts", partition.epoch},
                                       {"failures", partition.failures},
                                       {"pid", partition.pid},
                                       {"standby", standby_name(partition.standby)},
-                                      {"recovery_us", partition.recovery_us}});
+                                      {"recovery_us", partition.recovery_us},
+                                      {"last_end", printable(partition.last_end.view())}});
   }
   for (uint32_t e = 0; e < status.enclave_count; ++e) {
     const auto& enclave = status.enclaves[e];
     document["enclaves"].push_back(
         {{"name", printable(enclave.name.view())},
          {"version", enclave.model_version},
+         {"kind",
+          enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway) ? "gateway" : "model"},
          {"partition",
           printable(
               status.partitions[std::min(enclave.partition, limits::kPartitions - 1)].name.view())},
          {"state", state_name(enclave.state)},
+         {"up_us", enclave.up_us},
+         {"starts", enclave.starts},
          {"start_us", enclave.start_us},
          {"calls", enclave.completed},
          {"share", enclave.share},
@@ -110,6 +121,7 @@ void print_status_json(const operating::Reply& status, std::ostream& out) {
          {"cores", cores_of(enclave.cpu_mask)},
          {"memory_bytes", enclave.memory_bytes},
          {"reason", printable(enclave.reason.view())},
+         {"last_end", printable(enclave.last_end.view())},
          {"program_measurement", to_hex(enclave.program_measurement)},
          {"model_measurement", to_hex(enclave.model_measurement)}});
   }

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "base/format.h"
 
@@ -160,6 +161,19 @@ std::vector<int> Group::entrances() const {
   std::vector<int> fds;
   for (const Fd& fd : entrances_) fds.push_back(fd.number());
   return fds;
+}
+
+bool Group::out_of_memory() {
+  constexpr std::string_view kCount = "oom_kill ";
+  uint64_t kills = 0;
+  for (const std::string& folder : folders_) {
+    for (const char* file : {"/memory.events", "/memory.oom_control"}) {  // v2, v1
+      const std::string text = read_text(folder + file);
+      if (const size_t at = text.find(kCount); at != text.npos)
+        kills += std::strtoull(text.c_str() + at + kCount.size(), nullptr, 10);
+    }
+  }
+  return std::exchange(oom_kills_, kills) < kills;
 }
 
 Cgroups Cgroups::open(const allow::Spawn&, const std::string& name) {

@@ -39,11 +39,14 @@ class Group final {
 
   // cgroup.procs of every hierarchy: writing "0" moves the writer in.
   [[nodiscard]] std::vector<int> entrances() const;
+  // Whether the kernel has killed a member for want of memory since this was asked last.
+  bool out_of_memory();
 
  private:
   friend class Cgroups;
   std::vector<std::string> folders_;
   std::vector<Fd> entrances_;
+  uint64_t oom_kills_ = 0;
 };
 
 class Cgroups final {

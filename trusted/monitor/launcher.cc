@@ -109,12 +109,25 @@ jail::GroupLimits Launcher::share_of(size_t enclave) const {
 Result<std::vector<int>> Launcher::enclave_entrances(size_t enclave, uint32_t slot) {
   const EnclaveDescription& e = system_.description().enclaves[enclave];
   const jail::GroupLimits own = {e.memory_bytes, e.processes_max, 0, 0};
-  const std::string group = formatted("p{}/e{}", e.partition, enclave);
-  if (e.share == 0) return entrances(formatted("{}s{}", group, slot), own, true);
+  const std::string group = group_of(e.partition, enclave, slot);
+  if (e.share == 0) return entrances(group, own, true);
   jail::GroupLimits share = share_of(enclave);
   if (Allotment{share.cpu_mask, share.cpu_percent}.whole()) share.cpu_percent = 0;
-  TRY(entrances(group, share, false));
-  return entrances(formatted("{}/s{}", group, slot), own, true);
+  TRY(entrances(formatted("p{}/e{}", e.partition, enclave), share, false));
+  return entrances(group, own, true);
+}
+
+// With a share the group of both trees is around each tree's.
+std::string Launcher::group_of(size_t partition, std::optional<size_t> enclave,
+                               uint32_t slot) const {
+  if (!enclave) return formatted("p{}/mos{}", partition, slot);
+  const bool shares = system_.description().enclaves[*enclave].share != 0;
+  return formatted("p{}/e{}{}{}", partition, *enclave, shares ? "/s" : "s", slot);
+}
+
+bool Launcher::out_of_memory(size_t partition, std::optional<size_t> enclave, uint32_t slot) {
+  const auto found = groups_.find(group_of(partition, enclave, slot));
+  return found != groups_.end() && found->second.out_of_memory();
 }
 
 Fd Launcher::listener() const { return Fd(::fcntl(listener_.number(), F_DUPFD_CLOEXEC, 3)); }
@@ -154,7 +167,7 @@ Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot)
   spec.user_count = own_users_ ? kUsersPerPartition : 1;
   spec.fds = {{sockets[1].number(), 3}, {beat.number(), 4}};
   spec.entrances =
-      TRY(entrances(formatted("{}/mos{}", group, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
+      TRY(entrances(group_of(index, {}, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
   spec.limits = {kMosFiles, kMosMemory, 0};
   started.child = TRY(jail::spawn(power_, spec));
   started.namespaces = TRY(jail::namespaces_of(started.child.pid));
@@ -185,7 +198,7 @@ Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
   spec.scratch_bytes = enclave.scratch_bytes;
   if (!cgroups_.limits_memory()) spec.limits.data_bytes = enclave.memory_bytes;
   spec.environment = environment_of(enclave);
-  if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = STDERR_FILENO;
+  if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = kDebugOutput;
   return Template{TRY(jail::spawn(power_, spec)), std::move(sockets[0])};
 }
 

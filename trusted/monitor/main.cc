@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate-monitor STATE_FOLDER RUN_FOLDER, with descriptors
 //   3  the system description (sealed memfd)   4  the operator's listening socket   5  the
-//   gateway's listening socket
+//   gateway's listening socket   6  where enclaves that are debugged write to; else our stderr
 // casemate-monitor --walls        prints which walls stand on this machine
 #include <fcntl.h>
 #include <link.h>
@@ -209,8 +209,10 @@ int main(int argc, char** argv) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::signal(SIGPIPE, SIG_IGN);  // who reads our lines may go
   if (const Status open = hold_standard_descriptors(); !open) return fail(open.error());
-  for (int fd = 3; fd <= 5; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-  if (const Status closed = lockdown::close_from(6); !closed) return fail(closed.error());
+  constexpr int kDebug = monitor::Launcher::kDebugOutput;
+  if (::fcntl(kDebug, F_GETFD) < 0) ::dup2(STDERR_FILENO, kDebug);
+  for (int fd = 3; fd <= kDebug; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (const Status closed = lockdown::close_from(kDebug + 1); !closed) return fail(closed.error());
   if (const Status guarded = lockdown::make_undumpable(); !guarded) return fail(guarded.error());
   const Status done = run(argv[1], argv[2]);
   return done ? 0 : fail(done.error());

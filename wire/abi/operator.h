@@ -13,7 +13,7 @@
 
 namespace casemate::operating {
 
-enum class Command : uint32_t { kStatus = 1, kKill = 2, kStop = 3 };
+enum class Command : uint32_t { kStatus = 1, kKill = 2, kStop = 3, kKillEnclave = 4 };
 
 // States of partitions and enclaves as the monitor counts them.
 enum class State : uint32_t {
@@ -30,6 +30,7 @@ struct Request {
   uint32_t magic = kMagic;
   uint32_t command = 0;
   Text<limits::kName> target;  // kKill: a partition's name
+  uint32_t enclave = 0;        // kKillEnclave: its id
 };
 
 struct PartitionStatus {
@@ -45,6 +46,8 @@ struct PartitionStatus {
   uint32_t cpu_percent = 0;
   uint64_t cpu_mask = 0;
   uint64_t memory_bytes = 0;
+  uint64_t up_us = 0;  // since it was started; 0: it is down
+  Text<96> last_end;   // why it was last started anew; empty: never
 };
 
 struct EnclaveStatus {
@@ -61,6 +64,10 @@ struct EnclaveStatus {
   uint64_t memory_bytes = 0;
   uint64_t start_us = 0;   // from fork request to running, of the last instance
   uint64_t completed = 0;  // calls on its streams
+  uint64_t up_us = 0;      // since it was started; 0: it does not run
+  uint32_t starts = 0;     // times that it came to run
+  uint32_t reserved = 0;
+  Text<96> last_end;  // why it was last started anew since its partition was; empty: never
   Text<256> reason;
   Sha384Digest program_measurement{};
   Sha384Digest model_measurement{};
