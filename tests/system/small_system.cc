@@ -184,6 +184,9 @@ void SmallSystem::start(const SystemDescription& description) {
                         ::fcntl(operators.number(), F_DUPFD, 50),
                         ::fcntl(drivers.number(), F_DUPFD, 50)};
     for (int i = 0; i < 3; ++i) ::dup2(from[i], 3 + i);
+    const int log =
+        ::open((folder_ + "/log").c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600);
+    if (log >= 0) ::dup2(log, STDERR_FILENO);
     const std::string program = build_folder() + "/bin/casemate-monitor";
     ::execl(program.c_str(), "casemate-monitor", (folder_ + "/state").c_str(),
             (folder_ + "/images").c_str(), nullptr);
@@ -204,8 +207,15 @@ void SmallSystem::connect() {
 
 SmallSystem::~SmallSystem() {
   stop(SIGTERM);
+  // Only who failed is asked what was said.
+  if (testing::Test::HasFailure()) std::fputs(log().c_str(), stderr);
   std::error_code error;
   fs::remove_all(folder_, error);
+}
+
+std::string SmallSystem::log() const {
+  std::ifstream file(folder_ + "/log");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 int SmallSystem::stop(int signal) {
@@ -283,8 +293,11 @@ bool SmallSystem::settled(int within_ms) {
   return false;
 }
 
+// Who asks and is not scheduled for a while is not waited for, and asks again.
 operating::Reply SmallSystem::status() {
-  const auto reply = launch::ask(socket_, operating::Command::kStatus);
+  auto reply = launch::ask(socket_, operating::Command::kStatus);
+  for (int again = 0; !reply && again < 5; ++again)
+    reply = launch::ask(socket_, operating::Command::kStatus);
   EXPECT_TRUE(reply) << reply.error().text;
   return reply ? **reply : operating::Reply{};
 }
