@@ -21,6 +21,7 @@
 
 #include "base/format.h"
 #include "outside/launch/programs.h"
+#include "tests/system/patience.h"
 
 namespace casemate::tests {
 namespace {
@@ -250,14 +251,17 @@ bool SmallSystem::exchange(Bytes question, MutableBytes answer, int timeout_ms) 
       static_cast<ssize_t>(question.size()))
     return false;
   pollfd waiting{client_.number(), POLLIN, 0};
-  return ::poll(&waiting, 1, timeout_ms) == 1 &&
-         ::recv(client_.number(), answer.data(), answer.size(), 0) ==
-             static_cast<ssize_t>(answer.size());
+  if (::poll(&waiting, 1, timeout_ms) != 1) {
+    connect();  // or what comes late would be taken for the answer to the next question
+    return false;
+  }
+  return ::recv(client_.number(), answer.data(), answer.size(), 0) ==
+         static_cast<ssize_t>(answer.size());
 }
 
 bool SmallSystem::answers(const std::string& model, int within_ms) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
-  while (std::chrono::steady_clock::now() < deadline) {
+  Patience patience{std::chrono::milliseconds(within_ms)};
+  while (!patience.over()) {
     const auto answer = ask(model, fixture::Call::kEcho, "hello", 1000);
     if (answer.code == 0 && text(answer) == "hello") return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -266,8 +270,8 @@ bool SmallSystem::answers(const std::string& model, int within_ms) {
 }
 
 bool SmallSystem::started(const std::string& name, uint32_t epoch, int within_ms) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
-  while (std::chrono::steady_clock::now() < deadline) {
+  Patience patience{std::chrono::milliseconds(within_ms)};
+  while (!patience.over()) {
     const auto reply = status();
     bool all = true;
     for (uint32_t i = 0; i < reply.enclave_count; ++i) {
@@ -283,8 +287,8 @@ bool SmallSystem::started(const std::string& name, uint32_t epoch, int within_ms
 }
 
 bool SmallSystem::settled(int within_ms) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
-  while (std::chrono::steady_clock::now() < deadline) {
+  Patience patience{std::chrono::milliseconds(within_ms)};
+  while (!patience.over()) {
     const auto reply = status();
     const auto partitions = std::span(reply.partitions).first(reply.partition_count);
     if (std::ranges::all_of(partitions, [](const auto& p) { return p.standby == 2; })) return true;
