@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// drawn(): the cells of a table that this run tries: a few, drawn by a seed that is printed and that
-// CASEMATE_SEED sets; all of them where CASEMATE_WHOLE is set (`./dev test --whole FILTER`).
+// drawn(): the cells of a table that this run tries: a few, drawn by a seed that is printed and
+// that CASEMATE_SEED sets; all of them where CASEMATE_WHOLE is set (`./dev test --whole`).
 //
 //   Owns     nothing.
 //   Threads  one.

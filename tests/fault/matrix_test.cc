@@ -2,7 +2,7 @@
 // Every fault to every process of a partition in every state of its stream, its trees and its
 // enclaves: a table. After each cell the survivor is who it was and answers right, the partition
 // serves again, nothing of its old memory can be read, and the system holds what it held before.
-// A run tries a few cells of it, drawn by a seed; `./dev test --whole Matrix` tries all.
+// A run tries a few cells of it, drawn by a seed; `./dev test --whole` tries all.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -265,7 +265,7 @@ TEST_F(Shortage, of_the_monitor_s_descriptors_delays_who_has_died_and_nobody_els
   const pid_t victim = find(system_, "p1", Who::kMos);
   rlimit usual{};
   ASSERT_EQ(::prlimit(system_.monitor(), RLIMIT_NOFILE, nullptr, &usual), 0);
-  // No lower than what it waits for at once, or it could not even wait.
+  // No lower than how much it waits for at once, or it could not even wait.
   const rlimit few{24, usual.rlim_max};
   ASSERT_GT(before_.descriptors, few.rlim_cur);
   ASSERT_EQ(::prlimit(system_.monitor(), RLIMIT_NOFILE, &few, nullptr), 0);
