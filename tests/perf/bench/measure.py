@@ -120,9 +120,13 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def status(self):
-        done = subprocess.run([BIN / "casemate", "status", "--json"], capture_output=True,
-                              env=self.environment, check=True)
-        return json.loads(done.stdout)
+        # The monitor waits for no client that the machine does not let speak at once.
+        for _ in range(5):
+            done = subprocess.run([BIN / "casemate", "status", "--json"], capture_output=True,
+                                  env=self.environment)
+            if done.returncode == 0:
+                return json.loads(done.stdout)
+        raise Unmeasured(f"casemate status: {done.stderr.decode(errors='replace')}")
 
     def partition(self, name):
         return next(p for p in self.status()["partitions"] if p["name"] == name)
