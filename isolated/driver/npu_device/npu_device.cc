@@ -2,6 +2,7 @@
 #include "isolated/driver/npu_device/npu_device.h"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 
 #include "base/format.h"
@@ -29,19 +30,30 @@ uint64_t address_of(const Part& part) {
   return static_cast<const NpuMemory*>(part.memory)->address() + part.offset;
 }
 
-// A layer in device memory, and which operands of its program it reads and makes.
+// A layer in device memory, and which operands of its program it reads and makes. What one layer
+// makes for another is kept by the run, in the host's memory.
 struct PlacedLayer {
   std::string node;
   npu::Layer layer;
+  npu::LayerShape shape;
+  std::optional<Requantisation> requantised;
   std::unique_ptr<NpuMemory> memory;
-  size_t input = 0;
+  std::optional<size_t> input;  // none: it reads what a layer before it has made,
+  size_t maker = 0;             // this one
   std::vector<size_t> outputs;
+  uint64_t result_bytes = 0;
+  bool kept = false;  // a later layer reads it
 };
 
 struct NpuCode final : MachineCode {
   uint64_t bytes() const override { return bytes_taken; }
   std::vector<PlacedLayer> layers;
+  std::map<engine::ValueId, size_t> makers;  // by value: which layer
   uint64_t bytes_taken = 0;
+};
+
+struct NpuRun final : Unfinished {
+  std::map<size_t, std::vector<uint8_t>> kept;  // by layer
 };
 
 class NpuMachine final : public Machine {
@@ -82,7 +94,8 @@ class NpuMachine final : public Machine {
   Result<std::unique_ptr<Memory>> allocate(uint64_t bytes) override {
     auto memory = TRY(take(bytes));
     static constexpr ByteArray<4096> kZeros{};
-    const std::lock_guard held(lock_);
+    // Without the lock: nobody else has this memory, and whoever makes a buffer keeps the device's
+    // callers waiting, which must not be for a whole layer.
     for (uint64_t done = 0; done < bytes; done += kZeros.size()) {
       const uint64_t count = std::min<uint64_t>(kZeros.size(), bytes - done);
       TRY(machine_.write(memory->address() + done, Bytes(kZeros).first(count)));
@@ -93,24 +106,26 @@ class NpuMachine final : public Machine {
   Result<std::unique_ptr<MachineCode>> compile(const engine::Graph& piece,
                                                uint64_t bytes_max) override {
     auto code = std::make_unique<NpuCode>();
+    const engine::Uses uses(piece);
     for (const engine::ValueId id : piece.outputs()) {
-      const auto makes = [&](const engine::Node& node) { return node.output() == id; };
-      if (std::ranges::none_of(piece.nodes(), makes)) {
-        return Error{Code::kUnsupported,
-                     formatted("value '{}': the accelerator hands nothing through that it does not "
-                               "make",
-                               piece.value(id).name)};
-      }
+      if (uses.maker(id)) continue;
+      return Error{Code::kUnsupported,
+                   formatted("value '{}': the accelerator hands nothing through that it does not "
+                             "make",
+                             piece.value(id).name)};
     }
-    for (const engine::Node& node : piece.nodes())
-      TRY(add_layer(piece, node, bytes_max - code->bytes_taken, *code));
+    for (const engine::Node& node : piece.nodes()) {
+      const bool read = !uses.readers(node.output()).empty();
+      if (read || uses.is_output(node.output())) TRY(add_layer(piece, node, bytes_max, *code));
+    }
     return code;
   }
 
   Result<bool> advance(Command& command) override {
     if (command.kind == Command::Kind::kRun) {
       const auto& layers = static_cast<const NpuCode*>(command.code)->layers;
-      if (command.steps < layers.size()) TRY(run_layer(layers[command.steps], command));
+      if (command.unfinished == nullptr) command.unfinished = std::make_unique<NpuRun>();
+      if (command.steps < layers.size()) TRY(run_layer(layers, command.steps, command));
       return command.steps + 1 >= layers.size();
     }
     const std::lock_guard held(lock_);
@@ -133,52 +148,89 @@ class NpuMachine final : public Machine {
     return std::make_unique<NpuMemory>(places_, TRY(places_.take(bytes)));
   }
 
+  // Counts bytes of a program, and refuses those that pass what there is.
+  static Status charge(const engine::Node& node, uint64_t bytes, uint64_t bytes_max,
+                       NpuCode& code) {
+    if (bytes > bytes_max - code.bytes_taken) {
+      return Error{Code::kUnavailable,
+                   formatted("node '{}' takes {} bytes, the accelerator has {} free: free buffers "
+                             "or programs",
+                             node.name, bytes, bytes_max - code.bytes_taken)};
+    }
+    code.bytes_taken += bytes;
+    return {};
+  }
+
   // Where its program lies is in a layer's instructions, and how large it is, is known when they
   // are made: so they are made twice.
   Status add_layer(const engine::Graph& piece, const engine::Node& node, uint64_t bytes_max,
                    NpuCode& code) {
     const IntegerLayer from = TRY(layer_of(piece, node));
     const auto make = [&](uint64_t base) {
-      return npu::Layer::make(from.shape, from.weights->loose_bytes(), {},
+      return npu::Layer::make(from.shape, from.weights->loose_bytes(), from.bias,
                               {.base = base, .memory_bytes = limits_.memory_bytes});
     };
     const uint64_t bytes = places_.bytes_taken(TRY(make(0)).program().placement.end);
-    if (bytes > bytes_max) {
-      return Error{Code::kUnavailable,
-                   formatted("node '{}' takes {} bytes, the accelerator has {} free: free buffers "
-                             "or programs",
-                             node.name, bytes, bytes_max)};
-    }
+    TRY(charge(node, bytes, bytes_max, code));
     auto memory = TRY(take(bytes));
     npu::Layer layer = TRY(make(memory->address()));
-    PlacedLayer placed{node.name, std::move(layer), std::move(memory), 0, {}};
-    placed.input =
-        static_cast<size_t>(std::ranges::find(piece.inputs(), from.input) - piece.inputs().begin());
+    PlacedLayer placed{.node = node.name,
+                       .layer = std::move(layer),
+                       .shape = from.shape,
+                       .requantised = from.requantised,
+                       .memory = std::move(memory),
+                       .input = {},
+                       .outputs = {}};
+    const auto given = std::ranges::find(piece.inputs(), from.input);
+    if (given != piece.inputs().end()) {
+      placed.input = static_cast<size_t>(given - piece.inputs().begin());
+    } else {
+      placed.maker = code.makers.at(from.input);
+      PlacedLayer& maker = code.layers[placed.maker];
+      // Host memory, and of each queue that may run it at the same time: counted as if it were the
+      // device's, so that no model makes it grow.
+      if (!maker.kept) TRY(charge(node, maker.result_bytes * limits_.queues_max, bytes_max, code));
+      maker.kept = true;
+    }
+    const engine::Value& result = piece.value(node.output());
+    placed.result_bytes = TRY(engine::tensor_bytes(result.type, result.shapes.front()));
     for (size_t i = 0; i < piece.outputs().size(); ++i) {
       if (piece.outputs()[i] == node.output()) placed.outputs.push_back(i);
     }
-    if (placed.outputs.empty()) return {};  // nobody reads it: no layer reads what another makes
-    code.bytes_taken += bytes;
+    code.makers[node.output()] = code.layers.size();
     const std::lock_guard held(lock_);
     TRY(placed.layer.place(machine_));
     code.layers.push_back(std::move(placed));
     return {};
   }
 
-  Status run_layer(const PlacedLayer& placed, const Command& command) {
-    const Part& from = command.inputs[placed.input];
-    std::vector<uint8_t> input(from.bytes);
-    std::vector<int32_t> result(command.outputs[placed.outputs[0]].bytes / sizeof(int32_t));
+  Status run_layer(const std::vector<PlacedLayer>& layers, size_t number, const Command& command) {
+    const PlacedLayer& placed = layers[number];
+    auto& kept = static_cast<NpuRun*>(command.unfinished.get())->kept;
+    const npu::Convolution& c = placed.shape.convolution;
+    std::vector<int32_t> result(static_cast<size_t>(c.batch * c.outputs * c.positions()));
     const std::lock_guard held(lock_);
-    TRY(machine_.read(address_of(from), input));
+    std::vector<uint8_t> given;
+    if (placed.input) {
+      given.resize(command.inputs[*placed.input].bytes);
+      TRY(machine_.read(address_of(command.inputs[*placed.input]), given));
+    }
+    const Bytes input = placed.input ? Bytes(given) : Bytes(kept.at(placed.maker));
     const auto report = placed.layer.run(machine_, input, result, cycles_max_);
     if (!report || report->fault) {
       return Error{Code::kPlatform,
                    formatted("the accelerator failed in node '{}': {}: reset it", placed.node,
                              report ? report->fault->text : report.error().text)};
     }
-    const Bytes made(static_cast<const uint8_t*>(static_cast<const void*>(result.data())),
-                     result.size() * sizeof(int32_t));
+    Bytes made(static_cast<const uint8_t*>(static_cast<const void*>(result.data())),
+               result.size() * sizeof(int32_t));
+    std::vector<uint8_t> bytes;
+    if (placed.requantised) {
+      bytes.resize(result.size());
+      requantise(placed.shape, *placed.requantised, result, bytes);
+      made = bytes;
+    }
+    if (placed.kept) kept[number].assign(made.begin(), made.end());
     for (const size_t output : placed.outputs)
       TRY(machine_.write(address_of(command.outputs[output]), made));
     return {};

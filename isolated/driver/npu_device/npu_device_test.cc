@@ -89,6 +89,76 @@ TEST(NpuDevice, computes_the_bits_of_integer_products_of_rows_by_a_matrix) {
   expect_exact(multiplied({5, 20}, {20}, {5}));
 }
 
+// Bytes to bytes: `image` by `kernel` as a convolution, or as a product where both are matrices.
+struct Requantised {
+  ElementType type = kUint8;
+  ElementType result = kUint8;
+  Shape image{1, 3, 7, 7};
+  Shape kernel{4, 3, 3, 3};
+  Shape made{1, 4, 5, 5};
+  int64_t scales = 1;
+  bool bias = false;
+};
+
+Graph requantised(const Requantised& r) {
+  Draft d;
+  const bool product = r.image.rank() == 2;
+  const auto scale = [&](const char* name, const Shape& shape, float first) {
+    engine::Tensor tensor = *engine::Tensor::zeros(kFloat32, shape);
+    for (size_t i = 0; i < tensor.count(); ++i)
+      tensor.values<float>()[i] = first * static_cast<float>(1 + i % 3);
+    return d.graph.add_constant(name, std::move(tensor));
+  };
+  const Shape each = r.scales == 1 ? Shape{} : Shape{r.scales};
+  const ValueId x = d.graph.add_input({"x", r.type, {r.image}});
+  std::vector<ValueId> inputs = {x,
+                                 scale("x scale", {}, 0.02F),
+                                 constant_bytes(d, "x zero", r.type, {}, 120),
+                                 constant_bytes(d, "w", kInt8, r.kernel, 9),
+                                 scale("w scale", each, 0.003F),
+                                 constant_bytes(d, "w zero", kInt8, {}, 5),
+                                 scale("y scale", {}, 0.11F),
+                                 constant_bytes(d, "y zero", r.result, {}, 100)};
+  if (r.bias) {
+    engine::Tensor bias = *engine::Tensor::zeros(kInt32, Shape{r.kernel[0]});
+    for (size_t i = 0; i < bias.count(); ++i)
+      bias.values<int32_t>()[i] = static_cast<int32_t>(i * 5000) - 9000;
+    inputs.push_back(d.graph.add_constant("bias", std::move(bias)));
+  }
+  engine::Node node{
+      .op = product ? "QLinearMatMul" : "QLinearConv", .name = "layer", .inputs = inputs};
+  node.raw = true;
+  return d.finish({d.graph.add_node(std::move(node), {{"y", r.result, {r.made}}})});
+}
+
+TEST(NpuDevice, computes_the_bytes_of_convolutions_and_products_that_are_scaled_again) {
+  expect_exact(requantised({}));
+  expect_exact(requantised({.type = kInt8, .result = kInt8, .bias = true}));
+  expect_exact(requantised({.scales = 4, .bias = true}));
+  const Shape rows{5, 20};
+  const Shape matrix{20, 7};
+  expect_exact(requantised({.image = rows, .kernel = matrix, .made = {5, 7}}));
+  expect_exact(requantised({.type = kInt8,
+                            .result = kInt8,
+                            .image = rows,
+                            .kernel = matrix,
+                            .made = {5, 7},
+                            .scales = 7}));
+}
+
+TEST(NpuDevice, takes_no_scales_that_are_computed) {
+  Graph graph = requantised({});
+  engine::Node node = graph.nodes()[0];
+  const ValueId scale = graph.add_input({"scale", kFloat32, {Shape{}}});
+  for (const size_t input : {size_t{1}, size_t{4}, size_t{6}}) {
+    engine::Node other = node;
+    other.inputs[input] = scale;
+    const Status status = small_npu()->takes(graph, other);
+    ASSERT_FALSE(status);
+    EXPECT_TRUE(status.error().text.contains("is computed")) << status.error().text;
+  }
+}
+
 TEST(NpuDevice, takes_nothing_that_it_has_no_instructions_for_and_says_why) {
   EXPECT_TRUE(refusal_of(doubling()).contains("integer products alone"));
   EXPECT_TRUE(refusal_of(multiplied({2, 3, 4}, {2, 4, 5}, {2, 3, 5})).contains("one matrix"));
@@ -141,6 +211,35 @@ TEST(NpuDevice, runs_several_layers_of_one_image_and_leaves_out_what_nobody_read
   const auto device = small_npu();
   ASSERT_TRUE(run_on(*device, graph, inputs_for(graph)));
   EXPECT_EQ(device->state().steps, 1u + 2u + 2u) << "a write, two layers, two reads";
+}
+
+// Two layers behind each other, the first of which is a result, or not.
+Graph chain(bool both) {
+  Draft d;
+  const auto scale = [&](const std::string& name, float value) {
+    return d.graph.add_constant(name, engine::Tensor::of<float>(Shape{}, {value}));
+  };
+  ValueId x = d.graph.add_input({"x", kUint8, {Shape{3, 20}}});
+  std::vector<ValueId> made;
+  for (const std::string name : {"first", "second"}) {
+    const std::string zero = name + " zero";
+    const ValueId w = constant_bytes(d, name.c_str(), kInt8, {20, 20}, 3);
+    const ValueId zeros = constant_bytes(d, zero.c_str(), kUint8, {}, 90);
+    const ValueId w_zeros = constant_bytes(d, zero.c_str(), kInt8, {}, 1);
+    x = d.graph.add_node(
+        {.op = "QLinearMatMul",
+         .name = name,
+         .inputs = {x, scale("a " + name, 0.02F), zeros, w, scale("b " + name, 0.01F), w_zeros,
+                    scale("c " + name, 0.1F), zeros}},
+        {{"y of " + name, kUint8, {Shape{3, 20}}}});
+    made.push_back(x);
+  }
+  return d.finish(both ? std::vector{made[1], made[0]} : std::vector{made[1]});
+}
+
+TEST(NpuDevice, runs_layers_that_read_what_others_make) {
+  expect_exact(chain(false));
+  expect_exact(chain(true));
 }
 
 TEST(NpuDevice, hands_nothing_through) {
