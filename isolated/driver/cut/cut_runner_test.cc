@@ -99,7 +99,7 @@ void compare_cuts(const engine::Graph& graph) {
         const Status done = run_cut(*runner, inputs, got, in_the_end());
         ASSERT_TRUE(done) << done.error().text;
         expect_near(got, wanted);
-        EXPECT_EQ(runner->measured_ns().size(), cut->pieces.size());
+        EXPECT_EQ(runner->measured().size(), cut->pieces.size());
       }
     }
     EXPECT_EQ(devices.cpu->state().memory_bytes + devices.fake->state().memory_bytes, 0u);
@@ -210,17 +210,21 @@ TEST(CutText, has_a_line_for_each_piece_with_what_was_predicted_and_measured) {
   const TwoDevices devices({"Concat"});
   const auto cut = devices.cut(graph);
   ASSERT_TRUE(cut);
-  std::vector<double> measured(cut->pieces.size(), 2e6);
+  const std::vector<PieceTime> measured(cut->pieces.size(), {.run_ns = 2e6, .copy_ns = 3e6});
   const std::string text = cut->text(graph, measured);
   EXPECT_TRUE(text.contains("fake:0")) << text;
   EXPECT_TRUE(text.contains("     2.0000  ")) << text;
-  EXPECT_EQ(std::ranges::count(text, '\n'), static_cast<ptrdiff_t>(cut->pieces.size()) + 2);
+  EXPECT_TRUE(text.contains("     3.0000  ")) << text;
+  EXPECT_TRUE(text.contains("  3 Conv, 2 Add, 1 Relu, 1 Sigmoid, ...\n")) << text;
+  EXPECT_EQ(std::ranges::count(text, '\n'), static_cast<ptrdiff_t>(cut->pieces.size()) + 3);
   EXPECT_FALSE(cut->text(graph).contains("measured"));
   const auto json = nlohmann::json::parse(cut->json(graph, measured));
   ASSERT_EQ(json["pieces"].size(), cut->pieces.size());
   EXPECT_EQ(json["pieces"][0]["device"], "cpu:0");
-  EXPECT_EQ(json["pieces"][0]["measured_ns"], 2e6);
-  EXPECT_FALSE(nlohmann::json::parse(cut->json(graph))["pieces"][0].contains("measured_ns"));
+  EXPECT_EQ(json["pieces"][0]["measured_run_ns"], 2e6);
+  EXPECT_EQ(json["pieces"][0]["measured_copy_ns"], 3e6);
+  EXPECT_EQ(json["pieces"][1]["operators"]["Concat"], 1);
+  EXPECT_FALSE(nlohmann::json::parse(cut->json(graph))["pieces"][0].contains("measured_run_ns"));
 }
 
 }  // namespace
