@@ -27,6 +27,9 @@ void Monitor::fill_status(Reply& reply) const {
     out.name = description().partitions[p].name;
     const DeviceDescription& device = description().partitions[p].device;
     out.device = Text<32>::from(device.kind == 0 ? "none" : formatted("cpu:{}", device.index));
+    out.cpu_percent = device.cpu_percent;
+    out.cpu_mask = device.cpu_mask;
+    out.memory_bytes = description().partitions[p].memory_bytes;
     out.state = static_cast<uint32_t>(partition.life.state());
     out.epoch = partition.epoch;
     out.failures = partition.failures;

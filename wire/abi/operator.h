@@ -41,7 +41,10 @@ struct PartitionStatus {
   int32_t pid = 0;           // of its mOS, as the operator sees it
   uint64_t recovery_us = 0;  // from the last failure to running again
   uint32_t standby = 0;      // 0: none, 1: loading, 2: ready to take over
-  uint32_t reserved = 0;
+  // Its share of the device, as described (system.h).
+  uint32_t cpu_percent = 0;
+  uint64_t cpu_mask = 0;
+  uint64_t memory_bytes = 0;
 };
 
 struct EnclaveStatus {
