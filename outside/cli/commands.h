@@ -12,6 +12,7 @@
 #define CASEMATE_COMMANDS(COMMAND)                                                \
   COMMAND(serve, "serve a repository of models from attested partitions")         \
   COMMAND(status, "what runs here: partitions, enclaves, failures, recovery")     \
+  COMMAND(devices, "what can be computed on here: limits, health, tenants")       \
   COMMAND(kill, "end one partition; the monitor starts it again")                 \
   COMMAND(doctor, "which walls stand on this machine, and which do not")          \
   COMMAND(infer, "run a model on a server that was verified first")               \

@@ -14,10 +14,6 @@ namespace {
 constexpr std::array<std::string_view, 6> kStates = {"down",        "starting", "running",
                                                      "backing off", "given up", "refused"};
 
-std::string_view state_name(uint32_t state) {
-  return state < kStates.size() ? kStates[state] : "unknown";
-}
-
 constexpr std::array<std::string_view, 3> kStandby = {"none", "loading", "ready"};
 
 std::string_view standby_name(uint32_t standby) {
@@ -30,6 +26,10 @@ std::string recovery(const operating::PartitionStatus& partition) {
 }
 
 }  // namespace
+
+std::string_view state_name(uint32_t state) {
+  return state < kStates.size() ? kStates[state] : "unknown";
+}
 
 void print_status(const operating::Reply& status, std::ostream& out) {
   out << formatted("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n", "PARTITION", "DEVICE", "STATE",

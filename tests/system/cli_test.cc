@@ -98,6 +98,20 @@ TEST_F(Cli, status_for_programs_is_one_json_document) {
   EXPECT_EQ(status["enclaves"][1]["model_measurement"].get<std::string>().size(), 96u);
 }
 
+TEST_F(Cli, devices_shows_who_has_them) {
+  const Outcome text = run({"devices"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* part : {"DEVICE ", "\nnpu:0 ", "\nPARTITION ", "\ndigits ", "  digits/1\n"})
+    EXPECT_TRUE(text.out.contains(part)) << part << " is missing in\n" << text.out;
+  const Outcome done = run({"devices", "--json"});
+  const json found = json::parse(done.out, nullptr, false);
+  ASSERT_EQ(found["partitions"].size(), 2u) << done.out << done.err;
+  EXPECT_EQ(found["partitions"][1]["device"], "cpu:0");
+  EXPECT_EQ(found["partitions"][1]["state"], "running");
+  EXPECT_EQ(found["partitions"][1]["tenants"], (std::vector<std::string>{"digits/1"}));
+  EXPECT_GT(found["partitions"][1]["memory_bytes"].get<uint64_t>(), 0u);
+}
+
 TEST_F(Cli, kill_ends_the_partition_that_it_names_and_no_other) {
   const Outcome unknown = run({"kill", "nobody"});
   EXPECT_EQ(unknown.code, 1) << unknown.out;
