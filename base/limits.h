@@ -15,8 +15,10 @@ inline constexpr uint32_t kEnclaves = 128;
 // One stream from the gateway to every model enclave, and as many again between enclaves.
 inline constexpr uint32_t kStreams = 256;
 // Programs and libraries of all kinds of enclave together: a gateway needs about 10, an engine
-// about 15.
-inline constexpr uint32_t kImages = 96;
+// about 15, an OpenCL device with its compiler about 65, and a user's program what it needs.
+inline constexpr uint32_t kImages = 384;
+// Accelerators of one kind in a machine.
+inline constexpr uint32_t kDevices = 16;
 // Model files of all enclaves: model.onnx and what external data it names.
 inline constexpr uint32_t kFiles = 512;
 // Linux's PATH_MAX is 4096; 256 holds every path that a repository layout needs.

@@ -27,6 +27,7 @@ enum class Filter {
   kGateway,   // the gateway's instance
   kInspect,   // a program that looks at a model for the command line
   kReader,    // the same, where external data may be read
+  kProgram,   // what is not ours: an unmodified program, or a device's driver and its compiler
 };
 
 // Allows from now on only what the filter's policy names; anything else kills the process.
@@ -41,10 +42,10 @@ Status forbid_new_privileges();
 // No core dumps, no ptrace by others of the same user, /proc entries owned by root.
 Status make_undumpable();
 
-// Files may only be read and executed below `folder`, and none at all if that is nullptr; no TCP
-// ports; no signals or abstract sockets outside. Returns the Landlock ABI that stands, 0 where the
-// kernel has none.
-Result<int> restrict_files(const char* folder);
+// Files may only be read and executed below `folder`, and none at all if that is nullptr, and
+// written below `writable` alone; no TCP ports; no signals or abstract sockets outside. Returns the
+// Landlock ABI that stands, 0 where the kernel has none.
+Result<int> restrict_files(const char* folder, const char* writable = nullptr);
 
 // Upper bounds for this process that need no cgroup.
 struct ResourceLimits {

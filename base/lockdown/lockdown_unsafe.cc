@@ -45,6 +45,8 @@ std::span<const sock_filter> code_of(Filter filter) {
       return kInspect;
     case Filter::kReader:
       return kReader;
+    case Filter::kProgram:
+      return kProgram;
   }
   CHECK(false, "the enum is closed");
 }
@@ -59,11 +61,13 @@ uint64_t file_rights(int abi) {
   return rights;
 }
 
-Status allow_reading(const Fd& rules, const char* folder) {
+constexpr uint64_t kReading =
+    LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+Status allow(const Fd& rules, const char* folder, uint64_t rights) {
   const Fd root(::open(folder, O_PATH | O_CLOEXEC));
   landlock_path_beneath_attr beneath{};
-  beneath.allowed_access =
-      LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+  beneath.allowed_access = rights;
   beneath.parent_fd = root.number();
   if (!root.valid() || ::syscall(SYS_landlock_add_rule, rules.number(), LANDLOCK_RULE_PATH_BENEATH,
                                  &beneath, 0) != 0)
@@ -112,7 +116,7 @@ Status make_undumpable() {
   return {};
 }
 
-Result<int> restrict_files(const char* folder) {
+Result<int> restrict_files(const char* folder, const char* writable) {
   const auto abi = static_cast<int>(
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
   if (abi <= 0) return 0;
@@ -124,7 +128,8 @@ Result<int> restrict_files(const char* folder) {
   const Fd rules(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
   if (!rules.valid()) return errno_error("making landlock rules");
-  if (folder != nullptr) TRY(allow_reading(rules, folder));
+  if (folder != nullptr) TRY(allow(rules, folder, kReading));
+  if (writable != nullptr) TRY(allow(rules, writable, file_rights(abi)));
   if (::syscall(SYS_landlock_restrict_self, rules.number(), 0) != 0)
     return errno_error("applying landlock rules");
   return abi;

@@ -37,6 +37,9 @@ class Program {
 struct Frame {
   lockdown::Filter instance = lockdown::Filter::kModel;
   int fds = 1;
+  // It runs what is not ours, behind its jail's filter alone. What that leaves in files must not be
+  // found by another instance, so that its template makes one and ends with it.
+  bool foreign = false;
 };
 
 // Runs a program as a template, then as instances. Returns the process's exit code.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <ctime>
 
@@ -45,6 +46,7 @@ Status become_instance(const Frame& frame, const std::vector<Fd>& fds) {
       return errno_error("taking what came with the request");
   }
   TRY(lockdown::close_from(kControl + frame.fds));
+  if (frame.foreign) return {};
   return lockdown::apply(frame.instance);
 }
 
@@ -183,6 +185,21 @@ Status make_instances(const Birth& birth) {
   }
 }
 
+// The one instance of a template that runs what is not ours.
+Status make_one(const Birth& birth) {
+  const auto request = TRY(next_request(birth));
+  if (!request) return {};
+  const long child = ::syscall(SYS_clone, kInstance, nullptr, nullptr, nullptr, 0);
+  if (child < 0) return errno_error("forking an instance");
+  if (child == 0) {
+    if (const Status dropped = lockdown::drop_capabilities(); !dropped) end(dropped);
+    end(run_instance(birth, request->fds));
+  }
+  while (::waitpid(static_cast<pid_t>(child), nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return {};
+}
+
 // One that could not load answers nobody; it is ended from outside.
 int refuse(const control::Socket& control, const Error& error, const control::Message& manifest) {
   auto refusal = control::make(control::Type::kRefused, EnclaveId{manifest.enclave});
@@ -199,17 +216,19 @@ int refuse(const control::Socket& control, const Error& error, const control::Me
 
 int run_template(Program& program, const Frame& frame) {
   const control::Socket control{Fd(kControl)};
-  if (!lockdown::make_undumpable() || !lockdown::apply(lockdown::Filter::kTemplate)) return 3;
+  if (!lockdown::make_undumpable()) return 3;
+  if (!frame.foreign && !lockdown::apply(lockdown::Filter::kTemplate)) return 3;
   auto hello = control.receive(kManifestPatienceMs);
   if (!hello || hello->type() != control::Type::kManifest) return 3;
   const control::Message manifest = hello->message;
   ::tzset();  // libc looks for the time zone's file once; an instance may not
   if (const Status started = program.start(manifest); !started)
     return refuse(control, started.error(), manifest);
-  if (!lockdown::apply(lockdown::Filter::kSealed) ||
+  if ((!frame.foreign && !lockdown::apply(lockdown::Filter::kSealed)) ||
       !control.send(control::make(control::Type::kReady, EnclaveId{manifest.enclave})))
     return 3;
-  const Status made = make_instances({program, frame, control, manifest});
+  const Birth birth{program, frame, control, manifest};
+  const Status made = frame.foreign ? make_one(birth) : make_instances(birth);
   if (!made) log("{}", made.error().text);
   return made ? 0 : 3;
 }

@@ -11,6 +11,7 @@
 
 #define CASEMATE_COMMANDS(COMMAND)                                                \
   COMMAND(serve, "serve a repository of models from attested partitions")         \
+  COMMAND(run, "run an unmodified program, its accelerator in another partition") \
   COMMAND(status, "what runs here: partitions, enclaves, failures, recovery")     \
   COMMAND(devices, "what can be computed on here: limits, health, tenants")       \
   COMMAND(kill, "end one partition; the monitor starts it again")                 \

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "base/format.h"
-#include "outside/launch/programs.h"
+#include "outside/launch/builder.h"
 
 namespace casemate::launch {
 namespace {
@@ -26,13 +26,12 @@ constexpr uint32_t kConnectionsPerMib = 1024 / 2 / 64;
 
 class Describer final {
  public:
-  explicit Describer(const SystemFile& file)
-      : file_(file), d_(std::make_unique<SystemDescription>()) {}
+  explicit Describer(const SystemFile& file) : file_(file), d_(b_.description()) {}
 
   Status add_programs(const std::string& folder) {
-    mos_ = TRY(add_program("mos", folder + "/casemate-mos"));
-    gateway_ = TRY(add_program("gateway", folder + "/casemate-gateway"));
-    model_ = TRY(add_program("model", folder + "/casemate-model"));
+    mos_ = TRY(b_.add_own_program("mos", folder));
+    gateway_ = TRY(b_.add_own_program("gateway", folder));
+    model_ = TRY(b_.add_own_program("model", folder));
     return {};
   }
 
@@ -82,45 +81,11 @@ class Describer final {
     return {};
   }
 
-  std::unique_ptr<SystemDescription> take() { return std::move(d_); }
+  std::unique_ptr<SystemDescription> take() { return b_.take(); }
 
  private:
-  template <class List, class Count>
-  Result<std::reference_wrapper<typename List::value_type>> next(List& list, Count& count,
-                                                                 std::string_view what) {
-    if (count >= list.size()) {
-      return Error{
-          Code::kTooLarge,
-          formatted("the system needs more than {} {}: serve fewer models, or from two systems",
-                    list.size(), what)};
-    }
-    return std::ref(list[count++]);
-  }
   Result<std::reference_wrapper<EnclaveDescription>> next_enclave() {
-    return next(d_->enclaves, d_->enclave_count, "enclaves");
-  }
-
-  Status place(ImageDescription& image, const std::string& source, const std::string& target) {
-    if (source.size() >= limits::kPath || target.size() >= limits::kPath) {
-      return Error{Code::kTooLarge,
-                   formatted("{}: the path is longer than {} characters; move the file up", source,
-                             limits::kPath - 1)};
-    }
-    image.source = Text<limits::kPath>::from(source);
-    image.target = Text<limits::kPath>::from(target);
-    return {};
-  }
-
-  Result<uint32_t> add_program(const std::string& name, const std::string& path) {
-    ProgramDescription& program = TRY(next(d_->programs, d_->program_count, "programs"));
-    program.name = Text<limits::kName>::from(name);
-    program.first_image = d_->image_count;
-    for (const std::string& source : TRY(images_of(path))) {
-      ImageDescription& image = TRY(next(d_->images, d_->image_count, "program files"));
-      TRY(place(image, source, source == path ? "/bin/casemate-" + name : source));
-      ++program.image_count;
-    }
-    return d_->program_count - 1;
+    return b_.next(d_.enclaves, d_.enclave_count, "enclaves");
   }
 
   // The kernel would refuse the partition's group, again at each of its restarts.
@@ -151,7 +116,7 @@ class Describer final {
 
   Result<uint32_t> add_partition(const PartitionSettings& s, DeviceKind device, uint64_t memory_mib,
                                  uint32_t processes) {
-    PartitionDescription& p = TRY(next(d_->partitions, d_->partition_count, "partitions"));
+    PartitionDescription& p = TRY(b_.next(d_.partitions, d_.partition_count, "partitions"));
     p.name = Text<limits::kName>::from(s.name);
     p.device.kind = static_cast<uint32_t>(device);
     p.device.cpu_percent = s.cpu_percent;
@@ -168,12 +133,12 @@ class Describer final {
     p.stable_ms = s.restart.stable_ms;
     p.hang_ms = patience_ms(s, s.restart.hang_ms);
     p.load_ms = patience_ms(s, s.restart.load_ms);
-    return d_->partition_count - 1;
+    return d_.partition_count - 1;
   }
 
   Status add_model(const PartitionSettings& s, uint32_t partition, const ModelFiles& model,
                    uint32_t threads, uint32_t processes) {
-    const uint32_t index = d_->enclave_count;
+    const uint32_t index = d_.enclave_count;
     EnclaveDescription& e = TRY(next_enclave());
     e.name = Text<limits::kName>::from(model.name);
     e.partition = partition;
@@ -185,13 +150,13 @@ class Describer final {
     e.memory_bytes = s.memory_mib * kMib;
     e.processes_max = processes;
     TRY(set_options(e, model.name));
-    e.first_file = d_->file_count;
+    e.first_file = d_.file_count;
     for (const std::string& name : model.files) {
-      ImageDescription& file = TRY(next(d_->files, d_->file_count, "model files"));
-      TRY(place(file, model.folder + "/" + name, name));
+      ImageDescription& file = TRY(b_.next(d_.files, d_.file_count, "model files"));
+      TRY(b_.place(file, {model.folder + "/" + name, name}));
       ++e.file_count;
     }
-    StreamDescription& stream = TRY(next(d_->streams, d_->stream_count, "streams"));
+    StreamDescription& stream = TRY(b_.next(d_.streams, d_.stream_count, "streams"));
     stream.caller = 0;  // the gateway is the first enclave
     stream.callee = index;
     stream.regions = s.calls_in_flight;
@@ -226,12 +191,13 @@ class Describer final {
   }
 
   void charge(uint32_t enclave, uint64_t bytes) {
-    d_->enclaves[enclave].memory_bytes += bytes;
-    d_->partitions[d_->enclaves[enclave].partition].memory_bytes += bytes;
+    d_.enclaves[enclave].memory_bytes += bytes;
+    d_.partitions[d_.enclaves[enclave].partition].memory_bytes += bytes;
   }
 
   const SystemFile& file_;
-  std::unique_ptr<SystemDescription> d_;
+  Builder b_;
+  SystemDescription& d_;
   uint32_t mos_ = 0;
   uint32_t gateway_ = 0;
   uint32_t model_ = 0;

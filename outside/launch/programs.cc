@@ -68,6 +68,10 @@ Status check_program(const std::string& program) {
 
 Result<std::vector<std::string>> images_of(const std::string& program) {
   TRY(check_program(program));
+  return images_of_library(program);
+}
+
+Result<std::vector<std::string>> images_of_library(const std::string& program) {
   std::istringstream lines(TRY(list_of(program)));
   std::vector<std::string> images = {program, kLoader};
   for (std::string line; std::getline(lines, line);) {

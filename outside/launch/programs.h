@@ -23,5 +23,7 @@ Status check_program(const std::string& program);
 
 // `program`, its loader and all its libraries, as absolute paths, the program first.
 Result<std::vector<std::string>> images_of(const std::string& program);
+// The same of a library, which need not be executable.
+Result<std::vector<std::string>> images_of_library(const std::string& library);
 
 }  // namespace casemate::launch

@@ -109,11 +109,12 @@ Result<std::string> address_of(const Fd& fd) {
 
 [[noreturn]] void become_monitor(const std::string& program, const std::string& state,
                                  const std::string& run, pid_t command, const Fd& description,
-                                 const Fd& operators, const Fd& listener) {
+                                 const Fd& operators, const Fd& listener, int errors) {
   // Away from 3..5 first, so that no source is overwritten.
   const int from[] = {::fcntl(description.number(), F_DUPFD, 50),
                       ::fcntl(operators.number(), F_DUPFD, 50),
                       ::fcntl(listener.number(), F_DUPFD, 50)};
+  if (errors >= 0) ::dup2(errors, STDERR_FILENO);
   for (int i = 0; i < 3; ++i) ::dup2(from[i], 3 + i);
   ::close_range(6, ~0u, 0);
   // A terminal's Ctrl-C goes to the command, which asks the monitor to stop; not to both at once.
@@ -148,6 +149,14 @@ Result<std::string> state_folder() {
 Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
                                            const GatewaySettings& gateway,
                                            const std::string& programs) {
+  const Fd listener = TRY(listen_for_clients(gateway.listen));
+  auto system = TRY(start(description, listener, -1, programs));
+  system.address_ = TRY(address_of(listener));
+  return system;
+}
+
+Result<RunningSystem> RunningSystem::start(const SystemDescription& description, const Fd& listener,
+                                           int errors, const std::string& programs) {
   const std::string program = programs + "/casemate-monitor";
   TRY(check_program(program));
   const std::string state = TRY(state_folder());
@@ -155,14 +164,12 @@ Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
   system.socket_ = system.place_.socket();
   const Fd sealed = TRY(seal_description(description));
   const Fd operators = TRY(listen_for_operator(system.socket_));
-  const Fd listener = TRY(listen_for_clients(gateway.listen));
-  system.address_ = TRY(address_of(listener));
   const std::string images = system.place_.images();
   const pid_t command = ::getpid();
   system.monitor_ = ::fork();
   if (system.monitor_ < 0) return errno_error("starting the monitor");
   if (system.monitor_ == 0)
-    become_monitor(program, state, images, command, sealed, operators, listener);
+    become_monitor(program, state, images, command, sealed, operators, listener, errors);
   return system;
 }
 

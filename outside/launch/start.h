@@ -29,6 +29,10 @@ class RunningSystem final {
 
   static Result<RunningSystem> start(const SystemDescription& description,
                                      const GatewaySettings& gateway, const std::string& programs);
+  // The same with whatever its first enclave is to be reached by, and a file for what the monitor
+  // says; -1: where this process says it.
+  static Result<RunningSystem> start(const SystemDescription& description, const Fd& listener,
+                                     int errors, const std::string& programs);
   RunningSystem(RunningSystem&&) noexcept;
   RunningSystem& operator=(RunningSystem&&) = delete;
   // As stop().

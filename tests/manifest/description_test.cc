@@ -109,7 +109,7 @@ std::vector<Corruption> corrupt_heads() {
       {"all_zeros", [](D& d) { std::ranges::fill(mutable_bytes_of(d), uint8_t{0}); }, kFormat},
       {"root_unknown", [](D& d) { d.root = 2; },
        "system description: root 2 is unknown to this build; name one up to 1"},
-      {"image_count", [](D& d) { d.image_count = 97; }, full("images", 96), Code::kTooLarge},
+      {"image_count", [](D& d) { d.image_count = 385; }, full("images", 384), Code::kTooLarge},
       {"program_count", [](D& d) { d.program_count = 9; }, full("programs", 8), Code::kTooLarge},
       {"partition_count", [](D& d) { d.partition_count = 65; }, full("partitions", 64),
        Code::kTooLarge},
@@ -209,8 +209,14 @@ std::vector<Corruption> corrupt_partitions() {
        at + "its mOS must be in the list of programs"},
       {"partition_program_most", [](D& d) { d.partitions[1].program = kMost; },
        at + "its mOS must be in the list of programs"},
-      {"device_kind", [](D& d) { d.partitions[1].device.kind = 2; },
-       at + "device kind 2 is unknown to this build; name 0 (none) or 1 (cpu)"},
+      {"device_kind", [](D& d) { d.partitions[1].device.kind = 3; },
+       at + "device kind 3 is unknown to this build; name 0 (none), 1 (cpu) or 2 (opencl)"},
+      {"device_index_opencl",
+       [](D& d) {
+         d.partitions[1].device.kind = 2;
+         d.partitions[1].device.index = 16;
+       },
+       at + "device index is 16, but must be from 0 to 15"},
       {"device_index", [](D& d) { d.partitions[1].device.index = 1; },
        at + "device index 1 does not exist; name 0"},
       {"device_percent", [](D& d) { d.partitions[1].device.cpu_percent = 6401; },
@@ -292,6 +298,15 @@ std::vector<Corruption> corrupt_enclaves() {
        at + "processes_max is 1, but must be from 2 to 131072"},
       {"enclave_processes_many", [](D& d) { d.enclaves[2].processes_max = 131073; },
        at + "processes_max is 131073, but must be from 2 to 131072"},
+      {"enclave_scratch_of_a_model", [](D& d) { d.enclaves[2].scratch_bytes = 1; },
+       at + "scratch_bytes is 1, but must be from 0 to 0"},
+      {"enclave_scratch_beyond_its_memory",
+       [](D& d) {
+         d.enclaves[2].kind = static_cast<uint32_t>(EnclaveKind::kProgram);
+         d.enclaves[2].memory_bytes = 32 << 20;
+         d.enclaves[2].scratch_bytes = (32 << 20) + 1;
+       },
+       at + "scratch_bytes is 33554433, but must be from 0 to 33554432"},
       {"enclave_reserved", [](D& d) { d.enclaves[2].reserved = 1; },
        at + "the reserved field must be 0"},
       {"enclave_options_open", [](D& d) { leave_open(d.enclaves[2].options); },

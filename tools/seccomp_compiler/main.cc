@@ -10,10 +10,12 @@
 //   NAME argN & MASK == V    # reason
 //   deny NAME ERRNO          # reason: answered with an error instead of death, for calls that
 //                            # libraries only probe
+//   others ERRNO             # reason: what is not named gets that error instead of death
 //   include OTHER            # everything in OTHER.policy
 //   after OTHER              # this filter is stacked on OTHER's
 //
-// What is not named kills the process, and so does another architecture's call (int 0x80, x32).
+// What is not named kills the process unless `others` says otherwise, and so does always another
+// architecture's call (int 0x80, x32).
 // The kernel asks every filter of a stack, so a call that an earlier one does not name is deadly
 // whatever a later one says: that is refused here.
 #include <seccomp.h>
@@ -72,6 +74,7 @@ struct Rule {
 
 struct Policy {
   std::vector<Rule> rules;
+  uint32_t others = SCMP_ACT_KILL_PROCESS;
   fs::path after;  // empty: the first of its stack
 };
 
@@ -122,6 +125,8 @@ void read_policy(Policy& policy, const fs::path& file, std::set<fs::path>& seen)
       read_policy(policy, file.parent_path() / (words[1] + ".policy"), seen);
     } else if (words[0] == "after" && words.size() == 2) {
       policy.after = file.parent_path() / (words[1] + ".policy");
+    } else if (words[0] == "others" && words.size() == 2 && kErrors.contains(words[1])) {
+      policy.others = SCMP_ACT_ERRNO(static_cast<uint32_t>(kErrors.at(words[1])));
     } else if (words[0] == "deny" && words.size() == 3 && kErrors.contains(words[2])) {
       policy.rules.push_back(
           {at, SCMP_ACT_ERRNO(static_cast<uint32_t>(kErrors.at(words[2]))), {words[1]}});
@@ -158,15 +163,17 @@ void check_stack(const Policy& policy) {
 }
 
 void emit(const fs::path& file) {
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+  const Policy policy = read_policy(file);
+  check_stack(policy);
+  scmp_filter_ctx filter = seccomp_init(policy.others);
   if (seccomp_arch_exist(filter, SCMP_ARCH_X86_64) != 0)
     refuse(file, 0, "this compiler runs on x86-64 only");
   seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
   // libseccomp's own choice ends only the thread that makes a 32-bit call.
   seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-  const Policy policy = read_policy(file);
-  check_stack(policy);
-  for (const Rule& rule : policy.rules) add(filter, rule);
+  for (const Rule& rule : policy.rules) {
+    if (rule.action != policy.others) add(filter, rule);  // it would be no rule
+  }
   std::FILE* scratch = std::tmpfile();
   if (seccomp_export_bpf(filter, fileno(scratch)) != 0)
     refuse(file, 0, "libseccomp cannot export the filter");

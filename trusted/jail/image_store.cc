@@ -89,11 +89,13 @@ Result<ImageStore::Image> ImageStore::copy(const std::string& source, uint32_t n
   return Image{number, hash.finish(), size};
 }
 
-Result<std::string> ImageStore::make_root(const std::string& name, std::span<const Link> links) {
+Result<std::string> ImageStore::make_root(const std::string& name, std::span<const Link> links,
+                                          bool scratch) {
   const std::string path = formatted("{}/roots/{}", folder_, name);
   if (::mkdir(path.c_str(), 0755) != 0) return about(path, "making a root");
   const Fd root(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) return about(path, "opening a root");
+  if (scratch) TRY(make_folders(root.number(), "/tmp/"));
   for (const Link& link : links) {
     TRY(make_folders(root.number(), link.target));
     const std::string image = formatted("{}/images/{}", folder_, link.image);

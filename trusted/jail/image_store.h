@@ -40,8 +40,9 @@ class ImageStore final {
 
   // Copies and hashes `source`, once per path.
   Result<Image> add(const std::string& source);
-  // A folder that holds exactly `links`; its path.
-  Result<std::string> make_root(const std::string& name, std::span<const Link> links);
+  // A folder that holds exactly `links`, and an empty /tmp where `scratch` asks for it; its path.
+  Result<std::string> make_root(const std::string& name, std::span<const Link> links,
+                                bool scratch = false);
   // No copy and no root can be added or changed from now on.
   Status freeze();
 

@@ -42,7 +42,9 @@ struct Spec {
   std::vector<std::pair<int, int>> fds;  // (ours, the child's); the child's are 3, 4, ... in order
   std::vector<int> entrances;            // of its cgroup
   lockdown::ResourceLimits limits;
-  int error_output = -1;  // stderr; -1: nothing can be written there
+  lockdown::Filter filter = lockdown::Filter::kStart;
+  uint64_t scratch_bytes = 0;  // of a /tmp of its own, which the root must have; 0: none
+  int error_output = -1;       // stderr; -1: nothing can be written there
   std::vector<std::string> environment;
 };
 

@@ -67,6 +67,13 @@ Result<Fd> detach_root(const std::string& root) {
   return tree;
 }
 
+// In memory, which counts as its writer's; it ends with the last process of its mount namespace.
+void make_scratch(uint64_t bytes, int report) {
+  const std::string options = formatted("size={},nr_inodes=65536,mode=0700", bytes);
+  if (::mount("scratch", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0)
+    give_up(report, "mounting a scratch folder");
+}
+
 void enter_root(int tree, int report) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     give_up(report, "making mounts private");
@@ -137,10 +144,10 @@ void enter_limits(const std::vector<int>& entrances, int errors) {
 void drop_everything(const Spec& spec, int errors) {
   if (!lockdown::forbid_new_privileges()) give_up_late(errors, "forbidding new privileges");
   if (!lockdown::limit_resources(spec.limits)) give_up_late(errors, "setting resource limits");
-  if (!lockdown::restrict_files("/")) give_up_late(errors, "applying landlock rules");
+  const char* writable = spec.scratch_bytes != 0 ? "/tmp" : nullptr;
+  if (!lockdown::restrict_files("/", writable)) give_up_late(errors, "applying landlock rules");
   if (!lockdown::drop_capabilities()) give_up_late(errors, "dropping capabilities");
-  if (!lockdown::apply(lockdown::Filter::kStart))
-    give_up_late(errors, "installing the first filter");
+  if (!lockdown::apply(spec.filter)) give_up_late(errors, "installing the first filter");
 }
 
 // From here on it lives on its partition's share of the processor, which its siblings may have used
@@ -170,6 +177,7 @@ void drop_everything(const Spec& spec, int errors) {
     give_up(report, "setting the host name");
   if (spec.partition != nullptr) map_own_user(spec.user, report);
   enter_root(tree, report);
+  if (spec.scratch_bytes != 0) make_scratch(spec.scratch_bytes, report);
   if (spec.partition == nullptr) become_user(report);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of user clears it, so only now
   const Report done;

@@ -22,12 +22,31 @@ constexpr uint64_t kMosMemory = 32ull << 20;
 constexpr uint32_t kMosProcesses = 2;
 // Control sockets of all enclaves of a partition, grants in transit, and some room.
 constexpr uint64_t kMosFiles = 1024;
-// A gateway holds one descriptor per connection; a model five per stream.
+// A gateway holds one descriptor per connection; a model five per stream; a program what is
+// customary.
 constexpr uint64_t kGatewayFiles = 20'000;
 constexpr uint64_t kModelFiles = 256;
+constexpr uint64_t kProgramFiles = 1024;
 // Keys and TLS buffers: about 40 KiB for each busy connection, and twice that for handshakes in
 // flight.
 constexpr uint64_t kGatewaySecret = 256ull << 20;
+
+bool is(const EnclaveDescription& enclave, EnclaveKind kind) {
+  return enclave.kind == static_cast<uint32_t>(kind);
+}
+
+const char* title_of(const EnclaveDescription& enclave) {
+  switch (static_cast<EnclaveKind>(enclave.kind)) {
+    case EnclaveKind::kGateway:
+      return "gateway";
+    case EnclaveKind::kProgram:
+      return "program";
+    case EnclaveKind::kDevice:
+      return "device";
+    default:
+      return "model";
+  }
+}
 
 std::vector<std::string> environment_of(const EnclaveDescription& enclave) {
   std::vector<std::string> environment = {"LC_ALL=C", "TZ=UTC0"};
@@ -117,18 +136,24 @@ Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
                                                     const jail::Namespaces& partition) {
   const SystemDescription& d = system_.description();
   const EnclaveDescription& enclave = d.enclaves[index];
-  const bool gateway = enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway);
+  const bool gateway = is(enclave, EnclaveKind::kGateway);
+  const bool foreign = is(enclave, EnclaveKind::kProgram) || is(enclave, EnclaveKind::kDevice);
   auto sockets = TRY(control::Socket::pair());
   jail::Spec spec;
   spec.program = system_.program_path(enclave.program);
-  spec.name = gateway ? "gateway" : "model";
+  spec.name = title_of(enclave);
   spec.root = system_.enclave_root(index);
   spec.partition = &partition;
   spec.user = own_users_ ? 1 + static_cast<uid_t>(index) : 0;
   spec.fds = {{sockets[1].number(), 3}};
   spec.entrances = TRY(entrances(formatted("p{}/e{}s{}", enclave.partition, index, slot),
                                  {enclave.memory_bytes, enclave.processes_max, 0, 0}, true));
-  spec.limits = {gateway ? kGatewayFiles : kModelFiles, 0, gateway ? kGatewaySecret : 0};
+  spec.limits = {gateway   ? kGatewayFiles
+                 : foreign ? kProgramFiles
+                           : kModelFiles,
+                 0, gateway ? kGatewaySecret : 0};
+  if (foreign) spec.filter = lockdown::Filter::kProgram;
+  spec.scratch_bytes = enclave.scratch_bytes;
   if (!cgroups_.limits_memory()) spec.limits.data_bytes = enclave.memory_bytes;
   spec.environment = environment_of(enclave);
   if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = STDERR_FILENO;

@@ -39,7 +39,7 @@ class Launcher final {
     Fd socket;  // for the mOS: its end of the template's control socket
   };
   Result<Template> start_template(size_t enclave, uint32_t slot, const jail::Namespaces& partition);
-  // What a gateway's instance gets at its birth.
+  // What a gateway's or a program's instance gets at its birth.
   [[nodiscard]] Fd listener() const;
   // Lets a process go last where others want the processor, or be as all others again. Without
   // the privilege to undo it, it is not done.

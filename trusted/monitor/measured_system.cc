@@ -16,12 +16,6 @@ std::vector<jail::ImageStore::Link> links_of(const SystemDescription& d,
   return links;
 }
 
-std::string name_of(const DeviceDescription& device) {
-  if (device.kind == static_cast<uint32_t>(DeviceKind::kCpu))
-    return formatted("cpu:{}", device.index);
-  return "none";
-}
-
 }  // namespace
 
 Result<MeasuredSystem> MeasuredSystem::make(const allow::Spawn&,
@@ -68,7 +62,8 @@ Status MeasuredSystem::lay_out_roots() {
     for (uint32_t k = enclave.first_file; k < enclave.first_file + enclave.file_count; ++k) {
       links.push_back({files_[k].number, formatted("/model/{}", d.files[k].target.view())});
     }
-    enclave_roots_.push_back(TRY(store_.make_root(formatted("e{}", i), links)));
+    enclave_roots_.push_back(
+        TRY(store_.make_root(formatted("e{}", i), links, enclave.scratch_bytes != 0)));
   }
   return {};
 }
@@ -96,7 +91,7 @@ Status MeasuredSystem::measure_enclave(size_t index) {
   m.device =
       Sha384().field(bytes_of(partition.device)).field(programs_[partition.program]).finish();
   m.name = enclave.name.view();
-  m.device_name = monitor::name_of(partition.device);
+  m.device_name = name_of(partition.device);
   measured_.push_back(std::move(m));
   return {};
 }

@@ -30,7 +30,7 @@ class Monitor final {
     MeasuredSystem system;
     jail::Cgroups cgroups;
     attest::Voucher voucher;
-    Fd listener;           // of the gateway
+    Fd listener;           // of the gateway, or of the program
     Fd operators;          // listening SOCK_SEQPACKET
     int stop_signal = -1;  // a signalfd
   };
@@ -143,6 +143,11 @@ class Monitor final {
   }
   [[nodiscard]] bool is_gateway(size_t e) const {
     return description().enclaves[e].kind == static_cast<uint32_t>(EnclaveKind::kGateway);
+  }
+  // What clients reach an instance by: a gateway's listening socket, a program's launcher.
+  [[nodiscard]] bool takes_listener(size_t e) const {
+    return is_gateway(e) ||
+           description().enclaves[e].kind == static_cast<uint32_t>(EnclaveKind::kProgram);
   }
   [[nodiscard]] std::string name(size_t e) const {
     return std::string(description().enclaves[e].name.view());

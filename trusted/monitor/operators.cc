@@ -26,7 +26,7 @@ void Monitor::fill_status(Reply& reply) const {
     operating::PartitionStatus& out = reply.partitions[p];
     out.name = description().partitions[p].name;
     const DeviceDescription& device = description().partitions[p].device;
-    out.device = Text<32>::from(device.kind == 0 ? "none" : formatted("cpu:{}", device.index));
+    out.device = Text<32>::from(name_of(device));
     out.cpu_percent = device.cpu_percent;
     out.cpu_mask = device.cpu_mask;
     out.memory_bytes = description().partitions[p].memory_bytes;

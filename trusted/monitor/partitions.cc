@@ -133,7 +133,7 @@ void Monitor::fork_instance(size_t e) {
   enclaves_[e].restart_at.reset();
   enclaves_[e].fork_at = clock_.now();
   std::vector<Fd> gifts;
-  if (is_gateway(e)) gifts.push_back(launcher_.listener());
+  if (takes_listener(e)) gifts.push_back(launcher_.listener());
   send(e, control::make(control::Type::kFork, setup_->system.measured(e).enclave),
        std::move(gifts));
 }

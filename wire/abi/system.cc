@@ -126,13 +126,17 @@ Status check_programs(const SystemDescription& d) {
 }
 
 Status check_device(const DeviceDescription& device, size_t partition) {
-  if (device.kind > static_cast<uint32_t>(DeviceKind::kCpu)) {
+  if (device.kind > static_cast<uint32_t>(DeviceKind::kOpencl)) {
     return wrong("partition", partition,
-                 formatted("device kind {} is unknown to this build; name 0 (none) or 1 (cpu)",
+                 formatted("device kind {} is unknown to this build; name 0 (none), 1 (cpu) or 2 "
+                           "(opencl)",
                            device.kind));
   }
   // The index is part of the name that tokens vouch for, and there is but one processor.
-  if (device.index != 0)
+  if (device.kind == static_cast<uint32_t>(DeviceKind::kOpencl) && device.index >= limits::kDevices)
+    return wrong("partition", partition,
+                 "device index " + beyond(device.index, 0, limits::kDevices - 1));
+  if (device.kind != static_cast<uint32_t>(DeviceKind::kOpencl) && device.index != 0)
     return wrong("partition", partition,
                  formatted("device index {} does not exist; name 0", device.index));
   if (device.cpu_percent > limits::kCpuPercent)
@@ -192,8 +196,8 @@ Status check_enclave(const SystemDescription& d, uint32_t i) {
   if (e.partition >= d.partition_count)
     return wrong("enclave", i, "its partition must be in the list");
   if (e.program >= d.program_count) return wrong("enclave", i, "its program must be in the list");
-  if (e.kind != static_cast<uint32_t>(EnclaveKind::kGateway) &&
-      e.kind != static_cast<uint32_t>(EnclaveKind::kModel))
+  if (e.kind < static_cast<uint32_t>(EnclaveKind::kGateway) ||
+      e.kind > static_cast<uint32_t>(EnclaveKind::kDevice))
     return wrong("enclave", i, formatted("kind {} is unknown to this build", e.kind));
   if ((e.flags & ~EnclaveDescription::kDebug) != 0)
     return wrong("enclave", i, formatted("flags {:#x} are unknown to this build", e.flags));
@@ -209,6 +213,12 @@ Status check_enclave(const SystemDescription& d, uint32_t i) {
   if (e.processes_max < 2 || e.processes_max > limits::kProcesses)
     return wrong("enclave", i, "processes_max " + beyond(e.processes_max, 2, limits::kProcesses));
   if (e.reserved != 0) return wrong("enclave", i, "the reserved field must be 0");
+  // What lies there counts as its memory. Nobody else may write files at all.
+  const bool may_write = e.kind == static_cast<uint32_t>(EnclaveKind::kProgram) ||
+                         e.kind == static_cast<uint32_t>(EnclaveKind::kDevice);
+  if (e.scratch_bytes > (may_write ? e.memory_bytes : 0))
+    return wrong("enclave", i,
+                 "scratch_bytes " + beyond(e.scratch_bytes, 0, may_write ? e.memory_bytes : 0));
   if (!e.options.canonical())
     return wrong("enclave", i, "its options do not end; pad them with zeros");
   return {};
@@ -255,6 +265,17 @@ Status check_streams(const SystemDescription& d) {
 }
 
 }  // namespace
+
+std::string name_of(const DeviceDescription& device) {
+  switch (static_cast<DeviceKind>(device.kind)) {
+    case DeviceKind::kCpu:
+      return formatted("cpu:{}", device.index);
+    case DeviceKind::kOpencl:
+      return formatted("opencl:{}", device.index);
+    default:
+      return "none";
+  }
+}
 
 Status check_description(const SystemDescription& description) {
   TRY(check_counts(description));

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -19,7 +20,7 @@
 
 namespace casemate {
 
-enum class DeviceKind : uint32_t { kNone = 0, kCpu = 1 };
+enum class DeviceKind : uint32_t { kNone = 0, kCpu = 1, kOpencl = 2 };
 
 // The accelerator of a partition, and the share of it.
 struct DeviceDescription {
@@ -29,6 +30,8 @@ struct DeviceDescription {
   uint32_t reserved = 0;
   uint64_t cpu_mask = 0;  // cores that the partition may run on; 0 is all
 };
+// "cpu:0", as tokens and people call it; "none".
+std::string name_of(const DeviceDescription& device);
 
 // One file that a program consists of, and where it appears in the jail's root.
 struct ImageDescription {
@@ -75,6 +78,8 @@ struct EnclaveDescription {
   uint64_t memory_bytes = 0;
   uint32_t processes_max = 0;
   uint32_t reserved = 0;
+  // Of /tmp, where it may write and run files: fresh with each template. 0: there is none.
+  uint64_t scratch_bytes = 0;
   // Settings for its program, opaque to the monitor and part of its manifest measurement.
   Text<kOptions> options;
 };
@@ -90,7 +95,7 @@ struct StreamDescription {
 
 struct SystemDescription {
   static constexpr uint64_t kMagic = 0x4D45545359534D43;  // "CMSYSTEM"
-  static constexpr uint32_t kVersion = 3;
+  static constexpr uint32_t kVersion = 4;
   static constexpr uint32_t kRoots = 1;  // the kinds of root are 1 to this; 0 leaves it open
 
   uint64_t magic = kMagic;

@@ -39,7 +39,12 @@ inline constexpr uint32_t kEvidenceTag = 0x43534D31;           // "CSM1"
 inline constexpr const char* kEvidenceOid = "2.23.133.5.4.9";  // tcg-dice-TaggedEvidence
 using Nonce = ByteArray<32>;
 
-enum class EnclaveKind : uint32_t { kGateway = 1, kModel = 2 };
+enum class EnclaveKind : uint32_t {
+  kGateway = 1,
+  kModel = 2,
+  kProgram = 3,  // an unmodified program, and the little that starts it
+  kDevice = 4,   // whoever drives an accelerator for another enclave
+};
 
 // The development root's quote. Laid out like hardware's: report data, measurement of what was
 // booted (here: the monitor's program and libraries), a security version, a debug flag, a signature

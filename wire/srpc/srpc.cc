@@ -312,6 +312,7 @@ bool Callee::wait_for_call(Instant deadline) {
 Result<Request> Callee::next(Duration timeout) {
   TRY(refresh());
   if (taken_ == requested_) {
+    publish();
     if (!wait_for_call(system_clock().now() + timeout) && !failed()) {
       return Error{Code::kTimedOut, formatted("stream {}: no call in time", end_.id.number)};
     }
@@ -332,7 +333,7 @@ Result<Request> Callee::next(Duration timeout) {
   return request;
 }
 
-Status Callee::reply(Code code, Bytes value) {
+void Callee::write_reply(Code code, Bytes value) {
   CHECK(value.size() <= kPayloadBytes, "larger values travel in bulk");
   CHECK(completed_ < taken_, "only a call that was taken can be answered");
   if (waiting_.meet) meeting_.end(system_clock().now());
@@ -343,10 +344,28 @@ Status Callee::reply(Code code, Bytes value) {
   reply.length = static_cast<uint32_t>(value.size());
   std::ranges::copy(value, reply.payload.begin());
   replies_.write(completed_, bytes_of(reply).first(sizeof(Reply) - kPayloadBytes + value.size()));
-  replies_.publish(++completed_);
+  ++completed_;
+}
+
+void Callee::publish() {
+  if (published_ == completed_) return;
+  published_ = completed_;
+  replies_.publish(published_);
   if (requests_.peer_sleeps()) {
     end_.bell.valid() ? ring_bell() : replies_.wake();
   }
+}
+
+Status Callee::reply(Code code, Bytes value) {
+  write_reply(code, value);
+  publish();
+  if (failed()) return fail("the other side is gone");
+  return {};
+}
+
+Status Callee::reply_later(Code code, Bytes value) {
+  write_reply(code, value);
+  if (completed_ - published_ >= end_.slots / 2) publish();
   if (failed()) return fail("the other side is gone");
   return {};
 }

@@ -156,6 +156,9 @@ class Callee final {
   Result<Request> next(Duration timeout);
   // Completes the oldest call taken and not yet answered. Requires: value.size() <= kPayloadBytes.
   Status reply(Code code, Bytes value = {});
+  // The same where nobody waits: its caller sees it with a later one, at the latest when half of
+  // the slots are such, or when next() finds nothing to do. That is one wake-up for many.
+  Status reply_later(Code code, Bytes value = {});
   // Count up during long work, so that it is not taken for a hang.
   [[nodiscard]] std::atomic<uint64_t>& progress() { return replies_.progress(); }
 
@@ -167,6 +170,8 @@ class Callee final {
  private:
   Status refresh();
   bool wait_for_call(Instant deadline);
+  void write_reply(Code code, Bytes value);
+  void publish();
   void ring_bell() const;
   Status fail(std::string_view why);
 
@@ -180,6 +185,7 @@ class Callee final {
   uint64_t requested_ = 0;  // as last seen and checked
   uint64_t taken_ = 0;
   uint64_t completed_ = 0;
+  uint64_t published_ = 0;  // what of that the caller can see
   bool failed_ = false;
 };
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from measure import Unmeasured  # noqa: E402
 
 ENGINES = ["partitioned", "in-process", "onnxruntime", "pytorch"]
-NAMES = ("answers", "calls", "partitioned", "start", "recovery", "zoo", "engine")
+NAMES = ("answers", "calls", "partitioned", "start", "recovery", "programs", "zoo", "engine")
 
 
 def machine():

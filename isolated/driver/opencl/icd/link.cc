@@ -7,6 +7,8 @@ namespace casemate::opencl {
 namespace {
 
 constexpr uint64_t kAlignment = 64;
+// Slots that are kept free for what is waited for.
+constexpr uint32_t kReserve = 8;
 uint64_t aligned(uint64_t size) { return (size + kAlignment - 1) & ~(kAlignment - 1); }
 
 }  // namespace
@@ -15,27 +17,32 @@ Link::Link(srpc::Caller caller) : caller_(std::move(caller)) {}
 
 std::optional<srpc::Reply> Link::take() {
   while (true) {
-    auto reply = caller_.next(std::chrono::seconds(1));
+    const auto reply = caller_.next(std::chrono::seconds(1));
     if (!reply && reply.error().code == Code::kTimedOut) continue;
-    if (!reply || in_flight_.empty()) return std::nullopt;
-    const InFlight call = in_flight_.front();
-    in_flight_.pop_front();
-    in_begin_ = call.in_end;
-    Outcome outcome{.status = CL_INVALID_OPERATION};
-    if (code_from(reply->code) == Code::kOk && reply->value().size() >= sizeof outcome)
-      outcome = load<Outcome>(reply->value());
-    if (call.queue != 0 && outcome.status != CL_SUCCESS)
-      queue_errors_.try_emplace(call.queue, outcome.status);
+    if (!reply || !note(*reply)) return std::nullopt;
     return *reply;
   }
 }
 
-std::optional<uint64_t> Link::send(Call call, Bytes args, uint32_t queue) {
+bool Link::note(const srpc::Reply& reply) {
+  if (in_flight_.empty()) return false;
+  const InFlight call = in_flight_.front();
+  in_flight_.pop_front();
+  in_begin_ = call.in_end;
+  Outcome outcome{.status = CL_INVALID_OPERATION};
+  if (code_from(reply.code) == Code::kOk && reply.value().size() >= sizeof outcome)
+    outcome = load<Outcome>(reply.value());
+  if (call.queue != 0 && outcome.status != CL_SUCCESS)
+    queue_errors_.try_emplace(call.queue, outcome.status);
+  return true;
+}
+
+std::optional<uint64_t> Link::send(uint32_t call, Bytes args, uint32_t queue) {
   // Replies that nobody waits for are taken as they come, so that there is always room.
-  while (caller_.in_flight() != 0 && caller_.free_slots() < 8 && !failed()) {
+  while (caller_.in_flight() != 0 && caller_.free_slots() < kReserve && !failed()) {
     if (!take()) return std::nullopt;
   }
-  const auto sequence = caller_.call(static_cast<uint32_t>(call), args);
+  const auto sequence = caller_.call(call, args);
   if (!sequence) return std::nullopt;
   in_flight_.push_back({*sequence, queue, in_end_});
   return *sequence;

@@ -32,18 +32,19 @@ class Link final {
   // Posts a call; `queue` is the queue that its error is to be kept for, or 0.
   template <class T>
   cl_int post(const T& call, uint32_t queue = 0) {
-    return send(T::kCall, bytes_of(call), queue) ? CL_SUCCESS : CL_OUT_OF_RESOURCES;
+    const uint32_t posted = static_cast<uint32_t>(T::kCall) | kPosted;
+    return send(posted, bytes_of(call), queue) ? CL_SUCCESS : CL_OUT_OF_RESOURCES;
   }
   // Makes a call and waits for OpenCL's answer.
   template <class T>
   cl_int ask(const T& call, std::vector<uint8_t>* value = nullptr) {
-    const auto sent = send(T::kCall, bytes_of(call), 0);
+    const auto sent = send(static_cast<uint32_t>(T::kCall), bytes_of(call), 0);
     return sent ? wait(*sent, value) : CL_OUT_OF_RESOURCES;
   }
   // The same in two steps, so that several are on their way. Waits come in the order of starts.
   template <class T>
   std::optional<uint64_t> start(const T& call) {
-    return send(T::kCall, bytes_of(call), 0);
+    return send(static_cast<uint32_t>(T::kCall), bytes_of(call), 0);
   }
   cl_int wait(uint64_t sequence, std::vector<uint8_t>* value = nullptr);
 
@@ -73,9 +74,11 @@ class Link final {
     uint32_t queue = 0;
     uint64_t in_end = 0;
   };
-  std::optional<uint64_t> send(Call call, Bytes args, uint32_t queue);
+  std::optional<uint64_t> send(uint32_t call, Bytes args, uint32_t queue);
   // The next reply, whoever asked for it.
   std::optional<srpc::Reply> take();
+  // Of the oldest call in flight. False: there is none.
+  bool note(const srpc::Reply& reply);
 
   srpc::Caller caller_;
   uint32_t next_number_ = 1;

@@ -180,6 +180,8 @@ struct _cl_kernel final : casemate::opencl::Object {
   casemate::opencl::Reference<_cl_program> program;
   std::vector<casemate::opencl::Argument> arguments;
   std::vector<bool> given;
+  // What the device was told last, by argument; a value that went through bulk memory is not kept.
+  std::vector<std::optional<casemate::opencl::SetArgument>> told;
   size_t group_size_max = 0;
   casemate::opencl::Triple group_required{};
 };

@@ -72,7 +72,17 @@ cl_int check_launch(const _cl_kernel& kernel, cl_uint dimensions, const size_t* 
   return fits ? CL_SUCCESS : CL_INVALID_WORK_GROUP_SIZE;
 }
 
-cl_int set_object(const _cl_kernel& kernel, SetArgument call, size_t size, const void* value) {
+// Programs set all arguments again before each launch, of which most are what they were. Numbers of
+// objects are not used twice, so that the same number is the same object.
+cl_int post_argument(_cl_kernel& kernel, const SetArgument& call) {
+  auto& told = kernel.told[call.index];
+  if (told && std::ranges::equal(bytes_of(*told), bytes_of(call))) return CL_SUCCESS;
+  const cl_int status = Driver::instance()->post(call);
+  if (status == CL_SUCCESS) told = call;
+  return status;
+}
+
+cl_int set_object(_cl_kernel& kernel, SetArgument call, size_t size, const void* value) {
   const void* handle = nullptr;
   if (size != sizeof handle) return CL_INVALID_ARG_SIZE;
   if (value != nullptr) std::memcpy(&handle, value, sizeof handle);
@@ -86,7 +96,7 @@ cl_int set_object(const _cl_kernel& kernel, SetArgument call, size_t size, const
     if (memory->context.raw() != kernel.context.raw()) return CL_INVALID_MEM_OBJECT;
     call.object = memory->id;
   }
-  return Driver::instance()->post(call);
+  return post_argument(kernel, call);
 }
 
 }  // namespace
@@ -214,6 +224,7 @@ cl_kernel api::clCreateKernel(cl_program program, const char* name, cl_int* stat
   kernel->context = Reference<_cl_context>(program->context.raw());
   kernel->program = Reference<_cl_program>(program);
   for (const uint8_t kind : kinds) kernel->arguments.push_back(static_cast<Argument>(kind));
+  kernel->told.resize(kernel->arguments.size());
   kernel->given.resize(kinds.size());
   learn_group_sizes(*kernel);
   return made(kernel.release(), CL_SUCCESS, status);
@@ -269,7 +280,7 @@ cl_int api::clSetKernelArg(cl_kernel kernel, cl_uint index, size_t size, const v
       if (value != nullptr) return CL_INVALID_ARG_VALUE;
       if (size == 0) return CL_INVALID_ARG_SIZE;
       call.size = size;
-      status = Driver::instance()->post(call);
+      status = post_argument(*kernel, call);
       break;
     case Argument::kValue: {
       if (value == nullptr) return CL_INVALID_ARG_VALUE;
@@ -278,8 +289,9 @@ cl_int api::clSetKernelArg(cl_kernel kernel, cl_uint index, size_t size, const v
       call.size = size;
       if (size <= kInlineValue) {
         std::ranges::copy(bytes, call.value.begin());
-        status = Driver::instance()->post(call);
+        status = post_argument(*kernel, call);
       } else {
+        kernel->told[index].reset();
         status = Driver::instance()->post_with(call, &SetArgument::data, bytes);
       }
       break;

@@ -28,6 +28,9 @@
 
 namespace casemate::opencl {
 
+// In a request's call: nobody waits for its reply.
+inline constexpr uint32_t kPosted = 1u << 31;
+
 enum class Call : uint32_t {
   kQuery = 1,
   kCreateContext,

@@ -32,13 +32,15 @@ void serve(srpc::Callee& callee, cl_device_id device, const SessionLimits& limit
     const auto request = callee.next(std::chrono::seconds(1));
     if (!request && request.error().code == Code::kTimedOut) continue;
     if (!request) return;
-    const Answer answer = session.handle(request->call, request->args());
+    const Answer answer = session.handle(request->call & ~kPosted, request->args());
     ByteArray<srpc::kPayloadBytes> value{};
     std::ranges::copy(bytes_of(answer.outcome), value.begin());
     std::ranges::copy(Bytes(answer.value).first(answer.value_size),
                       value.begin() + sizeof(Outcome));
     const size_t size = sizeof(Outcome) + answer.value_size;
-    if (!callee.reply(answer.code, Bytes(value).first(size))) return;
+    const Bytes all = Bytes(value).first(size);
+    const bool posted = (request->call & kPosted) != 0;
+    if (!(posted ? callee.reply_later(answer.code, all) : callee.reply(answer.code, all))) return;
   }
 }
 

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unmodified OpenCL programs: Rodinia's nine on the machine's own OpenCL and through `casemate run`, in turns."""
+
+import math
+import os
+import subprocess
+import tempfile
+
+from measure import BIN, RELEASE, Spread, Table, Unmeasured, met
+
+# Sizes with which most run for more than 50 ms on two cores.
+SIZES = {"backprop": 262144, "bfs": 1000000, "gaussian": 512, "hotspot": 1024, "lud": 1024, "nn": 4194304,
+         "nw": 2048, "pathfinder": 400000, "srad": 1024}
+
+
+class Program:
+    """One that runs a round when it is told to."""
+
+    def __init__(self, command, environment):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, env=environment, text=True)
+        self.round()  # compiles what it has not compiled yet
+
+    def round(self):
+        self.process.stdin.write("x")
+        self.process.stdin.flush()
+        line = self.process.stderr.readline()
+        if not line.endswith(" ms\n"):
+            raise Unmeasured(f"{' '.join(self.process.args)} said '{line.strip()}'")
+        return float(line.split()[1])
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.stderr.close()
+        return self.process.wait()
+
+
+def in_turns(programs, rounds):
+    """Each program's times; what a round begins with changes."""
+    times = {name: [] for name in programs}
+    for i in range(rounds):
+        names = list(programs) if i % 2 == 0 else list(programs)[::-1]
+        for name in names:
+            times[name].append(programs[name].round())
+    return times
+
+
+def main(rounds):
+    rounds *= 4
+    table = Table(f"Rodinia's nine on PoCL, natively and through casemate run, {rounds} rounds in turns",
+                  ("program", "size", "natively", "casemate run", "ratio", "bar"))
+    ratios = []
+    with tempfile.TemporaryDirectory(prefix="casemate-bench-") as folder:
+        environment = os.environ | {"POCL_CACHE_DIR": f"{folder}/cache", "CASEMATE_RUN": f"{folder}/run",
+                                    "CASEMATE_STATE": f"{folder}/state"}
+        for name, size in SIZES.items():
+            command = [RELEASE / f"opencl/rodinia_{name}", str(size), "turns"]
+            programs = {"native": Program(list(map(str, command)), environment),
+                        "ours": Program(list(map(str, [BIN / "casemate", "run", "--", *command])), environment)}
+            times = in_turns(programs, rounds)
+            if any([program.end() for program in programs.values()]):
+                raise Unmeasured(f"{name} computed something else")
+            native, ours = Spread(times["native"]), Spread(times["ours"])
+            ratio = Spread([b / a for a, b in zip(times["native"], times["ours"])])
+            ratios.append(ratio.median)
+            bar = f"{met(ratio.median <= 1.071)} (7.1 %)" if native.median > 50 else "below 50 ms"
+            table.add(name, size, native.text(1, " ms"), ours.text(1, " ms"), ratio.text(2), bar)
+    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    table.add("geometric mean", "", "", "", f"{mean:.3f}", f"{met(mean <= 1.05)} (5 %)")
+    table.show()

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unmodified programs, each in a jail, with their accelerator in another (`casemate run`).
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/format.h"
+#include "tests/system/small_system.h"
+
+namespace casemate::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string text_in(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Ended {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+class RunProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = testing::TempDir() + "casemate-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    folder_ = folder;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  [[nodiscard]] Ended start(std::vector<std::string> words) const {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setenv("CASEMATE_RUN", (folder_ + "/run").c_str(), 1);
+      ::setenv("POCL_CACHE_DIR", (folder_ + "/cache").c_str(), 1);
+      const auto redirect = [&](const char* name, int number) {
+        ::dup2(::open((folder_ + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), number);
+      };
+      redirect("/out", STDOUT_FILENO);
+      redirect("/err", STDERR_FILENO);
+      std::vector<char*> pointers;
+      for (std::string& word : words) pointers.push_back(word.data());
+      pointers.push_back(nullptr);
+      ::execv(pointers.front(), pointers.data());
+      ::_exit(127);
+    }
+    int status = 0;
+    if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return {};
+    return {WEXITSTATUS(status), text_in(folder_ + "/out"), text_in(folder_ + "/err")};
+  }
+  [[nodiscard]] Ended run(std::vector<std::string> flags,
+                          const std::vector<std::string>& command) const {
+    flags.insert(flags.begin(), {build_folder() + "/bin/casemate", "run"});
+    flags.emplace_back("--");
+    flags.insert(flags.end(), command.begin(), command.end());
+    return start(std::move(flags));
+  }
+  static std::string opencl(const std::string& name) { return build_folder() + "/opencl/" + name; }
+
+  std::string folder_;
+};
+
+TEST_F(RunProgram, prints_what_it_prints_natively_and_ends_as_it_ends) {
+  for (const char* program : {"rodinia_lud", "opencl_programs"}) {
+    const Ended natively = start({opencl(program)});
+    const Ended ours = run({}, {opencl(program)});
+    EXPECT_EQ(natively.code, 0) << natively.err;
+    EXPECT_EQ(ours.code, 0) << ours.err;
+    EXPECT_FALSE(natively.out.empty());
+    EXPECT_EQ(ours.out, natively.out);
+  }
+}
+
+TEST_F(RunProgram, finds_one_device_that_is_casemate_s) {
+  const Ended listed = run({}, {"clinfo", "-l"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_TRUE(listed.out.contains("Platform #0: Casemate")) << listed.out;
+  EXPECT_FALSE(listed.out.contains("Platform #1")) << listed.out;
+}
+
+TEST_F(RunProgram, gets_its_words_environment_files_and_input_and_its_exit_code_comes_back) {
+  std::ofstream(folder_ + "/greeting") << "hello\n";
+  const Ended said = run({"--env", "NAME=casemate", "--file", folder_ + "/greeting:/etc/greeting",
+                          "--file", "/usr/bin/cat:/bin/cat"},
+                         {"/bin/sh", "-c", "echo $0 $NAME; cat /etc/greeting; exit 42", "shell"});
+  EXPECT_EQ(said.code, 42) << said.err;
+  EXPECT_EQ(said.out, "shell casemate\nhello\n");
+}
+
+TEST_F(RunProgram, that_dies_of_a_signal_ends_us_as_a_shell_says_it) {
+  EXPECT_EQ(run({}, {"/bin/sh", "-c", "kill -SEGV $$"}).code, 128 + 11);
+}
+
+TEST_F(RunProgram, sees_its_own_files_and_may_write_its_own_folder_alone) {
+  const Ended said =
+      run({"--file", "/usr/bin/ls:/bin/ls"},
+          {"/bin/sh", "-c", "ls /; echo mine > /tmp/file && ls /tmp; echo theirs > /bin/file"});
+  EXPECT_EQ(said.out, "bin\netc\nlib\nlib64\ntmp\nusr\nfile\n") << said.err;
+  EXPECT_NE(said.code, 0);
+}
+
+// On a device that is a processor a kernel may do what the process may that runs it.
+TEST_F(RunProgram, loses_its_device_and_nothing_else_by_a_wild_kernel) {
+  const Ended ended = run({}, {opencl("opencl_wild")});
+  EXPECT_EQ(ended.code, 7) << ended.err;
+  EXPECT_EQ(ended.out, "it is gone, and mine are 1 2 3\n");
+}
+
+TEST_F(RunProgram, that_takes_more_memory_than_it_has_is_ended) {
+  const Ended ended =
+      run({"--program-memory-mib", "64"}, {"/bin/sh", "-c", "a=x; while :; do a=$a$a; done"});
+  EXPECT_EQ(ended.code, 128 + 9) << ended.err;
+}
+
+TEST_F(RunProgram, is_refused_with_a_sentence_where_it_cannot_run) {
+  struct Case {
+    std::vector<std::string> flags;
+    std::string program;
+    std::string says;
+  };
+  std::ofstream(folder_ + "/script") << "#!/bin/sh\n";
+  fs::permissions(folder_ + "/script", fs::perms::owner_all);
+  const std::vector<Case> cases = {
+      {{}, "/nowhere/program", "/nowhere/program: there is no such program, or it may not be run"},
+      {{}, folder_ + "/script", "is no ELF program"},
+      {{"--device", "cpu:0"}, "/bin/true", "--device cpu:0: programs run on OpenCL devices"},
+      {{"--device", "opencl:99"}, "/bin/true", "name one from opencl:0 to opencl:15"},
+      {{"--device", "opencl:"}, "/bin/true", "name one from opencl:0"},
+      {{"--device", "opencl:15"}, opencl("opencl_buffers"), "opencl:15 failed while"},
+      {{"--file", "/nowhere/file"}, "/bin/true", "--file /nowhere/file: there is no such file"},
+      {{"--env", "A=" + std::string(70'000, 'x')}, "/bin/true", "arguments and environment have"},
+  };
+  for (const Case& c : cases) {
+    const Ended ended = run(c.flags, {c.program});
+    EXPECT_NE(ended.code, 0) << c.says;
+    EXPECT_TRUE(ended.err.contains(c.says)) << c.says << " is not in:\n" << ended.err;
+  }
+}
+
+}  // namespace
+}  // namespace casemate::tests
