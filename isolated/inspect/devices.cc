@@ -122,8 +122,7 @@ double measured_ms(const driver::MeasuredCut& cut) {
 
 std::string agreement_text(const driver::Agreement& agreement) {
   if (agreement.same_bits) return "the results are the same bits";
-  return formatted("the results differ by at most {:.1e} of the largest",
-                   agreement.difference_max);
+  return formatted("the results differ by at most {:.1e} of the largest", agreement.difference_max);
 }
 
 std::string text_of(const engine::Graph& graph, const std::vector<OpenDevice>& devices,

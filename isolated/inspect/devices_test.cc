@@ -48,8 +48,9 @@ TEST(PlanOverDevices, has_what_each_piece_takes_beside_the_whole_and_why_nodes_a
   ASSERT_TRUE(answer) << answer.error().text;
   for (const char* part :
        {" nodes for inputs [1,4,10,10]; 1 thread", "  npu:0           1 ", "  1 ConvInteger\n",
-        "  1 MatMulInteger\n", "\nthe whole on the processor alone\n", "the cut takes ", "; the results ",
-        "cpu:0 takes every node\n", "npu:0 does not take ", "  it takes integer products alone ("})
+        "  1 MatMulInteger\n", "\nthe whole on the processor alone\n", "the cut takes ",
+        "; the results ", "cpu:0 takes every node\n", "npu:0 does not take ",
+        "  it takes integer products alone ("})
     EXPECT_TRUE(answer->text.contains(part)) << part << " is missing in\n" << answer->text;
 }
 

@@ -31,8 +31,7 @@ engine::Graph shaped(const std::string& bytes, const Shape& picture) {
   auto read = engine::read_onnx(bytes_of(std::string_view(bytes)), {});
   CHECK(read.has_value(), "what the zoo writes can be read");
   engine::Compiler compiler(1 << 30);
-  auto made =
-      compiler.shaped(read->graph, {engine::Fact::of(ElementType::kFloat32, picture)});
+  auto made = compiler.shaped(read->graph, {engine::Fact::of(ElementType::kFloat32, picture)});
   CHECK(made.has_value() && made->has_value(), "its shapes are known");
   return **std::move(made);
 }
@@ -65,8 +64,8 @@ TEST(CutModel, of_the_zoo_computes_on_two_devices_what_it_computes_as_a_whole) {
     SCOPED_TRACE(name);
     const engine::Graph graph =
         shaped(bytes_of_model(zoo::find_architecture(name)->build()), picture);
-    auto fake = *driver::make_fake({.memory_bytes = 256 << 20,
-                                    .operators = {"MaxPool", "AveragePool", "Concat", "Tanh"}});
+    auto fake = *driver::make_fake(
+        {.memory_bytes = 256 << 20, .operators = {"MaxPool", "AveragePool", "Concat", "Tanh"}});
     const driver::PlanOver plan = planned(graph, {"fake:0", std::move(fake)});
     EXPECT_GE(nodes_on(plan, 1), least) << plan.cut.cut.text(graph);
     EXPECT_GE(plan.cut.cut.pieces.size(), 2 * least - 3) << plan.cut.cut.text(graph);

@@ -80,7 +80,8 @@ void compare(const engine::Value& value, Bytes have, Bytes want, Agreement& agre
   agreement.same_bits = false;
   double difference = value.type == ElementType::kFloat32 ? 0 : 1;
   double largest = 1e-30;
-  for (size_t at = 0; value.type == ElementType::kFloat32 && at < want.size(); at += sizeof(float)) {
+  for (size_t at = 0; value.type == ElementType::kFloat32 && at < want.size();
+       at += sizeof(float)) {
     float a = 0;
     float b = 0;
     std::memcpy(&a, have.data() + at, sizeof a);
@@ -104,8 +105,8 @@ class Trial final {
       trial.inputs_.emplace_back(trial.memory_.emplace_back(TRY(made_up(graph.value(id)))));
     for (const ValueId id : graph.outputs()) {
       const engine::Value& value = graph.value(id);
-      trial.outputs_.emplace_back(trial.memory_.emplace_back(
-          TRY(engine::tensor_bytes(value.type, value.shapes.front()))));
+      trial.outputs_.emplace_back(
+          trial.memory_.emplace_back(TRY(engine::tensor_bytes(value.type, value.shapes.front()))));
     }
     return trial;
   }

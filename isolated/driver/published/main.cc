@@ -13,6 +13,8 @@ namespace {
 using namespace casemate;
 using driver::CaseOutcome;
 
+constexpr uint64_t kMemory = 4ull << 30;  // the largest case takes 2.1 GB
+
 bool wanted(const engine::Case& tested, std::span<char* const> parts) {
   for (const auto& skip : engine::kSkips) {
     if (tested.name.contains(skip.part)) return false;
@@ -29,7 +31,7 @@ int run(std::span<char* const> arguments) {
     std::fprintf(stderr, "usage: casemate-device-conformance FOLDER DEVICES [PART ...]\n");
     return 2;
   }
-  const auto devices = driver::open_devices(arguments[1]);
+  const auto devices = driver::open_devices(arguments[1], {.memory_bytes = kMemory});
   if (!devices) {
     std::fprintf(stderr, "%s\n", devices.error().text.c_str());
     return 1;
