@@ -36,7 +36,8 @@ struct DeviceLimits {
   uint32_t buffers_max = 0;
   uint32_t programs_max = 0;
   uint32_t queues_max = 0;
-  uint32_t commands_max = 0;  // in one queue and not done
+  uint32_t commands_max = 0;     // in one queue and not done
+  uint32_t share_percent = 100;  // of the hardware, where it is divided in space
 };
 
 enum class Health : uint8_t {

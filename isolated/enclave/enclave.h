@@ -28,6 +28,9 @@ class Program {
   // In the template, once: load and compile. Files may be read and code may be generated here and
   // never again.
   virtual Status start(const control::Message& manifest) = 0;
+  // In the template, behind its last filter: make what every instance begins with and writes to.
+  // It lies together, so that an instance that writes to it copies few pages.
+  virtual Status prepare() { return {}; }
   // In each instance, once: serve until the control socket says stop or closes.
   virtual Status run(control::Socket control, const control::Message& manifest) = 0;
 };

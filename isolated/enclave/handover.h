@@ -8,12 +8,13 @@
 //   kWaiting  --- nobody asks any more --> kOver
 //   kWaiting  <-- a child of the template has ended --> kLook
 //
-//   Owns     a page that both share. The spare lets go of it before it serves.
+//   Owns     a page that both share. The spare leaves it before it serves.
 //   Threads  one on each side.
 //   Trust    both sides are the template's own code: the spare has read nothing but its request.
 //   Fails    make returns kPlatform.
 
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -30,6 +31,13 @@ class Handover final {
   ~Handover();
 
   void say(Word word) const;
+  // kGo, and how the predecessor ended, as of waitpid(); nothing: there was none.
+  void let_go(std::optional<int> end) const;
+  // The same as Message::flags of kRunning. Requires: the word is kGo.
+  [[nodiscard]] uint32_t end_before() const;
+  // In the spare: unmaps its page, which is the template's alone from then on. Requires: the spare
+  // uses this object no more.
+  void leave() const;
   // Says `to` if the word is `from`, and wakes nobody. A signal handler may call it.
   void replace(Word from, Word to) const;
   // What the word is once it is not `word` any more, or still, after `patience` or a signal.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SAFETY: the word is a lock-free std::atomic_ref at the start of a page that this object mapped
-// and unmaps once.
+// and unmaps once: a spare, whose copy of the object nobody destroys, by leave(). The number behind
+// it is written before the word says so, and read after.
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "isolated/enclave/handover.h"
+#include "wire/control/control.h"
 
 namespace casemate::enclave {
 namespace {
@@ -39,6 +41,15 @@ void Handover::say(Word word) const {
   word_of(page_).store(static_cast<uint32_t>(word), std::memory_order_release);
   ::syscall(SYS_futex, page_, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
+
+void Handover::leave() const { ::munmap(page_, kPage); }
+void Handover::let_go(std::optional<int> end) const {
+  static_cast<uint32_t*>(page_)[1] =
+      end ? control::Message::kEnded | static_cast<uint32_t>(*end) : 0;
+  say(Word::kGo);
+}
+
+uint32_t Handover::end_before() const { return static_cast<const uint32_t*>(page_)[1]; }
 
 void Handover::replace(Word from, Word to) const {
   auto expected = static_cast<uint32_t>(from);

@@ -129,6 +129,10 @@ class Executor final {
   // Requires: the model outlives it. Call in the process that runs it, after the last fork. Fails
   // with kPlatform when the threads cannot be started.
   static Result<Executor> make(const Model& model);
+  // The same in two steps: bind() before a fork, in the parent, whose children each have a copy and
+  // call try_threads() before they run it.
+  static Result<Executor> bind(const Model& model);
+  Status try_threads() const;
 
   // Runs the model on `inputs`, in the order of the description. Denormals are flushed to zero in
   // the calling thread from here on. The memory behind inputs and outputs may be shared with a peer

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Executor: walks through plans with the caller's inputs and outputs.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <new>
@@ -15,22 +17,6 @@
 
 namespace casemate::engine {
 namespace {
-
-// Where a thread cannot be started the process ends. So it is tried before, when it can still be
-// reported.
-Status try_threads(int count) {
-  std::vector<std::thread> threads;
-  Status status;
-  try {
-    for (int i = 1; i < count; ++i) threads.emplace_back([] {});
-  } catch (const std::system_error& error) {
-    status = Error{Code::kPlatform,
-                   formatted("this process may not start {} threads ({}): raise its limit on tasks",
-                             count, error.what())};
-  }
-  for (std::thread& thread : threads) thread.join();
-  return status;
-}
 
 // What is left where it is: a tensor for as long as the caller's memory is there.
 std::vector<Datum> borrowed(std::span<const TensorView> inputs) {
@@ -102,9 +88,33 @@ Executor& Executor::operator=(Executor&&) noexcept = default;
 Executor::~Executor() = default;
 
 Result<Executor> Executor::make(const Model& model) {
-  TRY(try_threads(model.threads()));
+  Executor executor = TRY(bind(model));
+  TRY(executor.try_threads());
+  return executor;
+}
+
+// Where a thread cannot be started the process ends. So it is tried before, when it can still be
+// reported.
+Status Executor::try_threads() const {
+  const int count = model_->threads();
+  std::vector<std::thread> threads;
+  Status status;
+  try {
+    for (int i = 1; i < count; ++i) threads.emplace_back([] {});
+  } catch (const std::system_error& error) {
+    status = Error{Code::kPlatform,
+                   formatted("this process may not start {} threads ({}): raise its limit on tasks",
+                             count, error.what())};
+  }
+  for (std::thread& thread : threads) thread.join();
+  return status;
+}
+
+Result<Executor> Executor::bind(const Model& model) {
   Executor executor(model);
   executor.arena_ = TRY(Mapping::anonymous(std::max<uint64_t>(model.memory().arena_bytes, 1)));
+  // What users' data becomes is in no dump, and stays apart for who looks at memory.
+  ::madvise(executor.arena_.data(), executor.arena_.size(), MADV_DONTDUMP);
   for (const Compiled& made : model.compiled())
     executor.sessions_.emplace_back(TRY(Session::make(made.plan, executor.arena_.data())));
   // The memory is theirs, or the one plan's: never both.

@@ -23,10 +23,13 @@ struct Answer {
 
 // Whether this build can serve the model; if not, all that it cannot do.
 Result<Answer> check(const Mapping& file, const Options& options);
-// What would be run, step by step.
+// What would be run, step by step; or, over devices, piece by piece.
 Result<Answer> plan(const Mapping& file, const Options& options);
+Result<Answer> plan_over_devices(const Mapping& file, const Options& options);
 // How long which step takes, beside what the machine can do.
 Result<Answer> profile(const Mapping& file, const Options& options);
+// What this build drives on this machine. About no model.
+Result<Answer> devices(const Options& options);
 
 // "102.4 MB"
 std::string sized(uint64_t bytes);

@@ -2,22 +2,23 @@
 #include "isolated/inspect/compiled_model.h"
 
 #include "base/format.h"
-#include "isolated/inspect/subject.h"
 
 namespace casemate::inspect {
+
+Status read_whole(Subject& subject, const Options& options) {
+  engine::Refusals refusals;
+  Status read = subject.read(options, refusals);
+  if (read || refusals.count() <= 1) return read;
+  return Error{refusals.list().front().code,
+               formatted("{} ({} more reasons: casemate check lists them)",
+                         refusals.list().front().text, refusals.count() - 1)};
+}
 
 Result<engine::Model> compiled_model(const Mapping& file, const Options& options) {
   engine::LoadOptions wanted;
   {
     Subject subject(file);
-    engine::Refusals refusals;
-    const Status read = subject.read(options, refusals);
-    if (!read && refusals.count() > 1) {
-      return Error{refusals.list().front().code,
-                   formatted("{} ({} more reasons: casemate check lists them)",
-                             refusals.list().front().text, refusals.count() - 1)};
-    }
-    TRY(Status(read));
+    TRY(read_whole(subject, options));
     wanted = TRY(subject.load_options(options, {1}));
   }
   engine::Model model = TRY(engine::Model::load(file, wanted));

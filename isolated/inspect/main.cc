@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate-inspect: looks at the model that is open as descriptor 3, behind walls, and prints what
 // it finds; `casemate` starts it for check, plan and profile. Descriptor 4 may be the folder of its
-// external data.
+// external data. Asked for devices, it opens those that this build drives, and no model.
 //
 // Exit code: 0 when stdout has the answer; 64 + a Code (base/result.h) when the model was refused,
 // with the reason on stderr, and on stdout what was found out before; 2 for arguments that make no
@@ -34,6 +34,7 @@ Result<Mapping> map_model() {
 }
 
 Result<Answer> ask(const Options& options) {
+  if (options.question == Question::kDevices) return devices(options);
   const Mapping file = TRY(map_model());
   switch (options.question) {
     case Question::kCheck:
@@ -42,6 +43,8 @@ Result<Answer> ask(const Options& options) {
       return plan(file, options);
     case Question::kProfile:
       return profile(file, options);
+    case Question::kDevices:
+      break;
   }
   return Error{Code::kUnsupported, "there is no such question"};
 }

@@ -28,6 +28,7 @@ Result<Question> question(std::string_view word) {
   if (word == "check") return Question::kCheck;
   if (word == "plan") return Question::kPlan;
   if (word == "profile") return Question::kProfile;
+  if (word == "devices") return Question::kDevices;
   return senseless(word);
 }
 
@@ -55,6 +56,10 @@ Status take(std::string_view name, std::string_view value, Options& options) {
     options.memory_bytes_max = static_cast<uint64_t>(TRY(number(value, 1, 1ll << 40)));
   } else if (name == "seconds") {
     options.seconds_max = static_cast<uint64_t>(TRY(number(value, 1, 1 << 20)));
+  } else if (name == "devices") {
+    options.devices = std::string(value);
+  } else if (name == "prefer") {
+    options.prefer = std::string(value);
   } else if (name == "shape" && value.contains('=')) {
     // A symbol's own name may hold a '='.
     const size_t at = value.rfind('=');

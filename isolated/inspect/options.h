@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,7 +17,7 @@
 
 namespace casemate::inspect {
 
-enum class Question : uint8_t { kCheck, kPlan, kProfile };
+enum class Question : uint8_t { kCheck, kPlan, kProfile, kDevices };
 enum class Order : uint8_t { kTime, kOrder, kKind };
 
 struct Options {
@@ -30,13 +31,17 @@ struct Options {
   uint64_t seconds_max = 300;
   bool external_data = false;                  // the model's folder is open as descriptor 4
   std::map<std::string, int64_t> shapes = {};  // extents of symbols
+  // kPlan: over these, "cpu:0,npu:0", and which of them is to run whatever it takes.
+  std::optional<std::string> devices = {};
+  std::string prefer = {};
 
   // Where external data may lie; empty: nowhere.
   [[nodiscard]] std::string folder() const { return external_data ? "/proc/self/fd/4" : ""; }
 };
 
-// "check|plan|profile", then words NAME=VALUE: json=1, by=time|order|kind, batch=, threads=,
-// rounds=, memory=BYTES, seconds=, external_data=1, and shape=SYMBOL=EXTENT any number of times.
+// "check|plan|profile|devices", then words NAME=VALUE: json=1, by=time|order|kind, batch=,
+// threads=, rounds=, memory=BYTES, seconds=, external_data=1, devices=, prefer=, and
+// shape=SYMBOL=EXTENT any number of times.
 Result<Options> parse(std::span<char* const> arguments);
 
 }  // namespace casemate::inspect

@@ -31,6 +31,18 @@ TEST(Options, are_what_was_asked) {
   EXPECT_EQ(options->shapes, (std::map<std::string, int64_t>{{"a", 5}, {"b=c", 6}}));
 }
 
+TEST(Options, name_devices_where_there_are_some_to_plan_over) {
+  EXPECT_FALSE(parsed({"plan"})->devices);
+  const auto none = parsed({"plan", "devices="});
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->devices, "") << "said, and to be refused by who opens them";
+  const auto some = parsed({"plan", "devices=cpu:0,npu:0", "prefer=npu:0"});
+  ASSERT_TRUE(some);
+  EXPECT_EQ(some->devices, "cpu:0,npu:0");
+  EXPECT_EQ(some->prefer, "npu:0");
+  EXPECT_EQ(parsed({"devices"})->question, Question::kDevices);
+}
+
 TEST(Options, that_make_no_sense_are_refused) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{},

@@ -38,6 +38,7 @@ std::string totals(const engine::PlanData& plan, const engine::Model& model) {
 }  // namespace
 
 Result<Answer> plan(const Mapping& file, const Options& options) {
+  if (options.devices) return plan_over_devices(file, options);
   const engine::Model model = TRY(compiled_model(file, options));
   const engine::PlanData data = model.compiled().front().plan.data();
   if (options.json) return Answer{data.json() + "\n"};

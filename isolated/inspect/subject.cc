@@ -112,16 +112,29 @@ Result<engine::LoadOptions> Subject::load_options(const Options& options,
   return load;
 }
 
-void Subject::look_closer(const engine::LoadOptions& options, engine::Refusals& refusals) const {
-  engine::Derivations derivations;
+std::vector<engine::Fact> Subject::facts(const engine::LoadOptions& options) const {
   const auto& named = options.shapes;
-  const auto facts = engine::facts_of(model_->inputs, [&](const std::string& symbol) {
+  return engine::facts_of(model_->inputs, [&](const std::string& symbol) {
     if (named.empty()) return options.batch_sizes.front();
     const auto found = named.front().find(symbol);
     return found == named.front().end() ? 1 : found->second;
   });
-  const auto made =
-      engine::specialise(model_->graph, facts, derivations, options.memory_bytes_max, &refusals);
+}
+
+Result<engine::Graph> Subject::shaped(const engine::LoadOptions& options) const {
+  TRY(engine::check_ports(*model_));
+  engine::Compiler compiler(options.memory_bytes_max);
+  auto made = TRY(compiler.shaped(model_->graph, facts(options)));
+  if (made) return *std::move(made);
+  return Error{Code::kUnsupported,
+               "no plan can be made before there is data: what some nodes make has a shape that "
+               "data decides on"};
+}
+
+void Subject::look_closer(const engine::LoadOptions& options, engine::Refusals& refusals) const {
+  engine::Derivations derivations;
+  const auto made = engine::specialise(model_->graph, facts(options), derivations,
+                                       options.memory_bytes_max, &refusals);
   if (!made) refusals.add(made.error());
 }
 

@@ -43,10 +43,15 @@ class Subject final {
   // `batch_sizes`.
   Result<engine::LoadOptions> load_options(const Options& options,
                                            const std::vector<int64_t>& batch_sizes) const;
+  // The graph for the inputs that it is loaded for, in canonical form; it shares the constants of
+  // this. Fails with kUnsupported when data decides on shapes.
+  Result<engine::Graph> shaped(const engine::LoadOptions& options) const;
   // Finds what else is refused when shapes are known.
   void look_closer(const engine::LoadOptions& options, engine::Refusals& refusals) const;
 
  private:
+  std::vector<engine::Fact> facts(const engine::LoadOptions& options) const;
+
   const Mapping& file_;
   engine::FileTensors tensors_{[this](Bytes part) { file_.release(part); }};
   std::optional<engine::ReadModel> model_;  // dies before the tensors that it shares

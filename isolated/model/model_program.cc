@@ -82,8 +82,13 @@ Status ModelProgram::start(const control::Message& manifest) {
   return {};
 }
 
+Status ModelProgram::prepare() {
+  executor_.emplace(TRY(engine::Executor::bind(*model_)));
+  return {};
+}
+
 Status ModelProgram::run(control::Socket control, const control::Message&) {
-  executor_.emplace(TRY(engine::Executor::make(*model_)));
+  TRY(executor_->try_threads());
   std::optional<srpc::Callee> callee;
   while (true) {
     if (!callee) {

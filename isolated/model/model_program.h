@@ -26,6 +26,7 @@ class ModelProgram final : public enclave::Program {
   // `options` as ModelOptions::parse() takes them.
   explicit ModelProgram(std::string options) : options_(std::move(options)) {}
   Status start(const control::Message& manifest) override;
+  Status prepare() override;
   Status run(control::Socket control, const control::Message& manifest) override;
 
  private:

@@ -9,7 +9,7 @@
 // Pieces keep their address when the store is sealed and across fork(), where all processes share
 // the physical pages.
 //
-//   Owns     the address range and the memfd behind it.
+//   Owns     the address range and the memory behind it; a descriptor until it is sealed.
 //   Threads  one thread allocates; after seal() any number of threads and processes read.
 //   Trust    before seal() as any memory; after it the kernel refuses every write, whoever asks.
 //   Fails    kTooLarge beyond bytes_max, kPlatform when the kernel refuses; a write after seal() is

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
+#include <iterator>
+#include <vector>
 
 #include "isolated/tensors/tensors.h"
 
@@ -42,6 +45,22 @@ TEST(WeightStore, refuses_more_than_its_limit_and_says_how_much) {
   EXPECT_NE(refused.error().text.find("1 bytes more"), std::string::npos) << refused.error().text;
   EXPECT_FALSE(store->allocate(UINT64_MAX));
   EXPECT_FALSE(WeightStore::make(UINT64_MAX));
+}
+
+size_t descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST(WeightStore, holds_no_descriptor_when_sealed) {
+  const size_t before = descriptors();
+  std::vector<WeightStore> stores;
+  for (int i = 0; i < 20; ++i) {
+    stores.push_back(*WeightStore::make(1 << 20));
+    ASSERT_TRUE(stores.back().allocate(10));
+    ASSERT_TRUE(stores.back().seal());
+  }
+  EXPECT_EQ(descriptors(), before);
 }
 
 TEST(WeightStore, keeps_bytes_and_addresses_when_sealed) {

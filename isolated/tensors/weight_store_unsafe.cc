@@ -137,12 +137,14 @@ Status WeightStore::seal() {
               F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     return errno_error("sealing weights");
   }
+  // The mapping keeps the memory; a process with many stores would run out of descriptors.
+  const Fd sealed = std::move(fd_);
   if (kept == 0) return {};
-  void* mapped = ::mmap(base_, kept, PROT_READ, MAP_SHARED | MAP_FIXED, fd_.number(), 0);
+  void* mapped = ::mmap(base_, kept, PROT_READ, MAP_SHARED | MAP_FIXED, sealed.number(), 0);
   // Before Linux 6.7 a sealed memfd cannot be mapped shared even for reading. A private mapping
   // without write permission shows the same physical pages.
   if (mapped == MAP_FAILED) {
-    mapped = ::mmap(base_, kept, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd_.number(), 0);
+    mapped = ::mmap(base_, kept, PROT_READ, MAP_PRIVATE | MAP_FIXED, sealed.number(), 0);
   }
   if (mapped == MAP_FAILED) return errno_error("mapping sealed weights");
   ::madvise(base_, kept, MADV_HUGEPAGE);

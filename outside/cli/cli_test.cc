@@ -270,6 +270,9 @@ TEST(Usage, mistakes_in_the_command_line_exit_with_two) {
            {"attest", "https://a:1", "--timeout", "soon"},
            {"attest", "https://a:1", "--no-such-flag"},
            {"verify", "e", "--key", "k", "--cert", "c"},
+           {"serve", "--log", "xml"},
+           {"kill"},
+           {"top", "--interval", "0"},
            {"check"},
            {"check", "m.onnx", "--shape", "N"},
            {"plan", "m.onnx"},
@@ -293,6 +296,21 @@ TEST(Usage, help_and_version_are_no_mistakes) {
     EXPECT_TRUE(contains(help.out, name));
   EXPECT_TRUE(casemate({"--version"}).out.starts_with("casemate "));
   EXPECT_TRUE(contains(casemate({"infer", "--help"}).out, "--allow-software-root"));
+}
+
+TEST(Usage, of_an_operator_where_no_system_runs_is_answered_with_a_sentence) {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"status"}, {"status", "--json"}, {"kill", "digits"}, {"top"}, {"top", "--once"}}) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.end(), {"--socket", "/nowhere/operator"});
+    std::ostringstream out;
+    std::ostringstream err;
+    EXPECT_EQ(run(all, {out, err}), kRefused);
+    EXPECT_EQ(out.str(), "");
+    EXPECT_EQ(err.str(),
+              "casemate: /nowhere/operator: nobody answers there; start a system with casemate "
+              "serve\n");
+  }
 }
 
 TEST(Usage, plain_http_is_refused) {

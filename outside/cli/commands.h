@@ -13,7 +13,9 @@
   COMMAND(serve, "serve a repository of models from attested partitions")         \
   COMMAND(run, "run an unmodified program, its accelerator in another partition") \
   COMMAND(status, "what runs here: partitions, enclaves, failures, recovery")     \
-  COMMAND(kill, "end one partition; the monitor starts it again")                 \
+  COMMAND(top, "the same, live: rates, restarts and their reasons")               \
+  COMMAND(devices, "what can be computed on here: limits, health, tenants")       \
+  COMMAND(kill, "end a partition or an enclave; the monitor starts it again")     \
   COMMAND(doctor, "which walls stand on this machine, and which do not")          \
   COMMAND(infer, "run a model on a server that was verified first")               \
   COMMAND(attest, "who is there, and can it be trusted: a verdict, with reasons") \

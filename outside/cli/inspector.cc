@@ -95,10 +95,11 @@ Result<Fd> open_folder_of(const std::string& path) {
 }
 
 Result<Child> start(const std::string& program, std::vector<std::string> arguments,
-                    const std::string& model, bool external_data) {
-  const Fd file = TRY(open_model(model));
+                    const std::optional<std::string>& model, bool external_data) {
+  Fd file;
   Fd folder;
-  if (external_data) folder = TRY(open_folder_of(model));
+  if (model) file = TRY(open_model(*model));
+  if (model && external_data) folder = TRY(open_folder_of(*model));
   Pipe out = TRY(Pipe::make());
   Pipe err = TRY(Pipe::make());
   arguments.insert(arguments.begin(), "casemate-inspect");
@@ -111,7 +112,8 @@ Result<Child> start(const std::string& program, std::vector<std::string> argumen
   if (pid == 0) {
     // In the order of their places, from 1 on.
     const int given[] = {out.write.number(), err.write.number(), file.number(), folder.number()};
-    become(program.c_str(), pointers.data(), parent, std::span(given, external_data ? 4 : 3));
+    const size_t count = folder.valid() ? 4 : file.valid() ? 3 : 2;
+    become(program.c_str(), pointers.data(), parent, std::span(given, count));
   }
   Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!handle.valid()) {
@@ -167,13 +169,13 @@ std::string harmless(std::string_view text) {
   return lines;
 }
 
-Error ended_by(int signal, const std::string& last_words) {
+Error ended_by(int signal, const std::string& last_words, bool model) {
   const char* name = ::sigabbrev_np(signal);
   std::string text = formatted(
-      "the program that looked at the model was ended by SIG{}, behind its walls; this machine "
-      "took "
-      "no harm, and a server would refuse the model likewise",
-      name == nullptr ? std::to_string(signal) : name);
+      "the program that looked at the {} was ended by SIG{}, behind its walls; this machine took "
+      "no harm{}",
+      model ? "model" : "devices", name == nullptr ? std::to_string(signal) : name,
+      model ? ", and a server would refuse the model likewise" : "");
   if (signal == SIGSYS) text += " (it tried what its walls forbid, or met a bug)";
   if (signal == SIGBUS) text += " (was the file cut while it was read?)";
   if (signal == SIGKILL) text += " (was there too little memory?)";
@@ -181,9 +183,9 @@ Error ended_by(int signal, const std::string& last_words) {
   return {Code::kPartitionFailed, std::move(text)};
 }
 
-Result<InspectorAnswer> judge(int status, std::pair<std::string, std::string> said) {
+Result<InspectorAnswer> judge(int status, std::pair<std::string, std::string> said, bool model) {
   std::string reason = printable(said.second.substr(0, said.second.find('\n')), kReasonMax);
-  if (WIFSIGNALED(status)) return ended_by(WTERMSIG(status), reason);
+  if (WIFSIGNALED(status)) return ended_by(WTERMSIG(status), reason, model);
   InspectorAnswer answer{.text = harmless(said.first)};
   const int code = WEXITSTATUS(status);
   if (code == 0) return answer;
@@ -196,22 +198,22 @@ Result<InspectorAnswer> judge(int status, std::pair<std::string, std::string> sa
   return answer;
 }
 
-Error broken_off(const Error& why, const std::string& model, const InspectorLimits& limits) {
+Error broken_off(const Error& why, const std::string& subject, const InspectorLimits& limits) {
   if (why.code == Code::kTimedOut) {
     return {why.code,
-            formatted("{}: no answer within {:.1f} s; give it longer with --timeout SECONDS", model,
-                      std::chrono::duration<double>(limits.patience).count())};
+            formatted("{}: no answer within {:.1f} s; give it longer with --timeout SECONDS",
+                      subject, std::chrono::duration<double>(limits.patience).count())};
   }
   if (why.code == Code::kTooLarge) {
-    return {why.code, formatted("{}: the answer is longer than {} bytes, and was broken off", model,
-                                limits.text_bytes_max)};
+    return {why.code, formatted("{}: the answer is longer than {} bytes, and was broken off",
+                                subject, limits.text_bytes_max)};
   }
   return why;
 }
 
 }  // namespace
 
-Result<InspectorAnswer> inspect(const std::string& program, const std::string& model,
+Result<InspectorAnswer> inspect(const std::string& program, const std::optional<std::string>& model,
                                 const std::vector<std::string>& arguments,
                                 const InspectorLimits& limits) {
   TRY(launch::check_program(program));
@@ -222,8 +224,8 @@ Result<InspectorAnswer> inspect(const std::string& program, const std::string& m
   while (::waitpid(child.pid, &status, 0) < 0) {
     if (errno != EINTR) return errno_error("waiting for casemate-inspect");
   }
-  if (!said) return broken_off(said.error(), model, limits);
-  return judge(status, *std::move(said));
+  if (!said) return broken_off(said.error(), model.value_or("the devices"), limits);
+  return judge(status, *std::move(said), model.has_value());
 }
 
 }  // namespace casemate::cli

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Inspector: asks casemate-inspect about a model's file. The file may be hostile and this process
-// has the user's powers, so it never reads the file: it opens it and hands the descriptor to a
-// program behind walls, which it ends when that takes too long or says too much.
+// Inspector: asks casemate-inspect about a model's file, or about the machine's devices. The file
+// may be hostile and this process has the user's powers, so it never reads the file: it opens it
+// and hands the descriptor to a program behind walls, which it ends when that takes too long or
+// says too much. Drivers are behind those walls as well.
 //
 //   Owns     the process, which ends with the call.
 //   Threads  one.
@@ -32,8 +33,9 @@ struct InspectorLimits {
   uint64_t text_bytes_max = 64ull << 20;  // a plan of 65,536 steps with some 1,000 bytes each
 };
 
-// `arguments` as isolated/inspect/options.h has them; `program` is casemate-inspect.
-Result<InspectorAnswer> inspect(const std::string& program, const std::string& model,
+// `arguments` as isolated/inspect/options.h has them; `program` is casemate-inspect. Without a
+// model for what is asked about none.
+Result<InspectorAnswer> inspect(const std::string& program, const std::optional<std::string>& model,
                                 const std::vector<std::string>& arguments,
                                 const InspectorLimits& limits);
 

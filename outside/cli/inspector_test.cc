@@ -48,6 +48,22 @@ TEST_F(Inspector, gives_it_the_folder_only_where_that_was_said) {
   EXPECT_EQ(answer->text, "m.onnx\nprogram\n");
 }
 
+TEST_F(Inspector, gives_it_no_file_where_the_question_is_about_none) {
+  const std::string text = "#!/bin/sh\necho $*; ls /proc/self/fd; kill -SEGV $$\n";
+  const std::string program = folder_.file("program", bytes_of(std::string_view(text)));
+  ::chmod(program.c_str(), 0700);
+  const auto answer = inspect(program, std::nullopt, {"devices"}, {});
+  ASSERT_FALSE(answer);
+  EXPECT_TRUE(answer.error().text.contains("looked at the devices was ended by SIGSEGV"))
+      << answer.error().text;
+  const std::string calm = "#!/bin/sh\necho $*; ls /proc/self/fd\n";
+  folder_.file("program", bytes_of(std::string_view(calm)));
+  const auto said = inspect(program, std::nullopt, {"devices"}, {});
+  ASSERT_TRUE(said) << said.error().text;
+  // The last is the folder that ls itself reads.
+  EXPECT_EQ(said->text, "devices\n0\n1\n2\n3\n");
+}
+
 TEST_F(Inspector, prints_nothing_but_what_is_printable) {
   const auto answer = ask("printf 'a\\033[31m\\r\\001\\tb\\302\\233\\n\\n\\177'");
   ASSERT_TRUE(answer) << answer.error().text;

@@ -2,33 +2,43 @@
 
 #include "base/format.h"
 #include "outside/cli/commands.h"
+#include "outside/launch/names.h"
 #include "outside/launch/operator.h"
 
 namespace casemate::cli {
+namespace {
+
+struct KillFlags {
+  std::string socket;
+  std::string name;
+};
+
+Status kill_target(const KillFlags& flags, Streams streams) {
+  const std::string socket = TRY(launch::find_socket(flags.socket));
+  const auto reply = TRY(launch::ask(socket, operating::Command::kStatus));
+  const launch::Target target = TRY(launch::find_target(*reply, flags.name));
+  if (target.enclave) {
+    TRY(launch::ask(socket, operating::Command::kKillEnclave, "", *target.enclave));
+  } else {
+    TRY(launch::ask(socket, operating::Command::kKill, target.name));
+  }
+  streams.out << formatted("{} {} was killed and is starting again; casemate status shows it\n",
+                           target.enclave ? "enclave" : "partition", target.name);
+  return {};
+}
+
+}  // namespace
 
 Run add_kill(CLI::App& app) {
-  struct Flags {
-    std::string socket;
-    std::string partition;
-  };
-  auto flags = std::make_shared<Flags>();
-  app.add_option("PARTITION", flags->partition, "its name, as casemate status lists it")
+  auto flags = std::make_shared<KillFlags>();
+  app.add_option("NAME", flags->name,
+                 "a partition, or an enclave as in digits/1, as casemate status lists them")
+      ->type_name("PARTITION|ENCLAVE")
       ->required();
   app.add_option("--socket", flags->socket, "the operator's socket, where several systems run");
   return [flags](Streams streams) {
-    const auto socket = launch::find_socket(flags->socket);
-    if (!socket) return fail(socket.error(), streams);
-    if (flags->partition.size() >= limits::kName) {
-      return fail(
-          {Code::kInvalid, formatted("'{}' is longer than any partition's name", flags->partition)},
-          streams);
-    }
-    const auto done = launch::ask(*socket, operating::Command::kKill, flags->partition);
-    if (!done) return fail(done.error(), streams);
-    streams.out << formatted(
-        "partition {} was killed and is starting again; casemate status shows it\n",
-        flags->partition);
-    return kDone;
+    const Status done = kill_target(*flags, streams);
+    return done ? kDone : fail(done.error(), streams);
   };
 }
 

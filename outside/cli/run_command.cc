@@ -126,7 +126,8 @@ Result<int> run_program(const RunFlags& flags, const sigset_t& signals, const Fd
                                                        report[1].number()};
   TRY(OrderSocket::send(door[0], order_of(flags, described), given));
   auto system =
-      TRY(launch::RunningSystem::start(*described.description, door[1], said.number(), programs));
+      TRY(launch::RunningSystem::start(*described.description, door[1], programs,
+                                                 {.monitor = said.number()}));
   report[1].reset();
   door[1].reset();
   const auto code = wait_for_report(system, report[0], signals, flags);

@@ -8,7 +8,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "outside/cli/commands.h"
-#include "outside/cli/status_table.h"
+#include "outside/cli/serve_log.h"
 #include "outside/launch/describe.h"
 #include "outside/launch/programs.h"
 #include "outside/launch/start.h"
@@ -24,12 +24,12 @@ struct ServeFlags {
   std::string listen;
   std::string root = "software";
   bool debug = false;
+  std::string log = "text";
 };
 
 // A model that takes longer to compile goes on in the background; the table says that it is
 // starting.
 constexpr auto kStartPatience = std::chrono::seconds(60);
-constexpr size_t kWarningMax = 1000;
 
 Result<launch::SystemFile> settings_of(const ServeFlags& flags) {
   launch::SystemFile file;
@@ -107,53 +107,44 @@ Result<std::unique_ptr<operating::Reply>> wait_until_settled(const launch::Runni
   }
 }
 
-void announce(const launch::RunningSystem& system, const operating::Reply& status,
-              std::ostream& out) {
-  const std::string url = "https://" + system.address();
-  out << formatted("serving on {}\n\n", url);
-  print_status(status, out);
-  out << formatted(
-             "\nroot of trust: software, for development; a client refuses it unless it says "
-             "--allow-software-root\n"
-             "verify:  casemate attest {} --allow-software-root\n"
-             "watch:   casemate status        stop: Ctrl-C\n",
-             url)
-      << std::flush;
-}
-
 // Ends the system, and says why if it was not asked for. A stuck monitor is the worse of two
 // failures.
-int stop(launch::RunningSystem& system, const Status& reason, Streams streams) {
-  const int code = reason ? kDone : fail(reason.error(), streams);
+int stop(launch::RunningSystem& system, const Status& reason, ServeLog& log) {
   const Status stopped = system.stop();
-  return stopped ? code : fail(stopped.error(), streams);
+  log.close();
+  const int code = reason ? kDone : log.fail(reason.error());
+  return stopped ? code : log.fail(stopped.error());
 }
 
-int serve(const ServeFlags& flags, Streams streams) {
+int serve(const ServeFlags& flags, ServeLog& log) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&signals, number);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
+  std::unique_ptr<SystemDescription> description;
   const auto prepared = [&]() -> Result<launch::RunningSystem> {
     const launch::SystemFile file = TRY(settings_of(flags));
     const std::string programs = TRY(launch::program_folder());
     const auto repository = TRY(launch::scan_repository(file.repository));
-    for (const std::string& warning : repository.warnings)
-      streams.err << "casemate: warning: " << printable(warning, kWarningMax) << "\n";
-    const auto description = TRY(launch::describe(file, repository.models, programs));
-    return launch::RunningSystem::start(*description, file.gateway, programs);
+    for (const std::string& warning : repository.warnings) log.warn(warning);
+    description = TRY(launch::describe(file, repository.models, programs));
+    const launch::Outputs outputs = TRY(log.open(*description));
+    return launch::RunningSystem::start(*description, file.gateway, programs, outputs);
   };
   auto system = prepared();
-  if (!system) return fail(system.error(), streams);
+  if (!system) return log.fail(system.error());
+  log.listen();
   const auto status = wait_until_settled(*system, signals);
   if (!status) {
     const bool cancelled = status.error().code == Code::kCancelled;
-    return stop(*system, cancelled ? Status() : status.error(), streams);
+    return stop(*system, cancelled ? Status() : status.error(), log);
   }
-  if (const Status runs = gateway_runs(**status); !runs) return stop(*system, runs, streams);
-  announce(*system, **status, streams.out);
-  if (wait_for_end(*system, signals)) return system->collect();
-  return stop(*system, {}, streams);
+  if (const Status runs = gateway_runs(**status); !runs) return stop(*system, runs, log);
+  log.serving("https://" + system->address(), **status);
+  if (!wait_for_end(*system, signals)) return stop(*system, {}, log);
+  const int code = system->collect();
+  log.close();
+  return code;
 }
 
 }  // namespace
@@ -170,7 +161,14 @@ Run add_serve(CLI::App& app) {
   app.add_option("--root", flags->root, "root of trust: software");
   app.add_flag("--debug", flags->debug,
                "enclaves may write to stderr; every verdict shows it, and refuses it by default");
-  return [flags](Streams streams) { return serve(*flags, streams); };
+  app.add_option("--log", flags->log,
+                 "text, or json: one object per line on stderr, see docs/logs.md")
+      ->check(CLI::IsMember({"text", "json"}).description(""))
+      ->capture_default_str();
+  return [flags](Streams streams) {
+    ServeLog log(flags->log == "json", streams);
+    return serve(*flags, log);
+  };
 }
 
 }  // namespace casemate::cli

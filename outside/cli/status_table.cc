@@ -2,34 +2,55 @@
 #include "outside/cli/status_table.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/format.h"
 #include "base/log.h"
+#include "outside/launch/names.h"
+#include "wire/evidence/evidence.h"
 
 namespace casemate::cli {
+
+using launch::standby_name;
+using launch::state_name;
+
 namespace {
-
-constexpr std::array<std::string_view, 6> kStates = {"down",        "starting", "running",
-                                                     "backing off", "given up", "refused"};
-
-std::string_view state_name(uint32_t state) {
-  return state < kStates.size() ? kStates[state] : "unknown";
-}
-
-constexpr std::array<std::string_view, 3> kStandby = {"none", "loading", "ready"};
-
-std::string_view standby_name(uint32_t standby) {
-  return standby < kStandby.size() ? kStandby[standby] : "unknown";
-}
 
 std::string recovery(const operating::PartitionStatus& partition) {
   if (partition.recovery_us == 0) return "-";
   return formatted("{:.1f} ms", static_cast<double>(partition.recovery_us) / 1000);
 }
 
+std::vector<uint32_t> cores_of(uint64_t mask) {
+  std::vector<uint32_t> cores;
+  for (uint32_t core = 0; core < limits::kCores; ++core) {
+    if ((mask >> core & 1) != 0) cores.push_back(core);
+  }
+  return cores;
+}
+
+// What it comes to: "50 %: all of core 1, 1024 MiB".
+std::string share(const operating::EnclaveStatus& enclave) {
+  if (enclave.share == 0) return "-";
+  const auto cores = cores_of(enclave.cpu_mask);
+  std::string list;
+  for (const uint32_t core : cores) list += formatted("{}{}", list.empty() ? "" : ",", core);
+  const bool whole = enclave.cpu_percent == 100 * cores.size();
+  return formatted(
+      "{} %: {} of core{} {}, {} MiB", enclave.share,
+      whole ? "all" : formatted("{}.{:02}", enclave.cpu_percent / 100, enclave.cpu_percent % 100),
+      cores.size() == 1 ? "" : "s", list, enclave.memory_bytes >> 20);
+}
+
+void print_end(std::string_view why, std::ostream& out) {
+  if (!why.empty()) out << formatted("    started anew: {}\n", printable(why));
+}
+
 }  // namespace
+
+std::string_view state_name(uint32_t state) {
+  return state < kStates.size() ? kStates[state] : "unknown";
+}
 
 void print_status(const operating::Reply& status, std::ostream& out) {
   out << formatted("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n", "PARTITION", "DEVICE", "STATE",
@@ -40,20 +61,23 @@ void print_status(const operating::Reply& status, std::ostream& out) {
                      printable(partition.name.view()), printable(partition.device.view()),
                      state_name(partition.state), standby_name(partition.standby), partition.epoch,
                      partition.failures, recovery(partition));
+    print_end(partition.last_end.view(), out);
   }
-  out << formatted("\n{:<20} {:<20} {:<12} {:>8} {:>10}\n", "ENCLAVE", "PARTITION", "STATE",
-                   "START", "CALLS");
+  out << formatted("\n{:<20} {:<20} {:<12} {:>8} {:>10}  {}\n", "ENCLAVE", "PARTITION", "STATE",
+                   "START", "CALLS", "SHARE");
   for (uint32_t e = 0; e < status.enclave_count; ++e) {
     const auto& enclave = status.enclaves[e];
     const std::string name = enclave.model_version == 0
                                  ? std::string(enclave.name.view())
                                  : formatted("{}/{}", enclave.name.view(), enclave.model_version);
     const uint32_t partition = std::min(enclave.partition, limits::kPartitions - 1);
-    out << formatted("{:<20} {:<20} {:<12} {:>5.1f} ms {:>7}\n", printable(name),
+    out << formatted("{:<20} {:<20} {:<12} {:>5.1f} ms {:>7}  {}\n", printable(name),
                      printable(status.partitions[partition].name.view()), state_name(enclave.state),
-                     static_cast<double>(enclave.start_us) / 1000, enclave.completed);
+                     static_cast<double>(enclave.start_us) / 1000, enclave.completed,
+                     share(enclave));
     if (!enclave.reason.view().empty())
       out << formatted("    {}\n", printable(enclave.reason.view()));
+    print_end(enclave.last_end.view(), out);
   }
 }
 
@@ -65,25 +89,39 @@ void print_status_json(const operating::Reply& status, std::ostream& out) {
     const auto& partition = status.partitions[p];
     document["partitions"].push_back({{"name", printable(partition.name.view())},
                                       {"device", printable(partition.device.view())},
+                                      {"cpu_percent", partition.cpu_percent},
+                                      {"cores", launch::cores_of(partition.cpu_mask)},
+                                      {"memory_bytes", partition.memory_bytes},
                                       {"state", state_name(partition.state)},
+                                      {"up_us", partition.up_us},
                                       {"starts", partition.epoch},
                                       {"failures", partition.failures},
                                       {"pid", partition.pid},
                                       {"standby", standby_name(partition.standby)},
-                                      {"recovery_us", partition.recovery_us}});
+                                      {"recovery_us", partition.recovery_us},
+                                      {"last_end", printable(partition.last_end.view())}});
   }
   for (uint32_t e = 0; e < status.enclave_count; ++e) {
     const auto& enclave = status.enclaves[e];
     document["enclaves"].push_back(
         {{"name", printable(enclave.name.view())},
          {"version", enclave.model_version},
+         {"kind",
+          enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway) ? "gateway" : "model"},
          {"partition",
           printable(
               status.partitions[std::min(enclave.partition, limits::kPartitions - 1)].name.view())},
          {"state", state_name(enclave.state)},
+         {"up_us", enclave.up_us},
+         {"starts", enclave.starts},
          {"start_us", enclave.start_us},
          {"calls", enclave.completed},
+         {"share", enclave.share},
+         {"cpu_percent", enclave.cpu_percent},
+         {"cores", cores_of(enclave.cpu_mask)},
+         {"memory_bytes", enclave.memory_bytes},
          {"reason", printable(enclave.reason.view())},
+         {"last_end", printable(enclave.last_end.view())},
          {"program_measurement", to_hex(enclave.program_measurement)},
          {"model_measurement", to_hex(enclave.model_measurement)}});
   }

@@ -52,6 +52,13 @@ Result<ModelMetadata> Session::metadata(const std::string& model) {
   return read_metadata(response.body);
 }
 
+Result<std::string> Session::metrics() {
+  Request request;
+  request.target = "/metrics";
+  const Response response = TRY(server_.ask(request));
+  return std::string(text_of(response.body));
+}
+
 Result<std::vector<Tensor>> Session::infer(const std::string& model,
                                            std::span<const Tensor> inputs) {
   for (const Tensor& input : inputs)

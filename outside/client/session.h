@@ -41,6 +41,8 @@ class Session final {
 
   Result<std::vector<ModelEntry>> models();
   Result<ModelMetadata> metadata(const std::string& model);
+  // The server's counters, as Prometheus reads them.
+  Result<std::string> metrics();
   // All outputs of the model, in its order.
   Result<std::vector<Tensor>> infer(const std::string& model, std::span<const Tensor> inputs);
 

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
 #include <map>
 #include <thread>
 
 #include "base/format.h"
 #include "outside/launch/builder.h"
+#include "wire/abi/share.h"
 
 namespace casemate::launch {
 namespace {
@@ -18,6 +20,8 @@ constexpr uint64_t kMib = 1 << 20;
 // The mOS itself; see trusted/monitor/launcher.cc.
 constexpr uint64_t kMosMib = 64;
 constexpr uint32_t kGatewayProcesses = 16;
+// What memory_mib must be at least, and so a share of it.
+constexpr uint64_t kShareMibMin = 64;
 // Of a gateway's memory one half is for what clients send and have not fetched, encrypted or not;
 // the other for the connections themselves: 64 KiB each are OpenSSL's 28, a record of 17 that is
 // there in part, a head of 16, and 3 to spare.
@@ -44,7 +48,7 @@ class Describer final {
     settings.cpu_percent = 0;
     settings.standby = g.standby;
     const uint32_t partition =
-        TRY(add_partition(settings, DeviceKind::kNone, g.memory_mib, kGatewayProcesses));
+        TRY(add_partition(settings, DeviceKind::kNone, g.memory_mib, kGatewayProcesses, 0));
     EnclaveDescription& e = TRY(next_enclave());
     e.name = Text<limits::kName>::from("gateway");
     e.partition = partition;
@@ -70,20 +74,38 @@ class Describer final {
 
   Status add_models(const PartitionSettings& settings, std::span<const ModelFiles> models) {
     TRY(check_cores(settings));
-    const uint64_t memory = settings.memory_mib * models.size();
-    const uint32_t threads = threads_of(settings);
-    // A template, an instance with its threads and one thread's worth of room, for each model.
-    const uint32_t processes = 2 * (threads + 4);
-    const uint32_t partition = TRY(add_partition(settings, DeviceKind::kCpu, memory,
-                                                 processes * static_cast<uint32_t>(models.size())));
-    for (const ModelFiles& model : models)
-      TRY(add_model(settings, partition, model, threads, processes));
+    const std::vector<Part> parts = TRY(parts_of(settings, models));
+    uint32_t processes = 0;
+    uint32_t slowest = settings.cpu_percent;
+    for (const Part& part : parts) {
+      processes += part.processes;
+      if (part.share != 0 && (slowest == 0 || part.cpu_percent < slowest))
+        slowest = part.cpu_percent;
+    }
+    const uint32_t partition = TRY(add_partition(
+        settings, DeviceKind::kCpu, settings.memory_mib * models.size(), processes, slowest));
+    for (size_t i = 0; i < models.size(); ++i)
+      TRY(add_model(settings, partition, models[i], parts[i]));
     return {};
   }
 
   std::unique_ptr<SystemDescription> take() { return b_.take(); }
 
  private:
+  // Of a partition, what one of its models gets.
+  struct Part {
+    uint32_t share = 0;
+    uint32_t cpu_percent = 0;  // of one core, with a share
+    uint32_t threads = 0;
+    uint32_t processes = 0;
+    uint64_t memory_mib = 0;
+  };
+
+  [[nodiscard]] const ModelSettings* settings_of(const std::string& model) const {
+    const auto found = std::ranges::find(file_.models, model, &ModelSettings::name);
+    return found == file_.models.end() ? nullptr : &*found;
+  }
+
   Result<std::reference_wrapper<EnclaveDescription>> next_enclave() {
     return b_.next(d_.enclaves, d_.enclave_count, "enclaves");
   }
@@ -101,9 +123,86 @@ class Describer final {
     return {};
   }
 
+  Result<std::vector<Part>> parts_of(const PartitionSettings& settings,
+                                     std::span<const ModelFiles> models) const {
+    std::vector<uint32_t> shares;
+    for (const ModelFiles& model : models) {
+      const ModelSettings* said = settings_of(model.name);
+      shares.push_back(said != nullptr ? said->share : 0);
+    }
+    TRY(check_shares(settings, models, shares));
+    uint64_t cores = 0;
+    for (const uint32_t core : settings.cores) cores |= uint64_t{1} << core;
+    const auto allotments = allot(cores != 0 ? cores : cores_here(), settings.cpu_percent, shares);
+    std::vector<Part> parts;
+    for (size_t i = 0; i < models.size(); ++i) {
+      Part part;
+      part.share = shares[i];
+      part.cpu_percent = allotments[i].cpu_percent;
+      part.threads = threads_of(settings);
+      part.memory_mib = settings.memory_mib;
+      if (part.share != 0) {
+        if (settings.threads == 0) part.threads = allotments[i].cores();
+        part.memory_mib = settings.memory_mib * models.size() * part.share / 100;
+        TRY(check_part(settings, models[i], part));
+      }
+      // A template, an instance with its threads and one thread's worth of room.
+      part.processes = 2 * (part.threads + 4);
+      parts.push_back(part);
+    }
+    return parts;
+  }
+
+  Status check_shares(const PartitionSettings& settings, std::span<const ModelFiles> models,
+                      std::span<const uint32_t> shares) const {
+    uint32_t percent = 0;
+    for (size_t i = 0; i < models.size(); ++i) {
+      percent += shares[i];
+      const auto other = std::ranges::find_if(shares, [](uint32_t share) { return share != 0; });
+      if (shares[i] != 0 || other == shares.end()) continue;
+      const std::string& sharer = models[static_cast<size_t>(other - shares.begin())].name;
+      return Error{Code::kInvalid,
+                   formatted("{}: model '{}' has a share of partition '{}', and '{}', which is "
+                             "there too, has none; give all its models one, or none",
+                             settings_of(sharer)->place, sharer, settings.name, models[i].name)};
+    }
+    if (percent <= 100) return {};
+    return Error{Code::kInvalid,
+                 formatted("{}: the shares of the models of partition '{}' come to {} %, and 100 % "
+                           "is all there is; lower them, or move a model to another partition",
+                           settings.place, settings.name, percent)};
+  }
+
+  // A share that is too little for its model is known before anything starts, but for what the
+  // model computes with.
+  Status check_part(const PartitionSettings& settings, const ModelFiles& model,
+                    const Part& part) const {
+    const std::string& place = settings_of(model.name)->place;
+    if (part.cpu_percent == 0) {
+      return Error{Code::kInvalid,
+                   formatted("{}: model '{}' has {} % of partition '{}', which may use {} % of one "
+                             "core, and that is below 1 %; raise its share or cpu_percent",
+                             place, model.name, part.share, settings.name, settings.cpu_percent)};
+    }
+    uint64_t bytes = 0;
+    for (const std::string& name : model.files) {
+      std::error_code absent;
+      const uint64_t size = std::filesystem::file_size(model.folder + "/" + name, absent);
+      if (!absent) bytes += size;
+    }
+    const uint64_t needed = std::max<uint64_t>(kShareMibMin, bytes / kMib);
+    if (part.memory_mib >= needed) return {};
+    return Error{Code::kInvalid,
+                 formatted("{}: model '{}' has {} % of partition '{}', {} MiB of its memory, and "
+                           "needs {} for its files alone, and {} at least; raise its share or "
+                           "memory_mib",
+                           place, model.name, part.share, settings.name, part.memory_mib,
+                           bytes / kMib, kShareMibMin)};
+  }
+
   // A model counts its progress by steps, and with a share of one core each takes as much longer.
-  static uint32_t patience_ms(const PartitionSettings& s, uint64_t of_a_whole_core) {
-    const uint64_t share = s.cpu_percent == 0 ? 100 : std::min(s.cpu_percent, 100u);
+  static uint32_t patience_ms(uint32_t cpu_percent, uint64_t of_a_whole_core) {
+    const uint64_t share = cpu_percent == 0 ? 100 : std::min(cpu_percent, 100u);
     return static_cast<uint32_t>(
         std::min<uint64_t>(of_a_whole_core * 100 / share, limits::kRestartMs));
   }
@@ -114,8 +213,9 @@ class Describer final {
     return std::clamp(std::thread::hardware_concurrency(), 1u, limits::kThreads);
   }
 
+  // `slowest` is the least quota of an enclave in it, in percent of a core; 0 for none.
   Result<uint32_t> add_partition(const PartitionSettings& s, DeviceKind device, uint64_t memory_mib,
-                                 uint32_t processes) {
+                                 uint32_t processes, uint32_t slowest) {
     PartitionDescription& p = TRY(b_.next(d_.partitions, d_.partition_count, "partitions"));
     p.name = Text<limits::kName>::from(s.name);
     p.device.kind = static_cast<uint32_t>(device);
@@ -131,13 +231,13 @@ class Describer final {
     p.backoff_ms_max = s.restart.backoff_ms_max;
     p.failures_max = s.restart.failures_max;
     p.stable_ms = s.restart.stable_ms;
-    p.hang_ms = patience_ms(s, s.restart.hang_ms);
-    p.load_ms = patience_ms(s, s.restart.load_ms);
+    p.hang_ms = patience_ms(slowest, s.restart.hang_ms);
+    p.load_ms = patience_ms(slowest, s.restart.load_ms);
     return d_.partition_count - 1;
   }
 
   Status add_model(const PartitionSettings& s, uint32_t partition, const ModelFiles& model,
-                   uint32_t threads, uint32_t processes) {
+                   const Part& part) {
     const uint32_t index = d_.enclave_count;
     EnclaveDescription& e = TRY(next_enclave());
     e.name = Text<limits::kName>::from(model.name);
@@ -146,9 +246,10 @@ class Describer final {
     e.program = model_;
     e.flags = s.debug ? EnclaveDescription::kDebug : 0;
     e.model_version = model.version;
-    e.threads = threads;
-    e.memory_bytes = s.memory_mib * kMib;
-    e.processes_max = processes;
+    e.threads = part.threads;
+    e.memory_bytes = part.memory_mib * kMib;
+    e.processes_max = part.processes;
+    e.share = part.share;
     TRY(set_options(e, model.name));
     e.first_file = d_.file_count;
     for (const std::string& name : model.files) {
@@ -171,8 +272,8 @@ class Describer final {
 
   // As isolated/model reads them: shape=batch:8,sequence:128;shape=...
   Status set_options(EnclaveDescription& e, const std::string& name) {
-    const auto settings = std::ranges::find(file_.models, name, &ModelSettings::name);
-    if (settings == file_.models.end()) return {};
+    const ModelSettings* settings = settings_of(name);
+    if (settings == nullptr) return {};
     std::string options;
     for (const ModelSettings::Shape& shape : settings->shapes) {
       options += options.empty() ? "shape=" : ";shape=";

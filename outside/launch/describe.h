@@ -12,8 +12,9 @@
 namespace casemate::launch {
 
 // Fails with kInvalid when a partition names a model that is not in the repository or that another
-// one serves, a core that this machine lacks, or is called like a model's own partition; kTooLarge
-// when a limit of base/limits.h is passed.
+// one serves, a core that this machine lacks, or is called like a model's own partition, or when
+// the shares of a partition's models are more than there is; kTooLarge when a limit of
+// base/limits.h is passed.
 Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
                                                     const std::vector<ModelFiles>& models,
                                                     const std::string& programs);

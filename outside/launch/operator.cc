@@ -22,6 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 // A monitor answers between two events; it may be starting a process, which takes milliseconds.
 constexpr int kPatienceMs = 5000;
+// A monitor waits a few milliseconds for what is asked; on a busy machine that may be too short.
+constexpr int kLooks = 5;
 constexpr const char* kVariable = "CASEMATE_RUN";
 
 Result<Fd> connect_to(const std::string& path) {
@@ -82,6 +84,34 @@ std::vector<std::string> sockets_in(const std::string& folder) {
   return living;
 }
 
+// `hung_up`: nothing was answered, and the connection closed.
+Result<std::unique_ptr<operating::Reply>> ask_once(const std::string& socket,
+                                                   operating::Command command,
+                                                   const std::string& target, uint32_t enclave,
+                                                   bool& hung_up) {
+  const Fd fd = TRY(connect_to(socket));
+  operating::Request request;
+  request.command = static_cast<uint32_t>(command);
+  request.target = Text<limits::kName>::from(target);
+  request.enclave = enclave;
+  auto reply = std::make_unique<operating::Reply>();
+  pollfd waiting{fd.number(), POLLIN, 0};
+  const bool sent = ::send(fd.number(), &request, sizeof request, MSG_NOSIGNAL) ==
+                    static_cast<ssize_t>(sizeof request);
+  const bool told = sent && ::poll(&waiting, 1, kPatienceMs) == 1;
+  const ssize_t got = told ? ::recv(fd.number(), reply.get(), sizeof *reply, 0) : -1;
+  if (got != static_cast<ssize_t>(sizeof *reply) || reply->magic != operating::Request::kMagic ||
+      reply->partition_count > reply->partitions.size() ||
+      reply->enclave_count > reply->enclaves.size()) {
+    hung_up = got <= 0 && (told || !sent);
+    return Error{Code::kUnavailable,
+                 formatted("{}: the monitor does not answer, or is of another build", socket)};
+  }
+  const Code code = code_from(reply->code);
+  if (code != Code::kOk) return Error{code, std::string(reply->text.view())};
+  return reply;
+}
+
 }  // namespace
 
 Result<std::string> run_folder() {
@@ -115,26 +145,13 @@ Result<std::string> find_socket(const std::string& chosen) {
 }
 
 Result<std::unique_ptr<operating::Reply>> ask(const std::string& socket, operating::Command command,
-                                              const std::string& target) {
-  const Fd fd = TRY(connect_to(socket));
-  operating::Request request;
-  request.command = static_cast<uint32_t>(command);
-  request.target = Text<limits::kName>::from(target);
-  auto reply = std::make_unique<operating::Reply>();
-  pollfd waiting{fd.number(), POLLIN, 0};
-  if (::send(fd.number(), &request, sizeof request, MSG_NOSIGNAL) !=
-          static_cast<ssize_t>(sizeof request) ||
-      ::poll(&waiting, 1, kPatienceMs) != 1 ||
-      ::recv(fd.number(), reply.get(), sizeof *reply, 0) != static_cast<ssize_t>(sizeof *reply) ||
-      reply->magic != operating::Request::kMagic ||
-      reply->partition_count > reply->partitions.size() ||
-      reply->enclave_count > reply->enclaves.size()) {
-    return Error{Code::kUnavailable,
-                 formatted("{}: the monitor does not answer, or is of another build", socket)};
+                                              const std::string& target, uint32_t enclave) {
+  const bool looks = command == operating::Command::kStatus;
+  for (int tries = looks ? kLooks : 1;; --tries) {
+    bool hung_up = false;
+    auto reply = ask_once(socket, command, target, enclave, hung_up);
+    if (!hung_up || tries == 1) return reply;
   }
-  const Code code = code_from(reply->code);
-  if (code != Code::kOk) return Error{code, std::string(reply->text.view())};
-  return reply;
 }
 
 }  // namespace casemate::launch

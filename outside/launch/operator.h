@@ -25,6 +25,6 @@ Result<std::string> run_folder();
 Result<std::string> find_socket(const std::string& chosen);
 
 Result<std::unique_ptr<operating::Reply>> ask(const std::string& socket, operating::Command command,
-                                              const std::string& target = "");
+                                              const std::string& target = "", uint32_t enclave = 0);
 
 }  // namespace casemate::launch

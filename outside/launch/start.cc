@@ -109,14 +109,15 @@ Result<std::string> address_of(const Fd& fd) {
 
 [[noreturn]] void become_monitor(const std::string& program, const std::string& state,
                                  const std::string& run, pid_t command, const Fd& description,
-                                 const Fd& operators, const Fd& listener, int errors) {
+                                 const Fd& operators, const Fd& listener, const Outputs& outputs) {
   // Away from 3..5 first, so that no source is overwritten.
-  const int from[] = {::fcntl(description.number(), F_DUPFD, 50),
-                      ::fcntl(operators.number(), F_DUPFD, 50),
-                      ::fcntl(listener.number(), F_DUPFD, 50)};
-  if (errors >= 0) ::dup2(errors, STDERR_FILENO);
-  for (int i = 0; i < 3; ++i) ::dup2(from[i], 3 + i);
-  ::close_range(6, ~0u, 0);
+  const int from[] = {
+      ::fcntl(description.number(), F_DUPFD, 50), ::fcntl(operators.number(), F_DUPFD, 50),
+      ::fcntl(listener.number(), F_DUPFD, 50),
+      ::fcntl(outputs.enclaves >= 0 ? outputs.enclaves : STDERR_FILENO, F_DUPFD, 50)};
+  if (outputs.monitor >= 0) ::dup2(outputs.monitor, STDERR_FILENO);
+  for (int i = 0; i < 4; ++i) ::dup2(from[i], 3 + i);
+  ::close_range(7, ~0u, 0);
   // A terminal's Ctrl-C goes to the command, which asks the monitor to stop; not to both at once.
   ::setpgid(0, 0);
   sigset_t none;
@@ -148,15 +149,15 @@ Result<std::string> state_folder() {
 
 Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
                                            const GatewaySettings& gateway,
-                                           const std::string& programs) {
+                                           const std::string& programs, const Outputs& outputs) {
   const Fd listener = TRY(listen_for_clients(gateway.listen));
-  auto system = TRY(start(description, listener, -1, programs));
+  auto system = TRY(start(description, listener, programs, outputs));
   system.address_ = TRY(address_of(listener));
   return system;
 }
 
 Result<RunningSystem> RunningSystem::start(const SystemDescription& description, const Fd& listener,
-                                           int errors, const std::string& programs) {
+                                           const std::string& programs, const Outputs& outputs) {
   const std::string program = programs + "/casemate-monitor";
   TRY(check_program(program));
   const std::string state = TRY(state_folder());
@@ -169,7 +170,7 @@ Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
   system.monitor_ = ::fork();
   if (system.monitor_ < 0) return errno_error("starting the monitor");
   if (system.monitor_ == 0)
-    become_monitor(program, state, images, command, sealed, operators, listener, errors);
+    become_monitor(program, state, images, command, sealed, operators, listener, outputs);
   return system;
 }
 

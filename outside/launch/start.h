@@ -22,17 +22,23 @@ namespace casemate::launch {
 // development root's key survives.
 Result<std::string> state_folder();
 
+// Descriptors of this process that take lines; -1: its own stderr.
+struct Outputs {
+  int monitor = -1;
+  int enclaves = -1;  // of those that are debugged
+};
+
 class RunningSystem final {
  public:
   // Ending all partitions takes milliseconds.
   static constexpr std::chrono::seconds kStopPatience{10};
 
   static Result<RunningSystem> start(const SystemDescription& description,
-                                     const GatewaySettings& gateway, const std::string& programs);
-  // The same with whatever its first enclave is to be reached by, and a file for what the monitor
-  // says; -1: where this process says it.
+                                     const GatewaySettings& gateway, const std::string& programs,
+                                     const Outputs& outputs = {});
+  // The same with whatever its first enclave is to be reached by.
   static Result<RunningSystem> start(const SystemDescription& description, const Fd& listener,
-                                     int errors, const std::string& programs);
+                                     const std::string& programs, const Outputs& outputs = {});
   RunningSystem(RunningSystem&&) noexcept;
   RunningSystem& operator=(RunningSystem&&) = delete;
   // As stop().

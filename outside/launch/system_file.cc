@@ -289,7 +289,8 @@ Setter model_tables(std::vector<ModelSettings>& out) {
       ModelSettings& model = out.emplace_back();
       model.name = name.str();
       model.place = place.at(name.source());
-      TRY(read_table(*table, {place.source, title}, {{"shapes", shapes(model.shapes)}}));
+      TRY(read_table(*table, {place.source, title},
+                     {{"shapes", shapes(model.shapes)}, {"share", number(model.share, 1, 100)}}));
     }
     return {};
   };

@@ -68,6 +68,8 @@ struct ModelSettings {
   static constexpr uint32_t kExtentMax = 1 << 20;
 
   std::string name;
+  // Percent of its partition's device, cores and memory; 0: as much as others leave.
+  uint32_t share = 0;
   // To be compiled for when it is loaded; empty: batches of 1, 2, 4 and 8 where its batch varies.
   std::vector<Shape> shapes;
   std::string place;  // "file:line" of its table

@@ -84,14 +84,6 @@ size_t lines_of(const std::string& path) {
   return count;
 }
 
-size_t resident_kib(pid_t pid) {
-  std::ifstream file(formatted("/proc/{}/status", pid));
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
-  }
-  return 0;
-}
-
 }  // namespace
 
 std::vector<pid_t> descendants(pid_t pid) {
@@ -123,6 +115,14 @@ std::chrono::milliseconds processor_time(pid_t pid) {
   if (stat.size() < 13) return {};
   return std::chrono::milliseconds((std::stol(stat[11]) + std::stol(stat[12])) * 1000 /
                                    ::sysconf(_SC_CLK_TCK));
+}
+
+size_t resident_kib(pid_t pid) {
+  std::ifstream file(formatted("/proc/{}/status", pid));
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
+  }
+  return 0;
 }
 
 Holdings holdings_of(pid_t monitor) {

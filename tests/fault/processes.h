@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/system/patience.h"
+
 namespace casemate::tests {
 
 // Children of `pid`, theirs, and so on.
@@ -26,6 +28,9 @@ pid_t instance_of(pid_t parent, size_t index = 0);
 
 // Processor time that a process has used so far, all its threads together.
 std::chrono::milliseconds processor_time(pid_t pid);
+
+// Of a process.
+size_t resident_kib(pid_t pid);
 
 // What must stay as it is while partitions come and go.
 struct Holdings {
@@ -49,9 +54,9 @@ bool limited_by(pid_t monitor, const std::vector<std::string>& files);
 // to end, not to measure.
 template <class Done>
 bool eventually(Done done, std::chrono::milliseconds within = std::chrono::seconds(10)) {
-  const auto deadline = std::chrono::steady_clock::now() + within;
+  Patience patience(within);
   while (!done()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
+    if (patience.over()) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   return true;

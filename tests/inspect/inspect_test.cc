@@ -15,6 +15,7 @@
 #include "base/format.h"
 #include "isolated/engine/onnx/model_builder.h"
 #include "isolated/engine/plan/plan_data.h"
+#include "isolated/inspect/quantised_network.h"
 #include "outside/client/testing/pictures.h"
 
 namespace casemate::tests {
@@ -154,6 +155,84 @@ TEST_F(Inspect, plan_prints_steps_or_what_can_be_read_back) {
   ASSERT_TRUE(plan) << plan.error().text;
   EXPECT_EQ(plan->inputs[0].shape, (Shape{1, 3, 16, 16}));
   EXPECT_EQ(run({"plan", write(network())}).code, 2) << "what to do with it was not said";
+}
+
+TEST_F(Inspect, devices_are_listed_by_drivers_behind_walls) {
+  const Outcome text = run({"devices"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* part : {"DEVICE ", "\ncpu:0 ", "\nnpu:0 ", "(simulated)", "  well\n"})
+    EXPECT_TRUE(text.out.contains(part)) << part << " is missing in\n" << text.out;
+  EXPECT_FALSE(text.out.contains("failed")) << text.out;
+  const Outcome as_json = run({"devices", "--json"});
+  EXPECT_EQ(as_json.code, 0) << as_json.err;
+  const json found = json::parse(as_json.out, nullptr, false);
+  ASSERT_GE(found["devices"].size(), 3u) << as_json.out;
+  EXPECT_EQ(found["devices"][0]["name"], "cpu:0");
+}
+
+TEST_F(Inspect, plan_over_devices_measures_each_piece_on_its_device_behind_walls) {
+  const std::string model = write(inspect::quantised_network());
+  const std::vector<std::string> ask = {"plan",     model,   "--devices", "cpu:0,npu:0,fake:0",
+                                        "--prefer", "npu:0", "--rounds",  "2"};
+  const Outcome text = run(ask);
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* part : {"  1 ConvInteger\n", "  1 MatMulInteger\n", "the cut takes ",
+                           "npu:0 does not take ", "fake:0 takes every node\n"})
+    EXPECT_TRUE(text.out.contains(part)) << part << " is missing in\n" << text.out;
+  std::vector<std::string> for_programs = ask;
+  for (const char* more : {"--json", "--threads", "2", "--batch", "3"})
+    for_programs.emplace_back(more);
+  const Outcome as_json = run(for_programs);
+  EXPECT_EQ(as_json.code, 0) << as_json.err;
+  const json found = json::parse(as_json.out, nullptr, false);
+  EXPECT_EQ(found["devices"].size(), 3u) << as_json.out;
+  EXPECT_EQ(found["threads"], 2);
+  EXPECT_EQ(found["cut"]["pieces"][1]["device"], "npu:0");
+}
+
+// More pieces than the program may have descriptors.
+TEST_F(Inspect, plan_over_devices_cuts_a_model_into_as_many_pieces_as_it_takes) {
+  ModelBuilder b;
+  b.input("x", {1, 4, 6, 6});
+  b.output("y", {1, 4, 6, 6});
+  b.floats("scale", {}, {0.05F});
+  std::string last = "x";
+  for (int i = 0; i < 24; ++i) {
+    const std::string n = std::to_string(i);
+    onnx::TensorProto& weights = *b.graph().add_initializer();
+    weights.set_name("w" + n);
+    weights.set_data_type(onnx::TensorProto::INT8);
+    for (const int64_t dim : {4, 4, 1, 1}) weights.add_dims(dim);
+    weights.set_raw_data(std::string(16, static_cast<char>(i + 1)));
+    onnx::NodeProto& quantise = b.node("DynamicQuantizeLinear", {last}, "q" + n);
+    quantise.add_output("s" + n);
+    quantise.add_output("z" + n);
+    b.node("ConvInteger", {"q" + n, "w" + n}, "c" + n);
+    engine::set_int(b.node("Cast", {"c" + n}, "f" + n), "to", onnx::TensorProto::FLOAT);
+    last = i == 23 ? "y" : "m" + n;
+    b.node("Mul", {"f" + n, "scale"}, last);
+  }
+  const Outcome done = run({"plan", write(b), "--devices", "cpu:0,npu:0", "--prefer", "npu:0",
+                            "--rounds", "1", "--json"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(json::parse(done.out, nullptr, false)["cut"]["pieces"].size(), 49u) << done.out;
+}
+
+TEST_F(Inspect, plan_over_devices_that_make_no_sense_is_refused) {
+  const std::string model = write(network());
+  const auto over = [&](const std::string& devices) {
+    return refusal({"plan", model, "--devices", devices});
+  };
+  EXPECT_TRUE(over("").contains("no device is named"));
+  EXPECT_TRUE(over("cpu:0,cpu:0").contains("is named twice"));
+  EXPECT_TRUE(over("cpu").contains("is no device's name"));
+  EXPECT_TRUE(over("cpu:1").contains("there is no cpu:1"));
+  EXPECT_TRUE(over("cuda:0").contains("no driver for 'cuda'"));
+  EXPECT_TRUE(over("npu:0").contains("no device takes node"));
+  EXPECT_TRUE(refusal({"plan", model, "--devices", "cpu:0", "--prefer", "npu:0"})
+                  .contains("not among the devices"));
+  EXPECT_TRUE(refusal({"plan", "/dev/zero", "--devices", "cpu:0"}).contains("no regular file"));
+  EXPECT_EQ(run({"plan", model, "--print", "--prefer", "cpu:0"}).code, 2) << "of no devices";
 }
 
 TEST_F(Inspect, profile_shows_each_layer_beside_a_measured_ceiling) {

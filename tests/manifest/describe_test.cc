@@ -121,6 +121,63 @@ TEST_F(Describe, waits_for_a_hang_as_much_longer_as_a_quota_makes_everything_tak
   }
 }
 
+TEST_F(Describe, gives_a_share_its_part_of_threads_and_memory) {
+  const auto file = SystemFile::parse(R"([[partition]]
+name = "p"
+models = ["a", "b"]
+cores = [0]
+cpu_percent = 80
+memory_mib = 1000
+request_mib = 1
+calls_in_flight = 1
+[model.a]
+share = 25
+[model.b]
+share = 75
+)",
+                                      "f");
+  ASSERT_TRUE(file) << file.error().text;
+  const auto made = describe(*file, models_named({"a", "b", "c"}));
+  ASSERT_TRUE(made) << made.error().text;
+  const SystemDescription& d = **made;
+  EXPECT_EQ(refusal(check_description(d)), "");
+  constexpr uint64_t kMib = 1 << 20;
+  EXPECT_EQ(d.enclaves[1].share, 25u);
+  EXPECT_EQ(d.enclaves[1].memory_bytes, (500 + 1) * kMib) << "of two models' memory, and answers";
+  EXPECT_EQ(d.enclaves[1].threads, 1u);
+  EXPECT_EQ(d.enclaves[2].share, 75u);
+  EXPECT_EQ(d.enclaves[2].memory_bytes, (1500 + 1) * kMib);
+  EXPECT_EQ(d.enclaves[3].share, 0u) << "alone, and nothing is said of it";
+  EXPECT_EQ(d.partitions[1].load_ms, 120'000u * 5) << "the slowest has 20 % of a core";
+}
+
+TEST_F(Describe, gives_a_share_as_many_threads_as_it_has_cores) {
+  if (::sysconf(_SC_NPROCESSORS_CONF) < 2) GTEST_SKIP() << "there is but one core";
+  for (const uint32_t threads : {0u, 7u}) {
+    const auto file = SystemFile::parse(
+        formatted("[defaults]\ncores = [0, 1]\n{}[model.a]\nshare = 50\n[model.b]\nshare = 51\n",
+                  threads == 0 ? "" : "threads = 7\n"),
+        "f");
+    ASSERT_TRUE(file) << file.error().text;
+    const auto made = describe(*file, models_named({"a", "b", "c"}));
+    ASSERT_TRUE(made) << made.error().text;
+    EXPECT_EQ((*made)->enclaves[1].threads, threads == 0 ? 1 : threads);
+    EXPECT_EQ((*made)->enclaves[2].threads, threads == 0 ? 2 : threads);
+    EXPECT_EQ((*made)->enclaves[3].threads, threads == 0 ? 2 : threads);
+  }
+}
+
+TEST_F(Describe, refuses_a_share_of_memory_that_is_too_small_for_its_model) {
+  auto models = models_named({"m"});
+  models[0].folder = scratch_.folder();
+  std::filesystem::resize_file(scratch_.write("model.onnx", "x"), 101 << 20);
+  const auto file = SystemFile::parse("[defaults]\nmemory_mib = 200\n[model.m]\nshare = 50\n", "f");
+  ASSERT_TRUE(file) << file.error().text;
+  expect_refused(*file, models, Code::kInvalid,
+                 "f:3: model 'm' has 50 % of partition 'm', 100 MiB of its memory, and needs 101 "
+                 "for its files alone, and 64 at least; raise its share or memory_mib");
+}
+
 TEST_F(Describe, passes_shapes_on_to_the_model_that_they_are_for) {
   const auto file = SystemFile::parse(
       "[model.b]\nshapes = [{ sequence = 128, batch = 8 }, { \"past + 1\" = 0 }]\n[model.c]\n",

@@ -313,12 +313,61 @@ std::vector<Corruption> corrupt_enclaves() {
          d.enclaves[2].scratch_bytes = (32 << 20) + 1;
        },
        at + "scratch_bytes is 33554433, but must be from 0 to 33554432"},
-      {"enclave_reserved", [](D& d) { d.enclaves[2].reserved = 1; },
-       at + "the reserved field must be 0"},
+      {"enclave_share", [](D& d) { d.enclaves[2].share = 101; },
+       at + "share is 101, but must be from 0 to 100"},
+      {"enclave_share_most", [](D& d) { d.enclaves[2].share = kMost; },
+       at + "share is 4294967295, but must be from 0 to 100"},
       {"enclave_options_open", [](D& d) { leave_open(d.enclaves[2].options); },
        at + "its options do not end; pad them with zeros"},
       {"enclave_options_hidden", [](D& d) { hide_behind_end(d.enclaves[2].options); },
        at + "its options do not end; pad them with zeros"},
+  };
+}
+
+std::vector<Corruption> corrupt_shares() {
+  const std::string at = "system description, enclave 1: ";
+  const auto halve = [](D& d) { d.enclaves[1].share = d.enclaves[2].share = 50; };
+  return {
+      {"share_beside_none", [](D& d) { d.enclaves[1].share = 50; },
+       at + "it has a share of its partition, and another there has none"},
+      {"shares_above_all",
+       [](D& d) {
+         d.enclaves[1].share = 50;
+         d.enclaves[2].share = 51;
+       },
+       at + "the shares of its partition come to 101 %, and 100 is all"},
+      {"share_of_no_device", [](D& d) { d.enclaves[0].share = 100; },
+       "system description, enclave 0: it has a share, and its partition has no device to share"},
+      {"share_of_next_to_nothing",
+       [=](D& d) {
+         halve(d);
+         d.partitions[1].device.cpu_percent = 1;
+       },
+       at + "its share is below 1 % of a core, which no quota can be"},
+      {"share_memory",
+       [=](D& d) {
+         halve(d);
+         d.partitions[1].memory_bytes = (512 << 20) - 1;
+       },
+       at + "the memory of those who share its partition comes to 536870912 bytes, and it has "
+            "536870911"},
+      // Twice 256 MiB each, but for the answers, which a standby does not write.
+      {"share_memory_with_standby",
+       [=](D& d) {
+         halve(d);
+         d.partitions[1].standby = 1;
+         d.partitions[1].memory_bytes = (1024 << 20) - (2 << 20) - 1;
+       },
+       at + "the memory of those who share its partition comes to 1071644672 bytes, and it has "
+            "1071644671"},
+      {"share_memory_most",
+       [=](D& d) {
+         halve(d);
+         d.partitions[1].memory_bytes = kMost64 - 1;
+         d.enclaves[1].memory_bytes = d.enclaves[2].memory_bytes = kMost64 - 1;
+       },
+       at + "the memory of those who share its partition comes to 18446744073709551615 bytes, "
+            "and it has 18446744073709551614"},
   };
 }
 
@@ -351,8 +400,9 @@ std::vector<Corruption> corrupt_streams() {
 
 std::vector<Corruption> all_corruptions() {
   std::vector<Corruption> all;
-  for (const auto& list : {corrupt_heads(), corrupt_images(), corrupt_programs(), corrupt_devices(),
-                           corrupt_partitions(), corrupt_enclaves(), corrupt_streams()})
+  for (const auto& list :
+       {corrupt_heads(), corrupt_images(), corrupt_programs(), corrupt_devices(),
+        corrupt_partitions(), corrupt_enclaves(), corrupt_shares(), corrupt_streams()})
     all.insert(all.end(), list.begin(), list.end());
   return all;
 }
@@ -374,6 +424,17 @@ INSTANTIATE_TEST_SUITE_P(Fields, WrongDescription, testing::ValuesIn(all_corrupt
 
 TEST(Description, that_is_right_is_accepted) {
   EXPECT_EQ(refusal(check_description(*right_description())), "");
+}
+
+TEST(Description, may_share_out_all_there_is_and_less) {
+  for (const uint32_t share : {1u, 50u}) {
+    const auto d = right_description();
+    d->enclaves[1].share = d->enclaves[2].share = share;
+    d->partitions[1].standby = 1;
+    d->partitions[1].memory_bytes = (1024 << 20) - (2 << 20);
+    d->partitions[1].device.cpu_percent = 100 / share;
+    EXPECT_EQ(refusal(check_description(*d)), "") << share;
+  }
 }
 
 // Entries behind a count belong to nobody and may hold anything.

@@ -3,10 +3,13 @@
 // anything.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -57,6 +60,7 @@ End run_monitor(Bytes content, bool sealed = true) {
     const int from = ::fcntl(description.number(), F_DUPFD, 50);
     ::dup2(write.number(), STDERR_FILENO);
     ::dup2(from, 3);
+    ::alarm(60);  // one that starts after all ends by that
     ::execl(program.c_str(), "casemate-monitor", state.c_str(), images.c_str(), nullptr);
     ::_exit(127);
   }
@@ -108,10 +112,11 @@ TEST(MonitorStart, checks_the_description_before_it_uses_it) {
                  "fewer");
 }
 
-TEST(MonitorStart, refuses_an_image_that_is_no_file) {
-  const auto d = std::make_unique<SystemDescription>();
+// Whose program is that file.
+std::unique_ptr<SystemDescription> one_enclave(const std::string& program) {
+  auto d = std::make_unique<SystemDescription>();
   d->image_count = d->program_count = d->partition_count = d->enclave_count = 1;
-  d->images[0] = {Text<256>::from("/dev/null"), Text<256>::from("/bin/mos")};
+  d->images[0] = {Text<256>::from(program), Text<256>::from("/bin/mos")};
   d->programs[0] = {Text<64>::from("mos"), 0, 1};
   PartitionDescription& p = d->partitions[0];
   p.name = Text<64>::from("p");
@@ -124,8 +129,37 @@ TEST(MonitorStart, refuses_an_image_that_is_no_file) {
   e.kind = static_cast<uint32_t>(EnclaveKind::kModel);
   e.memory_bytes = 16 << 20;
   e.processes_max = 2;
-  ASSERT_EQ(refusal(check_description(*d)), "");
-  expect_refused(run_monitor(bytes_of(*d)), "/dev/null: is no regular file");
+  EXPECT_EQ(refusal(check_description(*d)), "");
+  return d;
+}
+
+TEST(MonitorStart, refuses_an_image_that_is_no_file) {
+  expect_refused(run_monitor(bytes_of(*one_enclave("/dev/null"))), "/dev/null: is no regular file");
+}
+
+TEST(MonitorStart, refuses_shares_that_no_cgroup_would_enforce) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // A machine without control groups, for this process alone.
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", "/sys/fs/cgroup", "tmpfs", 0, nullptr) != 0)
+      ::_exit(2);
+    const auto d = one_enclave(monitor_program());
+    d->partitions[0].device.kind = static_cast<uint32_t>(DeviceKind::kCpu);
+    d->enclaves[0].share = 100;
+    const End end = run_monitor(bytes_of(*d));
+    const bool told = end.said.contains(
+        "enclaves have shares, and no cgroup of 'cpu' can be written here to "
+        "hold them to it (no cgroup of this process can be written");
+    if (!told) std::fputs(end.said.c_str(), stderr);
+    ::_exit(told && end.code == 3 ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "only root can hide its control groups";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

@@ -164,7 +164,8 @@ standby = false
 
 TEST(SystemFile, with_shapes_of_a_model_has_them_by_the_names_of_their_extents) {
   const auto file = SystemFile::parse(
-      "[model.m]\nshapes = [{ batch = 8, \"past + 1\" = 0 }, { batch = 1048576 }]\n[model.n]\n",
+      "[model.m]\nshare = 100\n"
+      "shapes = [{ batch = 8, \"past + 1\" = 0 }, { batch = 1048576 }]\n[model.n]\n",
       "f.toml");
   ASSERT_TRUE(file) << file.error().text;
   ASSERT_EQ(file->models.size(), 2u);
@@ -172,7 +173,9 @@ TEST(SystemFile, with_shapes_of_a_model_has_them_by_the_names_of_their_extents) 
   EXPECT_EQ(file->models[0].place, "f.toml:1");
   EXPECT_EQ(file->models[0].shapes, (std::vector<launch::ModelSettings::Shape>{
                                         {{"batch", 8}, {"past + 1", 0}}, {{"batch", 1048576}}}));
+  EXPECT_EQ(file->models[0].share, 100u);
   EXPECT_TRUE(file->models[1].shapes.empty());
+  EXPECT_EQ(file->models[1].share, 0u);
 }
 
 TEST(SystemFile, that_is_not_there_is_refused) {

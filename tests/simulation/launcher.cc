@@ -80,7 +80,11 @@ Launcher::~Launcher() = default;
 
 Fd Launcher::listener() const { return Fd(::fcntl(listener_.number(), F_DUPFD_CLOEXEC, 3)); }
 
+jail::GroupLimits Launcher::share_of(size_t) const { return {}; }
+
 void Launcher::set_background(const jail::Child&, bool) const {}
+
+bool Launcher::out_of_memory(size_t, std::optional<size_t>, uint32_t) { return false; }
 
 Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t) {
   auto sockets = TRY(control::Socket::pair());

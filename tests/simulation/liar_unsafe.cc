@@ -50,7 +50,7 @@ void Liar::write_record() {
   std::memcpy(ring_.data() + ring::kRecordsOffset + place, &record, sizeof record);
 }
 
-// Its memory goes; perhaps it comes back empty.
+// Its memory goes; perhaps it tries to put it back, which a seal refuses.
 void Liar::vanish() {
   [[maybe_unused]] int done = ::ftruncate(ring_fd_.number(), 0);
   if (chance().one_in(2))

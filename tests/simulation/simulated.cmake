@@ -13,8 +13,8 @@ set(product
   wire/control/socket_unsafe.cc wire/evidence/evidence.cc wire/ring/ring_unsafe.cc wire/srpc/meeting.cc
   wire/srpc/spinning.cc wire/srpc/srpc.cc wire/srpc/stream_pair.cc
   trusted/monitor/hangs.cc trusted/monitor/lifecycle.cc trusted/monitor/messages.cc trusted/monitor/monitor.cc
-  trusted/monitor/operators.cc trusted/monitor/partitions.cc trusted/monitor/stream_table.cc
-  trusted/monitor/streams.cc trusted/monitor/tree.cc trusted/monitor/trees.cc
+  trusted/monitor/operators.cc trusted/monitor/partitions.cc trusted/monitor/restarts.cc
+  trusted/monitor/stream_table.cc trusted/monitor/streams.cc trusted/monitor/tree.cc trusted/monitor/trees.cc
   isolated/mos/mos.cc isolated/mos/mos_unsafe.cc
   isolated/gateway/http/body.cc isolated/gateway/http/loop.cc isolated/gateway/program/monitor_link.cc
   isolated/gateway/program/stream_channel.cc isolated/gateway/serving/model.cc isolated/gateway/serving/model_table.cc)

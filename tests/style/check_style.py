@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "isolated": ("base", "wire", "isolated"),
     "outside": ("base", "wire", "outside"),
     "tests": LEVELS + ("tests",),
-    "examples": ("outside",),
+    "examples": ("base", "wire", "isolated", "outside"),
     "tools": (),
 }
 

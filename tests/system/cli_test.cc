@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -95,13 +96,42 @@ TEST_F(Cli, status_for_programs_is_one_json_document) {
   ASSERT_EQ(status["enclaves"].size(), 2u);
   EXPECT_EQ(status["enclaves"][1]["name"], "digits");
   EXPECT_EQ(status["enclaves"][1]["state"], "running");
+  // All that docs/status.md promises, and nothing that it does not.
+  const auto documented = [](const json& object, const std::set<std::string>& fields) {
+    std::set<std::string> there;
+    for (const auto& [key, value] : object.items()) there.insert(key);
+    EXPECT_EQ(there, fields);
+  };
+  documented(status["partitions"][1],
+             {"name", "device", "cpu_percent", "cores", "memory_bytes", "state", "up_us", "starts",
+              "failures", "pid", "standby", "recovery_us", "last_end"});
+  documented(status["enclaves"][1],
+             {"name", "version", "kind", "partition", "state", "up_us", "starts", "start_us",
+              "calls", "reason", "last_end", "program_measurement", "model_measurement"});
+  EXPECT_EQ(status["enclaves"][0]["kind"], "gateway");
+  EXPECT_GT(status["partitions"][1]["up_us"], 0);
   EXPECT_EQ(status["enclaves"][1]["model_measurement"].get<std::string>().size(), 96u);
+}
+
+TEST_F(Cli, devices_shows_who_has_them) {
+  const Outcome text = run({"devices"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* part : {"DEVICE ", "\nnpu:0 ", "\nPARTITION ", "\ndigits ", "  digits/1\n"})
+    EXPECT_TRUE(text.out.contains(part)) << part << " is missing in\n" << text.out;
+  const Outcome done = run({"devices", "--json"});
+  const json found = json::parse(done.out, nullptr, false);
+  ASSERT_EQ(found["partitions"].size(), 2u) << done.out << done.err;
+  EXPECT_EQ(found["partitions"][1]["device"], "cpu:0");
+  EXPECT_EQ(found["partitions"][1]["state"], "running");
+  EXPECT_EQ(found["partitions"][1]["tenants"], (std::vector<std::string>{"digits/1"}));
+  EXPECT_GT(found["partitions"][1]["memory_bytes"].get<uint64_t>(), 0u);
 }
 
 TEST_F(Cli, kill_ends_the_partition_that_it_names_and_no_other) {
   const Outcome unknown = run({"kill", "nobody"});
   EXPECT_EQ(unknown.code, 1) << unknown.out;
-  EXPECT_EQ(unknown.err, "casemate: there is no partition 'nobody'; casemate status lists them\n");
+  EXPECT_EQ(unknown.err,
+            "casemate: there is no partition or enclave 'nobody'; casemate status lists them\n");
   const Outcome done = run({"kill", "digits"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_TRUE(done.out.starts_with("partition digits was killed")) << done.out;
@@ -120,6 +150,25 @@ TEST_F(Cli, kill_ends_the_partition_that_it_names_and_no_other) {
   EXPECT_TRUE(witness.answered_again()) << witness.stop();
   EXPECT_EQ((*status)->partitions[0].epoch, 1u);
   EXPECT_EQ((*status)->partitions[1].epoch, 2u);
+  const Outcome shown = run({"status"});
+  EXPECT_TRUE(shown.out.contains("\n    started anew: the operator ended it\n")) << shown.out;
+}
+
+TEST_F(Cli, kill_ends_an_enclave_that_is_named_with_its_version_and_leaves_its_partition) {
+  const Outcome done = run({"kill", "digits/1"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_TRUE(done.out.starts_with("enclave digits/1 was killed")) << done.out;
+  auto status = system_.status();
+  for (int i = 0; i < 1000 && status && (*status)->enclaves[1].last_end.view().empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    status = system_.status();
+  }
+  ASSERT_TRUE(status) << status.error().text;
+  EXPECT_EQ((*status)->enclaves[1].last_end.view(), "the operator ended it");
+  EXPECT_EQ((*status)->enclaves[1].starts, 2u);
+  EXPECT_EQ((*status)->partitions[1].epoch, 1u);
+  Witness witness(system_.url());
+  EXPECT_TRUE(witness.answered_again()) << witness.stop();
 }
 
 TEST_F(Cli, doctor_has_a_line_for_every_wall) {

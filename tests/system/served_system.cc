@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
 constexpr std::string_view kServing = "serving on ";
+constexpr std::string_view kUrl = "\"url\":\"";
 // The last line that is printed before it waits.
 constexpr std::string_view kStarted = "\nwatch:";
 constexpr milliseconds kStartPatience{60'000};
@@ -64,15 +65,24 @@ std::string source_folder() {
   return source != nullptr ? source : build_folder() + "/../..";
 }
 
-ServedSystem::ServedSystem(const std::string& models, const std::string& system_file) {
+ServedSystem::ServedSystem(const std::string& models, const std::string& system_file,
+                           const std::vector<std::string>& more) {
   std::string scratch = "/tmp/casemate-test-XXXXXX";
   if (::mkdtemp(scratch.data()) == nullptr) return;
   folder_ = scratch;
   fs::create_directory(folder_ + "/run");
   fs::permissions(folder_ + "/run", fs::perms::owner_all);
   std::ofstream(folder_ + "/system.toml") << system_file;
-  start({build_folder() + "/bin/casemate", "serve", "--config", folder_ + "/system.toml",
-         "--models", models, "--listen", "127.0.0.1:0"});
+  std::vector<std::string> arguments = {build_folder() + "/bin/casemate",
+                                        "serve",
+                                        "--config",
+                                        folder_ + "/system.toml",
+                                        "--models",
+                                        models,
+                                        "--listen",
+                                        "127.0.0.1:0"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  start(arguments);
 }
 
 void ServedSystem::start(const std::vector<std::string>& arguments) {
@@ -84,6 +94,12 @@ void ServedSystem::start(const std::vector<std::string>& arguments) {
     if (const size_t at = text.find(kServing); text.contains(kStarted) && at != text.npos) {
       const size_t begin = at + kServing.size();
       url_ = text.substr(begin, text.find('\n', begin) - begin);
+      return;
+    }
+    // With --log json.
+    if (const size_t at = text.find(kUrl); at != text.npos) {
+      const size_t begin = at + kUrl.size();
+      url_ = text.substr(begin, text.find('"', begin) - begin);
       return;
     }
     if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {

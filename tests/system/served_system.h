@@ -22,8 +22,10 @@ std::string source_folder();
 
 class ServedSystem final {
  public:
-  // Serves `models` and waits until everything runs. `system_file` is a text for --config.
-  explicit ServedSystem(const std::string& models, const std::string& system_file = "");
+  // Serves `models` and waits until everything runs. `system_file` is a text for --config, `more`
+  // are further arguments.
+  explicit ServedSystem(const std::string& models, const std::string& system_file = "",
+                        const std::vector<std::string>& more = {});
   ~ServedSystem();
   ServedSystem(const ServedSystem&) = delete;
 
@@ -32,6 +34,7 @@ class ServedSystem final {
   [[nodiscard]] uint16_t port() const;
   // Where its run/ and state/ lie, and a test may put files.
   [[nodiscard]] const std::string& folder() const { return folder_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
   // Everything that it has printed.
   [[nodiscard]] std::string printed() const;
   Result<std::unique_ptr<operating::Reply>> status() const;

@@ -21,6 +21,7 @@
 
 #include "base/format.h"
 #include "outside/launch/programs.h"
+#include "tests/system/patience.h"
 
 namespace casemate::tests {
 namespace {
@@ -184,6 +185,9 @@ void SmallSystem::start(const SystemDescription& description) {
                         ::fcntl(operators.number(), F_DUPFD, 50),
                         ::fcntl(drivers.number(), F_DUPFD, 50)};
     for (int i = 0; i < 3; ++i) ::dup2(from[i], 3 + i);
+    const int log =
+        ::open((folder_ + "/log").c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600);
+    if (log >= 0) ::dup2(log, STDERR_FILENO);
     const std::string program = build_folder() + "/bin/casemate-monitor";
     ::execl(program.c_str(), "casemate-monitor", (folder_ + "/state").c_str(),
             (folder_ + "/images").c_str(), nullptr);
@@ -204,8 +208,15 @@ void SmallSystem::connect() {
 
 SmallSystem::~SmallSystem() {
   stop(SIGTERM);
+  // Only who failed is asked what was said.
+  if (testing::Test::HasFailure()) std::fputs(log().c_str(), stderr);
   std::error_code error;
   fs::remove_all(folder_, error);
+}
+
+std::string SmallSystem::log() const {
+  std::ifstream file(folder_ + "/log");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 int SmallSystem::stop(int signal) {
@@ -240,14 +251,17 @@ bool SmallSystem::exchange(Bytes question, MutableBytes answer, int timeout_ms) 
       static_cast<ssize_t>(question.size()))
     return false;
   pollfd waiting{client_.number(), POLLIN, 0};
-  return ::poll(&waiting, 1, timeout_ms) == 1 &&
-         ::recv(client_.number(), answer.data(), answer.size(), 0) ==
-             static_cast<ssize_t>(answer.size());
+  if (::poll(&waiting, 1, timeout_ms) != 1) {
+    connect();  // or what comes late would be taken for the answer to the next question
+    return false;
+  }
+  return ::recv(client_.number(), answer.data(), answer.size(), 0) ==
+         static_cast<ssize_t>(answer.size());
 }
 
 bool SmallSystem::answers(const std::string& model, int within_ms) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
-  while (std::chrono::steady_clock::now() < deadline) {
+  Patience patience{std::chrono::milliseconds(within_ms)};
+  while (!patience.over()) {
     const auto answer = ask(model, fixture::Call::kEcho, "hello", 1000);
     if (answer.code == 0 && text(answer) == "hello") return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -256,8 +270,8 @@ bool SmallSystem::answers(const std::string& model, int within_ms) {
 }
 
 bool SmallSystem::started(const std::string& name, uint32_t epoch, int within_ms) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
-  while (std::chrono::steady_clock::now() < deadline) {
+  Patience patience{std::chrono::milliseconds(within_ms)};
+  while (!patience.over()) {
     const auto reply = status();
     bool all = true;
     for (uint32_t i = 0; i < reply.enclave_count; ++i) {
@@ -273,8 +287,8 @@ bool SmallSystem::started(const std::string& name, uint32_t epoch, int within_ms
 }
 
 bool SmallSystem::settled(int within_ms) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(within_ms);
-  while (std::chrono::steady_clock::now() < deadline) {
+  Patience patience{std::chrono::milliseconds(within_ms)};
+  while (!patience.over()) {
     const auto reply = status();
     const auto partitions = std::span(reply.partitions).first(reply.partition_count);
     if (std::ranges::all_of(partitions, [](const auto& p) { return p.standby == 2; })) return true;
@@ -283,8 +297,11 @@ bool SmallSystem::settled(int within_ms) {
   return false;
 }
 
+// Who asks and is not scheduled for a while is not waited for, and asks again.
 operating::Reply SmallSystem::status() {
-  const auto reply = launch::ask(socket_, operating::Command::kStatus);
+  auto reply = launch::ask(socket_, operating::Command::kStatus);
+  for (int again = 0; !reply && again < 5; ++again)
+    reply = launch::ask(socket_, operating::Command::kStatus);
   EXPECT_TRUE(reply) << reply.error().text;
   return reply ? **reply : operating::Reply{};
 }

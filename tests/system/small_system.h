@@ -83,6 +83,8 @@ class SmallSystem final {
   // The operator's.
   [[nodiscard]] const std::string& socket() const { return socket_; }
   [[nodiscard]] pid_t monitor() const { return monitor_; }
+  // What the monitor and its enclaves have said so far.
+  [[nodiscard]] std::string log() const;
 
  private:
   void start(const SystemDescription& description);

@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "base/format.h"
 
@@ -17,8 +19,14 @@ namespace casemate::jail {
 namespace {
 
 constexpr const char* kMount = "/sys/fs/cgroup";
-// cfs period; quotas below 1 ms are refused by the kernel, so the smallest share is 1 %.
-constexpr uint64_t kPeriodUs = 100000;
+// Who has used up its quota stands still for the rest of the period, so that is short; but quotas
+// below 1 ms are refused by the kernel, so the smallest ones, of 1 %, have the longest.
+constexpr uint64_t kPeriodUsMin = 5'000;
+constexpr uint64_t kPeriodUsMax = 100'000;
+
+uint64_t period_us(uint32_t percent) {
+  return std::clamp((kPeriodUsMax / percent + 99) / 100 * 100, kPeriodUsMin, kPeriodUsMax);
+}
 
 std::string read_text(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -81,7 +89,8 @@ Status limit_unified(const std::string& folder, const std::string& controllers,
     TRY(set(folder + "/pids.max", std::to_string(limits.processes)));
   if (limits.cpu_percent != 0 && has_word(controllers, "cpu")) {
     TRY(set(folder + "/cpu.max",
-            formatted("{} {}", limits.cpu_percent * kPeriodUs / 100, kPeriodUs)));
+            formatted("{} {}", limits.cpu_percent * period_us(limits.cpu_percent) / 100,
+                      period_us(limits.cpu_percent))));
   }
   if (limits.cpu_mask != 0 && has_word(controllers, "cpuset"))
     TRY(set(folder + "/cpuset.cpus", list_of(limits.cpu_mask)));
@@ -97,8 +106,9 @@ Status limit_legacy(const std::string& folder, const std::string& controller,
   if (controller == "pids" && limits.processes != 0)
     TRY(set(folder + "/pids.max", std::to_string(limits.processes)));
   if (controller == "cpu" && limits.cpu_percent != 0) {
-    TRY(set(folder + "/cpu.cfs_period_us", std::to_string(kPeriodUs)));
-    TRY(set(folder + "/cpu.cfs_quota_us", std::to_string(limits.cpu_percent * kPeriodUs / 100)));
+    const uint64_t period = period_us(limits.cpu_percent);
+    TRY(set(folder + "/cpu.cfs_period_us", std::to_string(period)));
+    TRY(set(folder + "/cpu.cfs_quota_us", std::to_string(limits.cpu_percent * period / 100)));
   }
   if (controller == "cpuset") {
     // A v1 cpuset is empty until it is filled, and nothing can enter an empty one.
@@ -126,7 +136,7 @@ void remove_tree(const std::string& folder, int depth) {
 // and one that has our number already was left by another process of that number.
 void sweep(const std::string& parent) {
   constexpr std::string_view kPrefix = "casemate-";
-  constexpr int kDepth = 3;  // monitor, partition, enclave
+  constexpr int kDepth = 4;  // monitor, partition, enclave, one of its two
   const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(parent.c_str()), ::closedir);
   while (const dirent* entry = list ? ::readdir(list.get()) : nullptr) {
     const std::string_view name(entry->d_name);
@@ -151,6 +161,19 @@ std::vector<int> Group::entrances() const {
   std::vector<int> fds;
   for (const Fd& fd : entrances_) fds.push_back(fd.number());
   return fds;
+}
+
+bool Group::out_of_memory() {
+  constexpr std::string_view kCount = "oom_kill ";
+  uint64_t kills = 0;
+  for (const std::string& folder : folders_) {
+    for (const char* file : {"/memory.events", "/memory.oom_control"}) {  // v2, v1
+      const std::string text = read_text(folder + file);
+      if (const size_t at = text.find(kCount); at != text.npos)
+        kills += std::strtoull(text.c_str() + at + kCount.size(), nullptr, 10);
+    }
+  }
+  return std::exchange(oom_kills_, kills) < kills;
 }
 
 Cgroups Cgroups::open(const allow::Spawn&, const std::string& name) {
@@ -213,11 +236,9 @@ void Cgroups::open_legacy(const std::string& controller, const std::string& own,
   hierarchies_.push_back({folder, controller, false});
 }
 
-bool Cgroups::limits_memory() const {
-  for (const Hierarchy& h : hierarchies_) {
-    if (has_word(h.controllers, "memory")) return true;
-  }
-  return false;
+bool Cgroups::controls(std::string_view controller) const {
+  return std::ranges::any_of(
+      hierarchies_, [&](const Hierarchy& h) { return has_word(h.controllers, controller); });
 }
 
 Result<Group> Cgroups::make_group(const std::string& path, const GroupLimits& limits,

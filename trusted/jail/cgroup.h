@@ -3,7 +3,7 @@
 // Cgroups: hard limits on memory, processes and processor time, on cgroup v2 and v1.
 //
 //   <own group>/casemate-<pid>/<partition>/{mos,<enclave>}     processes only in the leaves, as v2
-//   demands
+//   demands; an enclave with a share has one for its standby and one for the other, within its own
 //
 //   Owns     the folders of its groups; they are removed when it goes, once their processes are
 //            gone.
@@ -13,6 +13,7 @@
 //            make_group() returns kPlatform when a limit that should stand is refused.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -38,22 +39,28 @@ class Group final {
 
   // cgroup.procs of every hierarchy: writing "0" moves the writer in.
   [[nodiscard]] std::vector<int> entrances() const;
+  // Whether the kernel has killed a member for want of memory since this was asked last.
+  bool out_of_memory();
 
  private:
   friend class Cgroups;
   std::vector<std::string> folders_;
   std::vector<Fd> entrances_;
+  uint64_t oom_kills_ = 0;
 };
 
 class Cgroups final {
  public:
   static Cgroups open(const allow::Spawn&, const std::string& name);
 
-  // A group at `path` below ours, "partition" or "partition/enclave". Only a `leaf` can be entered.
+  // A group at `path` below ours, "partition" or "partition/enclave" or one in that. Only a `leaf`
+  // can be entered.
   Result<Group> make_group(const std::string& path, const GroupLimits& limits, bool leaf) const;
   // "cgroup v1: memory pids cpu cpuset", or why there are none.
   [[nodiscard]] const std::string& summary() const { return summary_; }
-  [[nodiscard]] bool limits_memory() const;
+  // "memory", "pids", "cpu" or "cpuset": whether the kernel limits that in our groups.
+  [[nodiscard]] bool controls(std::string_view controller) const;
+  [[nodiscard]] bool limits_memory() const { return controls("memory"); }
 
  private:
   struct Hierarchy {

@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "base/memory_file.h"
+#include "wire/abi/share.h"
 
 namespace casemate::monitor {
 namespace {
@@ -87,6 +88,48 @@ Result<std::vector<int>> Launcher::entrances(const std::string& path,
   return found->second.entrances();
 }
 
+jail::GroupLimits Launcher::share_of(size_t enclave) const {
+  const SystemDescription& d = system_.description();
+  const uint32_t partition = d.enclaves[enclave].partition;
+  const DeviceDescription& device = d.partitions[partition].device;
+  std::vector<uint32_t> shares;
+  size_t own = 0;
+  for (uint32_t e = 0; e < d.enclave_count; ++e) {
+    if (d.enclaves[e].partition != partition) continue;
+    if (e == enclave) own = shares.size();
+    shares.push_back(d.enclaves[e].share);
+  }
+  const uint64_t cores = device.cpu_mask != 0 ? device.cpu_mask : cores_here();
+  const Allotment got = allot(cores, device.cpu_percent, shares)[own];
+  return {memory_of_both(d, static_cast<uint32_t>(enclave)), 0, got.cpu_percent, got.cpu_mask};
+}
+
+// The share is around both trees: a standby that loads takes of its own enclave's and nobody
+// else's.
+Result<std::vector<int>> Launcher::enclave_entrances(size_t enclave, uint32_t slot) {
+  const EnclaveDescription& e = system_.description().enclaves[enclave];
+  const jail::GroupLimits own = {e.memory_bytes, e.processes_max, 0, 0};
+  const std::string group = group_of(e.partition, enclave, slot);
+  if (e.share == 0) return entrances(group, own, true);
+  jail::GroupLimits share = share_of(enclave);
+  if (Allotment{share.cpu_mask, share.cpu_percent}.whole()) share.cpu_percent = 0;
+  TRY(entrances(formatted("p{}/e{}", e.partition, enclave), share, false));
+  return entrances(group, own, true);
+}
+
+// With a share the group of both trees is around each tree's.
+std::string Launcher::group_of(size_t partition, std::optional<size_t> enclave,
+                               uint32_t slot) const {
+  if (!enclave) return formatted("p{}/mos{}", partition, slot);
+  const bool shares = system_.description().enclaves[*enclave].share != 0;
+  return formatted("p{}/e{}{}{}", partition, *enclave, shares ? "/s" : "s", slot);
+}
+
+bool Launcher::out_of_memory(size_t partition, std::optional<size_t> enclave, uint32_t slot) {
+  const auto found = groups_.find(group_of(partition, enclave, slot));
+  return found != groups_.end() && found->second.out_of_memory();
+}
+
 Fd Launcher::listener() const { return Fd(::fcntl(listener_.number(), F_DUPFD_CLOEXEC, 3)); }
 
 void Launcher::set_background(const jail::Child& child, bool background) const {
@@ -124,7 +167,7 @@ Result<Launcher::Started> Launcher::start_partition(size_t index, uint32_t slot)
   spec.user_count = own_users_ ? kUsersPerPartition : 1;
   spec.fds = {{sockets[1].number(), 3}, {beat.number(), 4}};
   spec.entrances =
-      TRY(entrances(formatted("{}/mos{}", group, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
+      TRY(entrances(group_of(index, {}, slot), {kMosMemory, kMosProcesses, 0, 0}, true));
   spec.limits = {kMosFiles, kMosMemory, 0};
   started.child = TRY(jail::spawn(power_, spec));
   started.namespaces = TRY(jail::namespaces_of(started.child.pid));
@@ -146,8 +189,7 @@ Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
   spec.partition = &partition;
   spec.user = own_users_ ? 1 + static_cast<uid_t>(index) : 0;
   spec.fds = {{sockets[1].number(), 3}};
-  spec.entrances = TRY(entrances(formatted("p{}/e{}s{}", enclave.partition, index, slot),
-                                 {enclave.memory_bytes, enclave.processes_max, 0, 0}, true));
+  spec.entrances = TRY(enclave_entrances(index, slot));
   spec.limits = {gateway   ? kGatewayFiles
                  : foreign ? kProgramFiles
                            : kModelFiles,
@@ -156,7 +198,7 @@ Result<Launcher::Template> Launcher::start_template(size_t index, uint32_t slot,
   spec.scratch_bytes = enclave.scratch_bytes;
   if (!cgroups_.limits_memory()) spec.limits.data_bytes = enclave.memory_bytes;
   spec.environment = environment_of(enclave);
-  if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = STDERR_FILENO;
+  if ((enclave.flags & EnclaveDescription::kDebug) != 0) spec.error_output = kDebugOutput;
   return Template{TRY(jail::spawn(power_, spec)), std::move(sockets[0])};
 }
 

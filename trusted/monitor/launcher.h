@@ -9,6 +9,7 @@
 //   Fails    with the step that the kernel refused; nothing is left running.
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "base/mapping.h"
@@ -21,6 +22,9 @@ namespace casemate::monitor {
 
 class Launcher final {
  public:
+  // Where enclaves that are debugged write to: not among our own lines, which they could forge.
+  static constexpr int kDebugOutput = 6;
+
   Launcher(const allow::Spawn& power, const MeasuredSystem& system, jail::Cgroups cgroups,
            Fd listener);
   ~Launcher();
@@ -41,13 +45,22 @@ class Launcher final {
   Result<Template> start_template(size_t enclave, uint32_t slot, const jail::Namespaces& partition);
   // What a gateway's or a program's instance gets at its birth.
   [[nodiscard]] Fd listener() const;
+  // What the kernel holds an enclave with a share to, in both trees together.
+  [[nodiscard]] jail::GroupLimits share_of(size_t enclave) const;
   // Lets a process go last where others want the processor, or be as all others again. Without
   // the privilege to undo it, it is not done.
   void set_background(const jail::Child& child, bool background) const;
+  // Whether the kernel has killed a process of that enclave, or the mOS where none is named, for
+  // want of memory since this was asked last.
+  bool out_of_memory(size_t partition, std::optional<size_t> enclave, uint32_t slot);
 
  private:
+  [[nodiscard]] std::string group_of(size_t partition, std::optional<size_t> enclave,
+                                     uint32_t slot) const;
   Result<std::vector<int>> entrances(const std::string& path, const jail::GroupLimits& limits,
                                      bool leaf);
+  // The group for an enclave's processes in one of the trees.
+  Result<std::vector<int>> enclave_entrances(size_t enclave, uint32_t slot);
 
   allow::Spawn power_;
   const MeasuredSystem& system_;

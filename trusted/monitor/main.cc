@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate-monitor STATE_FOLDER RUN_FOLDER, with descriptors
 //   3  the system description (sealed memfd)   4  the operator's listening socket   5  the
-//   gateway's listening socket
+//   gateway's listening socket   6  where enclaves that are debugged write to; else our stderr
 // casemate-monitor --walls        prints which walls stand on this machine
 #include <fcntl.h>
 #include <link.h>
@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <span>
 
 #include "base/crypto.h"
 #include "base/format.h"
@@ -147,6 +149,21 @@ Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
   return sha384(digests);
 }
 
+// A share that nobody enforces would be a lie to whoever verifies it.
+Status check_shares(const SystemDescription& d, const jail::Cgroups& cgroups) {
+  const auto enclaves = std::span(d.enclaves).first(d.enclave_count);
+  if (std::ranges::all_of(enclaves, [](const auto& e) { return e.share == 0; })) return {};
+  for (const std::string_view controller : {"cpu", "cpuset", "memory"}) {
+    if (cgroups.controls(controller)) continue;
+    return Error{Code::kPlatform,
+                 casemate::formatted("enclaves have shares, and no cgroup of '{}' can be written "
+                                     "here to hold them to it ({}): start as root, or without "
+                                     "shares",
+                                     controller, cgroups.summary())};
+  }
+  return {};
+}
+
 Status run(const std::string& state_folder, const std::string& run_folder) {
   raise_limits();
   const Fd stop = TRY(take_stop_signals());
@@ -165,6 +182,7 @@ Status run(const std::string& state_folder, const std::string& run_folder) {
       TRY(monitor::MeasuredSystem::make(powers.spawn, std::move(description), std::move(store)));
   auto cgroups = jail::Cgroups::open(powers.spawn, casemate::formatted("casemate-{}", ::getpid()));
   log("{}", cgroups.summary());
+  TRY(check_shares(system.description(), cgroups));
   Fd listener;
   if (::fcntl(5, F_GETFD) >= 0) listener = Fd(5);
   auto setup = std::make_unique<monitor::Monitor::Setup>(
@@ -191,8 +209,10 @@ int main(int argc, char** argv) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::signal(SIGPIPE, SIG_IGN);  // who reads our lines may go
   if (const Status open = hold_standard_descriptors(); !open) return fail(open.error());
-  for (int fd = 3; fd <= 5; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-  if (const Status closed = lockdown::close_from(6); !closed) return fail(closed.error());
+  constexpr int kDebug = monitor::Launcher::kDebugOutput;
+  if (::fcntl(kDebug, F_GETFD) < 0) ::dup2(STDERR_FILENO, kDebug);
+  for (int fd = 3; fd <= kDebug; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (const Status closed = lockdown::close_from(kDebug + 1); !closed) return fail(closed.error());
   if (const Status guarded = lockdown::make_undumpable(); !guarded) return fail(guarded.error());
   const Status done = run(argv[1], argv[2]);
   return done ? 0 : fail(done.error());

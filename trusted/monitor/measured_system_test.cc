@@ -186,6 +186,7 @@ TEST_F(MeasuredSystemTest, every_setting_is_in_its_measurement_and_in_no_other) 
       {"options of a model",
        [](auto& d) { d.enclaves[2].options = Text<EnclaveDescription::kOptions>::from("shape="); },
        {"e2.manifest"}},
+      {"share", [](auto& d) { d.enclaves[2].share = 50; }, {"e2.manifest"}},
       {"device", [](auto& d) { d.partitions[2].device.cpu_percent = 50; }, {"e2.device"}},
       {"place of a library",
        [](auto& d) { d.images[5].target = Text<256>::from("/lib/other.so"); },

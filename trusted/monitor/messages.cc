@@ -25,10 +25,9 @@ void Monitor::take_messages(size_t p) {
   // Bounded, so that one talkative partition cannot keep the monitor from the others.
   for (int i = 0; i < 32 && partitions_[p].active; ++i) {
     auto received = partitions_[p].active->mos.socket.poll();
-    if (!received)
-      return fail_partition(p, received.error().code == Code::kPartitionFailed
-                                   ? "its runtime died"
-                                   : received.error().text);
+    if (!received && received.error().code == Code::kPartitionFailed)
+      return fail_partition(p, "its runtime died", Cause::kDeath);
+    if (!received) return fail_partition(p, received.error().text);
     if (!*received) return;
     take_message(p, **received);
   }
@@ -55,7 +54,7 @@ void Monitor::take_message(size_t p, const control::Received& received) {
     case Type::kRefused:
       return on_refused(*e, message);
     case Type::kRunning:
-      return on_running(*e);
+      return on_running(*e, message);
     case Type::kDied:
       return on_died(*e);
     case Type::kAttest:
@@ -100,7 +99,7 @@ void Monitor::on_refused(size_t e, const Message& message) {
   note_settled(p);
 }
 
-void Monitor::on_running(size_t e) {
+void Monitor::on_running(size_t e, const Message& message) {
   Enclave& enclave = enclaves_[e];
   if (enclave.life.state() != State::kStarting || !ready(e)) return;
   const Instant now = clock_.now();
@@ -109,6 +108,9 @@ void Monitor::on_running(size_t e) {
   enclave.pinged_at.reset();
   enclave.start_us = static_cast<uint64_t>((now - enclave.fork_at).count()) / 1000;
   enclave.code = Code::kOk;
+  ++enclave.starts;
+  enclave.end.again = now;
+  enclave.end.status = message.flags;  // a template's own word: it is told and nothing else
   connect_streams(e);
   note_settled(description().enclaves[e].partition);
 }
@@ -129,6 +131,9 @@ void Monitor::on_died(size_t e) {
   // Only a restart leaves the end of its template to be told from an end that counts.
   enclave.instance_lost = enclave.restart_at.has_value();
   if (!enclave.restart_at) return fail_enclave(e, "died");
+  enclave.end = {.why = "its instance died",
+                 .slot = partitions_[description().enclaves[e].partition].active->slot,
+                 .at = now};
   log("enclave {}: its instance died; a fresh one comes from the template", name(e));
 }
 

@@ -55,6 +55,7 @@ Status Monitor::run() {
     wait_for_events();
     const Instant now = clock_.now();
     forget_the_dead();
+    tell_restarts();
     if (now >= hang_check_at_) {
       hang_check_at_ = now + kHangCheck;
       close_streams();
@@ -130,7 +131,9 @@ void Monitor::look_at(size_t p, bool standby, std::optional<size_t> e) {
   if (found == tree->templates.end()) return;
   pollfd dead{found->second.process.pidfd.number(), POLLIN, 0};
   if (::poll(&dead, 1, 0) != 1) return;
-  standby ? drop_standby(p, "a template died") : fail_enclave(*e, "its template died");
+  reap();
+  const std::string how = manner(p, e, {.pid = found->second.process.pid, .slot = tree->slot});
+  standby ? drop_standby(p, "a template died" + how) : fail_enclave(*e, "its template died" + how);
 }
 
 void Monitor::shut_down() {

@@ -10,8 +10,10 @@
 //            against the table.
 //   Fails    make() says what could not be set up. run() returns when it was told to stop.
 
+#include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -45,6 +47,16 @@ class Monitor final {
   static constexpr uint32_t kAttestationsPerSecond = 50;
   static constexpr uint32_t kAttestationsAtOnce = 100;
 
+  // What the last end of a partition or an enclave was, until its restart is told of: in one line,
+  // when it runs again and all that can be known about the end is known.
+  struct End {
+    std::string why = {};  // empty: it has not ended, or that was told
+    pid_t pid = 0;         // of a child of ours whose status says more
+    uint32_t status = 0;   // the same of an instance, as Message::flags
+    uint32_t slot = 0;     // of the tree that it was in
+    Instant at{};
+    std::optional<Instant> again = {};
+  };
   struct Partition {
     explicit Partition(RestartPolicy policy) : life(policy) {}
     Lifecycle life;
@@ -58,6 +70,8 @@ class Monitor final {
     uint32_t failures = 0;
     uint64_t recovery_us = 0;
     bool recovering = false;
+    End end;
+    Text<96> last_end;
     TokenBucket attestations{kAttestationsPerSecond, kAttestationsAtOnce};
   };
   struct Enclave {
@@ -70,20 +84,29 @@ class Monitor final {
     Instant fork_at{};
     std::optional<Instant> pinged_at;  // and not answered yet
     uint64_t start_us = 0;
+    uint32_t starts = 0;
+    End end;
+    Text<96> last_end;
     Code code = Code::kOk;
     Text<256> reason;
   };
-  enum class Cause { kFailure, kRequest };
+  enum class Cause { kFailure, kDeath, kRequest };
 
   // partitions.cc
   void start_partition(size_t p);
   void fail_partition(size_t p, std::string_view why, Cause cause = Cause::kFailure);
   void end_active(size_t p);
   void start_enclave(size_t e);
-  void fail_enclave(size_t e, std::string_view why);
+  void fail_enclave(size_t e, std::string_view why, Cause cause = Cause::kFailure);
   void fork_instance(size_t e);
   void note_settled(size_t p);
   void start_due(Instant now);
+
+  // restarts.cc
+  void reap();
+  [[nodiscard]] std::optional<int> status_of(pid_t pid) const;
+  [[nodiscard]] std::string manner(size_t p, std::optional<size_t> e, const End& end);
+  void tell_restarts();
 
   // hangs.cc
   void look_for_hangs(Instant now);
@@ -111,7 +134,7 @@ class Monitor final {
   void take_message(size_t p, const control::Received& received);
   void on_ready(size_t e);
   void on_refused(size_t e, const control::Message& message);
-  void on_running(size_t e);
+  void on_running(size_t e, const control::Message& message);
   void on_died(size_t e);
   void on_attest(size_t p, size_t e, const control::Message& message);
   Code attest(size_t e, const control::Message& question, control::Message& answer);
@@ -131,6 +154,8 @@ class Monitor final {
   // operators.cc
   void serve_operator();
   Status obey(const operating::Request& request);
+  Status kill_partition(std::string_view name);
+  Status kill_enclave(uint32_t id);
   void fill_status(operating::Reply& reply) const;
 
   // monitor.cc
@@ -161,6 +186,7 @@ class Monitor final {
   std::vector<Partition> partitions_;
   std::vector<Enclave> enclaves_;
   std::vector<Remains> remains_;
+  std::deque<std::pair<pid_t, int>> ended_;  // children that were waited for, the latest first
   Instant hang_check_at_{};
   bool stopping_ = false;
 };

@@ -19,7 +19,16 @@ using operating::Request;
 // him.
 constexpr int kPatienceMs = 20;
 
+namespace {
+
+uint64_t elapsed_us(Instant from, Instant to) {
+  return static_cast<uint64_t>((to - from).count()) / 1000;
+}
+
+}  // namespace
+
 void Monitor::fill_status(Reply& reply) const {
+  const Instant now = clock_.now();
   reply.partition_count = static_cast<uint32_t>(partitions_.size());
   for (size_t p = 0; p < partitions_.size(); ++p) {
     const Partition& partition = partitions_[p];
@@ -27,12 +36,17 @@ void Monitor::fill_status(Reply& reply) const {
     out.name = description().partitions[p].name;
     const DeviceDescription& device = description().partitions[p].device;
     out.device = Text<32>::from(name_of(device));
+    out.cpu_percent = device.cpu_percent;
+    out.cpu_mask = device.cpu_mask;
+    out.memory_bytes = description().partitions[p].memory_bytes;
     out.state = static_cast<uint32_t>(partition.life.state());
     out.epoch = partition.epoch;
     out.failures = partition.failures;
     out.pid = partition.active ? partition.active->mos.child.pid : 0;
     out.recovery_us = partition.recovery_us;
     if (partition.standby) out.standby = partition.standby->complete() ? 2 : 1;
+    if (partition.active) out.up_us = elapsed_us(partition.life.started(), now);
+    out.last_end = partition.last_end;
   }
   reply.enclave_count = static_cast<uint32_t>(enclaves_.size());
   for (size_t e = 0; e < enclaves_.size(); ++e) {
@@ -45,8 +59,19 @@ void Monitor::fill_status(Reply& reply) const {
     out.state = static_cast<uint32_t>(enclaves_[e].life.state());
     out.partition = description().enclaves[e].partition;
     out.code = static_cast<uint32_t>(enclaves_[e].code);
+    out.share = description().enclaves[e].share;
+    if (out.share != 0) {
+      const jail::GroupLimits share = launcher_.share_of(e);
+      out.cpu_percent = share.cpu_percent;
+      out.cpu_mask = share.cpu_mask;
+    }
+    out.memory_bytes = description().enclaves[e].memory_bytes;
     out.start_us = enclaves_[e].start_us;
     out.reason = enclaves_[e].reason;
+    if (enclaves_[e].life.state() == State::kRunning)
+      out.up_us = elapsed_us(enclaves_[e].life.started(), now);
+    out.starts = enclaves_[e].starts;
+    out.last_end = enclaves_[e].last_end;
     out.program_measurement = measured.program;
     out.model_measurement = measured.model;
     for (size_t i = 0; i < streams_.size(); ++i) {
@@ -68,18 +93,35 @@ Status Monitor::obey(const Request& request) {
       stopping_ = true;
       return {};
     case Command::kKill:
-      break;
+      return kill_partition(request.target.view());
+    case Command::kKillEnclave:
+      return kill_enclave(request.enclave);
     default:
       return Error{Code::kUnsupported, "this monitor does not know the command"};
   }
+}
+
+Status Monitor::kill_partition(std::string_view name) {
   for (size_t p = 0; p < partitions_.size(); ++p) {
-    if (description().partitions[p].name.view() != request.target.view()) continue;
+    if (description().partitions[p].name.view() != name) continue;
     if (!partitions_[p].active) return Error{Code::kUnavailable, "the partition is not running"};
     fail_partition(p, "", Cause::kRequest);
     return {};
   }
-  return Error{Code::kNotFound, formatted("there is no partition '{}'; casemate status lists them",
-                                          request.target.view())};
+  return Error{Code::kNotFound,
+               formatted("there is no partition '{}'; casemate status lists them", name)};
+}
+
+// Template and instance: the same program is loaded again.
+Status Monitor::kill_enclave(uint32_t id) {
+  for (size_t e = 0; e < enclaves_.size(); ++e) {
+    if (setup_->system.measured(e).enclave.number != id) continue;
+    if (enclaves_[e].life.state() != State::kRunning)
+      return Error{Code::kUnavailable, "the enclave is not running"};
+    fail_enclave(e, "", Cause::kRequest);
+    return {};
+  }
+  return Error{Code::kNotFound, "there is no such enclave; casemate status lists them"};
 }
 
 void Monitor::serve_operator() {

@@ -12,6 +12,8 @@ uint64_t microseconds(Duration d) { return static_cast<uint64_t>(d.count()) / 10
 // After a start, before the next standby is prepared: whoever waited for the start is served first.
 constexpr Duration kPrepareDelay = std::chrono::milliseconds(20);
 
+constexpr std::string_view kAsked = "the operator ended it";
+
 }  // namespace
 
 // Makes the standby the active tree; where there is none it is made now, and its templates fork
@@ -52,6 +54,8 @@ void Monitor::end_active(size_t p) {
     if (description().enclaves[e].partition != p) continue;
     revoke_streams(e, Code::kPartitionFailed, "its partition failed");
     enclaves_[e].restart_at.reset();
+    enclaves_[e].end = {};
+    enclaves_[e].last_end = {};
     if (startable(e)) enclaves_[e].life.ended_on_request();
   }
   if (tree) bury(p, *std::move(tree));
@@ -62,6 +66,10 @@ void Monitor::fail_partition(size_t p, std::string_view why, Cause cause) {
   const Instant now = clock_.now();
   if (!partition.recovering) partition.failed_at = now;
   partition.recovering = true;
+  partition.end = {.why = std::string(cause == Cause::kRequest ? kAsked : why)};
+  if (partition.active) partition.end.slot = partition.active->slot;
+  if (partition.active && cause == Cause::kDeath)
+    partition.end.pid = partition.active->mos.child.pid;
   end_active(p);
   const std::string name(description().partitions[p].name.view());
   if (cause == Cause::kRequest) {
@@ -100,7 +108,7 @@ void Monitor::start_enclave(size_t e) {
     fail_enclave(e, added.error().text);
 }
 
-void Monitor::fail_enclave(size_t e, std::string_view why) {
+void Monitor::fail_enclave(size_t e, std::string_view why, Cause cause) {
   Enclave& enclave = enclaves_[e];
   const size_t p = description().enclaves[e].partition;
   if (enclave.life.state() == State::kRefused) return;  // its end is no news
@@ -110,6 +118,16 @@ void Monitor::fail_enclave(size_t e, std::string_view why) {
   if (!tree) return;  // found dead by that
   bury_template(p, e);
   const Instant now = clock_.now();
+  if (enclave.end.why.empty()) enclave.end.at = now;
+  enclave.end = {.why = std::string(cause == Cause::kRequest ? kAsked : why),
+                 .slot = tree->slot,
+                 .at = enclave.end.at};
+  if (cause == Cause::kRequest) {
+    log("enclave {}: ended on request, starting again", name(e));
+    enclave.life.ended_on_request();
+    enclave.restart_at = now;
+    return;
+  }
   // A template takes its instance along, whose end was heard of first and has been counted.
   if (!std::exchange(enclave.instance_lost, false)) {
     enclave.restart_at = enclave.life.failed(now);
@@ -153,8 +171,6 @@ void Monitor::note_settled(size_t p) {
     partition.prepare_at = now + kPrepareDelay;
   if (!std::exchange(partition.recovering, false)) return;
   partition.recovery_us = microseconds(now - partition.failed_at);
-  log("partition {}: running again after {:.1f} ms", description().partitions[p].name.view(),
-      static_cast<double>(partition.recovery_us) / 1000);
 }
 
 void Monitor::start_due(Instant now) {

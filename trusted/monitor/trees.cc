@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making trees, keeping one in reserve, and burying those that have failed.
 #include <poll.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <span>
@@ -155,10 +154,7 @@ bool Monitor::dying(size_t p) const {
 }
 
 void Monitor::forget_the_dead() {
-  // Also what was handed to us by a dying process in between. The first process of a PID namespace
-  // ends last: only when all others in it, which are our children, were waited for.
-  while (::waitpid(-1, nullptr, __WALL | WNOHANG) > 0) {
-  }
+  reap();
   const Instant now = clock_.now();
   for (Remains& remains : remains_) {
     std::erase_if(remains.processes, [](const jail::Child& child) {

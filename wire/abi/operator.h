@@ -13,7 +13,7 @@
 
 namespace casemate::operating {
 
-enum class Command : uint32_t { kStatus = 1, kKill = 2, kStop = 3 };
+enum class Command : uint32_t { kStatus = 1, kKill = 2, kStop = 3, kKillEnclave = 4 };
 
 // States of partitions and enclaves as the monitor counts them.
 enum class State : uint32_t {
@@ -30,6 +30,7 @@ struct Request {
   uint32_t magic = kMagic;
   uint32_t command = 0;
   Text<limits::kName> target;  // kKill: a partition's name
+  uint32_t enclave = 0;        // kKillEnclave: its id
 };
 
 struct PartitionStatus {
@@ -41,7 +42,12 @@ struct PartitionStatus {
   int32_t pid = 0;           // of its mOS, as the operator sees it
   uint64_t recovery_us = 0;  // from the last failure to running again
   uint32_t standby = 0;      // 0: none, 1: loading, 2: ready to take over
-  uint32_t reserved = 0;
+  // Its share of the device, as described (system.h).
+  uint32_t cpu_percent = 0;
+  uint64_t cpu_mask = 0;
+  uint64_t memory_bytes = 0;
+  uint64_t up_us = 0;  // since it was started; 0: it is down
+  Text<96> last_end;   // why it was last started anew; empty: never
 };
 
 struct EnclaveStatus {
@@ -52,8 +58,16 @@ struct EnclaveStatus {
   uint32_t state = 0;
   uint32_t partition = 0;  // index
   uint32_t code = 0;
+  uint32_t share = 0;  // percent of its partition's device; 0: none is set, nor are the next two
+  uint32_t cpu_percent = 0;  // of one core, which the kernel holds it to
+  uint64_t cpu_mask = 0;     // cores that it may run on
+  uint64_t memory_bytes = 0;
   uint64_t start_us = 0;   // from fork request to running, of the last instance
   uint64_t completed = 0;  // calls on its streams
+  uint64_t up_us = 0;      // since it was started; 0: it does not run
+  uint32_t starts = 0;     // times that it came to run
+  uint32_t reserved = 0;
+  Text<96> last_end;  // why it was last started anew since its partition was; empty: never
   Text<256> reason;
   Sha384Digest program_measurement{};
   Sha384Digest model_measurement{};

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/format.h"
+#include "wire/abi/share.h"
 
 namespace casemate {
 namespace {
@@ -212,7 +213,7 @@ Status check_enclave(const SystemDescription& d, uint32_t i) {
     return wrong("enclave", i, "memory_bytes " + beyond(e.memory_bytes, kMemoryMin, memory_max));
   if (e.processes_max < 2 || e.processes_max > limits::kProcesses)
     return wrong("enclave", i, "processes_max " + beyond(e.processes_max, 2, limits::kProcesses));
-  if (e.reserved != 0) return wrong("enclave", i, "the reserved field must be 0");
+  if (e.share > 100) return wrong("enclave", i, "share " + beyond(e.share, 0, 100));
   // What lies there counts as its memory. Nobody else may write files at all.
   const bool may_write = e.kind == static_cast<uint32_t>(EnclaveKind::kProgram) ||
                          e.kind == static_cast<uint32_t>(EnclaveKind::kDevice);
@@ -236,6 +237,35 @@ Status check_enclaves(const SystemDescription& d) {
     }
     TRY(check_enclave(d, i));
   }
+  return {};
+}
+
+// One that has a share of a partition, where the others' must leave room for it.
+Status check_share(const SystemDescription& d, uint32_t i) {
+  const EnclaveDescription& e = d.enclaves[i];
+  const PartitionDescription& p = d.partitions[e.partition];
+  if (p.device.kind == static_cast<uint32_t>(DeviceKind::kNone))
+    return wrong("enclave", i, "it has a share, and its partition has no device to share");
+  // Without a quota there is a core at least.
+  if (p.device.cpu_percent != 0 && uint64_t{p.device.cpu_percent} * e.share < 100)
+    return wrong("enclave", i, "its share is below 1 % of a core, which no quota can be");
+  uint32_t percent = 0;
+  uint64_t memory = 0;
+  for (uint32_t j = 0; j < d.enclave_count; ++j) {
+    if (d.enclaves[j].partition != e.partition) continue;
+    if (d.enclaves[j].share == 0)
+      return wrong("enclave", i, "it has a share of its partition, and another there has none");
+    percent += d.enclaves[j].share;
+    if (__builtin_add_overflow(memory, memory_of_both(d, j), &memory)) memory = UINT64_MAX;
+  }
+  if (percent > 100)
+    return wrong("enclave", i,
+                 formatted("the shares of its partition come to {} %, and 100 is all", percent));
+  if (memory > p.memory_bytes)
+    return wrong("enclave", i,
+                 formatted("the memory of those who share its partition comes to {} bytes, and it "
+                           "has {}",
+                           memory, p.memory_bytes));
   return {};
 }
 
@@ -283,7 +313,11 @@ Status check_description(const SystemDescription& description) {
   TRY(check_programs(description));
   TRY(check_partitions(description));
   TRY(check_enclaves(description));
-  return check_streams(description);
+  TRY(check_streams(description));
+  for (uint32_t i = 0; i < description.enclave_count; ++i) {
+    if (description.enclaves[i].share != 0) TRY(check_share(description, i));
+  }
+  return {};
 }
 
 }  // namespace casemate

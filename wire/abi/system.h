@@ -77,7 +77,9 @@ struct EnclaveDescription {
   uint32_t threads = 1;
   uint64_t memory_bytes = 0;
   uint32_t processes_max = 0;
-  uint32_t reserved = 0;
+  // Percent of its partition's device; 0: as much as others leave. Of one partition's enclaves all
+  // have one or none, and they come to 100 at most. See share.h for what it amounts to.
+  uint32_t share = 0;
   // Of /tmp, where it may write and run files: fresh with each template. 0: there is none.
   uint64_t scratch_bytes = 0;
   // Settings for its program, opaque to the monitor and part of its manifest measurement.
@@ -118,7 +120,8 @@ struct SystemDescription {
 
 // Refuses, naming the entry and the field, whatever the monitor could trip over: counts, indices,
 // paths that are not canonical, names that are empty or twice, files that hide one another, limits
-// that the kernel or a clock cannot take, partitions without an mOS, streams to oneself.
+// that the kernel or a clock cannot take, partitions without an mOS, streams to oneself, shares
+// that there is not enough of.
 Status check_description(const SystemDescription& description);
 
 }  // namespace casemate

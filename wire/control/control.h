@@ -60,6 +60,7 @@ enum class Role : uint32_t { kCaller = 1, kCallee = 2 };
 // and one size leaves nothing to get wrong. Fields that a type does not use are zero.
 struct Message {
   static constexpr size_t kFds = 6;
+  static constexpr uint32_t kEnded = 1 << 16;
 
   uint32_t type = 0;
   uint32_t enclave = 0;  // EnclaveId that the message is about
@@ -72,7 +73,7 @@ struct Message {
   uint32_t kind = 0;  // EnclaveKind
   uint32_t threads = 0;
   uint32_t model_version = 0;
-  uint32_t flags = 0;
+  uint32_t flags = 0;  // kRunning: how its predecessor ended, as of waitpid(), and kEnded; 0: none
   uint64_t bulk_in_bytes = 0;
   uint64_t bulk_out_bytes = 0;
   uint64_t memory_bytes = 0;

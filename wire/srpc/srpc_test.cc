@@ -294,8 +294,28 @@ TEST(Srpc, a_peer_that_unsays_our_sleep_all_the_time_costs_a_nap_and_no_call) {
   liar.join();
 }
 
-// What the monitor took of the peer's memory, the peer can put back before we have woken up; what
-// it took of ours stays away.
+TEST(Srpc, memory_that_was_revoked_stays_away_whoever_holds_it) {
+  const std::string page(4096, 'A');
+  auto pair = StreamPair::make(StreamId{1}, Epoch{1}, {4, 1 << 16, 1 << 16, false});
+  const auto caller = pair->caller_end();
+  const auto callee = pair->callee_end();
+  const auto size_of = [](const Fd& fd) { return ::lseek(fd.number(), 0, SEEK_END); };
+  for (const Fd* fd : {&caller->requests, &caller->bulk_in, &callee->replies, &callee->bulk_out}) {
+    const auto size = size_of(*fd);
+    EXPECT_LT(::write(fd->number(), page.data(), page.size()), 0) << "not beyond its end";
+    EXPECT_NE(::ftruncate(fd->number(), size + 4096), 0);
+    EXPECT_EQ(size_of(*fd), size);
+  }
+  pair->revoke();
+  for (const Fd* fd : {&caller->requests, &caller->bulk_in, &callee->replies, &callee->bulk_out}) {
+    EXPECT_EQ(size_of(*fd), 0);
+    EXPECT_LT(::write(fd->number(), page.data(), page.size()), 0);
+    EXPECT_NE(::ftruncate(fd->number(), 4096), 0);
+    EXPECT_EQ(size_of(*fd), 0);
+  }
+}
+
+// Where only our own memory has gone, the peer's looks as it did.
 TEST(Srpc, a_sleeper_sees_the_end_though_its_peer_puts_its_own_memory_back) {
   auto s = Stream::make({.slots = 4});
   ASSERT_TRUE(s.caller.call(1, {}));

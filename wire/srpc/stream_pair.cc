@@ -15,8 +15,9 @@ Result<Fd> make_memory(const char* name, uint64_t size) {
   Fd fd = TRY(make_memory_file(name));
   if (::ftruncate(fd.number(), static_cast<off_t>(size)) != 0)
     return errno_error("making shared memory for a stream");
-  // No further seals: nobody who holds a descriptor can take the monitor's power to shrink it.
-  if (::fcntl(fd.number(), F_ADD_SEALS, F_SEAL_SEAL) != 0)
+  // No further seals: nobody who holds a descriptor can take the monitor's power to shrink it. And
+  // nobody can put back what was taken: a write() beyond its end would make a memfd grow.
+  if (::fcntl(fd.number(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) != 0)
     return errno_error("sealing shared memory");
   return fd;
 }

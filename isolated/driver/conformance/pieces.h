@@ -39,13 +39,18 @@ inline ByteList pattern(size_t count, uint8_t first = 1) {
   return bytes;
 }
 
-// Numbers for all inputs of a piece, by type.
+// Numbers for all inputs of a piece, by type: reals, bytes of every kind, or zeros, which index
+// something.
 inline std::vector<ByteList> inputs_for(const engine::Graph& piece) {
   std::vector<ByteList> inputs;
   int next = 3;
   for (const engine::ValueId id : piece.inputs()) {
     const engine::Value& value = piece.value(id);
     const uint64_t bytes = *engine::tensor_bytes(value.type, value.shapes.front());
+    if (value.type == ElementType::kInt8 || value.type == ElementType::kUint8) {
+      inputs.push_back(pattern(bytes, static_cast<uint8_t>(next++)));
+      continue;
+    }
     if (value.type != ElementType::kFloat32) {
       inputs.emplace_back(bytes, uint8_t{0});
       continue;
@@ -137,11 +142,76 @@ inline void expect_near(const std::vector<ByteList>& got, const std::vector<Byte
   }
 }
 
+// Reals nearly, integers as they are.
+inline void expect_results(const engine::Graph& piece, const std::vector<ByteList>& got,
+                           const std::vector<ByteList>& wanted) {
+  ASSERT_EQ(got.size(), wanted.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    SCOPED_TRACE(i);
+    if (piece.value(piece.outputs()[i]).type == ElementType::kFloat32) {
+      expect_near({got[i]}, {wanted[i]});
+    } else {
+      EXPECT_EQ(got[i], wanted[i]);
+    }
+  }
+}
+
 // y = x + x
 inline engine::Graph doubling(const Shape& shape = {4, 5}) {
   engine::Draft d;
   const engine::ValueId x = d.input(shape);
   return d.finish({d.add(x, x)});
+}
+
+// A constant of bytes of every kind.
+inline engine::ValueId constant_bytes(engine::Draft& d, const char* name, ElementType type,
+                                      const Shape& shape, uint8_t first) {
+  engine::Tensor tensor = *engine::Tensor::zeros(type, shape);
+  std::ranges::copy(pattern(tensor.count(), first), tensor.mutable_bytes().begin());
+  return d.graph.add_constant(name, std::move(tensor));
+}
+
+// Signed rows by a signed matrix whose columns have zero points of their own.
+inline engine::Graph integer_product(int64_t rows, int64_t depth, int64_t columns) {
+  engine::Draft d;
+  using enum ElementType;
+  const engine::ValueId x = d.graph.add_input({"x", kInt8, {Shape{rows, depth}}});
+  const engine::ValueId w = constant_bytes(d, "w", kInt8, {depth, columns}, 3);
+  const engine::ValueId x_zero = constant_bytes(d, "x_zero", kInt8, {}, 5);
+  const engine::ValueId w_zeros = constant_bytes(d, "w_zeros", kInt8, {columns}, 11);
+  return d.finish({d.graph.add_node(
+      {.op = "MatMulInteger", .name = "product", .inputs = {x, w, x_zero, w_zeros}},
+      {{"sums", kInt32, {Shape{rows, columns}}}})});
+}
+
+// 3x3 over unsigned bytes, in steps of two along one axis, padded by its zero point on two sides.
+inline engine::Graph integer_convolution() {
+  engine::Draft d;
+  using enum ElementType;
+  const engine::ValueId x = d.graph.add_input({"x", kUint8, {Shape{1, 5, 8, 7}}});
+  const engine::ValueId w = constant_bytes(d, "w", kInt8, {6, 5, 3, 3}, 9);
+  const engine::ValueId zero = constant_bytes(d, "zero", kUint8, {}, 131);
+  return d.finish({d.graph.add_node({.op = "ConvInteger",
+                                     .name = "convolution",
+                                     .inputs = {x, w, zero},
+                                     .attributes = {{"kernel_shape", engine::Ints{3, 3}},
+                                                    {"pads", engine::Ints{1, 0, 0, 1}},
+                                                    {"strides", engine::Ints{2, 1}},
+                                                    {"dilations", engine::Ints{1, 1}}}},
+                                    {{"sums", kInt32, {Shape{1, 6, 4, 6}}}})});
+}
+
+inline bool takes_all(const Device& device, const engine::Graph& piece) {
+  return std::ranges::all_of(piece.nodes(), [&](const engine::Node& node) {
+    return device.takes(piece, node).has_value();
+  });
+}
+
+// A piece that the device takes, of one input and one output of 4 * n * n bytes each: the sum of a
+// number with itself, or, of bytes alone, a product.
+inline engine::Graph square(const Device& device, int64_t n) {
+  engine::Graph sum = doubling({n, n});
+  return takes_all(device, sum) ? std::move(sum) : integer_product(n, 4 * n, n);
 }
 
 // Rows of a constant table, by indices that may point nowhere.
@@ -201,6 +271,8 @@ inline std::vector<Piece> small_pieces() {
                       d.finish({d.node("Gemm", {flat, d.weights({144, 7}), d.weights({7})}, {1, 7},
                                        {{"transA", int64_t{0}}, {"transB", int64_t{0}}})})});
   }
+  pieces.push_back({"a product of bytes", integer_product(5, 70, 19)});
+  pieces.push_back({"a convolution of bytes", integer_convolution()});
   return pieces;
 }
 

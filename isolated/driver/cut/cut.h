@@ -49,17 +49,24 @@ struct CutPiece {
   double copy_ns = 0;  // ditto
 };
 
+// What a piece took in a run.
+struct PieceTime {
+  double run_ns = 0;
+  double copy_ns = 0;  // in and out
+  [[nodiscard]] double sum_ns() const { return run_ns + copy_ns; }
+};
+
 struct Cut {
   std::vector<std::string> devices;
   std::vector<CutPiece> pieces;
 
   [[nodiscard]] double predicted_ns() const;
-  // A line for each piece: device, nodes, bytes, times. Measured ones are left out where there are
-  // none.
+  // A line for each piece: device, nodes, bytes, times, operators; and one for their sum. Measured
+  // times are left out where there are none.
   [[nodiscard]] std::string text(const engine::Graph& graph,
-                                 const std::vector<double>& measured_ns = {}) const;
+                                 const std::vector<PieceTime>& measured = {}) const;
   [[nodiscard]] std::string json(const engine::Graph& graph,
-                                 const std::vector<double>& measured_ns = {}) const;
+                                 const std::vector<PieceTime>& measured = {}) const;
 };
 
 // Requires: one variant; a refusal for each node in each candidate.

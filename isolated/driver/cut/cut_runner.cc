@@ -67,7 +67,7 @@ CutRunner::~CutRunner() {
 }
 
 // A queue runs in order and what fails in it fails all behind it: the last fence stands for all.
-Status CutRunner::run_stage(const Stage& stage, Instant deadline) {
+Result<PieceTime> CutRunner::run_stage(const Stage& stage, Instant deadline, Clock& clock) {
   Queue& queue = *queues_[stage.device];
   std::unique_ptr<Fence> last;
   // A queue that is full takes more when those before are done.
@@ -80,16 +80,28 @@ Status CutRunner::run_stage(const Stage& stage, Instant deadline) {
     last = TRY(std::move(fence));
     return {};
   };
+  PieceTime took;
+  Instant start = clock.now();
+  const auto waited = [&](double& ns) -> Status {
+    if (last != nullptr) TRY(last->wait(deadline));
+    const Instant now = clock.now();
+    ns += static_cast<double>((now - start).count());
+    start = now;
+    return {};
+  };
   for (size_t i = 0; i < stage.inputs.size(); ++i) {
     const Bytes from = host_[stage.inputs[i].index];
     TRY(submit([&] { return queue.write(*stage.from[i].buffer, 0, from); }));
   }
+  if (apart_) TRY(waited(took.copy_ns));
   TRY(submit([&] { return queue.run(stage.program, stage.from, stage.to); }));
+  if (apart_) TRY(waited(took.run_ns));
   for (size_t i = 0; i < stage.outputs.size(); ++i) {
     const MutableBytes to = host_[stage.outputs[i].index];
     TRY(submit([&] { return queue.read(*stage.to[i].buffer, 0, to); }));
   }
-  return last->wait(deadline);
+  TRY(waited(apart_ ? took.copy_ns : took.run_ns));
+  return took;
 }
 
 Status CutRunner::run(std::span<const Bytes> inputs, std::span<const MutableBytes> outputs,
@@ -108,14 +120,14 @@ Status CutRunner::run(std::span<const Bytes> inputs, std::span<const MutableByte
     }
     std::ranges::copy(inputs[i], host.begin());
   }
-  measured_ns_.clear();
+  measured_.clear();
   for (size_t i = 0; i < stages_.size(); ++i) {
-    const Instant start = clock.now();
-    if (const Status done = run_stage(stages_[i], deadline); !done) {
-      return Error{done.error().code, formatted("piece {} on {}: {}", i, names_[stages_[i].device],
-                                                done.error().text)};
+    const auto took = run_stage(stages_[i], deadline, clock);
+    if (!took) {
+      return Error{took.error().code, formatted("piece {} on {}: {}", i, names_[stages_[i].device],
+                                                took.error().text)};
     }
-    measured_ns_.push_back(static_cast<double>((clock.now() - start).count()));
+    measured_.push_back(*took);
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::vector<uint8_t>& host = host_[outputs_[i].index];

@@ -8,6 +8,7 @@
 #include "isolated/driver/conformance/pieces.h"
 #include "isolated/driver/cpu/cpu.h"
 #include "isolated/driver/fake/fake.h"
+#include "isolated/driver/opencl/device/kernel_cache.h"
 
 namespace casemate::driver {
 namespace {
@@ -99,7 +100,7 @@ void compare_cuts(const engine::Graph& graph) {
         const Status done = run_cut(*runner, inputs, got, in_the_end());
         ASSERT_TRUE(done) << done.error().text;
         expect_near(got, wanted);
-        EXPECT_EQ(runner->measured_ns().size(), cut->pieces.size());
+        EXPECT_EQ(runner->measured().size(), cut->pieces.size());
       }
     }
     EXPECT_EQ(devices.cpu->state().memory_bytes + devices.fake->state().memory_bytes, 0u);
@@ -110,6 +111,37 @@ void compare_cuts(const engine::Graph& graph) {
 TEST(CutRunner, computes_what_the_whole_of_a_small_lenet_computes) { compare_cuts(lenet()); }
 TEST(CutRunner, computes_what_the_whole_of_a_graph_with_branches_computes) {
   compare_cuts(branches());
+}
+
+// Measured on the processor and an OpenCL device, cut between them as the costs say, and run there
+// and on the second alone.
+TEST(CutRunner, computes_the_same_over_a_processor_and_an_opencl_device) {
+  if (opencl_device_count() == 0) GTEST_SKIP() << kNoOpencl;
+  for (const engine::Graph& graph : {lenet(), branches()}) {
+    const auto cpu = make_cpu({.memory_bytes = 64 << 20});
+    const auto opencl = *make_opencl({.memory_bytes = 64 << 20});
+    const auto inputs = inputs_for(graph);
+    const auto wanted = reference(graph, inputs);
+    const auto slow = measure(*cpu, graph, {.rounds = 1});
+    const auto fast = measure(*opencl, graph, {.rounds = 1});
+    ASSERT_TRUE(slow && fast);
+    EXPECT_TRUE(fast->refused.empty()) << fast->text();
+    EXPECT_GT(fast->run_ns, 0);
+    // Costs as measured; and as if all that the device does were free.
+    for (const Costs& costs : {*fast, Costs{}}) {
+      const auto cut = make_cut(graph, {candidate("cpu:0", *cpu, *slow, graph),
+                                        candidate("opencl:0", *opencl, costs, graph)});
+      ASSERT_TRUE(cut) << cut.error().text;
+      auto runner = CutRunner::make(graph, *cut, {cpu.get(), opencl.get()});
+      ASSERT_TRUE(runner) << runner.error().text;
+      std::vector<ByteList> got;
+      for (const ByteList& each : wanted) got.emplace_back(each.size());
+      const Status done = run_cut(*runner, inputs, got, in_the_end());
+      ASSERT_TRUE(done) << done.error().text;
+      expect_near(got, wanted);
+    }
+    EXPECT_EQ(opencl->state().memory_bytes, 0u);
+  }
 }
 
 TEST(CutRunner, passes_inputs_and_constants_through_where_no_node_makes_an_output) {
@@ -210,17 +242,21 @@ TEST(CutText, has_a_line_for_each_piece_with_what_was_predicted_and_measured) {
   const TwoDevices devices({"Concat"});
   const auto cut = devices.cut(graph);
   ASSERT_TRUE(cut);
-  std::vector<double> measured(cut->pieces.size(), 2e6);
+  const std::vector<PieceTime> measured(cut->pieces.size(), {.run_ns = 2e6, .copy_ns = 3e6});
   const std::string text = cut->text(graph, measured);
   EXPECT_TRUE(text.contains("fake:0")) << text;
   EXPECT_TRUE(text.contains("     2.0000  ")) << text;
-  EXPECT_EQ(std::ranges::count(text, '\n'), static_cast<ptrdiff_t>(cut->pieces.size()) + 2);
+  EXPECT_TRUE(text.contains("     3.0000  ")) << text;
+  EXPECT_TRUE(text.contains("  3 Conv, 2 Add, 1 Relu, 1 Sigmoid, ...\n")) << text;
+  EXPECT_EQ(std::ranges::count(text, '\n'), static_cast<ptrdiff_t>(cut->pieces.size()) + 3);
   EXPECT_FALSE(cut->text(graph).contains("measured"));
   const auto json = nlohmann::json::parse(cut->json(graph, measured));
   ASSERT_EQ(json["pieces"].size(), cut->pieces.size());
   EXPECT_EQ(json["pieces"][0]["device"], "cpu:0");
-  EXPECT_EQ(json["pieces"][0]["measured_ns"], 2e6);
-  EXPECT_FALSE(nlohmann::json::parse(cut->json(graph))["pieces"][0].contains("measured_ns"));
+  EXPECT_EQ(json["pieces"][0]["measured_run_ns"], 2e6);
+  EXPECT_EQ(json["pieces"][0]["measured_copy_ns"], 3e6);
+  EXPECT_EQ(json["pieces"][1]["operators"]["Concat"], 1);
+  EXPECT_FALSE(nlohmann::json::parse(cut->json(graph))["pieces"][0].contains("measured_run_ns"));
 }
 
 }  // namespace

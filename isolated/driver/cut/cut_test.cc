@@ -223,6 +223,18 @@ TEST(Cut, of_a_graph_without_nodes_is_empty) {
   EXPECT_TRUE(cut->pieces.empty());
 }
 
+TEST(Costs, of_a_node_that_leaves_its_first_output_out_are_those_of_the_next) {
+  engine::Draft d;
+  const ValueId x = d.input({4, 4});
+  d.graph.add_node(
+      {.op = "Relu", .name = "both", .inputs = {x}},
+      {{"", ElementType::kFloat32, {Shape{}}}, {"second", ElementType::kFloat32, {Shape{4, 4}}}});
+  const ValueId second = d.graph.nodes()[0].outputs[1];
+  const Graph graph = d.finish({second});
+  EXPECT_EQ(work_units(graph, graph.nodes()[0]), 16u + 2 * 64u);
+  EXPECT_TRUE(make_cut(graph, {taking("a", graph, {}, flat(5))}));
+}
+
 TEST(Costs, estimate_what_was_not_measured_by_the_nearest_work_of_the_operator) {
   engine::Draft d;
   const ValueId x = d.input({4, 4});

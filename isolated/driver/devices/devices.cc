@@ -3,96 +3,122 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 
 #include "base/format.h"
 #include "isolated/driver/cpu/cpu.h"
-#include "isolated/driver/cut/cut_runner.h"
 #include "isolated/driver/fake/fake.h"
+#include "isolated/driver/npu_device/npu_device.h"
 
 namespace casemate::driver {
 namespace {
 
 constexpr size_t kDevicesMax = 16;
+// The fake device takes all of its memory at once.
+constexpr uint64_t kFakeMemoryMax = 1ull << 30;
 
-Result<std::unique_ptr<Device>> open_one(std::string_view name, const OpenOptions& options) {
+Result<std::unique_ptr<Device>> open_cpu(uint32_t, const OpenOptions& options) {
+  return make_cpu({.threads = options.threads, .memory_bytes = options.memory_bytes});
+}
+
+Result<std::unique_ptr<Device>> open_npu(uint32_t, const OpenOptions&) { return make_npu(); }
+
+Result<std::unique_ptr<Device>> open_fake(uint32_t, const OpenOptions& options) {
+  return make_fake({.memory_bytes = std::min(options.memory_bytes, kFakeMemoryMax)});
+}
+
+// In the order in which they are listed.
+const std::vector<DeviceKind> kEverywhere = {
+    DeviceKind{
+        .name = "cpu", .what = "the processor", .shared = "cores, quota, memory", .open = open_cpu},
+    DeviceKind{.name = "npu",
+               .what = "an inference accelerator",
+               .shared = "time, a layer each",
+               .simulated = true,
+               .open = open_npu},
+    DeviceKind{.name = "fake",
+               .what = "the device of tests",
+               .shared = "time, a command each",
+               .simulated = true,
+               .open = open_fake},
+};
+
+std::vector<DeviceKind>& kinds() {
+  static std::vector<DeviceKind> all = kEverywhere;
+  return all;
+}
+
+// "cpu, npu and fake"
+std::string known_kinds() {
+  std::string text;
+  for (size_t i = 0; i < kinds().size(); ++i) {
+    text += i == 0 ? "" : i + 1 == kinds().size() ? " and " : ", ";
+    text += kinds()[i].name;
+  }
+  return text;
+}
+
+Result<OpenDevice> open_one(std::string_view name, const OpenOptions& options) {
   const size_t colon = name.find(':');
   uint32_t number = 0;
   const char* const end = name.data() + name.size();
   const char* const digits = colon == name.npos ? end : name.data() + colon + 1;
   const auto [stop, error] = std::from_chars(digits, end, number);
   if (colon == 0 || error != std::errc() || stop != end) {
-    return Error{Code::kInvalid, formatted("'{}' is no device's name: a kind, a colon and a "
+    return Error{Code::kInvalid, formatted("'{}' is no device's name: write a kind, a colon and a "
                                            "number, as in cpu:0",
                                            name)};
   }
-  const std::string_view kind = name.substr(0, colon);
-  if (kind != "cpu" && kind != "fake") {
+  const std::string_view wanted = name.substr(0, colon);
+  const auto kind = std::ranges::find(kinds(), wanted, &DeviceKind::name);
+  if (kind == kinds().end()) {
     return Error{Code::kUnsupported,
-                 formatted("this build has no driver for '{}': it has cpu and fake", kind)};
+                 formatted("this build has no driver for '{}': it has {}", wanted, known_kinds())};
   }
-  if (number != 0)
-    return Error{Code::kNotFound, formatted("there is no {}: there is one, {}:0", name, kind)};
-  if (kind == "cpu")
-    return make_cpu({.threads = options.threads, .memory_bytes = options.memory_bytes});
-  return make_fake({.memory_bytes = options.memory_bytes});
-}
-
-double sum_of_ns(const std::vector<double>& each) {
-  return std::accumulate(each.begin(), each.end(), 0.0);
+  // One spelling of each, so that none is opened twice.
+  std::string known = formatted("{}:{}", kind->name, number);
+  if (number >= kind->count) {
+    return Error{Code::kNotFound, formatted("there is no {}: {} is the last", known,
+                                            formatted("{}:{}", kind->name, kind->count - 1))};
+  }
+  auto device = kind->open(number, options);
+  if (!device) return Error{device.error().code, formatted("{}: {}", known, device.error().text)};
+  return OpenDevice{std::move(known), *std::move(device), &*kind};
 }
 
 }  // namespace
 
+std::span<const DeviceKind> device_kinds() { return kinds(); }
+
+void add_device_kind(const DeviceKind& kind) { kinds().push_back(kind); }
+
 Result<std::vector<OpenDevice>> open_devices(std::string_view names, const OpenOptions& options) {
+  if (names.empty()) {
+    return Error{Code::kInvalid,
+                 formatted("no device is named: write some, as in {}", all_device_names())};
+  }
   std::vector<OpenDevice> open;
   while (true) {
     const size_t comma = names.find(',');
-    const std::string_view name = names.substr(0, comma);
-    if (std::ranges::contains(open, name, &OpenDevice::name))
-      return Error{Code::kInvalid, formatted("the device {} is named twice", name)};
     if (open.size() == kDevicesMax)
       return Error{Code::kTooLarge, formatted("at most {} devices can be named", kDevicesMax)};
-    auto device = TRY(open_one(name, options));
-    open.push_back({std::string(name), std::move(device)});
+    OpenDevice device = TRY(open_one(names.substr(0, comma), options));
+    if (std::ranges::contains(open, device.name, &OpenDevice::name)) {
+      return Error{Code::kInvalid,
+                   formatted("the device {} is named twice: name it once", device.name)};
+    }
+    open.push_back(std::move(device));
     if (comma == names.npos) return open;
     names.remove_prefix(comma + 1);
   }
 }
 
-Result<PlanOver> plan_over(const engine::Graph& graph, const std::vector<OpenDevice>& devices,
-                           const PlanOverOptions& options, Clock& clock) {
-  PlanOver plan;
-  std::vector<Candidate> candidates;
-  std::vector<Device*> all;
-  for (const OpenDevice& each : devices) {
-    auto costs = measure(*each.device, graph, options.measure, clock);
-    if (!costs)
-      return Error{costs.error().code, formatted("{}: {}", each.name, costs.error().text)};
-    plan.costs.push_back(*costs);
-    candidates.push_back(candidate(each.name, *each.device, *std::move(costs), graph));
-    all.push_back(each.device.get());
+std::string all_device_names() {
+  std::string names;
+  for (const DeviceKind& kind : kinds()) {
+    for (uint32_t i = 0; i < kind.count; ++i)
+      names += formatted("{}{}:{}", names.empty() ? "" : ",", kind.name, i);
   }
-  plan.cut = TRY(make_cut(graph, candidates));
-  CutRunner runner = TRY(CutRunner::make(graph, plan.cut, all));
-  std::vector<std::vector<uint8_t>> memory;
-  std::vector<Bytes> inputs;
-  std::vector<MutableBytes> outputs;
-  const auto zeros = [&](engine::ValueId id) -> Result<std::vector<uint8_t>> {
-    const engine::Value& value = graph.value(id);
-    return std::vector<uint8_t>(TRY(engine::tensor_bytes(value.type, value.shapes.front())));
-  };
-  for (const engine::ValueId id : graph.inputs())
-    inputs.emplace_back(memory.emplace_back(TRY(zeros(id))));
-  for (const engine::ValueId id : graph.outputs())
-    outputs.emplace_back(memory.emplace_back(TRY(zeros(id))));
-  for (int round = 0; round <= options.rounds; ++round) {
-    TRY(runner.run(inputs, outputs, clock.now() + options.run_max, clock));
-    const std::vector<double>& now = runner.measured_ns();
-    const bool better = round == 1 || sum_of_ns(now) < sum_of_ns(plan.measured_ns);
-    if (round > 0 && better) plan.measured_ns = now;
-  }
-  return plan;
+  return names;
 }
 
 }  // namespace casemate::driver

@@ -72,8 +72,10 @@ uint64_t attention_products(const Node& node) {
 }  // namespace
 
 uint64_t operation_count(const Graph& graph, const Node& node, size_t variant) {
-  const uint64_t made =
-      graph.value(node.output()).shapes[variant].element_count().value_or(UINT64_MAX);
+  // A node may leave its first output out, as recurrent ones do.
+  const auto first = std::ranges::find_if(node.outputs, &ValueId::present);
+  if (first == node.outputs.end()) return 0;
+  const uint64_t made = graph.value(*first).shapes[variant].element_count().value_or(UINT64_MAX);
   return saturating_multiply(made, depth_of(graph, node, variant));
 }
 

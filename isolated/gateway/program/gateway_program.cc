@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "isolated/enclave/randomness.h"
 #include "isolated/gateway/identity/identity.h"
 #include "isolated/gateway/program/monitor_link.h"
 #include "isolated/gateway/serving/serving.h"
@@ -71,6 +72,7 @@ Status GatewayProgram::start(const control::Message&) {
 Status GatewayProgram::run(control::Socket control, const control::Message& manifest) {
   if (use_secret_heap(kSecretHeap).size == 0)
     log("no memfd_secret here: keys lie in ordinary memory");
+  TRY(enclave::renew_randomness());
   return serve(Fd(kListener), std::move(control), manifest);
 }
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from measure import Unmeasured  # noqa: E402
 
 ENGINES = ["partitioned", "in-process", "onnxruntime", "pytorch"]
-NAMES = ("answers", "calls", "partitioned", "start", "recovery", "programs", "zoo", "engine")
+NAMES = ("answers", "calls", "partitioned", "first-answer", "start", "recovery", "sharing", "programs", "zoo", "engine")
 
 
 def machine():
@@ -48,7 +48,7 @@ def main():
         try:
             more = {"models": options.models, "batches": options.batches, "threads": options.threads,
                     "loads": options.loads, "engines": options.engines}
-            importlib.import_module(name).main(options.rounds, **(more if name == "engine" else {}))
+            importlib.import_module(name.replace("-", "_")).main(options.rounds, **(more if name == "engine" else {}))
         except Unmeasured as why:
             print(f"\n## {name}: not measured: {why}")
             failed += 1

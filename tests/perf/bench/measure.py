@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
@@ -73,7 +74,8 @@ def met(yes):
 
 
 class Server:
-    """`casemate serve` on a port of its own, with its state in a scratch folder."""
+    """`casemate serve` on a port of its own, with its state in a scratch folder. `lines` has what it
+    has said, each with the time at which it came (time.monotonic())."""
 
     def __init__(self, config):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="casemate-bench-"))
@@ -83,10 +85,19 @@ class Server:
                                 CASEMATE_STATE=str(self.folder / "state"))
         (self.folder / "system.toml").write_text(config)
         self.log = self.folder / "log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [BIN / "casemate", "serve", "--config", self.folder / "system.toml"],
-                stdout=log, stderr=log, env=self.environment)
+        self.log.touch()
+        self.lines = []
+        self.process = subprocess.Popen(
+            [BIN / "casemate", "serve", "--config", self.folder / "system.toml"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        with self.log.open("wb", buffering=0) as log:
+            for line in self.process.stdout:
+                self.lines.append((time.monotonic(), line.decode(errors="replace").rstrip()))
+                log.write(line)
 
     def __enter__(self):
         deadline = time.monotonic() + 120
@@ -105,12 +116,17 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)
+        self.reader.join(5)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def status(self):
-        done = subprocess.run([BIN / "casemate", "status", "--json"], capture_output=True,
-                              env=self.environment, check=True)
-        return json.loads(done.stdout)
+        # The monitor waits for no client that the machine does not let speak at once.
+        for _ in range(5):
+            done = subprocess.run([BIN / "casemate", "status", "--json"], capture_output=True,
+                                  env=self.environment)
+            if done.returncode == 0:
+                return json.loads(done.stdout)
+        raise Unmeasured(f"casemate status: {done.stderr.decode(errors='replace')}")
 
     def partition(self, name):
         return next(p for p in self.status()["partitions"] if p["name"] == name)
