@@ -162,7 +162,8 @@ TEST_F(OpenclKernels, rows_are_picked_by_checked_indices) {
       for (size_t i = 0; i < 4; ++i) std::memcpy(&inputs[0][i * width], &picks[i], width);
       const auto queue = *device_->make_queue();
       auto got = run_on(*device_, *queue, piece, program, inputs);
-      if (got) expect_same_or_near(piece, *got, reference(piece, inputs));
+      const bool inside = std::ranges::all_of(picks, [](int64_t i) { return i >= -4 && i < 4; });
+      if (got && inside) expect_same_or_near(piece, *got, reference(piece, inputs));
       return got ? Code::kOk : got.error().code;
     };
     EXPECT_EQ(run({0, 3, -1, -4}), Code::kOk);
