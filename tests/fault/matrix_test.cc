@@ -229,7 +229,6 @@ class Matrix : public testing::Test {
 TEST_F(Matrix, of_faults_in_a_running_partition_costs_nobody_else_anything) {
   const std::vector<MatrixCell> short_of_descriptors = {
       {At::kIdle, Who::kMos, Fault::kDescriptors},
-      {At::kIdle, Who::kTemplate, Fault::kDescriptors},
       {At::kIdle, Who::kInstance, Fault::kDescriptors}};
   run_all(
       drawn(cells_of({At::kIdle}, {Who::kMos, Who::kTemplate, Who::kInstance, Who::kSpare,
