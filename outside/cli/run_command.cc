@@ -125,8 +125,7 @@ Result<int> run_program(const RunFlags& flags, const sigset_t& signals, const Fd
   const std::array<int, program::Order::kFds> given = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO,
                                                        report[1].number()};
   TRY(OrderSocket::send(door[0], order_of(flags, described), given));
-  auto system =
-      TRY(launch::RunningSystem::start(*described.description, door[1], programs,
+  auto system = TRY(launch::RunningSystem::start(*described.description, door[1], programs,
                                                  {.monitor = said.number()}));
   report[1].reset();
   door[1].reset();

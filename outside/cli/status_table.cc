@@ -11,6 +11,7 @@
 
 namespace casemate::cli {
 
+using launch::cores_of;
 using launch::standby_name;
 using launch::state_name;
 
@@ -19,14 +20,6 @@ namespace {
 std::string recovery(const operating::PartitionStatus& partition) {
   if (partition.recovery_us == 0) return "-";
   return formatted("{:.1f} ms", static_cast<double>(partition.recovery_us) / 1000);
-}
-
-std::vector<uint32_t> cores_of(uint64_t mask) {
-  std::vector<uint32_t> cores;
-  for (uint32_t core = 0; core < limits::kCores; ++core) {
-    if ((mask >> core & 1) != 0) cores.push_back(core);
-  }
-  return cores;
 }
 
 // What it comes to: "50 %: all of core 1, 1024 MiB".
@@ -47,10 +40,6 @@ void print_end(std::string_view why, std::ostream& out) {
 }
 
 }  // namespace
-
-std::string_view state_name(uint32_t state) {
-  return state < kStates.size() ? kStates[state] : "unknown";
-}
 
 void print_status(const operating::Reply& status, std::ostream& out) {
   out << formatted("{:<20} {:<7} {:<12} {:<8} {:>6} {:>8} {:>12}\n", "PARTITION", "DEVICE", "STATE",

@@ -5,23 +5,14 @@
 
 #include "base/format.h"
 #include "base/log.h"
-#include "outside/cli/status_table.h"
+#include "outside/launch/names.h"
 
 namespace casemate::cli {
-namespace {
 
-// "0,2-3"
-std::string cores_text(uint64_t mask) {
-  std::string text;
-  for (uint32_t core = 0; core < 64; ++core) {
-    if ((mask >> core & 1) == 0) continue;
-    const auto run = static_cast<uint32_t>(std::countr_one(mask >> core));
-    text += formatted("{}{}", text.empty() ? "" : ",", core);
-    if (run > 1) text += formatted("-{}", core + run - 1);
-    core += run - 1;
-  }
-  return text;
-}
+using launch::cores_text;
+using launch::state_name;
+
+namespace {
 
 // Those of partition `p`, "name/version" where a model has one.
 std::vector<std::string> tenants_of(const operating::Reply& system, uint32_t p) {
@@ -29,9 +20,7 @@ std::vector<std::string> tenants_of(const operating::Reply& system, uint32_t p) 
   for (uint32_t e = 0; e < std::min(system.enclave_count, limits::kEnclaves); ++e) {
     const operating::EnclaveStatus& enclave = system.enclaves[e];
     if (enclave.partition != p) continue;
-    std::string name = printable(enclave.name.view());
-    if (enclave.model_version != 0) name += formatted("/{}", enclave.model_version);
-    names.push_back(std::move(name));
+    names.push_back(launch::label_of(enclave));
   }
   return names;
 }

@@ -126,7 +126,7 @@ TEST_F(Folders, a_system_without_a_built_monitor_is_refused_before_anything_is_m
   ::setenv("CASEMATE_RUN", (scratch_ + "/run").c_str(), 1);
   ::setenv("CASEMATE_STATE", (scratch_ + "/state").c_str(), 1);
   const auto description = std::make_unique<SystemDescription>();
-  const auto system = RunningSystem::start(*description, {}, scratch_);
+  const auto system = RunningSystem::start(*description, GatewaySettings(), scratch_);
   ASSERT_FALSE(system);
   EXPECT_EQ(system.error().text,
             scratch_ + "/casemate-monitor: is not there; build it with ./dev build");

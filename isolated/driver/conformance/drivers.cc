@@ -28,8 +28,7 @@ const std::vector<Driver>& drivers() {
          return make_cpu({.memory_bytes = memory_bytes, .generates_code = false});
        }},
       {"npu", [](uint64_t memory_bytes) { return make_npu({.memory_bytes = memory_bytes}); }},
-      {"opencl",
-       [](uint64_t memory_bytes) { return make_opencl({.memory_bytes = memory_bytes}); }},
+      {"opencl", [](uint64_t memory_bytes) { return make_opencl({.memory_bytes = memory_bytes}); }},
   };
   return all;
 }

@@ -23,6 +23,9 @@ inline void PrintTo(const Driver& driver, std::ostream* out) { *out << driver.na
 // test's files with a list of its own (examples/new_driver).
 const std::vector<Driver>& drivers();
 
+inline constexpr const char* kNoDevice =
+    "NOT TESTED: this machine has no such device, so nothing is known of its driver here";
+
 // The device; none where the machine has no hardware for it, and the test is skipped.
 inline std::unique_ptr<Device> made_or_none(const Driver& driver) {
   auto made = driver.make(kDriverMemory);

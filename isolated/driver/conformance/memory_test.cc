@@ -12,7 +12,7 @@ class DeviceMemory : public testing::TestWithParam<Driver> {
  protected:
   void SetUp() override {
     device_ = made_or_none(GetParam());
-    if (device_ == nullptr) GTEST_SKIP() << kNoOpencl;
+    if (device_ == nullptr) GTEST_SKIP() << kNoDevice;
     queue_ = *device_->make_queue();
   }
   ByteList content(const Buffer& buffer) {

@@ -13,7 +13,7 @@ class DeviceQueue : public testing::TestWithParam<Driver> {
  protected:
   void SetUp() override {
     device_ = made_or_none(GetParam());
-    if (device_ == nullptr) GTEST_SKIP() << kNoOpencl;
+    if (device_ == nullptr) GTEST_SKIP() << kNoDevice;
   }
   bool takes(const engine::Graph& piece) { return takes_all(*device_, piece); }
   // A device and a queue in which a command was refused for its data; none where no table is taken.
