@@ -95,8 +95,7 @@ void print_status_json(const operating::Reply& status, std::ostream& out) {
     document["enclaves"].push_back(
         {{"name", printable(enclave.name.view())},
          {"version", enclave.model_version},
-         {"kind",
-          enclave.kind == static_cast<uint32_t>(EnclaveKind::kGateway) ? "gateway" : "model"},
+         {"kind", launch::kind_name(enclave.kind)},
          {"partition",
           printable(
               status.partitions[std::min(enclave.partition, limits::kPartitions - 1)].name.view())},

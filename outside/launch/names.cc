@@ -11,6 +11,9 @@
 namespace casemate::launch {
 namespace {
 
+// By EnclaveKind.
+constexpr std::array<std::string_view, 5> kKinds = {"unknown", "gateway", "model", "program",
+                                                    "device"};
 constexpr std::array<std::string_view, 6> kStates = {"down",        "starting", "running",
                                                      "backing off", "given up", "refused"};
 constexpr std::array<std::string_view, 3> kStandby = {"none", "loading", "ready"};
@@ -23,6 +26,10 @@ std::string_view state_name(uint32_t state) {
 
 std::string_view standby_name(uint32_t standby) {
   return standby < kStandby.size() ? kStandby[standby] : "unknown";
+}
+
+std::string_view kind_name(uint32_t kind) {
+  return kind < kKinds.size() ? kKinds[kind] : "unknown";
 }
 
 std::string label_of(const operating::EnclaveStatus& enclave) {

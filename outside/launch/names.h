@@ -18,6 +18,7 @@ namespace casemate::launch {
 
 std::string_view state_name(uint32_t state);
 std::string_view standby_name(uint32_t standby);
+std::string_view kind_name(uint32_t kind);  // of an enclave
 // "digits/1"; a gateway has no version.
 std::string label_of(const operating::EnclaveStatus& enclave);
 const operating::PartitionStatus& partition_of(const operating::Reply& reply,

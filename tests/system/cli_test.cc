@@ -107,7 +107,8 @@ TEST_F(Cli, status_for_programs_is_one_json_document) {
               "failures", "pid", "standby", "recovery_us", "last_end"});
   documented(status["enclaves"][1],
              {"name", "version", "kind", "partition", "state", "up_us", "starts", "start_us",
-              "calls", "reason", "last_end", "program_measurement", "model_measurement"});
+              "calls", "share", "cpu_percent", "cores", "memory_bytes", "reason", "last_end",
+              "program_measurement", "model_measurement"});
   EXPECT_EQ(status["enclaves"][0]["kind"], "gateway");
   EXPECT_GT(status["partitions"][1]["up_us"], 0);
   EXPECT_EQ(status["enclaves"][1]["model_measurement"].get<std::string>().size(), 96u);
