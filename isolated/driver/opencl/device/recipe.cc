@@ -77,7 +77,6 @@ Status countable(const Lowering& l) {
 }  // namespace
 
 Result<RecipeGrid> grid_of(const Lowering& l, const Shape& as, std::span<const Shape> operands) {
-  RecipeGrid grid;
   std::array<engine::Steps, RecipeGrid::kOperands> steps{};
   for (size_t k = 0; k < operands.size(); ++k) {
     if (!engine::broadcastable(operands[k], as))
