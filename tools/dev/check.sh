@@ -33,7 +33,8 @@ heading "AddressSanitizer and UndefinedBehaviorSanitizer"
 if build asan unit_tests fuzzers; then
   pass "build asan"
   # Tests with real jails need programs that run behind the filters, which sanitizer runtimes do not.
-  ASAN_OPTIONS=detect_leaks=1 count_tests asan -E '^(style|dev|tests_)|SecretHeap|Lockdown'
+  ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/tools/dev/leaks.supp:print_suppressions=0 \
+    count_tests asan -E '^(style|dev|tests_)|SecretHeap|Lockdown'
 else fail "build asan"; fi
 
 heading ThreadSanitizer
