@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kLauncher = 4;
 constexpr int kStream = 3;  // in the program
+constexpr int kNewsMs = 100;
 
 // Fails when the order did not come with exactly what it needs.
 Result<std::vector<uint8_t>> receive(const Fd& socket, std::array<Fd, Order::kFds>& given) {
@@ -151,6 +152,11 @@ Status ForeignProgram::run_to_its_end(const control::Socket& control) {
   bool device_lost = false;
   while (true) {
     const bool ended = collect(pid, status);
+    // A stream fails before its end is told of: who fails with it may be quicker than the news.
+    if (ended && status != 0 && !device_lost) {
+      pollfd news{control.fd(), POLLIN, 0};
+      ::poll(&news, 1, kNewsMs);
+    }
     const Heard heard = listen(control);
     if (heard == Heard::kStop) return {};
     device_lost |= heard == Heard::kDeviceLost;
