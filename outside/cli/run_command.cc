@@ -48,7 +48,7 @@ launch::Placed placed(const std::string& text) {
 program::Order order_of(const RunFlags& flags, const launch::DescribedRun& described) {
   program::Order order{.path = described.path, .words = flags.command, .environment = {}};
   order.environment = {"PATH=/usr/bin:/bin", "HOME=/tmp", "LC_ALL=C",
-                       "LD_LIBRARY_PATH=" + described.library_folders, "CASEMATE_OPENCL_SOCKET=3"};
+                       "LD_LIBRARY_PATH=" + described.search_path, "CASEMATE_OPENCL_SOCKET=3"};
   order.environment.insert(order.environment.end(), flags.environment.begin(),
                            flags.environment.end());
   return order;

@@ -32,8 +32,8 @@ struct RunSettings {
 
 struct DescribedRun {
   std::unique_ptr<SystemDescription> description;
-  std::string path;             // of the program, in its root
-  std::string library_folders;  // of its libraries, as LD_LIBRARY_PATH wants them
+  std::string path;         // of the program, in its root
+  std::string search_path;  // of its libraries, as LD_LIBRARY_PATH wants them
 };
 
 Result<DescribedRun> describe_run(const RunSettings& settings, const std::string& programs);

@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels that make each element from those at its place: activations, sums, comparisons, casts.
+#include "isolated/driver/opencl/device/grid_source.h"
 #include "isolated/driver/opencl/device/lowering.h"
 
 namespace casemate::driver {
 
 // FINISH: statements about v. UNARY, BINARY: an expression of v, or of a and b. X and Y: types.
-const KernelSource kElementSource = {"element", R"cl(
-typedef struct { int rank, columns; int extent[8]; int step[4][8]; int column_step[4];
-                 int first[4]; } Grid;
-int place(const Grid* g, int k, int row) {
-  int at = g->first[k];
-  for (int d = g->rank - 1; d >= 0; --d) {
-    at += row % g->extent[d] * g->step[k][d];
-    row /= g->extent[d];
-  }
-  return at;
-}
-
+const KernelSource kElementSource = {"element", CASEMATE_GRID_SOURCE R"cl(
 float f_Abs(float v, float a, float b) { return fabs(v); }
 float f_Ceil(float v, float a, float b) { return ceil(v); }
 float f_Clip(float v, float a, float b) { v = v < a ? a : v; return v > b ? b : v; }

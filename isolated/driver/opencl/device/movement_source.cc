@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels that move elements: by steps, by a condition, by indices.
+#include "isolated/driver/opencl/device/grid_source.h"
 #include "isolated/driver/opencl/device/lowering.h"
 
 namespace casemate::driver {
 
 // X: an unsigned type as wide as the elements. INDEX: the type of indices.
-const KernelSource kMovementSource = {"movement", R"cl(
-typedef struct { int rank, columns; int extent[8]; int step[4][8]; int column_step[4];
-                 int first[4]; } Grid;
-int place(const Grid* g, int k, int row) {
-  int at = g->first[k];
-  for (int d = g->rank - 1; d >= 0; --d) {
-    at += row % g->extent[d] * g->step[k][d];
-    row /= g->extent[d];
-  }
-  return at;
-}
-
+const KernelSource kMovementSource = {"movement", CASEMATE_GRID_SOURCE R"cl(
 __kernel void move(__global const X* from, __global X* to, Grid g) {
   const int x = get_global_id(0);
   const int row = get_global_id(1);
