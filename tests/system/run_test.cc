@@ -109,6 +109,16 @@ TEST_F(RunProgram, sees_its_own_files_and_may_write_its_own_folder_alone) {
   EXPECT_NE(said.code, 0);
 }
 
+TEST_F(RunProgram, that_fills_its_own_folder_is_told_that_it_is_full) {
+  const Ended ended =
+      run({}, {"/bin/sh", "-c",
+               "a=x; i=0; while [ $i -lt 20 ]; do a=$a$a; i=$((i+1)); done; i=0; "
+               "while [ $i -lt 300 ]; do echo $a >> /tmp/file || { echo $((i>=200)); exit 9; }; "
+               "i=$((i+1)); done"});
+  EXPECT_EQ(ended.code, 9) << ended.err;
+  EXPECT_EQ(ended.out, "1\n") << "256 MiB, and not much less";
+}
+
 // On a device that is a processor a kernel may do what the process may that runs it.
 TEST_F(RunProgram, loses_its_device_and_nothing_else_by_a_wild_kernel) {
   const Ended ended = run({}, {opencl("opencl_wild")});
