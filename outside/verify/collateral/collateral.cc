@@ -25,9 +25,9 @@ Result<std::vector<uint8_t>> content_of(const std::filesystem::path& path) {
                                             path.string(), Collateral::kFileBytes)};
   }
   std::ifstream stream(path, std::ios::binary);
-  std::vector<uint8_t> content(size);
-  stream.read(reinterpret_cast<char*>(content.data()), static_cast<std::streamsize>(size));
-  if (!stream) return Error{Code::kPlatform, formatted("{} cannot be read", path.string())};
+  const std::vector<uint8_t> content{std::istreambuf_iterator<char>(stream), {}};
+  if (!stream || content.size() != size)
+    return Error{Code::kPlatform, formatted("{} cannot be read", path.string())};
   return content;
 }
 

@@ -149,7 +149,8 @@ Status check_revocation(const Chain& chain, std::span<const X509Crl> crls, int64
       if (X509_NAME_cmp(X509_CRL_get_issuer(crl.native()), issuer) != 0) continue;
       last = check_listed(crl, chain[i], chain[i + 1], now_unix);
       if (last) break;
-      // A revocation counts, whatever another list says; an old list beside a new one does not matter.
+      // A revocation counts, whatever another list says; an old list beside a new one does not
+      // matter.
       if (last.error().text.contains("was revoked")) return last;
     }
     if (!last) return last;
