@@ -65,9 +65,10 @@ Run add_attest(CLI::App& app) {
   flags->server.declare(app);
   flags->policy.declare(app);
   app.add_option("--model", flags->model, "attest this model's enclaves too")->type_name("NAME");
-  app.add_option("--learn,--save-policy", flags->learn_path,
-                 "write a policy that pins what is there, to be reviewed; also where the verdict is "
-                 "refused for want of a root or pins, and then it says so")
+  app.add_option(
+         "--learn,--save-policy", flags->learn_path,
+         "write a policy that pins what is there, to be reviewed; also where the verdict is "
+         "refused for want of a root or pins, and then it says so")
       ->type_name("FILE");
   app.add_flag("--json", flags->json, "print the verdict as JSON");
   return [flags](Streams streams) {

@@ -183,7 +183,8 @@ TEST_F(Cli, a_learned_policy_pins_what_was_seen) {
 
 TEST_F(Cli, a_policy_learned_of_a_refused_server_says_so_and_trusts_it_no_more) {
   const std::string policy = folder_.path("p.json");
-  const Outcome learned = casemate({"attest", server_.url(), "--model", "digits", "--learn", policy});
+  const Outcome learned =
+      casemate({"attest", server_.url(), "--model", "digits", "--learn", policy});
   EXPECT_EQ(learned.code, kRefused) << "it is still refused";
   EXPECT_TRUE(contains(learned.out, "to be reviewed")) << learned.out;
   EXPECT_TRUE(contains(learned.out, "NOT VERIFIED (root.kind)")) << learned.out;
@@ -268,8 +269,8 @@ TEST_F(Cli, verify_takes_a_time_a_nonce_and_a_model) {
   EXPECT_TRUE(contains(judged({}), "token.nonce"));
   EXPECT_TRUE(contains(judged({"--nonce", hex, "--session", hex}), "token.nonce"))
       << "another connection";
-  EXPECT_TRUE(contains(casemate({"verify", evidence, "--key", key, "--nonce", hex}).err,
-                       "--session HEX"));
+  EXPECT_TRUE(
+      contains(casemate({"verify", evidence, "--key", key, "--nonce", hex}).err, "--session HEX"));
   EXPECT_TRUE(contains(judged({"--nonce", "ab"}), "64 hexadecimal"));
   EXPECT_TRUE(contains(judged({"--nonce", hex, "--at", "2020-01-01T00:00:00Z"}), "in the future"));
   EXPECT_TRUE(contains(judged({"--nonce", hex, "--at", "4102444800"}), "days old") ||

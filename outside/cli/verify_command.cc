@@ -132,10 +132,12 @@ Status verify_file(const VerifyFlags& flags, Streams streams) {
 Run add_verify(CLI::App& app) {
   const auto flags = std::make_shared<VerifyFlags>();
   CLI::App* what = app.add_option_group("what");
-  what->add_option("EVIDENCE", flags->evidence_path,
-                   "evidence as the server's endpoint sent it, or a PEM certificate that carries it")
+  what->add_option(
+          "EVIDENCE", flags->evidence_path,
+          "evidence as the server's endpoint sent it, or a PEM certificate that carries it")
       ->type_name("");
-  what->add_flag("--policy-schema", flags->schema, "print the JSON Schema of policy files, and end");
+  what->add_flag("--policy-schema", flags->schema,
+                 "print the JSON Schema of policy files, and end");
   what->require_option(1);
   CLI::Option* key =
       app.add_option("--key", flags->key_path, "the server's TLS key: SubjectPublicKeyInfo, DER")

@@ -28,8 +28,8 @@ struct ssl_st;
 
 namespace casemate::client {
 
-// How both ends agree on keys: X25519 with ML-KEM-768, so that what is recorded today stays closed to
-// tomorrow's machines, or, where the server knows no better, curves alone.
+// How both ends agree on keys: X25519 with ML-KEM-768, so that what is recorded today stays closed
+// to tomorrow's machines, or, where the server knows no better, curves alone.
 enum class KeyExchange : uint8_t { kHybrid, kHybridOrClassical };
 
 class Channel final {

@@ -10,7 +10,8 @@ namespace casemate::client {
 
 Result<Server> Server::open(const Url& url, const Options& options) {
   Server server(url, options);
-  server.channel_ = TRY(Channel::open(url, Deadline(*options.clock, options.timeout), options.exchange));
+  server.channel_ =
+      TRY(Channel::open(url, Deadline(*options.clock, options.timeout), options.exchange));
   server.certificate_ = server.channel_->certificate();
   return server;
 }

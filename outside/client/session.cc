@@ -26,7 +26,8 @@ Result<Session> Session::connect(std::string_view url, verify::Policy policy, Op
     return Session(std::move(server), std::move(policy), cached);
   verify::Verdict fresh = TRY(judge_fresh(server, policy, "", cached.tokens.front().epoch));
   TRY(require_passed(fresh));
-  if (cache != nullptr && same_enclaves(cached, fresh)) cache->remember_proof(cached.evidence_hash, fresh.time_used_unix);
+  if (cache != nullptr && same_enclaves(cached, fresh))
+    cache->remember_proof(cached.evidence_hash, fresh.time_used_unix);
   return Session(std::move(server), std::move(policy), std::move(fresh));
 }
 
@@ -47,10 +48,10 @@ Result<verify::Verdict> Session::prove(const std::string& model) {
     TRY(require_passed(*reused));
     if (cache->proved(reused->evidence_hash, reused->time_used_unix)) return *std::move(reused);
   }
-  verify::Verdict fresh =
-      TRY(judge_fresh(server_, policy_, model, verdict_.tokens.front().epoch));
+  verify::Verdict fresh = TRY(judge_fresh(server_, policy_, model, verdict_.tokens.front().epoch));
   TRY(require_passed(fresh));
-  if (reused && same_enclaves(*reused, fresh)) cache->remember_proof(reused->evidence_hash, fresh.time_used_unix);
+  if (reused && same_enclaves(*reused, fresh))
+    cache->remember_proof(reused->evidence_hash, fresh.time_used_unix);
   return fresh;
 }
 

@@ -139,8 +139,9 @@ TEST(Session, fresh_evidence_relayed_from_another_server_is_refused) {
   EXPECT_TRUE(contains(refusal(connect(relay)), "denied: refused: claims.tls_key"));
 }
 
-// Who has stolen the key of an honest gateway and sits between it and a client shows its certificate
-// and passes the client's question on; the proof is of that gateway, and of the wrong connection.
+// Who has stolen the key of an honest gateway and sits between it and a client shows its
+// certificate and passes the client's question on; the proof is of that gateway, and of the wrong
+// connection.
 TEST(Session, a_proof_relayed_through_an_honest_enclave_is_refused_though_the_tls_key_was_stolen) {
   TestServer honest;
   TestServer relay;
@@ -179,7 +180,8 @@ TEST(Session, keys_are_agreed_on_with_x25519mlkem768_and_nothing_else_unless_the
     return weak.starts_with("insecure_classical_key_exchange");
   }));
   server.agree_with("X25519:X25519MLKEM768");
-  const auto better = Channel::open(*parse_url(server.url()), deadline, KeyExchange::kHybridOrClassical);
+  const auto better =
+      Channel::open(*parse_url(server.url()), deadline, KeyExchange::kHybridOrClassical);
   ASSERT_TRUE(better) << refusal(better);
   EXPECT_EQ(better->group(), "X25519MLKEM768") << "where both know it, whatever else they take";
 }

@@ -4,8 +4,8 @@
 // renewed, so all but the first look at it can do without the costly part: signatures.
 //
 // Only what time, policy and connection do not change is remembered: that a signature is good, and
-// that whoever held this evidence proved it with a nonce, and when. Age, key, measurements and debug flags
-// are judged each time, so a verdict never outlives its reasons.
+// that whoever held this evidence proved it with a nonce, and when. Age, key, measurements and
+// debug flags are judged each time, so a verdict never outlives its reasons.
 //
 //   Owns     hashes; never more than kEntries of either kind, the oldest go first.
 //   Threads  any.

@@ -58,7 +58,8 @@ TEST(Cache, tells_fields_apart_that_have_the_same_bytes_together) {
   const auto good = [] { return Status(); };
   const auto bad = []() -> Status { return Error{Code::kInvalid, "no"}; };
   EXPECT_TRUE(cache.once("x", bytes_of(std::string_view("ab")), {}, good));
-  EXPECT_FALSE(cache.once("x", bytes_of(std::string_view("a")), bytes_of(std::string_view("b")), bad));
+  EXPECT_FALSE(
+      cache.once("x", bytes_of(std::string_view("a")), bytes_of(std::string_view("b")), bad));
   EXPECT_FALSE(cache.once("xa", bytes_of(std::string_view("b")), {}, bad));
 }
 

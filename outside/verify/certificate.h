@@ -7,8 +7,8 @@
 //   Owns     values.
 //   Threads  pure functions.
 //   Trust    the certificate may be hostile; libcrypto parses it.
-//   Fails    kInvalid for what is no certificate, carries an extension twice, or tokens without evidence;
-//            kTooLarge beyond limits::kEvidenceBytes.
+//   Fails    kInvalid for what is no certificate, carries an extension twice, or tokens without
+//            evidence; kTooLarge beyond limits::kEvidenceBytes.
 
 #include <string_view>
 #include <vector>
@@ -19,7 +19,7 @@
 namespace casemate::verify {
 
 struct Certificate {
-  std::vector<uint8_t> key;       // SPKI DER, re-encoded by libcrypto
+  std::vector<uint8_t> key;  // SPKI DER, re-encoded by libcrypto
   // The values of both extensions, one behind the other; empty when the certificate carries none.
   std::vector<uint8_t> evidence;
 };

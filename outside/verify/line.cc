@@ -26,9 +26,8 @@ class LineReader final {
     size_t next = at + 1;
     for (uint32_t i = 0; i < leader.peer_count; ++i) {
       if (next == tokens_.size()) {
-        return Error{Code::kInvalid,
-                     formatted("{} calls {} enclaves, and there are tokens of {}", name_of(leader),
-                               leader.peer_count, i)};
+        return Error{Code::kInvalid, formatted("{} calls {} enclaves, and there are tokens of {}",
+                                               name_of(leader), leader.peer_count, i)};
       }
       callers_[next] = at;
       peers.add(tokens_[next]);

@@ -31,8 +31,7 @@ Signer led() {
   signer.add_model("digits");
   PeersMeasurement workers;
   signer.lead(2, 1);
-  signer.tokens[1].peers_measurement =
-      workers.add(signer.tokens[2]).add(signer.tokens[4]).finish();
+  signer.tokens[1].peers_measurement = workers.add(signer.tokens[2]).add(signer.tokens[4]).finish();
   signer.tokens[1].peer_count = 2;
   return signer;
 }
@@ -90,9 +89,8 @@ TEST(Line, a_worker_that_another_monitor_vouches_for_is_refused) {
 }
 
 TEST(Line, a_worker_with_another_measurement_than_its_leader_calls_is_refused) {
-  for (const auto field :
-       {&EnclaveToken::program_measurement, &EnclaveToken::manifest_measurement,
-        &EnclaveToken::model_measurement, &EnclaveToken::device_measurement}) {
+  for (const auto field : {&EnclaveToken::program_measurement, &EnclaveToken::manifest_measurement,
+                           &EnclaveToken::model_measurement, &EnclaveToken::device_measurement}) {
     Signer signer = led();
     (signer.tokens[4].*field)[0] ^= 1;
     signer.sign();
@@ -119,8 +117,8 @@ TEST(Line, pins_of_a_leader_cover_its_workers_and_not_whom_they_call) {
   for (const Check& check : verdict.checks) {
     const bool open = check.subject == "model bert first half" && check.code == code::kPeers;
     const bool behind = check.subject == "model driver";
-    EXPECT_EQ(check.outcome == Outcome::kAllowed,
-              check.code == code::kRootKind || open || (behind && check.code.starts_with("enclave")))
+    EXPECT_EQ(check.outcome == Outcome::kAllowed, check.code == code::kRootKind || open ||
+                                                      (behind && check.code.starts_with("enclave")))
         << check.code << " of " << check.subject;
   }
   Signer other = led();

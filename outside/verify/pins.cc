@@ -55,10 +55,9 @@ std::vector<std::string> weaknesses_of(const Policy& policy) {
 
 bool holds(const Verdict& verdict) {
   // Behind a broken link nothing runs.
-  return !verdict.checks.empty() &&
-         std::ranges::none_of(verdict.checks, [](const Check& check) {
-           return check.outcome == Outcome::kNotRun;
-         });
+  return !verdict.checks.empty() && std::ranges::none_of(verdict.checks, [](const Check& check) {
+    return check.outcome == Outcome::kNotRun;
+  });
 }
 
 Policy pinned_policy(const Verdict& verdict) {

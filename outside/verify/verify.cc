@@ -148,9 +148,9 @@ void Verification::check_quote() {
     return finding;
   });
   checks_.require(code::kQuoteSignature, "", [&] {
-    return sound(once("quote", evidence_.quote, {},
-                      [&] { return check_quote_signature(evidence_.quote); }),
-                 formatted("a signature by root key {}", to_hex(quote_.root_key_hash)));
+    return sound(
+        once("quote", evidence_.quote, {}, [&] { return check_quote_signature(evidence_.quote); }),
+        formatted("a signature by root key {}", to_hex(quote_.root_key_hash)));
   });
   checks_.judge(code::kRootKind, "", [&] {
     return Finding{!quote_.development, "a hardware root", "a development root, made in software",
@@ -168,12 +168,11 @@ void Verification::check_claims() {
   });
   checks_.require(code::kTlsKey, "",
                   [&] { return same(sha256(expected_.tls_key), claims_.tls_key_hash); });
-  checks_.require(code::kMonitorKey, "",
-                  [&] {
-                    return sound(once("monitor key", claims_.monitor_key, {},
-                                      [&] { return check_p384_key(claims_.monitor_key); }),
-                                 "a P-384 key");
-                  });
+  checks_.require(code::kMonitorKey, "", [&] {
+    return sound(once("monitor key", claims_.monitor_key, {},
+                      [&] { return check_p384_key(claims_.monitor_key); }),
+                 "a P-384 key");
+  });
 }
 
 Finding Verification::gateway_present() const {
@@ -270,9 +269,8 @@ void Verification::judge_enclave(size_t i) {
   const EnclavePolicy policy = found == nullptr ? EnclavePolicy{} : *found;
   const auto judge = [&](const CheckKind& kind, const Accepted& accepted,
                          const Sha384Digest& actual) {
-    checks_.judge(kind, subject(i), [&] {
-      return covered ? Finding{.good = true} : one_of(accepted, actual);
-    });
+    checks_.judge(kind, subject(i),
+                  [&] { return covered ? Finding{.good = true} : one_of(accepted, actual); });
   };
   if (i > 0) judge(code::kModel, policy.model, token(i).model_measurement);
   judge(code::kProgram, policy.program, token(i).program_measurement);
@@ -283,8 +281,8 @@ void Verification::judge_enclave(size_t i) {
                   [&] { return one_of(policy.peers, token(i).peers_measurement); });
 }
 
-// The list of its caller, which was held against the tokens, is one of the policy's: so is what this
-// enclave is, though not whom it calls in its turn.
+// The list of its caller, which was held against the tokens, is one of the policy's: so is what
+// this enclave is, though not whom it calls in its turn.
 bool Verification::pinned_by_caller(size_t i) const {
   if (i == 0 || i >= callers_.size() || callers_[i] == 0) return false;
   const EnclavePolicy* caller = policy_of(callers_[i]);

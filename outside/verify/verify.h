@@ -32,11 +32,11 @@ inline constexpr int64_t kClockSkewSeconds = 300;
 
 // What the caller knows, against which the evidence is held.
 struct Expectation {
-  Bytes tls_key{};               // SPKI DER of the key that the peer proved to hold
+  Bytes tls_key{};  // SPKI DER of the key that the peer proved to hold
   // proof_nonce() of what we sent and the connection that it came back on; none: evidence that is
   // reused, whose nonces are zero.
   std::optional<Nonce> nonce{};
-  std::string model{};           // the model that the tokens behind the gateway's must be of; or ""
+  std::string model{};  // the model that the tokens behind the gateway's must be of; or ""
   uint32_t gateway_epoch_min = 0;  // the epoch in evidence seen before over the same key
   int64_t now_unix = 0;            // 0 to 2^48
 };

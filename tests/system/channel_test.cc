@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The channel to `casemate serve` and whoever stands in its way: relays, recordings, other enclaves'
-// evidence. What needs a server that lies is in outside/client.
+// The channel to `casemate serve` and whoever stands in its way: relays, recordings, other
+// enclaves' evidence. What needs a server that lies is in outside/client.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -112,7 +112,8 @@ TEST_F(Channel, is_refused_to_a_relay_and_to_whoever_shows_its_evidence) {
   const auto lent = stranger->ask(question("?nonce=" + std::string(64, 'a')));
   ASSERT_TRUE(lent) << refusal(lent);
   EXPECT_EQ(judged(*stranger, lent->body), "claims.tls_key ");
-  EXPECT_TRUE(attested(system_.url()).starts_with("verified-development")) << attested(system_.url());
+  EXPECT_TRUE(attested(system_.url()).starts_with("verified-development"))
+      << attested(system_.url());
 }
 
 TEST_F(Channel, shows_everybody_the_same_evidence_until_something_changes) {

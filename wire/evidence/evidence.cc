@@ -121,12 +121,7 @@ Nonce proof_nonce(const Nonce& nonce, const SessionBinding& session) {
 }
 
 std::vector<uint8_t> encode_quote(Bytes quote, Bytes claims) {
-  return CborWriter()
-      .head(kTag, kEvidenceTag)
-      .head(kArray, 2)
-      .bytes(quote)
-      .bytes(claims)
-      .take();
+  return CborWriter().head(kTag, kEvidenceTag).head(kArray, 2).bytes(quote).bytes(claims).take();
 }
 
 std::vector<uint8_t> encode_tokens(std::span<const EnclaveToken> tokens) {

@@ -20,10 +20,10 @@
 // The first is what any verifier of interoperable RA-TLS reads; the second is not critical, so it
 // may pass over it. The evidence endpoint sends the two values one behind the other.
 //
-// Tokens stand in the order of calls: the gateway's, then a model's, then those of all enclaves that
-// the model calls, in the order of its streams, each followed by those that it calls in its turn.
-// A token says how many it calls and a measurement over who they are, so that none can be left out,
-// put in, swapped or moved.
+// Tokens stand in the order of calls: the gateway's, then a model's, then those of all enclaves
+// that the model calls, in the order of its streams, each followed by those that it calls in its
+// turn. A token says how many it calls and a measurement over who they are, so that none can be
+// left out, put in, swapped or moved.
 //
 // A proof is asked for with a nonce and covers the connection that it is asked on: its tokens carry
 // proof_nonce() of both, never what the client sent. So a proof that somebody fetched over another

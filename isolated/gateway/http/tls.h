@@ -31,8 +31,8 @@ struct ssl_st;
 
 namespace casemate::gateway {
 
-// How both ends agree on keys: X25519 with ML-KEM-768, so that what is recorded today stays closed to
-// tomorrow's machines, or also curves alone, for clients that know nothing else.
+// How both ends agree on keys: X25519 with ML-KEM-768, so that what is recorded today stays closed
+// to tomorrow's machines, or also curves alone, for clients that know nothing else.
 enum class KeyExchange : uint8_t { kHybrid, kHybridOrClassical };
 
 class TlsContext final {

@@ -102,7 +102,8 @@ TEST(Identity, names_that_are_none_and_too_much_evidence_are_refused) {
   const SigningKey key = *SigningKey::generate();
   const auto make = [&](const std::string& name, size_t evidence) {
     const std::vector<uint8_t> bytes(evidence);
-    const CarriedEvidence halves{Bytes(bytes).first(evidence / 2), Bytes(bytes).subspan(evidence / 2)};
+    const CarriedEvidence halves{Bytes(bytes).first(evidence / 2),
+                                 Bytes(bytes).subspan(evidence / 2)};
     return make_certificate(key, {&name, 1}, halves, system_clock(), system_random()).has_value();
   };
   EXPECT_TRUE(make("a.b", 0));

@@ -91,8 +91,7 @@ void MonitorLink::renew() {
   const int64_t age = loop_.clock().unix_seconds() - vouched_unix_;
   if (age >= 0 && age < kRenewAfterSeconds) return;
   const Status asked = ask(kOwnTicket, {.subject = self_.index(), .quote = true});
-  if (!asked)
-    log("evidence is not renewed yet: {}", asked.error().text);
+  if (!asked) log("evidence is not renewed yet: {}", asked.error().text);
 }
 
 Status MonitorLink::open(ModelTable& models, Renewed renewed) {

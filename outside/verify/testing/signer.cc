@@ -131,8 +131,7 @@ std::vector<uint8_t> make_certificate(const SigningKey& key, Bytes evidence, int
   const size_t cut = tokens_begin(evidence);
   for (int i = 0; i < copies; ++i) {
     add_octets(certificate.get(), kEvidenceOid, evidence.first(cut));
-    if (cut < evidence.size())
-      add_octets(certificate.get(), kTokensOid, evidence.subspan(cut));
+    if (cut < evidence.size()) add_octets(certificate.get(), kTokensOid, evidence.subspan(cut));
   }
   CHECK(X509_sign(certificate.get(), key.native(), EVP_sha384()) > 0, "signing cannot fail");
   std::vector<uint8_t> der(static_cast<size_t>(i2d_X509(certificate.get(), nullptr)));

@@ -53,8 +53,7 @@ Vouching::Vouching(Scratch scratch, attest::Voucher voucher, SigningKey key)
 Result<std::unique_ptr<Vouching>> Vouching::make(const std::string& root) {
   Scratch scratch;
   auto opened = TRY(open_root(root, scratch.path()));
-  auto voucher =
-      TRY(attest::Voucher::make(allow::assume_all_powers().vouch, std::move(opened)));
+  auto voucher = TRY(attest::Voucher::make(allow::assume_all_powers().vouch, std::move(opened)));
   std::unique_ptr<Vouching> made(
       new Vouching(std::move(scratch), std::move(voucher), TRY(SigningKey::generate())));
   TRY(made->vouch());
@@ -101,16 +100,15 @@ double AttestedServer::seconds_used() {
          static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
-void AttestedServer::evidence(const std::optional<Nonce>& nonce, std::string_view,
-                              std::string_view, Done done) {
+void AttestedServer::evidence(const std::optional<Nonce>& nonce, std::string_view, std::string_view,
+                              Done done) {
   if (!nonce) return done(vouching_.evidence());
   if (fresh_quotes_) {
     if (const Status vouched = vouching_.vouch(); !vouched) return done(vouched.error());
   }
   const auto token = vouching_.sign(*nonce);
   if (!token) return done(token.error());
-  done(encode_evidence(vouching_.quoted().quote, vouching_.quoted().claims,
-                       std::span(&*token, 1)));
+  done(encode_evidence(vouching_.quoted().quote, vouching_.quoted().claims, std::span(&*token, 1)));
 }
 
 }  // namespace casemate::perf

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// AttestedServer: the gateway's server on a thread of this process, with evidence of a real root and
-// a monitor's voucher, but no monitor, no walls and no models. What is measured is the channel.
+// AttestedServer: the gateway's server on a thread of this process, with evidence of a real root
+// and a monitor's voucher, but no monitor, no walls and no models. What is measured is the channel.
 //
 //   Owns     keys, the loop's thread, the root's folder.
 //   Threads  the constructor's thread is the client's.

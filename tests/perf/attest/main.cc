@@ -79,8 +79,8 @@ Result<Cost> attest_once(Vouching& vouching, const std::string& mode, verify::Ca
   if (mode == "evidence-fresh") TRY(vouching.vouch());
   EnclaveToken token = vouching.token();
   if (proof) token = TRY(vouching.sign(nonce));
-  const std::vector<uint8_t> evidence = encode_evidence(
-      vouching.quoted().quote, vouching.quoted().claims, std::span(&token, 1));
+  const std::vector<uint8_t> evidence =
+      encode_evidence(vouching.quoted().quote, vouching.quoted().claims, std::span(&token, 1));
   const double sent = now_s();
   const verify::Expectation expected{.tls_key = vouching.key().public_der(),
                                      .nonce = proof ? std::optional(nonce) : std::nullopt,
@@ -148,9 +148,9 @@ size_t hello_bytes(const char* groups) {
 }
 
 Status run_sizes(const Vouching& vouching) {
-  std::cout << formatted(
-      "{{\"hello_hybrid\": {}, \"hello_classical\": {}, \"evidence\": {}}}\n",
-      hello_bytes("X25519MLKEM768"), hello_bytes("X25519"), vouching.evidence().size());
+  std::cout << formatted("{{\"hello_hybrid\": {}, \"hello_classical\": {}, \"evidence\": {}}}\n",
+                         hello_bytes("X25519MLKEM768"), hello_bytes("X25519"),
+                         vouching.evidence().size());
   return {};
 }
 
