@@ -78,8 +78,16 @@ TEST(Line, a_worker_left_out_or_put_in_is_refused) {
   EXPECT_EQ(after([](auto& t) { t.erase(t.begin() + 2, t.begin() + 4); }), code::kTokenLine);
   EXPECT_EQ(after([](auto& t) { t.erase(t.begin() + 3); }), code::kTokenLine);
   EXPECT_EQ(after([](auto& t) { t.erase(t.begin() + 2, t.end()); }), code::kTokenLine);
-  EXPECT_EQ(after([](auto& t) { t.erase(t.begin() + 1); }), code::kTokenLine)
-      << "workers without their leader";
+}
+
+TEST(Line, workers_without_their_leader_are_not_the_model_that_was_asked_for) {
+  Signer signer = led();
+  signer.sign();
+  signer.tokens.erase(signer.tokens.begin() + 1);
+  const Verdict verdict = verify_evidence(
+      signer.evidence(), {.tls_key = signer.tls.public_der(), .model = "bert", .now_unix = kNow},
+      lenient());
+  EXPECT_EQ(outcome(verdict), code::kModelName);
 }
 
 TEST(Line, a_worker_that_another_monitor_vouches_for_is_refused) {
