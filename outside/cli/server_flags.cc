@@ -18,6 +18,8 @@ void PolicyFlags::declare(CLI::App& app) {
       ->type_name("FILE");
   app.add_flag("--allow-software-root", allow_software_root,
                "accept a development root, which proves nothing (insecure)");
+  app.add_flag("--insecure-classical-key-exchange", allow_classical,
+               "connect also where the server knows no X25519MLKEM768");
 }
 
 Result<verify::Policy> PolicyFlags::policy() const {
@@ -27,6 +29,8 @@ Result<verify::Policy> PolicyFlags::policy() const {
     policy = TRY(verify::parse_policy(text_of(text), policy_path));
   }
   policy.allow_software_root = policy.allow_software_root || allow_software_root;
+  policy.insecure_allow_classical_key_exchange =
+      policy.insecure_allow_classical_key_exchange || allow_classical;
   return policy;
 }
 

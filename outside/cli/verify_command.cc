@@ -12,6 +12,7 @@
 #include "outside/cli/server_flags.h"
 #include "outside/client/file.h"
 #include "outside/verify/certificate.h"
+#include "outside/verify/policy_schema.h"
 #include "outside/verify/verify.h"
 
 namespace casemate::cli {
@@ -26,8 +27,10 @@ struct VerifyFlags {
   std::string certificate_path;
   std::string nonce;
   std::string model;
+  std::string session;
   std::string at;
   bool json = false;
+  bool schema = false;
   PolicyFlags policy;
 };
 
@@ -88,19 +91,34 @@ Result<int64_t> time_of(const std::string& text) {
                                          text)};
 }
 
-Result<std::optional<Nonce>> nonce_of(const std::string& text) {
-  if (text.empty()) return std::optional<Nonce>();
+Result<ByteArray<32>> bytes_32(const std::string& text, std::string_view flag) {
   const auto bytes = from_hex(text);
-  if (!bytes || bytes->size() != sizeof(Nonce))
-    return Error{Code::kInvalid, "--nonce should be 64 hexadecimal digits"};
-  return std::optional(load<Nonce>(*bytes));
+  if (!bytes || bytes->size() != sizeof(ByteArray<32>))
+    return Error{Code::kInvalid, formatted("{} should be 64 hexadecimal digits", flag)};
+  return load<ByteArray<32>>(*bytes);
+}
+
+// What tokens carry for a nonce that was sent over a session; nothing when none was.
+Result<std::optional<Nonce>> nonce_of(const VerifyFlags& flags) {
+  if (flags.nonce.empty()) return std::optional<Nonce>();
+  if (flags.session.empty()) {
+    return Error{Code::kInvalid,
+                 "a proof is for one connection alone: give its channel binding with --session HEX "
+                 "(RFC 9266, tls-exporter)"};
+  }
+  return std::optional(proof_nonce(TRY(bytes_32(flags.nonce, "--nonce")),
+                                   TRY(bytes_32(flags.session, "--session"))));
 }
 
 Status verify_file(const VerifyFlags& flags, Streams streams) {
+  if (flags.schema) {
+    streams.out << verify::policy_schema();
+    return {};
+  }
   const verify::Policy policy = TRY(flags.policy.policy());
   const Material material = TRY(material_of(flags));
   const verify::Expectation expected{.tls_key = material.key,
-                                     .nonce = TRY(nonce_of(flags.nonce)),
+                                     .nonce = TRY(nonce_of(flags)),
                                      .model = flags.model,
                                      .now_unix = TRY(time_of(flags.at))};
   const verify::Verdict verdict = verify::verify_evidence(material.evidence, expected, policy);
@@ -113,10 +131,14 @@ Status verify_file(const VerifyFlags& flags, Streams streams) {
 
 Run add_verify(CLI::App& app) {
   const auto flags = std::make_shared<VerifyFlags>();
-  app.add_option("EVIDENCE", flags->evidence_path,
-                 "evidence as the server's endpoint sent it, or a PEM certificate that carries it")
-      ->type_name("")
-      ->required();
+  CLI::App* what = app.add_option_group("what");
+  what->add_option(
+          "EVIDENCE", flags->evidence_path,
+          "evidence as the server's endpoint sent it, or a PEM certificate that carries it")
+      ->type_name("");
+  what->add_flag("--policy-schema", flags->schema,
+                 "print the JSON Schema of policy files, and end");
+  what->require_option(1);
   CLI::Option* key =
       app.add_option("--key", flags->key_path, "the server's TLS key: SubjectPublicKeyInfo, DER")
           ->type_name("FILE");
@@ -124,6 +146,9 @@ Run add_verify(CLI::App& app) {
       ->type_name("FILE")
       ->excludes(key);
   app.add_option("--nonce", flags->nonce, "the nonce that was sent, 64 hexadecimal digits")
+      ->type_name("HEX");
+  app.add_option("--session", flags->session,
+                 "the channel binding of the connection that it was sent on, 64 hexadecimal digits")
       ->type_name("HEX");
   app.add_option("--model", flags->model, "the model that must be attested")->type_name("NAME");
   app.add_option("--at", flags->at, "judge as of this time, such as 2026-03-01T12:00:00Z")

@@ -66,9 +66,10 @@ class Describer final {
                     g.request_mib, g.memory_mib, buffered_mib / 2)};
     }
     e.options = Text<EnclaveDescription::kOptions>::from(
-        formatted("connections_max={};request_mib={};idle_timeout_s={};buffered_mib={}",
+        formatted("connections_max={};request_mib={};idle_timeout_s={};buffered_mib={}{}",
                   std::min(g.connections_max, g.memory_mib * kConnectionsPerMib), g.request_mib,
-                  g.idle_timeout_s, buffered_mib));
+                  g.idle_timeout_s, buffered_mib,
+                  g.classical_key_exchange ? ";classical_key_exchange=1" : ""));
     return {};
   }
 

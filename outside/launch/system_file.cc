@@ -320,7 +320,8 @@ Keys gateway_keys(GatewaySettings& g) {
           {"connections_max", number(g.connections_max, 1, 1'000'000)},
           {"request_mib", number(g.request_mib, 1, 256)},
           {"idle_timeout_s", number(g.idle_timeout_s, 1, 86'400)},
-          {"standby", flag(g.standby)}};
+          {"standby", flag(g.standby)},
+          {"classical_key_exchange", flag(g.classical_key_exchange)}};
 }
 
 Setter default_table(PartitionSettings& out) {

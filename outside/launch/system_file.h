@@ -40,6 +40,8 @@ struct GatewaySettings {
   uint32_t request_mib = 64;          // the largest request body; at most a quarter of the memory
   uint32_t idle_timeout_s = 120;
   bool standby = true;  // keep a second one loaded, to take over when it fails
+  // Also serve clients that know no X25519MLKEM768: a future machine may open what is recorded.
+  bool classical_key_exchange = false;
 };
 
 struct PartitionSettings {

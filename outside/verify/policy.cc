@@ -93,6 +93,8 @@ Result<Policy> parse_policy(std::string_view text, std::string_view what) {
   policy.max_age_seconds =
       TRY(object.number("max_age_seconds", Policy::kMaxAgeSeconds, 1, kAgeLimit));
   policy.insecure_allow_debug = TRY(object.boolean("insecure_allow_debug", false));
+  policy.insecure_allow_classical_key_exchange =
+      TRY(object.boolean("insecure_allow_classical_key_exchange", false));
   TRY(object.finish());
   return policy;
 }
@@ -109,6 +111,7 @@ std::string policy_text(const Policy& policy) {
     object["models"][name] = enclave_json(model, true);
   object["max_age_seconds"] = policy.max_age_seconds;
   object["insecure_allow_debug"] = policy.insecure_allow_debug;
+  object["insecure_allow_classical_key_exchange"] = policy.insecure_allow_classical_key_exchange;
   return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

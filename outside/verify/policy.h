@@ -11,7 +11,8 @@
 //     "models": {"digits": {"model": ["<hex>"], "program": [], "manifest": [], "device": [],
 //                           "peers": []}},    not empty: no model beside these is accepted
 //     "max_age_seconds": 604800,        of the quote and of every token
-//     "insecure_allow_debug": false     a debug enclave's memory can be read from outside
+//     "insecure_allow_debug": false,    a debug enclave's memory can be read from outside
+//     "insecure_allow_classical_key_exchange": false    of the channel: not X25519MLKEM768
 //   }
 //
 // Every key may be left out. An empty list pins nothing, and every verdict says so by name.
@@ -57,6 +58,7 @@ struct Policy {
   std::map<std::string, EnclavePolicy, std::less<>> models;
   int64_t max_age_seconds = kMaxAgeSeconds;
   bool insecure_allow_debug = false;
+  bool insecure_allow_classical_key_exchange = false;
 };
 
 // `what` names the text in an error, such as the file's path.

@@ -40,6 +40,7 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   [[nodiscard]] CallId call() const { return {place_, turn_}; }
   [[nodiscard]] bool waiting() const { return phase_ == Phase::kWaiting; }
   [[nodiscard]] int socket() const { return tls_->socket(); }
+  [[nodiscard]] Result<SessionBinding> binding() const { return tls_->binding(); }
   Deadline& deadline() { return deadline_; }
 
  private:

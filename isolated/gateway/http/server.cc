@@ -195,6 +195,12 @@ void Server::answer(CallId call, const Refusal& refusal) {
                         .body = {&body, 1}});
 }
 
+Result<SessionBinding> Server::binding(CallId call) {
+  const Connection* connection = find(call);
+  if (connection == nullptr) return Error{Code::kCancelled, "the client has gone"};
+  return connection->binding();
+}
+
 void Server::remove(Connection& connection) {
   const uint32_t place = connection.call().connection;
   const std::unique_ptr<Connection> last = std::move(connections_[place]);

@@ -57,6 +57,8 @@ class Server final : public Watcher {
   // fails later, the connection ends in the middle of the answer.
   bool answer(CallId call, const Response& response);
   void answer(CallId call, const Refusal& refusal);
+  // Of the connection on which the call came; kCancelled when that is over.
+  [[nodiscard]] Result<SessionBinding> binding(CallId call);
   // For connections from now on, such as a certificate with newer evidence.
   void present(TlsContext tls) { tls_ = std::move(tls); }
   // Takes no more connections; those that exist go on.

@@ -248,7 +248,9 @@ void Serving::serve_evidence(CallId call, const Route& route) {
     const auto bytes = from_hex(**nonce_text);
     if (!bytes || bytes->size() != Nonce{}.size())
       return send(call, Error{Code::kInvalid, "nonce takes 64 hexadecimal digits"});
-    std::ranges::copy(*bytes, nonce.emplace().begin());
+    const auto session = server_->binding(call);
+    if (!session) return send(call, session.error());
+    nonce = proof_nonce(load<Nonce>(*bytes), *session);
   }
   const Model* model = nullptr;
   if (*name) {
