@@ -16,7 +16,8 @@
 
 namespace casemate::verify {
 
-// A kind of check. Codes are part of the interface: programs match on them, so they are never renamed.
+// A kind of check. Codes are part of the interface: programs match on them, so they are never
+// renamed.
 struct CheckKind {
   std::string_view code;
   std::string_view title;   // what the check looks at, in plain words
