@@ -11,6 +11,7 @@
 //     "models": {"digits": {"model": ["<hex>"], "program": [], "manifest": [], "device": [],
 //                           "peers": []}},    not empty: no model beside these is accepted
 //     "max_age_seconds": 604800,        of the quote and of every token
+//     "intel": {},                      rules for Intel's evidence: outside/verify/intel/rules.h
 //     "insecure_allow_debug": false,    a debug enclave's memory can be read from outside
 //     "insecure_allow_classical_key_exchange": false    of the channel: not X25519MLKEM768
 //   }
@@ -31,6 +32,7 @@
 
 #include "base/crypto.h"
 #include "base/result.h"
+#include "outside/verify/intel/rules.h"
 
 namespace casemate::verify {
 
@@ -57,6 +59,7 @@ struct Policy {
   EnclavePolicy gateway;
   std::map<std::string, EnclavePolicy, std::less<>> models;
   int64_t max_age_seconds = kMaxAgeSeconds;
+  intel::Rules intel;
   bool insecure_allow_debug = false;
   bool insecure_allow_classical_key_exchange = false;
 };

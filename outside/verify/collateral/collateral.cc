@@ -25,10 +25,10 @@ Result<std::vector<uint8_t>> content_of(const std::filesystem::path& path) {
                                             path.string(), Collateral::kFileBytes)};
   }
   std::ifstream stream(path, std::ios::binary);
-  const std::vector<uint8_t> content{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream || content.size() != size)
-    return Error{Code::kPlatform, formatted("{} cannot be read", path.string())};
-  return content;
+  std::string content(size, '\0');
+  stream.read(content.data(), static_cast<std::streamsize>(size));
+  if (!stream) return Error{Code::kPlatform, formatted("{} cannot be read", path.string())};
+  return std::vector<uint8_t>(content.begin(), content.end());
 }
 
 }  // namespace
