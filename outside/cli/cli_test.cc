@@ -17,6 +17,8 @@
 #include "outside/client/testing/pictures.h"
 #include "outside/client/testing/test_server.h"
 #include "outside/verify/intel/testing/platform.h"
+#include "outside/verify/jose/jose.h"
+#include "outside/verify/testing/issuer.h"
 
 namespace casemate::cli {
 namespace {
@@ -268,6 +270,28 @@ TEST_F(Cli, verify_judges_a_hardware_root_s_quote_by_a_folder_of_collateral) {
   EXPECT_TRUE(contains(keyed.err, "--report-data")) << keyed.err;
   const Outcome none = casemate({"verify", policy, "--collateral", empty});
   EXPECT_TRUE(contains(none.err, "platform.format")) << none.err;
+}
+
+TEST_F(Cli, verify_writes_a_result_that_others_can_check) {
+  const verify::testing::Signer& signer = server_.signer;
+  const std::string evidence = folder_.file("e.cbor", signer.evidence());
+  const std::string key = folder_.file("k.der", signer.tls.public_der());
+  const std::string pem = verify::testing::pem_of(signer.root);
+  const std::string ear_key = folder_.file("ear.pem", bytes_of(std::string_view(pem)));
+  const std::string path = folder_.file("result.jwt", {});
+  const auto result = [&] {
+    const auto jws = verify::read_jws(text_of(*client::read_file(path, 1 << 20)));
+    return jws && verify::check_jws(*jws, signer.root.public_der()) ? jws->payload : "";
+  };
+  EXPECT_EQ(
+      casemate({"verify", evidence, "--key", key, kAllow, "--ear", path, "--ear-key", ear_key})
+          .code,
+      kDone);
+  EXPECT_TRUE(contains(result(), R"("ear_status":"warning")")) << result();
+  EXPECT_EQ(casemate({"verify", evidence, "--key", key, "--ear", path, "--ear-key", ear_key}).code,
+            kRefused);
+  EXPECT_TRUE(contains(result(), R"("ear_status":"contraindicated")")) << result();
+  EXPECT_EQ(casemate({"verify", evidence, "--key", key, kAllow, "--ear", path}).code, kUsage);
 }
 
 TEST_F(Cli, verify_takes_a_time_a_nonce_and_a_model) {

@@ -6,9 +6,13 @@
 
 #include "base/format.h"
 #include "outside/verdict/checks.h"
+#include "outside/verify/cca/cca.h"
 #include "outside/verify/codes.h"
+#include "outside/verify/ear/eat.h"
 #include "outside/verify/intel/intel.h"
 #include "outside/verify/intel/ra_tls.h"
+#include "outside/verify/nvidia/nvidia.h"
+#include "outside/verify/snp/snp.h"
 
 namespace casemate::verify {
 namespace {
@@ -49,6 +53,26 @@ constexpr std::array kFormats = {
               Checks& checks) {
              return intel::appraise_certificate(*quoting_certificate(evidence), policy.intel,
                                                 collateral, now, checks);
+           }},
+    Format{"SEV-SNP report", snp::looks_like,
+           [](Bytes evidence, const Policy& policy, const Collateral& collateral, int64_t now,
+              Checks& checks) {
+             return snp::appraise(evidence, policy.snp, collateral, now, checks);
+           }},
+    Format{"Arm CCA token", cca::looks_like,
+           [](Bytes evidence, const Policy& policy, const Collateral& collateral, int64_t now,
+              Checks& checks) {
+             return cca::appraise(evidence, policy.cca, collateral, now, checks);
+           }},
+    Format{"NVIDIA measurements", nvidia::looks_like,
+           [](Bytes evidence, const Policy& policy, const Collateral& collateral, int64_t now,
+              Checks& checks) {
+             return nvidia::appraise(evidence, policy.nvidia, collateral, now, checks);
+           }},
+    Format{"attestation token", eat::looks_like,
+           [](Bytes evidence, const Policy& policy, const Collateral& collateral, int64_t now,
+              Checks& checks) {
+             return eat::appraise(evidence, policy.eat, collateral, now, checks);
            }}};
 
 const Format* format_of(Bytes evidence) {

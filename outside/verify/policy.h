@@ -11,7 +11,8 @@
 //     "models": {"digits": {"model": ["<hex>"], "program": [], "manifest": [], "device": [],
 //                           "peers": []}},    not empty: no model beside these is accepted
 //     "max_age_seconds": 604800,        of the quote and of every token
-//     "intel": {},                      rules for Intel's evidence: outside/verify/intel/rules.h
+//     "intel": {}, "snp": {}, "cca": {}, "nvidia": {}, "eat": {},    rules for evidence of that
+//                                       kind: the headers that say so, docs/evidence.md
 //     "insecure_allow_debug": false,    a debug enclave's memory can be read from outside
 //     "insecure_allow_classical_key_exchange": false    of the channel: not X25519MLKEM768
 //   }
@@ -32,7 +33,11 @@
 
 #include "base/crypto.h"
 #include "base/result.h"
+#include "outside/verify/cca/rules.h"
+#include "outside/verify/ear/eat.h"
 #include "outside/verify/intel/rules.h"
+#include "outside/verify/nvidia/nvidia.h"
+#include "outside/verify/snp/rules.h"
 
 namespace casemate::verify {
 
@@ -60,6 +65,10 @@ struct Policy {
   std::map<std::string, EnclavePolicy, std::less<>> models;
   int64_t max_age_seconds = kMaxAgeSeconds;
   intel::Rules intel;
+  snp::Rules snp;
+  cca::Rules cca;
+  nvidia::Rules nvidia;
+  eat::Rules eat;
   bool insecure_allow_debug = false;
   bool insecure_allow_classical_key_exchange = false;
 };

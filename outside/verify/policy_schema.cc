@@ -41,6 +41,26 @@ std::string_view policy_schema() {
       "type": "object",
       "additionalProperties": { "$ref": "#/$defs/model" }
     },
+    "intel": {
+      "description": "Rules for quotes of SGX and TDX: docs/evidence.md.",
+      "type": "object"
+    },
+    "snp": {
+      "description": "Rules for reports of SEV-SNP: docs/evidence.md.",
+      "type": "object"
+    },
+    "cca": {
+      "description": "Rules for tokens of Arm CCA: docs/evidence.md.",
+      "type": "object"
+    },
+    "nvidia": {
+      "description": "Rules for what NVIDIA's devices measured: docs/evidence.md.",
+      "type": "object"
+    },
+    "eat": {
+      "description": "Rules for attestation tokens and results of others: docs/evidence.md.",
+      "type": "object"
+    },
     "max_age_seconds": {
       "description": "Of the quote and of every token.",
       "type": "integer",
