@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "tests/tpm/software_tpm.h"
+#include "trusted/attest/tpm/tpm_root.h"
+
+namespace casemate::tests {
+namespace {
+
+TEST(TpmRoot, quotes_what_it_was_asked) {
+  auto tpm = SoftwareTpm::make();
+  if (!tpm) GTEST_SKIP() << tpm.error().text;
+  auto root = attest::open_tpm_root({.device = tpm->socket()}, {});
+  ASSERT_TRUE(root) << root.error().text;
+  const auto quote = (*root)->quote(allow::assume_all_powers().vouch, {});
+  ASSERT_TRUE(quote) << quote.error().text;
+  std::cerr << quote->size() << to_hex(*quote) << "\n";
+}
+
+}  // namespace
+}  // namespace casemate::tests
