@@ -97,9 +97,9 @@ Status SoftwareTpm::manufacture(const std::string& banks) const {
       "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = {0}/localca.conf\n"
       "create_certs_tool_options = {0}/options\n",
       folder_);
-  std::vector<std::string> command{"swtpm_setup",      "--tpm2",   "--tpm-state",
-                                   folder_,            "--config", folder_ + "/setup.conf",
-                                   "--create-ek-cert", "--pcr-banks"};
+  std::vector<std::string> command{
+      "swtpm_setup",           "--tpm2",           "--tpm-state", folder_, "--config",
+      folder_ + "/setup.conf", "--create-ek-cert", "--pcr-banks"};
   command.push_back(banks.empty() ? "sha256,sha384" : banks);
   TRY(run(command, folder_));
   return {};
@@ -109,9 +109,8 @@ Status SoftwareTpm::start() {
   const Fd out(::open((folder_ + "/log").c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600));
   fs::remove(socket());
   pid_ = spawn({"swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + folder_, "--server",
-                "type=unixio,path=" + socket(), "--ctrl",
-                "type=unixio,path=" + socket() + ".ctrl", "--flags",
-                "not-need-init,startup-clear"},
+                "type=unixio,path=" + socket(), "--ctrl", "type=unixio,path=" + socket() + ".ctrl",
+                "--flags", "not-need-init,startup-clear"},
                folder_, out.number());
   for (int i = 0; i < 6000; ++i) {
     if (answers(socket())) return {};
@@ -140,8 +139,8 @@ Status SoftwareTpm::restart() {
   return start();
 }
 
-Result<std::string> SoftwareTpm::tool(std::vector<std::string> command) const {
-  command.insert(command.begin() + 1, {"-T", "swtpm:path=" + socket()});
+Result<std::string> SoftwareTpm::tool(std::vector<std::string> command, bool alone) const {
+  if (!alone) command.insert(command.begin() + 1, {"-T", "swtpm:path=" + socket()});
   return run(command, folder_);
 }
 

@@ -28,13 +28,17 @@ class SoftwareTpm final {
   [[nodiscard]] const std::string& folder() const { return folder_; }
   [[nodiscard]] std::string socket() const { return folder_ + "/tpm.sock"; }
   // The certificates of its maker: the root, and what the root certified.
-  [[nodiscard]] std::string maker_root() const { return folder_ + "/swtpm-localca-rootca-cert.pem"; }
+  [[nodiscard]] std::string maker_root() const {
+    return folder_ + "/swtpm-localca-rootca-cert.pem";
+  }
   [[nodiscard]] std::string maker() const { return folder_ + "/issuercert.pem"; }
   // As if the machine were switched off and on.
   Status restart();
 
-  // Runs one of tpm2-tools, which talks to this TPM, in its folder; what it printed.
-  [[nodiscard]] Result<std::string> tool(std::vector<std::string> command) const;
+  // Runs one of tpm2-tools in its folder, which talks to this TPM or, `alone`, to none; what it
+  // printed. Requires: nobody is connected to the TPM, which has one client at a time.
+  [[nodiscard]] Result<std::string> tool(std::vector<std::string> command,
+                                         bool alone = false) const;
 
  private:
   explicit SoftwareTpm(std::string folder) : folder_(std::move(folder)) {}

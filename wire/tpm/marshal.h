@@ -9,8 +9,6 @@
 //   Fails    the reader, with kInvalid and what was being read; the writer cannot.
 
 #include <concepts>
-#include <string_view>
-#include <vector>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -50,10 +48,8 @@ class TpmReader final {
   explicit TpmReader(Bytes data) : left_(data) {}
 
   Result<Bytes> bytes(size_t size, std::string_view what) {
-    if (left_.size() < size) {
-      return Error{Code::kInvalid,
-                   formatted("{} has {} of {} bytes", what, left_.size(), size)};
-    }
+    if (left_.size() < size)
+      return Error{Code::kInvalid, formatted("{} has {} of {} bytes", what, left_.size(), size)};
     const Bytes taken = left_.first(size);
     left_ = left_.subspan(size);
     return taken;

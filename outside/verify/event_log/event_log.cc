@@ -10,8 +10,8 @@
 namespace casemate::verify {
 namespace {
 
-constexpr uint32_t kNoAction = 3;         // EV_NO_ACTION: nothing is measured
-constexpr uint32_t kEnd = 0xFFFFFFFF;     // index behind the last event, where the table is longer
+constexpr uint32_t kNoAction = 3;      // EV_NO_ACTION: nothing is measured
+constexpr uint32_t kEnd = 0xFFFFFFFF;  // index behind the last event, where the table is longer
 constexpr size_t kLegacyDigest = 20;
 constexpr std::string_view kHeader("Spec ID Event03\0", 16);
 constexpr std::string_view kLocality("StartupLocality\0", 16);
@@ -23,8 +23,9 @@ class LogReader final {
 
   Result<Bytes> bytes(size_t size, std::string_view what) {
     if (bytes_.size() - at_ < size) {
-      return Error{Code::kInvalid, formatted("event {} of the log, at byte {}: {} ends after {} of {} bytes",
-                                             event_, at_, what, bytes_.size() - at_, size)};
+      return Error{Code::kInvalid,
+                   formatted("event {} of the log, at byte {}: {} ends after {} of {} bytes",
+                             event_, at_, what, bytes_.size() - at_, size)};
     }
     at_ += size;
     return bytes_.subspan(at_ - size, size);
@@ -54,9 +55,7 @@ std::vector<uint8_t> hash_of(LogHash hash, Bytes data) {
   return {digest.begin(), digest.end()};
 }
 
-bool starts_with(Bytes data, std::string_view text) {
-  return text_of(data).starts_with(text);
-}
+bool starts_with(Bytes data, std::string_view text) { return text_of(data).starts_with(text); }
 
 // The size of each hash's digests, from the first event, which is in the old form (TCG_EfiSpecIDEvent).
 Result<std::map<uint16_t, size_t>> read_header(LogReader& log) {
@@ -76,7 +75,8 @@ Result<std::map<uint16_t, size_t>> read_header(LogReader& log) {
     const auto hash = TRY(header.number<uint16_t>("a hash"));
     const auto length = TRY(header.number<uint16_t>("a digest's size"));
     if (length == 0 || length > 64 || !sizes.emplace(hash, length).second)
-      return log.wrong(formatted("the header names hash {:#06x} twice, or with {} bytes", hash, length));
+      return log.wrong(
+          formatted("the header names hash {:#06x} twice, or with {} bytes", hash, length));
   }
   TRY(header.bytes(TRY(header.number<uint8_t>("the vendor's size")), "the vendor's data"));
   if (!header.empty()) return log.wrong("the header is followed by bytes that do not belong to it");
@@ -95,7 +95,8 @@ Result<LoggedEvent> read_event(LogReader& log, const std::map<uint16_t, size_t>&
     const auto algorithm = TRY(log.number<uint16_t>("a digest's hash"));
     const auto size = sizes.find(algorithm);
     if (size == sizes.end())
-      return log.wrong(formatted("it has a digest of hash {:#06x}, which the header does not name", algorithm));
+      return log.wrong(
+          formatted("it has a digest of hash {:#06x}, which the header does not name", algorithm));
     const Bytes digest = TRY(log.bytes(size->second, "a digest"));
     if (algorithm != hash) continue;
     if (!event.digest.empty()) return log.wrong("it has two digests of one hash");
@@ -110,7 +111,8 @@ Result<LoggedEvent> read_event(LogReader& log, const std::map<uint16_t, size_t>&
 
 Result<EventLog> EventLog::read(Bytes bytes, LogHash hash) {
   if (bytes.size() > kBytes)
-    return Error{Code::kTooLarge, formatted("the log has {} bytes, over the limit of {}", bytes.size(), kBytes)};
+    return Error{Code::kTooLarge,
+                 formatted("the log has {} bytes, over the limit of {}", bytes.size(), kBytes)};
   LogReader log(bytes);
   const auto sizes = TRY(read_header(log));
   const auto algorithm = static_cast<uint16_t>(hash);

@@ -6,8 +6,9 @@
 namespace casemate::verify {
 namespace {
 
-constexpr uint32_t kGenerated = 0xFF544347;  // TPM_GENERATED_VALUE: no restricted key signs it for others
-constexpr uint16_t kQuote = 0x8018;          // TPM_ST_ATTEST_QUOTE
+constexpr uint32_t kGenerated =
+    0xFF544347;                      // TPM_GENERATED_VALUE: no restricted key signs it for others
+constexpr uint16_t kQuote = 0x8018;  // TPM_ST_ATTEST_QUOTE
 
 Status read_selection(TpmReader& reader, TpmAttest& attest) {
   const uint32_t count = TRY(reader.u32("the number of PCR banks"));

@@ -27,7 +27,8 @@ struct Gone {
 };
 
 Error unsupported(std::string_view what, uint16_t found) {
-  return {Code::kUnsupported, formatted("the key's {} is {:#06x}, which is not read here", what, found)};
+  return {Code::kUnsupported,
+          formatted("the key's {} is {:#06x}, which is not read here", what, found)};
 }
 
 Result<std::vector<uint8_t>> hash_of(uint16_t algorithm, Bytes data) {
@@ -125,11 +126,13 @@ Result<TpmKey> read_tpm_key(Bytes tpmt_public) {
 
 Status check_attestation_key(const TpmKey& key) {
   using namespace tpm;
-  constexpr uint32_t kWanted = kFixedTpm | kFixedParent | kSensitiveDataOrigin | kRestricted | kSign;
+  constexpr uint32_t kWanted =
+      kFixedTpm | kFixedParent | kSensitiveDataOrigin | kRestricted | kSign;
   if ((key.attributes & kWanted) != kWanted || (key.attributes & kDecrypt) != 0) {
-    return Error{Code::kInvalid, formatted("the key's attributes are {:#x}: it may be copied, or signs "
-                                           "what the TPM has not said",
-                                           key.attributes)};
+    return Error{Code::kInvalid,
+                 formatted("the key's attributes are {:#x}: it may be copied, or signs "
+                           "what the TPM has not said",
+                           key.attributes)};
   }
   return {};
 }

@@ -22,10 +22,10 @@ struct TpmKey {
   uint32_t attributes = 0;  // TPMA_OBJECT
   uint16_t scheme = 0;      // tpm::kEcdsa, kRsassa; kNull: none is fixed
   uint16_t scheme_hash = 0;
-  uint16_t symmetric_bits = 0;    // of the AES-CFB key of a key that decrypts; 0: it has none
-  std::string_view curve;         // "P-256", "P-384"; empty for RSA
-  std::vector<uint8_t> spki;      // the key itself, DER
-  std::vector<uint8_t> name;      // TPM_ALG_ID and hash: two bytes and 32 or 48
+  uint16_t symmetric_bits = 0;  // of the AES-CFB key of a key that decrypts; 0: it has none
+  std::string_view curve;       // "P-256", "P-384"; empty for RSA
+  std::vector<uint8_t> spki;    // the key itself, DER
+  std::vector<uint8_t> name;    // TPM_ALG_ID and hash: two bytes and 32 or 48
 };
 
 // ECC on P-256 and P-384, RSA of 2,048 to 4,096 bits; names by SHA-256 and SHA-384.

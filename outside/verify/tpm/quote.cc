@@ -41,8 +41,8 @@ Result<OwnEvents> read_events(Bytes bytes) {
     const size_t size = wanted == TpmEvent::kPlatform ? sizeof(Sha384Digest) : sizeof(uint32_t);
     if (kind != static_cast<uint32_t>(wanted) || data.size() != size) {
       return Error{Code::kInvalid,
-                   formatted("an event is of kind {} with {} bytes instead of kind {} with {}", kind,
-                             data.size(), static_cast<uint32_t>(wanted), size)};
+                   formatted("an event is of kind {} with {} bytes instead of kind {} with {}",
+                             kind, data.size(), static_cast<uint32_t>(wanted), size)};
     }
     if (wanted == TpmEvent::kPlatform) std::ranges::copy(data, events.platform.begin());
     if (wanted != TpmEvent::kFlags) continue;
@@ -73,9 +73,9 @@ Result<Sha256Digest> replay(Bytes bytes) {
 Result<TpmQuote> read_tpm_quote(Bytes bytes) {
   TpmQuote quote{.head = TRY(read_head(bytes))};
   Bytes left = bytes.subspan(sizeof quote.head);
-  const std::array<Bytes*, TpmQuoteHead::kParts> parts = {
-      &quote.attest_bytes, &quote.signature,  &quote.key_bytes,
-      &quote.certificate,  &quote.pcr_values, &quote.events};
+  const std::array<Bytes*, TpmQuoteHead::kParts> parts = {&quote.attest_bytes, &quote.signature,
+                                                          &quote.key_bytes,    &quote.certificate,
+                                                          &quote.pcr_values,   &quote.events};
   for (size_t i = 0; i < parts.size(); ++i) {
     *parts[i] = left.first(quote.head.sizes[i]);
     left = left.subspan(quote.head.sizes[i]);
@@ -87,7 +87,8 @@ Result<TpmQuote> read_tpm_quote(Bytes bytes) {
 
 Status check_head(const TpmQuote& quote) {
   if (std::ranges::equal(quote.attest.extra_data, sha256(quote.head.signed_bytes()))) return {};
-  return Error{Code::kInvalid, "the TPM has signed other extra data than the hash of the quote's head"};
+  return Error{Code::kInvalid,
+               "the TPM has signed other extra data than the hash of the quote's head"};
 }
 
 Status check_pcr_values(const TpmQuote& quote) {
@@ -122,9 +123,8 @@ Result<OwnEvents> check_own_events(const TpmQuote& quote) {
   const Sha256Digest held = TRY(pcr_value(quote, tpm::kOwnPcr));
   const Sha256Digest replayed = TRY(replay(quote.events));
   if (held != replayed) {
-    return Error{Code::kInvalid,
-                 formatted("the monitor's events come to {}, and PCR {} holds {}", to_hex(replayed),
-                           tpm::kOwnPcr, to_hex(held))};
+    return Error{Code::kInvalid, formatted("the monitor's events come to {}, and PCR {} holds {}",
+                                           to_hex(replayed), tpm::kOwnPcr, to_hex(held))};
   }
   return read_events(quote.events);
 }

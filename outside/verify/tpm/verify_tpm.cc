@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/verify/tpm/verify_tpm.h"
 
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
-#include <memory>
 
 #include "outside/verify/event_log/event_log.h"
+#include "outside/verify/tpm/key_use.h"
 #include "outside/verify/tpm/quote.h"
 #include "outside/verify/x509/chain.h"
 
 namespace casemate::verify {
 namespace {
 
-constexpr const char* kAttestationKeyUse = "2.23.133.8.3";  // tcg-kp-AIKCertificate
+constexpr uint32_t kFirmwarePcrs = 10;  // PCRs 0 to 9
 
 Finding sound(const Status& status, std::string expected) {
   if (status) return {.good = true};
@@ -27,26 +24,13 @@ Finding keep(Result<T> read, T& into, std::string expected) {
   return sound(read ? Status() : Status(read.error()), std::move(expected));
 }
 
-// An authority may certify other things too, such as servers: what it says of those is not meant here.
-bool for_attestation(const X509Certificate& certificate) {
-  const std::unique_ptr<EXTENDED_KEY_USAGE, decltype(&EXTENDED_KEY_USAGE_free)> uses(
-      static_cast<EXTENDED_KEY_USAGE*>(
-          X509_get_ext_d2i(certificate.native(), NID_ext_key_usage, nullptr, nullptr)),
-      EXTENDED_KEY_USAGE_free);
-  const std::unique_ptr<ASN1_OBJECT, decltype(&ASN1_OBJECT_free)> wanted(
-      OBJ_txt2obj(kAttestationKeyUse, 1), ASN1_OBJECT_free);
-  ERR_clear_error();
-  for (int i = 0; uses && i < sk_ASN1_OBJECT_num(uses.get()); ++i)
-    if (OBJ_cmp(sk_ASN1_OBJECT_value(uses.get(), i), wanted.get()) == 0) return true;
-  return false;
-}
-
 Result<Chain> certified(const TpmQuote& quote, const Collateral& collateral,
                         const TpmRules& rules) {
   const X509Certificate leaf = TRY(X509Certificate::from_der(quote.certificate));
   if (leaf.key() != quote.key.spki)
     return Error{Code::kInvalid, "the certificate is of another key"};
-  if (!for_attestation(leaf)) {
+  // An authority may certify other things too, such as servers: what it says of those is not meant.
+  if (!names_key_use(leaf, kAttestationKeyUse)) {
     return Error{Code::kInvalid, formatted("the certificate {} is for something else than "
                                            "attestation (extended key usage {})",
                                            leaf.subject(), kAttestationKeyUse)};
@@ -153,13 +137,14 @@ void TpmVerification::check_key_known() {
   });
 }
 
-// A log is of one start: it accounts for each PCR that it mentions, or it is not this machine's.
+// A log is of one start: it accounts for each PCR of firmware and boot loader that it mentions, or it
+// is not this machine's. Others are extended later, too, by whom no log of firmware knows.
 void TpmVerification::check_logs() {
   for (const Collateral::File& file : collateral_.others()) {
     const auto log = EventLog::read(file.content, LogHash::kSha256);
     if (!log) continue;  // something else
     checks_.judge(code::kTpmLog, file.name, [&] {
-      for (uint32_t pcr = 0; pcr < EventLog::kRegisters; ++pcr) {
+      for (uint32_t pcr = 0; pcr < kFirmwarePcrs; ++pcr) {
         const auto logged = [&](const LoggedEvent& event) { return event.index == pcr; };
         const auto held = pcr_value(quote_, pcr);
         if (!held || std::ranges::none_of(log->events(), logged)) continue;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// TpmDevice: a connection to a TPM 2.0, and the form of its commands (TPM 2.0 Library, part 3):
-// header, handles, passwords, parameters. The kernel's device (/dev/tpmrm0, /dev/tpm0) and a
-// software TPM behind a Unix socket speak alike.
+// TpmDevice: a connection to a TPM 2.0, and the form of its commands (TPM 2.0 Library, part 3).
+// The kernel's device (/dev/tpmrm0, /dev/tpm0) and a software TPM behind a Unix socket speak alike.
 //
 //   Owns     the connection.
 //   Threads  one.
@@ -11,45 +10,37 @@
 //   Fails    kPlatform or kTimedOut when the connection is lost: nothing can be asked after that;
 //            kDenied with what to do when the TPM refuses; kInvalid for an answer out of form.
 
-#include <string>
-
 #include "base/clock.h"
 #include "base/fd.h"
 #include "wire/tpm/quote.h"
 
-namespace casemate::attest {
-
-// TPM_CC and the name that errors have for it.
-struct TpmCommand {
-  uint32_t code;
-  const char* name;
-};
+namespace casemate {
 
 class TpmDevice final {
  public:
-  static constexpr size_t kAnswer = 4096;  // TPM_PT_MAX_RESPONSE_SIZE of the TPMs in use
+  static constexpr uint32_t kPassword = 0x40000009;  // TPM_RS_PW: the empty password
 
-  static Result<TpmDevice> open(const std::string& path);
-
-  // A command; the answer's handle, where the command makes one, and parameters. `sessions` has one
-  // for each handle that needs a password: empty_password() or a policy's.
+  struct Question {
+    uint32_t command;  // TPM_CC
+    const char* name;
+    std::vector<uint32_t> handles{};
+    std::vector<uint32_t> sessions{};  // for the handles that need one: kPassword, or a policy's
+    bool makes_handle = false;
+    Duration patience = std::chrono::seconds(5);
+  };
   struct Answer {
     uint32_t handle = 0;
     std::vector<uint8_t> parameters;
   };
-  struct Question {
-    TpmCommand command;
-    std::vector<uint32_t> handles{};
-    std::vector<uint32_t> sessions{};
-    bool makes_handle = false;
-    Duration patience = std::chrono::seconds(5);
-  };
-  static constexpr uint32_t kPassword = 0x40000009;  // TPM_RS_PW: the empty password
-  Result<Answer> ask(const Question& question, Bytes parameters);
 
-  // Makes a primary key of the endorsement hierarchy after a template: the same key each time.
+  static Result<TpmDevice> open(const std::string& path);
+  Result<Answer> ask(const Question& question, Bytes parameters);
+  // A primary key of the endorsement hierarchy, from a TPMT_PUBLIC as template: the same each time.
   // Its handle and its TPMT_PUBLIC.
   Result<Answer> make_primary(Bytes key_template, Duration patience);
+  // The key for quotes: ECDSA, P-256, SHA-256, which every TPM 2.0 has.
+  Result<Answer> make_attestation_key();
+  // Forgets a key or a session.
   void flush(uint32_t handle);
   [[nodiscard]] bool connected() const { return fd_.valid(); }
 
@@ -61,4 +52,4 @@ class TpmDevice final {
   std::string path_;
 };
 
-}  // namespace casemate::attest
+}  // namespace casemate

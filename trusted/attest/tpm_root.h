@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The TPM root: evidence rooted in a TPM 2.0. Its key is an attestation key, which signs nothing
-// but what the TPM itself says; the monitor's measurement goes into PCR 23, which is reset and
-// extended anew whenever it does not hold it.
+// The TPM root: evidence rooted in a TPM 2.0. Its key signs nothing but what the TPM itself says;
+// the monitor's measurement goes into PCR 23, which is reset and extended whenever it is not there.
 //
 //   Owns     the connection to the TPM, and the key's place in it.
 //   Threads  one.
@@ -11,17 +10,15 @@
 //   Fails    open: no TPM, or one that cannot do it, with what to do; quote(): likewise, and it
 //            connects anew the next time.
 
-#include <string>
-
 #include "trusted/attest/root.h"
 
 namespace casemate::attest {
 
 struct TpmOptions {
   std::string device = "/dev/tpmrm0";  // or a software TPM's socket
-  // The key's certificate, DER, as casemate tpm install has put it there; no file: quotes have none, and
+  // Of the key, as `casemate tpm install` has put it there. No such file: quotes carry none, and
   // verifiers must know the key itself.
-  std::string certificate;
+  std::string certificate_path;
   bool debug = false;
 };
 
