@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Certifying a TPM's attestation key: an endorsement key signs nothing, so the authority encrypts the
-// certificate that it has made, so that only the TPM with that endorsement key can read it, and only
-// while it holds that attestation key. Who gets to use the certificate has shown that he has both.
+// Certifying a TPM's attestation key: an endorsement key signs nothing, so the authority encrypts
+// the certificate that it has made, so that only the TPM with that endorsement key can read it, and
+// only while it holds that attestation key. Who gets to use the certificate has shown that he has
+// both.
 //
 //   machine --request--> authority    the endorsement key's certificate, and the attestation key
 //   machine <--grant---- authority    the encrypted certificate, and its key as a TPM credential
 //
 //   Owns     values.
 //   Threads  pure functions, but for the random numbers.
-//   Trust    a request may be hostile: the endorsement key is believed only for its maker's certificate,
-//            and the attestation key only once its TPM has opened the grant.
+//   Trust    a request may be hostile: the endorsement key is believed only for its maker's
+//            certificate, and the attestation key only once its TPM has opened the grant.
 //   Fails    kInvalid and kDenied with what is wrong with the request, and what to do.
 
 #include "base/clock.h"
@@ -37,7 +38,8 @@ struct TpmGrant {
 Result<TpmGrant> certify_tpm(Bytes request, const Authority& authority, const TpmTerms& terms,
                              Random& random);
 
-// The parts of a grant: the credential, which the TPM turns into a secret, and what the secret opens.
+// The parts of a grant: the credential, which the TPM turns into a secret, and what the secret
+// opens.
 struct TpmGrantParts {
   Bytes credential;
   Bytes sealed;

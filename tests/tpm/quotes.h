@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What tests of TPM quotes share: a root at a software TPM, verdicts on its quotes, changes to them.
+// What tests of TPM quotes share: a root at a software TPM, verdicts on its quotes, changes to
+// them.
 
 #include <gtest/gtest.h>
 

@@ -46,8 +46,8 @@ Result<Quoted> quote_pcrs(TpmDevice& device, uint32_t key, const Sha256Digest& e
   return Quoted{{attest.begin(), attest.end()}, {reader.left().begin(), reader.left().end()}};
 }
 
-// Adds the values of the lowest PCRs among those wanted: a TPM gives a few at a time. Those that are
-// still wanted.
+// Adds the values of the lowest PCRs among those wanted: a TPM gives a few at a time. Those that
+// are still wanted.
 Result<uint32_t> read_some_pcrs(TpmDevice& device, uint32_t wanted, std::vector<uint8_t>& values) {
   constexpr std::string_view kWhat = "the TPM's list of PCRs";
   TpmWriter out;
@@ -108,12 +108,33 @@ class TpmRoot final : public RootOfTrust {
     for (const auto& event : events_)
       own_pcr_ = sha256(TpmWriter().bytes(own_pcr_).bytes(sha256(event)).view());
   }
-  ~TpmRoot() override {
-    if (device_) device_->flush(key_.handle);
-  }
+  ~TpmRoot() override { disconnect(); }
 
   Result<std::vector<uint8_t>> quote(const allow::Vouch&,
                                      const ByteArray<64>& report_data) override {
+    auto said = quote_once(report_data);
+    if (said || said.error().code == Code::kUnavailable) return said;
+    disconnect();  // the TPM may have been started anew since, and have forgotten the key
+    return quote_once(report_data);
+  }
+
+  // Connects, makes the key and measures, unless all that has been done.
+  Status connect() {
+    if (device_ && device_->connected()) return {};
+    device_ = TRY(TpmDevice::open(options_.device));
+    key_ = TRY(device_->make_attestation_key());
+    TRY(measure());
+    TRY(read_pcrs(*device_));  // there may be none of SHA-256: better known now than with a client
+    return {};
+  }
+
+ private:
+  void disconnect() {
+    if (device_) device_->flush(key_.handle);
+    device_.reset();
+  }
+
+  Result<std::vector<uint8_t>> quote_once(const ByteArray<64>& report_data) {
     TRY(connect());
     TpmQuoteHead head;
     head.issued_unix = system_clock().unix_seconds();
@@ -141,17 +162,6 @@ class TpmRoot final : public RootOfTrust {
                            options_.device)};
   }
 
-  // Connects, makes the key and measures, unless all that has been done.
-  Status connect() {
-    if (device_ && device_->connected()) return {};
-    device_ = TRY(TpmDevice::open(options_.device));
-    key_ = TRY(device_->make_attestation_key());
-    TRY(measure());
-    TRY(read_pcrs(*device_));  // there may be none of SHA-256: better known now than with a client
-    return {};
-  }
-
- private:
   Status measure() {
     const auto ask = [&](uint32_t command, const char* name, Bytes parameters) {
       return device_->ask(

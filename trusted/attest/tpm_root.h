@@ -7,8 +7,8 @@
 //   Threads  one.
 //   Trust    the machine's kernel, which says who may open the TPM: whoever may can have any key
 //            vouched for. The TPM's answers are bounded and not believed: verifiers judge them.
-//   Fails    open: no TPM, or one that cannot do it, with what to do; quote(): likewise, and it
-//            connects anew the next time.
+//   Fails    open: no TPM, or one that cannot do it, with what to do; quote(): likewise,
+//            once it has tried again over a new connection.
 
 #include "trusted/attest/root.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The TPM root before a TPM that lies, breaks off, or says nothing. Quotes of a working (software) TPM
-// are in tests/tpm.
+// The TPM root before a TPM that lies, breaks off, or says nothing. Quotes of a working (software)
+// TPM are in tests/tpm.
 #include "trusted/attest/tpm_root.h"
 
 #include <gtest/gtest.h>
@@ -95,8 +95,8 @@ class LittleTpm final {
   Sha256Digest own_{};
 };
 
-// A place where a TPM answers, one client after the other. What `bend` returns is sent instead of an honest
-// answer; nothing: the connection is closed.
+// A place where a TPM answers, one client after the other. What `bend` returns is sent instead of
+// an honest answer; nothing: the connection is closed.
 class Place final {
  public:
   using Bend = std::function<std::optional<Blob>(uint32_t command, Blob honest)>;

@@ -57,7 +57,8 @@ std::vector<uint8_t> hash_of(LogHash hash, Bytes data) {
 
 bool starts_with(Bytes data, std::string_view text) { return text_of(data).starts_with(text); }
 
-// The size of each hash's digests, from the first event, which is in the old form (TCG_EfiSpecIDEvent).
+// The size of each hash's digests, from the first event, which is in the old form
+// (TCG_EfiSpecIDEvent).
 Result<std::map<uint16_t, size_t>> read_header(LogReader& log) {
   TRY(log.bytes(4, "the header's register"));
   if (TRY(log.number<uint32_t>("the header's type")) != kNoAction)
@@ -127,7 +128,6 @@ Result<EventLog> EventLog::read(Bytes bytes, LogHash hash) {
     const auto index = TRY(log.number<uint32_t>("its register"));
     if (index == kEnd) break;
     if (index >= kRegisters) return log.wrong(formatted("there is no register {}", index));
-    if (read.events_.size() == kEvents) return log.wrong("there are too many events");
     LoggedEvent event = TRY(read_event(log, sizes, algorithm));
     event.index = index;
     event.data_measured = std::ranges::equal(hash_of(hash, event.data), event.digest);

@@ -35,16 +35,15 @@ struct LoggedEvent {
 
 class EventLog final {
  public:
-  static constexpr size_t kBytes = 1 << 20;
-  static constexpr size_t kEvents = 16'384;
+  static constexpr size_t kBytes = 1 << 20;  // of some 20,000 events
   static constexpr uint32_t kRegisters = 24;
 
   // Reads the digests of one hash; those of others are passed over.
   static Result<EventLog> read(Bytes bytes, LogHash hash);
 
   [[nodiscard]] const std::vector<LoggedEvent>& events() const { return events_; }
-  // What register `index` holds when nothing but the logged events was measured into it. From zeros,
-  // or, of PCR 0, from the locality that started the TPM.
+  // What register `index` holds when nothing but the logged events was measured into it. From
+  // zeros, or, of PCR 0, from the locality that started the TPM.
   [[nodiscard]] std::vector<uint8_t> replay(uint32_t index) const;
 
  private:

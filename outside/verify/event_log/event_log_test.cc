@@ -128,12 +128,6 @@ TEST(EventLogs, are_refused_with_the_event_and_the_reason) {
   expect_refused(std::vector<uint8_t>(EventLog::kBytes + 1), "over the limit");
 }
 
-TEST(EventLogs, have_no_more_events_than_a_verifier_has_patience) {
-  LogWriter log;
-  for (size_t i = 0; i < 8000; ++i) log.event(0, kCrtm, "");
-  EXPECT_FALSE(read(log.log())) << "over 1 MiB";
-}
-
 TEST(EventLogs, no_change_of_a_digest_replays_to_the_same) {
   const auto whole = small_log().log();
   const auto before = read(whole)->replay(7);
@@ -144,7 +138,7 @@ TEST(EventLogs, no_change_of_a_digest_replays_to_the_same) {
     const auto log = read(changed);
     if (log && log->replay(7) != before) ++other;
   }
-  EXPECT_EQ(other, 32u + 1u) << "its digest, and its register";
+  EXPECT_EQ(other, 32u + 2u) << "its digest, its register, and a length that swallows it";
 }
 
 }  // namespace

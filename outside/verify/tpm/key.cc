@@ -64,7 +64,8 @@ Result<std::vector<uint8_t>> spki_of_rsa(Bytes modulus, uint32_t exponent) {
   return der;
 }
 
-// TPMT_SYM_DEF_OBJECT and TPMT_ECC_SCHEME or TPMT_RSA_SCHEME: where TPMS_ECC_PARMS and TPMS_RSA_PARMS agree.
+// TPMT_SYM_DEF_OBJECT and TPMT_ECC_SCHEME or TPMT_RSA_SCHEME: where TPMS_ECC_PARMS and
+// TPMS_RSA_PARMS agree.
 Status read_algorithms(TpmReader& reader, TpmKey& key) {
   const uint16_t symmetric = TRY(reader.u16("the key's symmetric algorithm"));
   if (symmetric == tpm::kAes) {

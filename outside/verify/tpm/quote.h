@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// TpmQuote, read: the TPM root's quote (wire/tpm/quote.h) from hostile bytes, and each thing that must
-// be so of it, in the order in which it is looked at.
+// TpmQuote, read: the TPM root's quote (wire/tpm/quote.h) from hostile bytes, and each thing that
+// must be so of it, in the order in which it is looked at.
 //
 //   Owns     its key; the rest are views of the bytes that it was read from.
 //   Threads  pure functions.
 //   Trust    read_tpm_quote() checks the form alone. Nothing in it is the TPM's word before
-//            check_tpm_signature(), nor the monitor's before check_own_events(), nor any TPM's at all
-//            before somebody vouches for the key.
+//            check_tpm_signature(), nor the monitor's before check_own_events(), nor any TPM's at
+//            all before somebody vouches for the key.
 //   Fails    kInvalid with what is wrong; kUnsupported for what is not read here.
 
 #include "outside/verify/tpm/attest.h"

@@ -137,8 +137,8 @@ void TpmVerification::check_key_known() {
   });
 }
 
-// A log is of one start: it accounts for each PCR of firmware and boot loader that it mentions, or it
-// is not this machine's. Others are extended later, too, by whom no log of firmware knows.
+// A log is of one start: it accounts for each PCR of firmware and boot loader that it mentions, or
+// it is not this machine's. Others are extended later, too, by whom no log of firmware knows.
 void TpmVerification::check_logs() {
   for (const Collateral::File& file : collateral_.others()) {
     const auto log = EventLog::read(file.content, LogHash::kSha256);

@@ -4,9 +4,9 @@
 //
 //   who signed?     the key, which can sign nothing but what a TPM says
 //   what?           the report data, the PCR values, the monitor's own events in PCR 23
-//   which TPM?      the key is named by the rules, or certified by an authority that they name: that
-//                   one has asked the TPM's maker's certificate (outside/certify)
-//   what booted?    PCRs against the rules; the firmware's log, where there is one, against the PCRs
+//   which TPM?      the key is named by the rules, or certified by an authority that they name, who
+//                   believes the TPM's maker (outside/certify)
+//   what booted?    PCRs against the rules; firmware's log, where there is one, against the PCRs
 //
 //   Owns     values.
 //   Threads  pure functions.
@@ -66,8 +66,8 @@ struct TpmRules {
   std::map<uint32_t, std::vector<Sha256Digest>> pcrs;  // accepted values; others are not looked at
 };
 
-// What the quote says, under `rules`, at `now_unix`. The authorities' certificates, revocation lists and
-// the firmware's log come from the collateral.
+// What the quote says, under `rules`, at `now_unix`. The authorities' certificates, revocation
+// lists and the firmware's log come from the collateral.
 Platform verify_tpm(Bytes quote, const Collateral& collateral, const TpmRules& rules,
                     int64_t now_unix, Checks& checks);
 

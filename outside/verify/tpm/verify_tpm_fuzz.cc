@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first byte even: the rest is a quote as it came from the network, and as changes to a good one.
-// Odd: changes to what a TPM signs, which is then signed, so that what lies behind the signature is
-// reached too.
+// The first byte even: the rest is a quote as it came from the network, and as changes to a good
+// one. Odd: changes to what a TPM signs, which is then signed, so that what lies behind the
+// signature is reached too.
 #include <cstdlib>
 
 #include "outside/verify/tpm/quote.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// TpmSigner: makes TPM quotes that pass, for tests and fuzzing. It plays TPM and monitor, with a key of any
-// kind that the verifier reads; a test bends a part, before or after the signature.
+// TpmSigner: makes TPM quotes that pass, for tests and fuzzing. It plays TPM and monitor, with a
+// key of any kind that the verifier reads; a test bends a part, before or after the signature.
 //
 //   Owns     its key.
 //   Threads  one.
