@@ -99,13 +99,19 @@ Result<std::vector<uint8_t>> activate_credential(TpmDevice& device, Bytes creden
                   .handles = {tpm::kEndorsement, session.handle()},
                   .sessions = {kEmpty}},
                  policy.view()));
-  const auto answer = TRY(device.ask({.command = 0x147,
-                                      .name = "TPM2_ActivateCredential",
-                                      .handles = {key.handle(), endorsement.handle()},
-                                      .sessions = {kEmpty, session.handle()},
-                                      .patience = kRsaPatience},
-                                     credential));
-  const Bytes secret = TRY(TpmReader(answer.parameters).sized("the secret"));
+  const auto answer = device.ask({.command = 0x147,
+                                  .name = "TPM2_ActivateCredential",
+                                  .handles = {key.handle(), endorsement.handle()},
+                                  .sessions = {kEmpty, session.handle()},
+                                  .patience = kRsaPatience},
+                                 credential);
+  if (!answer && answer.error().code == Code::kDenied) {
+    return Error{Code::kDenied, "the grant is for another TPM, or for another key of this one: ask "
+                                "for it again (" +
+                                    answer.error().text + ")"};
+  }
+  if (!answer) return answer.error();
+  const Bytes secret = TRY(TpmReader(answer->parameters).sized("the secret"));
   return std::vector<uint8_t>(secret.begin(), secret.end());
 }
 

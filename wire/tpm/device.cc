@@ -29,7 +29,6 @@ constexpr std::pair<uint32_t, const char*> kAdvice[] = {
     {0x08B, "nothing is stored in it under this handle: its maker has put no certificate there"},
     {0x08E, "its endorsement hierarchy has a password: run tpm2_changeauth -c e, with the old one"},
     {0x0A2, "its endorsement hierarchy has a password: run tpm2_changeauth -c e, with the old one"},
-    {0x09F, "the answer is for another TPM, or for another key of this one: ask for it again"},
     {0x0A6, "it has no such curve: P-256 is needed"},
 };
 
