@@ -16,10 +16,9 @@
 #include "base/crypto.h"
 #include "base/result.h"
 #include "trusted/allow/allow.h"
+#include "wire/evidence/evidence.h"
 
 namespace casemate::attest {
-
-enum class RootKind : uint32_t { kSoftware = 1 };
 
 class RootOfTrust {
  public:
@@ -34,5 +33,12 @@ class RootOfTrust {
 Result<std::unique_ptr<RootOfTrust>> open_software_root(const std::string& state_folder,
                                                         const Sha384Digest& platform_measurement,
                                                         bool debug);
+
+// The root of a confidential guest: reports of Linux's configfs-tsm, which is at `folder`. Its
+// quotes say what the guest has booted; of the monitor they say what the claims do.
+Result<std::unique_ptr<RootOfTrust>> open_tsm_root(const std::string& folder);
+
+// The root of an SGX enclave under Gramine, whose files are in `folder`.
+Result<std::unique_ptr<RootOfTrust>> open_gramine_root(const std::string& folder);
 
 }  // namespace casemate::attest

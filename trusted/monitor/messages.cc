@@ -150,13 +150,15 @@ bool Monitor::may_vouch(size_t asker, size_t subject) const {
 void Monitor::on_attest(size_t p, size_t e, const Message& message) {
   Message answer = control::make(Type::kAttested, EnclaveId{message.enclave});
   answer.ticket = message.ticket;
+  std::vector<Fd> evidence;
   const bool granted = partitions_[p].attestations.take(clock_.now());
-  answer.code = static_cast<uint32_t>(granted ? attest(e, message, answer) : Code::kUnavailable);
-  send(e, answer);
+  answer.code =
+      static_cast<uint32_t>(granted ? attest(e, message, answer, evidence) : Code::kUnavailable);
+  send(e, answer, std::move(evidence));
 }
 
 // Vouches for an enclave, and for a key of the asker's own.
-Code Monitor::attest(size_t e, const Message& question, Message& answer) {
+Code Monitor::attest(size_t e, const Message& question, Message& answer, std::vector<Fd>& fds) {
   const size_t subject = question.stream;  // index of the enclave that is asked about
   if (subject >= enclaves_.size() || !may_vouch(e, subject)) return Code::kDenied;
   const bool own = subject == e;
@@ -168,13 +170,13 @@ Code Monitor::attest(size_t e, const Message& question, Message& answer) {
   answer.token = *token;
   if (!own || question.key_sha256 == Sha256Digest{}) return Code::kOk;
   const auto evidence = setup_->voucher.vouch_for_key(question.key_sha256);
-  if (!evidence || evidence->quote.size() > answer.quote.size() ||
-      evidence->claims.size() > answer.claims.size())
-    return Code::kPlatform;
-  answer.quote_size = static_cast<uint32_t>(evidence->quote.size());
-  answer.claims_size = static_cast<uint32_t>(evidence->claims.size());
-  std::ranges::copy(evidence->quote, answer.quote.begin());
-  std::ranges::copy(evidence->claims, answer.claims.begin());
+  if (!evidence) {
+    log("enclave {}: its key is not vouched for: {}", name(e), evidence.error().text);
+    return evidence.error().code;
+  }
+  auto attached = control::attach_evidence(answer, evidence->quote, evidence->claims);
+  if (!attached) return attached.error().code;
+  fds.push_back(std::move(*attached));
   return Code::kOk;
 }
 

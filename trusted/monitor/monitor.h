@@ -137,7 +137,8 @@ class Monitor final {
   void on_running(size_t e, const control::Message& message);
   void on_died(size_t e);
   void on_attest(size_t p, size_t e, const control::Message& message);
-  Code attest(size_t e, const control::Message& question, control::Message& answer);
+  Code attest(size_t e, const control::Message& question, control::Message& answer,
+              std::vector<Fd>& fds);
   [[nodiscard]] std::optional<size_t> enclave_of(size_t p, uint32_t id) const;
   [[nodiscard]] bool may_vouch(size_t asker, size_t subject) const;
   void send(size_t e, const control::Message& message, std::vector<Fd> fds = {});

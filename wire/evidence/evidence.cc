@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/format.h"
+
 namespace casemate {
 namespace {
 
@@ -55,6 +57,30 @@ bool zero(const ByteArray<N>& bytes) {
 }
 
 }  // namespace
+
+std::string_view name_of(RootKind root) {
+  constexpr std::string_view kNames[] = {"unknown", "software", "tpm", "tsm", "gramine"};
+  const auto number = static_cast<uint32_t>(root);
+  return kNames[number <= kRootKinds ? number : 0];
+}
+
+Result<std::vector<uint8_t>> encode_hardware_quote(RootKind root, std::string_view provider,
+                                                   Bytes report, Bytes auxiliary, Bytes manifest) {
+  HardwareQuote head;
+  head.root = static_cast<uint32_t>(root);
+  head.provider = Text<32>::from(provider);
+  head.report_size = static_cast<uint32_t>(report.size());
+  head.auxiliary_size = static_cast<uint32_t>(auxiliary.size());
+  head.manifest_size = static_cast<uint32_t>(manifest.size());
+  std::vector<uint8_t> quote;
+  for (const Bytes part : {bytes_of(head), report, auxiliary, manifest})
+    quote.insert(quote.end(), part.begin(), part.end());
+  if (quote.size() <= kQuoteBytes) return quote;
+  return Error{Code::kTooLarge,
+               formatted("the root's quote has {} bytes and its certificates {}, and all of it may "
+                         "have {}: have the host provide fewer certificates",
+                         report.size(), auxiliary.size(), kQuoteBytes)};
+}
 
 Status check_form(const SoftwareQuote& quote) {
   if (quote.magic != SoftwareQuote::kMagic)

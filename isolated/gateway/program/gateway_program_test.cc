@@ -59,9 +59,9 @@ class Gateway final {
     message.ticket = question.ticket;
     message.code = static_cast<uint32_t>(code);
     message.token.nonce = question.nonce;
-    message.quote_size = static_cast<uint32_t>(quote.size());
-    std::ranges::copy(quote, message.quote.begin());
-    EXPECT_TRUE(monitor_.send(message));
+    const auto evidence = control::attach_evidence(message, bytes_of(quote), {});
+    const std::array<int, 1> fds = {evidence->number()};
+    EXPECT_TRUE(monitor_.send(message, fds));
   }
   // What the certificate of a new connection holds.
   std::string certificate() {

@@ -54,7 +54,7 @@ Result<std::vector<uint8_t>> MonitorLink::vouch_for(const SigningKey& key) {
       early_.push_back(std::move(received));
       continue;
     }
-    const Status kept = keep(received.message);
+    const Status kept = keep(received);
     if (kept) return cached_;
     // Clients of the instance before this one may have asked for as much as the monitor gives.
     if (kept.error().code != Code::kUnavailable || system_clock().now() > deadline)
@@ -65,14 +65,12 @@ Result<std::vector<uint8_t>> MonitorLink::vouch_for(const SigningKey& key) {
 }
 
 // Takes what the monitor says about our own key.
-Status MonitorLink::keep(const Message& m) {
-  if (m.code != 0 || m.quote_size == 0) {
-    return Error{m.code == 0 ? Code::kPlatform : code_from(m.code),
-                 "the monitor does not vouch for the gateway's key"};
-  }
-  quote_.assign(m.quote.begin(), m.quote.begin() + m.quote_size);
-  claims_.assign(m.claims.begin(), m.claims.begin() + m.claims_size);
-  cached_ = encode_evidence(quote_, claims_, std::span(&m.token, 1));
+Status MonitorLink::keep(const Received& received) {
+  const Message& m = received.message;
+  if (m.code != 0)
+    return Error{code_from(m.code), "the monitor does not vouch for the gateway's key"};
+  vouched_ = TRY(control::attached_evidence(received));
+  cached_ = encode_evidence(vouched_.quote, vouched_.claims, std::span(&m.token, 1));
   vouched_unix_ = loop_.clock().unix_seconds();
   return {};
 }
@@ -117,7 +115,7 @@ Status MonitorLink::take(Received& received) {
       disconnect(received.message);
       return {};
     case Type::kAttested:
-      attested(received.message);
+      attested(received);
       return {};
     case Type::kPing:
       return socket_.send(control::make(Type::kPong, self_));
@@ -212,9 +210,10 @@ void MonitorLink::evidence(const std::optional<Nonce>& nonce, std::string_view m
   }
 }
 
-void MonitorLink::attested(const Message& message) {
+void MonitorLink::attested(const Received& received) {
+  const Message& message = received.message;
   if (message.ticket == kOwnTicket) {
-    Status taken = keep(message);
+    Status taken = keep(received);
     if (taken) taken = renewed_(cached_);
     if (taken) return;
     vouched_unix_ = 0;  // whatever went wrong, it is tried again
@@ -235,7 +234,7 @@ void MonitorLink::attested(const Message& message) {
         Error{complete.code, "evidence is asked for too often: ask again in a second"});
   if (complete.code != Code::kOk)
     return complete.done(Error{complete.code, "the monitor does not vouch for that enclave"});
-  complete.done(encode_evidence(quote_, claims_, complete.tokens));
+  complete.done(encode_evidence(vouched_.quote, vouched_.claims, complete.tokens));
 }
 
 }  // namespace casemate::gateway

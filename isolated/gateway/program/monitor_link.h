@@ -69,8 +69,8 @@ class MonitorLink final : public Attestor, private Watcher {
   Status connect(control::Received& received);
   void introduce(uint32_t stream);
   void disconnect(const control::Message& message);
-  void attested(const control::Message& message);
-  Status keep(const control::Message& message);
+  void attested(const control::Received& received);
+  Status keep(const control::Received& received);
   void renew();
   Result<Model*> model_of(const control::Message& message);
   Status ask(uint64_t ticket, uint32_t subject, const Nonce& nonce, bool quote);
@@ -81,10 +81,9 @@ class MonitorLink final : public Attestor, private Watcher {
   ModelTable* models_ = nullptr;
   Sha256Digest key_sha256_{};
   Sha384Digest key_sha384_{};
-  std::vector<uint8_t> quote_;
-  std::vector<uint8_t> claims_;
+  control::AttachedEvidence vouched_;
   std::vector<uint8_t> cached_;
-  int64_t vouched_unix_ = 0;  // when the three above were made
+  int64_t vouched_unix_ = 0;  // when the two above were made
   Renewed renewed_;
   Loop::Timer renewal_;
   std::vector<control::Received> early_;  // what came while the first answer was waited for
