@@ -29,7 +29,7 @@ using KeyOwner = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 using BioOwner = std::unique_ptr<BIO, Free<BIO_free>>;
 using ObjectOwner = std::unique_ptr<ASN1_OBJECT, Free<ASN1_OBJECT_free>>;
 
-// Far above a certificate that holds limits::kEvidenceBytes.
+// Far above a certificate that holds kEvidenceBytes.
 constexpr size_t kCertificateBytes = 64 << 10;
 
 Error refuse(std::string_view text) {
@@ -53,10 +53,10 @@ Result<Certificate> read(X509* certificate) {
     return refuse("the certificate carries the evidence extension twice");
   const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
   const auto length = static_cast<size_t>(ASN1_STRING_length(value));
-  if (length > limits::kEvidenceBytes) {
+  if (length > kEvidenceBytes) {
     return Error{Code::kTooLarge, formatted("the certificate carries {} bytes of evidence, over "
                                             "the limit of {}",
-                                            length, limits::kEvidenceBytes)};
+                                            length, kEvidenceBytes)};
   }
   const uint8_t* data = ASN1_STRING_get0_data(value);
   result.evidence.assign(data, data + length);

@@ -8,7 +8,7 @@
 //   Threads  pure functions.
 //   Trust    the certificate may be hostile; libcrypto parses it.
 //   Fails    kInvalid for what is no certificate or carries the extension twice, kTooLarge beyond
-//            limits::kEvidenceBytes.
+//            kEvidenceBytes.
 
 #include <string_view>
 #include <vector>

@@ -25,6 +25,8 @@ class RootOfTrust {
   virtual ~RootOfTrust() = default;
   virtual Result<std::vector<uint8_t>> quote(const allow::Vouch&,
                                              const ByteArray<64>& report_data) = 0;
+  // Whether quote() always returns within a few milliseconds.
+  [[nodiscard]] virtual bool quick() const { return false; }
 };
 
 // The development root: a P-384 key in `state_folder`, made at first use, readable by its owner

@@ -106,13 +106,16 @@ Status check_form(const EnclaveToken& token) {
   return {};
 }
 
-std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, Bytes monitor_key_der) {
+std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, const Sha384Digest& platform,
+                                   Bytes monitor_key_der) {
   // 1 is SHA-256 in the IANA registry of named information hash algorithms.
   const auto hash = CborWriter().head(kArray, 2).head(kUnsigned, 1).bytes(tls_key_hash).take();
   return CborWriter()
-      .head(kMap, 2)
+      .head(kMap, 3)
       .text("pubkey-hash")
       .bytes(hash)
+      .text("casemate-platform")
+      .bytes(platform)
       .text("casemate-monitor-key")
       .bytes(monitor_key_der)
       .take();

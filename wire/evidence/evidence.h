@@ -6,14 +6,16 @@
 //   root of trust --quote--> claims {TLS key, monitor key} --monitor key--> token {measurements,
 //   device, key}
 //
-// The quote is the root's own format (software: SoftwareQuote; tsm, gramine: HardwareQuote). Its report data commit
-// to the claims, as in interoperable RA-TLS: report_data[0:32] = SHA-256(claims). The claims name
-// the TLS key of the certificate that carries them and the monitor's signing key; each token is
-// signed by the latter. So one quote, made once a day, serves every client and every later token
-// (Temper's report reuse), and a fresh nonce costs one signature.
+// The quote is the root's own format (software: SoftwareQuote; tsm, gramine: HardwareQuote). Its
+// report data commit to the claims, as in interoperable RA-TLS: report_data[0:32] =
+// SHA-256(claims). The claims name the TLS key of the certificate that carries them, the
+// monitor's measurement of itself and its signing key; each token is signed by the latter. So
+// one quote, made once a day, serves every client and every later token (Temper's report reuse),
+// and a fresh nonce costs one signature.
 //
 //   certificate extension 2.23.133.5.4.9 = CBOR tag 1129532721 ("CSM1") [quote, claims, [token,
 //   ...]] claims = CBOR {"pubkey-hash": bytes of CBOR [1, SHA-256 of the TLS key's SPKI],
+//   "casemate-platform": the monitor's measurement of its own program and libraries,
 //   "casemate-monitor-key": SPKI}
 //
 // All structures are flat, little-endian and without padding, so that signing and checking need no
@@ -104,6 +106,8 @@ static_assert(sizeof(HardwareQuote) == 64);
 // All of a quote: a report with its certificates (SEV-SNP: 1,184 bytes and, by the kernel's limit,
 // 16 KiB; TDX: 8 KiB; CCA: 4 KiB), and as much again for what is longer.
 inline constexpr size_t kQuoteBytes = 32 << 10;
+// A quote, claims of 300 bytes, and up to ten tokens; OpenSSL takes certificates up to 100 KiB.
+inline constexpr size_t kEvidenceBytes = kQuoteBytes + (8 << 10);
 
 // What the monitor says about one enclave. 768 bytes.
 struct EnclaveToken {
@@ -147,7 +151,8 @@ Result<std::vector<uint8_t>> encode_hardware_quote(RootKind root, std::string_vi
 
 // The claims that a quote's report data commit to, deterministically encoded (RFC 8949,
 // section 4.2).
-std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, Bytes monitor_key_der);
+std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, const Sha384Digest& platform,
+                                   Bytes monitor_key_der);
 // SHA-256(claims) and 32 zero bytes.
 ByteArray<64> report_data_of(Bytes claims);
 // The tagged item that goes into the certificate extension and the evidence endpoint.

@@ -112,9 +112,9 @@ Status add_known(X509* certificate, int nid, const char* value) {
 
 Status add_evidence(X509* certificate, Bytes evidence) {
   if (evidence.empty()) return {};
-  if (evidence.size() > limits::kEvidenceBytes)
+  if (evidence.size() > kEvidenceBytes)
     return Error{Code::kInvalid, formatted("the evidence has {} bytes, the limit is {}",
-                                           evidence.size(), limits::kEvidenceBytes)};
+                                           evidence.size(), kEvidenceBytes)};
   const Object oid(OBJ_txt2obj(kEvidenceOid, 1));
   const Octets value(ASN1_OCTET_STRING_new());
   if (!oid || !value ||

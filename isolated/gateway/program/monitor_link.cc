@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/program/monitor_link.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "base/log.h"
@@ -8,8 +9,8 @@
 namespace casemate::gateway {
 namespace {
 
-// The monitor signs in about a millisecond; it may be starting partitions meanwhile.
-constexpr int kVouchPatienceMs = 30'000;
+// The monitor signs in about a millisecond; hardware may take as long as the monitor waits for it.
+constexpr Duration kVouchPatience = std::chrono::seconds(45);
 constexpr Duration kVouchAgain = std::chrono::milliseconds(25);
 // A ticket names a request and, in its low bits, which of its tokens. The first one is that of the
 // evidence about our own key.
@@ -47,9 +48,15 @@ Result<std::vector<uint8_t>> MonitorLink::vouch_for(const SigningKey& key) {
   key_sha256_ = sha256(key.public_der());
   key_sha384_ = sha384(key.public_der());
   TRY(ask(kOwnTicket, self_.index(), Nonce{}, true));
-  const Instant deadline = system_clock().now() + std::chrono::milliseconds(kVouchPatienceMs);
+  const Instant deadline = system_clock().now() + kVouchPatience;
   while (true) {
-    auto received = TRY(socket_.receive(kVouchPatienceMs));
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - system_clock().now());
+    auto received = TRY(socket_.receive(std::max(static_cast<int>(left.count()), 0)));
+    // We listen: it is the root that takes its time.
+    if (received.type() == Type::kPing) {
+      TRY(socket_.send(control::make(Type::kPong, self_)));
+      continue;
+    }
     if (received.type() != Type::kAttested) {
       early_.push_back(std::move(received));
       continue;
