@@ -29,7 +29,7 @@ using KeyOwner = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 using BioOwner = std::unique_ptr<BIO, Free<BIO_free>>;
 using ObjectOwner = std::unique_ptr<ASN1_OBJECT, Free<ASN1_OBJECT_free>>;
 
-// Far above a certificate that holds limits::kEvidenceBytes.
+// Far above a certificate that holds kEvidenceBytes.
 constexpr size_t kCertificateBytes = 64 << 10;
 
 Error refuse(std::string_view text) {
@@ -47,10 +47,10 @@ Result<bool> take_extension(const X509* certificate, const char* name, std::vect
     return refuse(formatted("the certificate carries the extension {} twice", name));
   const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
   const auto length = static_cast<size_t>(ASN1_STRING_length(value));
-  if (length + into.size() > limits::kEvidenceBytes) {
+  if (length + into.size() > kEvidenceBytes) {
     return Error{Code::kTooLarge, formatted("the certificate carries {} bytes of evidence, over "
                                             "the limit of {}",
-                                            length + into.size(), limits::kEvidenceBytes)};
+                                            length + into.size(), kEvidenceBytes)};
   }
   const uint8_t* data = ASN1_STRING_get0_data(value);
   into.insert(into.end(), data, data + length);

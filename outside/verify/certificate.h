@@ -8,7 +8,7 @@
 //   Threads  pure functions.
 //   Trust    the certificate may be hostile; libcrypto parses it.
 //   Fails    kInvalid for what is no certificate, carries an extension twice, or tokens without
-//            evidence; kTooLarge beyond limits::kEvidenceBytes.
+//            evidence; kTooLarge beyond kEvidenceBytes.
 
 #include <string_view>
 #include <vector>

@@ -46,6 +46,9 @@ inline constexpr CheckKind kTlsKey{
     "claims.tls_key", "the claims name the TLS key of this connection", kDoLeaveRelayed};
 inline constexpr CheckKind kMonitorKey{"claims.monitor_key", "the claims name a monitor key",
                                        kDoMatchReleases};
+inline constexpr CheckKind kMonitor{
+    "claims.platform",
+    "the quote, where it measures the monitor, and the claims say the same of it", kDoLeaveForged};
 inline constexpr CheckKind kTokens{"tokens.present", "the evidence has a token of the gateway",
                                    "ask the server's operator: its gateway is not attested"};
 inline constexpr CheckKind kTokenSignature{"token.signature", "the token is signed by the monitor",

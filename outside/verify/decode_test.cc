@@ -52,7 +52,7 @@ TEST(Decode, trailing_bytes_are_refused) {
 }
 
 TEST(Decode, evidence_over_the_limit_is_refused_unread) {
-  const auto evidence = decode_evidence(Buffer(limits::kEvidenceBytes + 1));
+  const auto evidence = decode_evidence(Buffer(kEvidenceBytes + 1));
   ASSERT_FALSE(evidence);
   EXPECT_EQ(evidence.error().code, Code::kTooLarge);
 }
@@ -123,44 +123,64 @@ const Buffer kKeyName = [] {
   return Buffer{0x74} + Buffer(name.begin(), name.end());
 }();
 const Buffer kKey = {0x43, 1, 2, 3};
+// The name and 48 bytes.
+const Buffer kPlatform = [] {
+  const std::string_view name = "casemate-platform";
+  return Buffer{0x71} + Buffer(name.begin(), name.end()) + Buffer{0x58, 0x30} + Buffer(48, 9);
+}();
 
-TEST(Claims, the_two_known_claims_are_read) {
-  const Buffer bytes = Buffer{0xA2} + kHashName + kHash + kKeyName + kKey;
+TEST(Claims, the_three_known_claims_are_read) {
+  const Buffer bytes = Buffer{0xA3} + kHashName + kHash + kPlatform + kKeyName + kKey;
   const auto claims = decode_claims(bytes);
   ASSERT_TRUE(claims) << claims.error().text;
   EXPECT_EQ(claims->tls_key_hash[31], 7);
+  EXPECT_EQ(claims->platform[47], 9);
   EXPECT_EQ(to_hex(claims->monitor_key), "010203");
 }
 
 TEST(Claims, claims_cut_at_any_byte_are_refused) {
-  const Buffer bytes = Buffer{0xA2} + kHashName + kHash + kKeyName + kKey;
+  const Buffer bytes = Buffer{0xA3} + kHashName + kHash + kPlatform + kKeyName + kKey;
   for (size_t size = 0; size < bytes.size(); ++size)
     EXPECT_FALSE(decode_claims(Bytes(bytes).first(size))) << size;
 }
 
 TEST(Claims, a_claim_that_is_twice_there_unknown_or_missing_is_named) {
-  const Buffer twice = Buffer{0xA3} + kHashName + kHash + kHashName + kHash + kKeyName + kKey;
-  EXPECT_EQ(refusal(decode_claims(twice)), "claim \"pubkey-hash\" is there twice");
-  const Buffer keys = Buffer{0xA3} + kHashName + kHash + kKeyName + kKey + kKeyName + kKey;
-  EXPECT_EQ(refusal(decode_claims(keys)), "claim \"casemate-monitor-key\" is there twice");
-  const Buffer nonce =
-      Buffer{0xA3, 0x65, 'n', 'o', 'n', 'c', 'e', 0x40} + kHashName + kHash + kKeyName + kKey;
-  EXPECT_EQ(refusal(decode_claims(nonce)), "claim \"nonce\" is not known to this build");
-  EXPECT_EQ(refusal(decode_claims(Buffer{0xA1} + kHashName + kHash)),
+  const Buffer hash = kHashName + kHash;
+  const Buffer key = kKeyName + kKey;
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + hash + kPlatform + key)),
+            "claim \"pubkey-hash\" is there twice");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + kPlatform + kPlatform + key)),
+            "claim \"casemate-platform\" is there twice");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + kPlatform + key + key)),
+            "claim \"casemate-monitor-key\" is there twice");
+  const Buffer nonce = Buffer{0x65, 'n', 'o', 'n', 'c', 'e', 0x40};
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + nonce + hash + kPlatform + key)),
+            "claim \"nonce\" is not known to this build");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA2} + hash + kPlatform)),
             "claim \"casemate-monitor-key\" is missing");
-  EXPECT_EQ(refusal(decode_claims(Buffer{0xA1} + kKeyName + kKey)),
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA2} + kPlatform + key)),
             "claim \"pubkey-hash\" is missing");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA2} + hash + key)),
+            "claim \"casemate-platform\" is missing");
   EXPECT_EQ(refusal(decode_claims(Buffer{0xA0})), "claim \"pubkey-hash\" is missing");
 }
 
 TEST(Claims, another_order_is_refused) {
-  const Buffer bytes = Buffer{0xA2} + kKeyName + kKey + kHashName + kHash;
+  const Buffer bytes = Buffer{0xA3} + kKeyName + kKey + kPlatform + kHashName + kHash;
   EXPECT_NE(refusal(decode_claims(bytes)).find("order"), std::string::npos);
+}
+
+TEST(Claims, a_platform_of_another_length_is_refused) {
+  Buffer bytes = Buffer{0xA3} + kHashName + kHash + kPlatform;
+  bytes[bytes.size() - 49] = 0x2F;
+  bytes.pop_back();
+  EXPECT_NE(refusal(decode_claims(bytes + kKeyName + kKey)).find("has 47 bytes instead of 48"),
+            std::string::npos);
 }
 
 TEST(Claims, another_hash_algorithm_or_length_is_refused) {
   const auto with = [](const Buffer& hash) {
-    return refusal(decode_claims(Buffer{0xA2} + kHashName + hash + kKeyName + kKey));
+    return refusal(decode_claims(Buffer{0xA3} + kHashName + hash + kPlatform + kKeyName + kKey));
   };
   EXPECT_NE(with(Buffer{0x58, 0x24, 0x82, 0x07, 0x58, 0x20} + Buffer(32)).find("algorithm 7"),
             std::string::npos);

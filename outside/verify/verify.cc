@@ -164,7 +164,10 @@ void Verification::check_claims() {
   checks_.require(code::kReportData, "",
                   [&] { return same(report_data_of(evidence_.claims), quote_.report_data); });
   checks_.require(code::kClaimsForm, "", [&] {
-    return keep(decode_claims(evidence_.claims), claims_, "pubkey-hash and casemate-monitor-key");
+    Finding finding = keep(decode_claims(evidence_.claims), claims_,
+                           "pubkey-hash, casemate-platform and casemate-monitor-key");
+    if (finding.good) verdict_.platform = claims_.platform;
+    return finding;
   });
   checks_.require(code::kTlsKey, "",
                   [&] { return same(sha256(expected_.tls_key), claims_.tls_key_hash); });
@@ -172,6 +175,12 @@ void Verification::check_claims() {
     return sound(once("monitor key", claims_.monitor_key, {},
                       [&] { return check_p384_key(claims_.monitor_key); }),
                  "a P-384 key");
+  });
+  // Hardware measures what was booted, and that is what has to see to it that no other monitor
+  // runs; of the monitor it has the claims' word.
+  checks_.require(code::kMonitor, "", [&] {
+    return quote_.root == name_of(RootKind::kSoftware) ? same(quote_.platform, claims_.platform)
+                                                       : Finding{.good = true};
   });
 }
 
@@ -242,7 +251,7 @@ void Verification::judge_platform() {
                    formatted("{} or higher", policy_.security_version_min),
                    formatted("{}", quote_.security_version)};
   });
-  checks_.judge(code::kPlatform, "", [&] { return one_of(policy_.platform, quote_.platform); });
+  checks_.judge(code::kPlatform, "", [&] { return one_of(policy_.platform, claims_.platform); });
   if (expected_.model.empty()) return;
   checks_.judge(code::kModelName, "", [&] {
     return Finding{evidence_.tokens.size() > 1,

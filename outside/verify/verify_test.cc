@@ -262,12 +262,22 @@ TEST(Verify, claims_for_our_key_cannot_vouch_for_a_gateway_with_another_key) {
 
 TEST(Verify, a_monitor_key_that_is_none_is_refused) {
   EXPECT_EQ(after([](Signer& s) {
-              s.claims =
-                  encode_claims(sha256(s.tls.public_der()), bytes_of(std::string_view("no")));
+              s.claims = encode_claims(sha256(s.tls.public_der()), s.quote.platform_measurement,
+                                       bytes_of(std::string_view("no")));
               s.quote.report_data = report_data_of(s.claims);
               s.sign_quote();
             }),
             code::kMonitorKey);
+}
+
+TEST(Verify, claims_of_another_monitor_than_the_quote_measures_are_refused) {
+  EXPECT_EQ(after([](Signer& s) {
+              s.claims = encode_claims(sha256(s.tls.public_der()), testing::digest_of("other"),
+                                       s.monitor.public_der());
+              s.quote.report_data = report_data_of(s.claims);
+              s.sign_quote();
+            }),
+            code::kMonitor);
 }
 
 TEST(Verify, a_token_signed_by_another_monitor_is_refused) {

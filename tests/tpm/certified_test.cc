@@ -78,7 +78,7 @@ TEST_F(TpmCertificates, make_quotes_pass_for_who_knows_the_authority_alone) {
   const Judged judged = judge(*quote, rules(), collateral());
   EXPECT_TRUE(judged.passed()) << line_of(judged.verdict);
   EXPECT_EQ(judged.platform.root_key, authority_->certificate().key());
-  EXPECT_LT(quote->size(), limits::kEvidenceBytes / 4);
+  EXPECT_LT(quote->size(), kEvidenceBytes / 4);
 }
 
 TEST_F(TpmCertificates, are_refused_without_their_authority_or_of_another_one) {

@@ -149,6 +149,26 @@ Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
   return sha384(digests);
 }
 
+Result<std::unique_ptr<attest::RootOfTrust>> open_root(const SystemDescription& d,
+                                                       const std::string& state_folder,
+                                                       const Sha384Digest& platform) {
+  switch (static_cast<RootKind>(d.root)) {
+    case RootKind::kTsm:
+      return attest::open_tsm_root("/sys/kernel/config/tsm");
+    case RootKind::kGramine:
+      return attest::open_gramine_root("/dev/attestation");
+    case RootKind::kTpm:
+      return Error{Code::kUnsupported, "this build has no root 'tpm': start with another --root"};
+    default:
+      break;
+  }
+  // Only this root has to be told what hardware knows by itself.
+  const bool debug = std::ranges::any_of(d.enclaves, [](const EnclaveDescription& e) {
+    return (e.flags & EnclaveDescription::kDebug) != 0;
+  });
+  return attest::open_software_root(state_folder, platform, debug);
+}
+
 // A share that nobody enforces would be a lie to whoever verifies it.
 Status check_shares(const SystemDescription& d, const jail::Cgroups& cgroups) {
   const auto enclaves = std::span(d.enclaves).first(d.enclave_count);
@@ -172,12 +192,8 @@ Status run(const std::string& state_folder, const std::string& run_folder) {
   const allow::Powers powers = allow::assume_all_powers();
   auto store = TRY(jail::ImageStore::make(powers.spawn, run_folder));
   const Sha384Digest platform = TRY(measure_platform(store));
-  bool debug = false;
-  for (uint32_t e = 0; e < std::min<uint32_t>(description->enclave_count, limits::kEnclaves); ++e) {
-    debug |= (description->enclaves[e].flags & EnclaveDescription::kDebug) != 0;
-  }
-  auto root = TRY(attest::open_software_root(state_folder, platform, debug));
-  auto voucher = TRY(attest::Voucher::make(powers.vouch, std::move(root)));
+  auto root = TRY(open_root(*description, state_folder, platform));
+  auto voucher = TRY(attest::Voucher::make(powers.vouch, std::move(root), platform));
   auto system =
       TRY(monitor::MeasuredSystem::make(powers.spawn, std::move(description), std::move(store)));
   auto cgroups = jail::Cgroups::open(powers.spawn, casemate::formatted("casemate-{}", ::getpid()));

@@ -71,10 +71,10 @@ Status check_counts(const SystemDescription& d) {
     return Error{Code::kInvalid,
                  "system description: has no partition or no enclave; describe one to start"};
   }
-  if (d.root > SystemDescription::kRoots) {
+  if (d.root > kRootKinds) {
     return Error{Code::kInvalid, formatted("system description: root {} is unknown to this "
                                            "build; name one up to {}",
-                                           d.root, SystemDescription::kRoots)};
+                                           d.root, kRootKinds)};
   }
   return {};
 }

@@ -56,7 +56,7 @@ enum class Type : uint32_t {
 
 enum class Role : uint32_t { kCaller = 1, kCallee = 2 };
 
-// Every message is this one structure: 2 KiB costs nothing at a few hundred messages per restart,
+// Every message is this one structure: 1.5 KiB costs nothing at a few hundred messages per restart,
 // and one size leaves nothing to get wrong. Fields that a type does not use are zero.
 struct Message {
   static constexpr size_t kFds = 6;
@@ -88,14 +88,12 @@ struct Message {
   Nonce nonce{};
   Sha256Digest key_sha256{};
   Sha384Digest key_sha384{};
-  // kAttested
+  // kAttested; quote and claims are in the memory file that is attached
   uint32_t quote_size = 0;
   uint32_t claims_size = 0;
   EnclaveToken token;
-  ByteArray<512> quote{};
-  ByteArray<256> claims{};
 };
-static_assert(std::is_trivially_copyable_v<Message> && sizeof(Message) <= 2304);
+static_assert(std::is_trivially_copyable_v<Message> && sizeof(Message) <= 1536);
 
 struct Received {
   Message message;
@@ -151,5 +149,15 @@ struct StreamMessage {
 };
 StreamMessage connect_message(srpc::StreamEnd end, Role role, EnclaveId enclave);
 Result<srpc::StreamEnd> stream_end_of(Received& received);
+
+// What a root says about a key, which is more than a message holds: writes the sizes into
+// `message` and both into the memory file that is to go with it.
+Result<Fd> attach_evidence(Message& message, Bytes quote, Bytes claims);
+// The two that came with a message. kInvalid: not as long as it says, or longer than they may be.
+struct AttachedEvidence {
+  std::vector<uint8_t> quote;
+  std::vector<uint8_t> claims;
+};
+Result<AttachedEvidence> attached_evidence(const Received& received);
 
 }  // namespace casemate::control

@@ -6,14 +6,16 @@
 //   root of trust --quote--> claims {TLS key, monitor key} --monitor key--> token {measurements,
 //   device, key}
 //
-// The quote is the root's own format (for the software root: SoftwareQuote). Its report data commit
-// to the claims, as in interoperable RA-TLS: report_data[0:32] = SHA-256(claims). The claims name
-// the TLS key of the certificate that carries them and the monitor's signing key; each token is
-// signed by the latter. So one quote, made once a day, serves every client and every later token
-// (Temper's report reuse), and a fresh nonce costs one signature for each enclave.
+// The quote is the root's own format (software: SoftwareQuote; tsm, gramine: HardwareQuote). Its
+// report data commit to the claims, as in interoperable RA-TLS: report_data[0:32] =
+// SHA-256(claims). The claims name the TLS key of the certificate that carries them, the monitor's
+// measurement of itself and its signing key; each token is signed by the latter. So one quote, made
+// once a day, serves every client and every later token (Temper's report reuse), and a fresh nonce
+// costs one signature for each enclave.
 //
 //   certificate extension 2.23.133.5.4.9 = CBOR tag 60000 [quote, claims]
 //   claims = CBOR {"pubkey-hash": bytes of CBOR [1, SHA-256 of the TLS key's SPKI],
+//                  "casemate-platform": the monitor's measurement of its program and libraries,
 //                  "casemate-monitor-key": SPKI}
 //   certificate extension 2.25.3801... (ours) = CBOR [token, ...]
 //
@@ -65,6 +67,17 @@ enum class EnclaveKind : uint32_t {
   kDevice = 4,   // whoever drives an accelerator for another enclave
 };
 
+// What evidence can be rooted in. Numbers are part of the ABI.
+enum class RootKind : uint32_t {
+  kSoftware = 1,  // a key in a file, for development
+  kTpm = 2,
+  kTsm = 3,      // a confidential guest: SEV-SNP, TDX, CCA, through Linux's configfs-tsm
+  kGramine = 4,  // an SGX enclave under Gramine
+};
+inline constexpr uint32_t kRootKinds = 4;  // they are 1 to this
+// "software", "tpm", "tsm", "gramine", as policies and people call them; "unknown".
+std::string_view name_of(RootKind root);
+
 // The development root's quote. Laid out like hardware's: report data, measurement of what was
 // booted (here: the monitor's program and libraries), a security version, a debug flag, a signature
 // by the root's key over all bytes before it. 512 bytes.
@@ -90,6 +103,30 @@ struct SoftwareQuote {
   }
 };
 static_assert(sizeof(SoftwareQuote) == 512);
+
+// A quote of hardware, as the kernel or a library OS hands it out: this head, and behind it,
+// unchanged and in this order, the report, what the provider adds to it (SEV-SNP: a table of
+// certificates) and a service's manifest. 64 bytes.
+struct HardwareQuote {
+  static constexpr uint64_t kMagic = 0x45545157484D5343;  // "CSMHWQTE"
+  static constexpr uint32_t kVersion = 1;
+
+  uint64_t magic = kMagic;
+  uint32_t version = kVersion;
+  uint32_t root = 0;  // RootKind
+  Text<32> provider;  // says what the report is: "sev_guest", "tdx_guest", "arm_cca_guest"; "dcap"
+  uint32_t report_size = 0;
+  uint32_t auxiliary_size = 0;
+  uint32_t manifest_size = 0;
+  uint32_t reserved = 0;
+};
+static_assert(sizeof(HardwareQuote) == 64);
+// All of a quote: a report with its certificates (SEV-SNP: 1,184 bytes and, by the kernel's limit,
+// 16 KiB; TDX: 8 KiB; CCA: 4 KiB), and as much again for what is longer.
+inline constexpr size_t kQuoteBytes = 32 << 10;
+// A quote, claims of 300 bytes, and up to nineteen tokens; OpenSSL takes certificates up to 100
+// KiB.
+inline constexpr size_t kEvidenceBytes = kQuoteBytes + limits::kEvidenceBytes;
 
 // What the monitor says about one enclave. 768 bytes.
 struct EnclaveToken {
@@ -128,9 +165,14 @@ static_assert(sizeof(EnclaveToken) == 768);
 Status check_form(const SoftwareQuote& quote);
 Status check_form(const EnclaveToken& token);
 
+// kTooLarge when all of it is more than kQuoteBytes.
+Result<std::vector<uint8_t>> encode_hardware_quote(RootKind root, std::string_view provider,
+                                                   Bytes report, Bytes auxiliary, Bytes manifest);
+
 // The claims that a quote's report data commit to, deterministically encoded (RFC 8949,
 // section 4.2).
-std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, Bytes monitor_key_der);
+std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, const Sha384Digest& platform,
+                                   Bytes monitor_key_der);
 // SHA-256(claims) and 32 zero bytes.
 ByteArray<64> report_data_of(Bytes claims);
 

@@ -107,8 +107,8 @@ TEST(Identity, names_that_are_none_and_too_much_evidence_are_refused) {
     return make_certificate(key, {&name, 1}, halves, system_clock(), system_random()).has_value();
   };
   EXPECT_TRUE(make("a.b", 0));
-  EXPECT_TRUE(make("*.example.org", limits::kEvidenceBytes));
-  EXPECT_FALSE(make("a.b", limits::kEvidenceBytes + 1));
+  EXPECT_TRUE(make("*.example.org", kEvidenceBytes));
+  EXPECT_FALSE(make("a.b", kEvidenceBytes + 1));
   for (const std::string& name :
        {std::string(), std::string("a b"), std::string("a\0b", 3), std::string("-a"),
         std::string(300, 'a'), std::string("a/b"), std::string("a\nb")})

@@ -54,14 +54,19 @@ class Gateway final {
     }
     return question;
   }
+  bool answers_a_ping() {
+    (void)monitor_.send(control::make(Type::kPing));
+    const auto received = monitor_.receive(10'000);
+    return received && received->type() == Type::kPong;
+  }
   void answer(const Message& question, std::string_view quote, Code code = Code::kOk) {
     Message message = control::make(Type::kAttested);
     message.ticket = question.ticket;
     message.code = static_cast<uint32_t>(code);
     message.token.nonce = question.nonce;
-    message.quote_size = static_cast<uint32_t>(quote.size());
-    std::ranges::copy(quote, message.quote.begin());
-    EXPECT_TRUE(monitor_.send(message));
+    const auto evidence = control::attach_evidence(message, bytes_of(quote), {});
+    const std::array<int, 1> fds = {evidence->number()};
+    EXPECT_TRUE(monitor_.send(message, fds));
   }
   // What the certificate of a new connection holds.
   std::string certificate() {
@@ -94,6 +99,28 @@ class Gateway final {
   uint16_t port_ = 0;
   std::thread thread_;
 };
+
+TEST(GatewayProgram, serves_a_quote_as_large_as_any_root_s) {
+  const std::string quote = "begin" + std::string(kQuoteBytes - 8, 'q') + "end";
+  Gateway gateway;
+  gateway.answer(gateway.question(false).value(), quote);
+  EXPECT_NE(gateway.certificate().find(quote), std::string::npos);
+  TlsClient client(gateway.port());
+  EXPECT_NE(client.exchange(get("/v2/casemate/evidence"))->body.find(quote), std::string::npos);
+}
+
+TEST(GatewayProgram, listens_while_its_first_evidence_takes_time) {
+  Gateway gateway;
+  const auto first = gateway.question(false);
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(gateway.answers_a_ping());
+  gateway.answer(*first, "", Code::kUnavailable);
+  const auto again = gateway.question(false);
+  ASSERT_TRUE(again) << "and asks again at once, since nobody is served before";
+  EXPECT_TRUE(gateway.answers_a_ping());
+  gateway.answer(*again, "late quote");
+  EXPECT_NE(gateway.certificate().find("late quote"), std::string::npos);
+}
 
 TEST(GatewayProgram, renews_its_evidence_every_day_for_new_clients_and_for_nonces) {
   Gateway gateway;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/program/monitor_link.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "base/format.h"
@@ -9,14 +10,14 @@
 namespace casemate::gateway {
 namespace {
 
-// The monitor signs in about a millisecond; it may be starting partitions meanwhile.
-constexpr int kVouchPatienceMs = 30'000;
+// The monitor signs in about a millisecond; hardware may take as long as the monitor waits for it.
+constexpr Duration kVouchPatience = std::chrono::seconds(45);
 constexpr Duration kVouchAgain = std::chrono::milliseconds(25);
 // A ticket names a request and, in its low bits, which of its tokens. The first one is that of the
 // evidence about our own key.
 constexpr uint64_t kTokensPerRequest = 2 * limits::kEnclaves;
 // What evidence has room for beside the quote and the claims.
-constexpr uint32_t kTokensMax = (limits::kEvidenceBytes - 1024) / (sizeof(EnclaveToken) + 3);
+constexpr uint32_t kTokensMax = (kEvidenceBytes - kQuoteBytes - 1024) / (sizeof(EnclaveToken) + 3);
 constexpr uint64_t kOwnTicket = 0;
 
 }  // namespace
@@ -52,14 +53,20 @@ Result<CarriedEvidence> MonitorLink::vouch_for(const SigningKey& key) {
   key_sha384_ = sha384(key.public_der());
   const Question own{.subject = self_.index(), .quote = true};
   TRY(ask(kOwnTicket, own));
-  const Instant deadline = system_clock().now() + std::chrono::milliseconds(kVouchPatienceMs);
+  const Instant deadline = system_clock().now() + kVouchPatience;
   while (true) {
-    auto received = TRY(socket_.receive(kVouchPatienceMs));
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - system_clock().now());
+    auto received = TRY(socket_.receive(std::max(static_cast<int>(left.count()), 0)));
+    // We listen: it is the root that takes its time.
+    if (received.type() == Type::kPing) {
+      TRY(socket_.send(control::make(Type::kPong, self_)));
+      continue;
+    }
     if (received.type() != Type::kAttested) {
       early_.push_back(std::move(received));
       continue;
     }
-    const Status kept = keep(received.message);
+    const Status kept = keep(received);
     if (kept) return CarriedEvidence{carried_quote_, carried_tokens_};
     // Clients of the instance before this one may have asked for as much as the monitor gives.
     if (kept.error().code != Code::kUnavailable || system_clock().now() > deadline)
@@ -70,14 +77,12 @@ Result<CarriedEvidence> MonitorLink::vouch_for(const SigningKey& key) {
 }
 
 // Takes what the monitor says about our own key.
-Status MonitorLink::keep(const Message& m) {
-  if (m.code != 0 || m.quote_size == 0) {
-    return Error{m.code == 0 ? Code::kPlatform : code_from(m.code),
-                 "the monitor does not vouch for the gateway's key"};
-  }
-  quote_.assign(m.quote.begin(), m.quote.begin() + m.quote_size);
-  claims_.assign(m.claims.begin(), m.claims.begin() + m.claims_size);
-  carried_quote_ = encode_quote(quote_, claims_);
+Status MonitorLink::keep(const Received& received) {
+  const Message& m = received.message;
+  if (m.code != 0)
+    return Error{code_from(m.code), "the monitor does not vouch for the gateway's key"};
+  vouched_ = TRY(control::attached_evidence(received));
+  carried_quote_ = encode_quote(vouched_.quote, vouched_.claims);
   carried_tokens_ = encode_tokens(std::span(&m.token, 1));
   forget_reused();
   vouched_unix_ = loop_.clock().unix_seconds();
@@ -124,7 +129,7 @@ Status MonitorLink::take(Received& received) {
       disconnect(received.message);
       return {};
     case Type::kAttested:
-      attested(received.message);
+      attested(received);
       return {};
     case Type::kPing:
       return socket_.send(control::make(Type::kPong, self_));
@@ -263,14 +268,15 @@ void MonitorLink::complete(Pending pending) {
                                 kTokensMax - 2)});
   if (pending.code != Code::kOk)
     return pending.done(Error{pending.code, "the monitor does not vouch for that enclave"});
-  std::vector<uint8_t> bytes = encode_evidence(quote_, claims_, pending.tokens);
+  std::vector<uint8_t> bytes = encode_evidence(vouched_.quote, vouched_.claims, pending.tokens);
   if (pending.nonce == Nonce{} && !pending.renewed) reused_[pending.model] = bytes;
   pending.done(std::move(bytes));
 }
 
-void MonitorLink::attested(const Message& message) {
+void MonitorLink::attested(const Received& received) {
+  const Message& message = received.message;
   if (message.ticket == kOwnTicket) {
-    Status taken = keep(message);
+    Status taken = keep(received);
     if (taken) taken = renewed_({carried_quote_, carried_tokens_});
     if (taken) return;
     vouched_unix_ = 0;  // whatever went wrong, it is tried again

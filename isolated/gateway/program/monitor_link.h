@@ -75,11 +75,11 @@ class MonitorLink final : public Attestor, private Watcher {
   Status connect(control::Received& received);
   void introduce(uint32_t stream);
   void disconnect(const control::Message& message);
-  void attested(const control::Message& message);
+  void attested(const control::Received& received);
   void list(Pending& pending, uint64_t request, uint32_t count);
   void complete(Pending pending);
   void forget_reused();
-  Status keep(const control::Message& message);
+  Status keep(const control::Received& received);
   void renew();
   Result<Model*> model_of(const control::Message& message);
   struct Question {
@@ -96,8 +96,7 @@ class MonitorLink final : public Attestor, private Watcher {
   ModelTable* models_ = nullptr;
   Sha256Digest key_sha256_{};
   Sha384Digest key_sha384_{};
-  std::vector<uint8_t> quote_;
-  std::vector<uint8_t> claims_;
+  control::AttachedEvidence vouched_;
   std::vector<uint8_t> carried_quote_;   // both as the certificate carries them
   std::vector<uint8_t> carried_tokens_;  // ...
   int64_t vouched_unix_ = 0;             // when the four above were made

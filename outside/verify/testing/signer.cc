@@ -96,7 +96,8 @@ void Signer::set_nonce(const Nonce& nonce) {
 }
 
 void Signer::make_claims() {
-  claims = encode_claims(sha256(tls.public_der()), monitor.public_der());
+  claims =
+      encode_claims(sha256(tls.public_der()), quote.platform_measurement, monitor.public_der());
   quote.report_data = report_data_of(claims);
 }
 
