@@ -13,7 +13,7 @@
 namespace casemate::cli {
 namespace {
 
-constexpr size_t kFileBytes = 64 << 10;
+constexpr size_t kRequestBytes = 64 << 10;
 
 struct TpmFlags {
   std::string device = "/dev/tpmrm0";
@@ -35,7 +35,7 @@ Status request(const TpmFlags& flags, Streams streams) {
 
 Status certify_request(const TpmFlags& flags, Streams streams) {
   const auto authority = TRY(certify::Authority::open(flags.key, flags.certificate));
-  const auto asked = TRY(client::read_file(flags.file, kFileBytes));
+  const auto asked = TRY(client::read_file(flags.file, kRequestBytes));
   certify::TpmTerms terms{.makers = TRY(verify::Collateral::read_folder(flags.makers)),
                           .now_unix = system_clock().unix_seconds(),
                           .days = flags.days};
@@ -51,7 +51,7 @@ Status certify_request(const TpmFlags& flags, Streams streams) {
 }
 
 Status install(const TpmFlags& flags, Streams streams) {
-  const auto grant = TRY(client::read_file(flags.file, kFileBytes));
+  const auto grant = TRY(client::read_file(flags.file, kRequestBytes));
   const auto parts = TRY(certify::read_grant(grant));
   auto device = TRY(TpmDevice::open(flags.device));
   const auto secret = TRY(certify::activate_credential(device, parts.credential));
