@@ -54,6 +54,13 @@ TEST_F(CollateralFolder, is_sorted_by_content_and_not_by_name) {
   EXPECT_EQ(read->others()[0].name, "d.pem");
 }
 
+TEST(Collateral, keeps_json_that_holds_pem_in_its_texts_as_a_document) {
+  const std::string text = R"({"chain": "-----BEGIN CERTIFICATE-----\nMII"})";
+  Collateral collateral;
+  ASSERT_TRUE(collateral.add("bundle.json", bytes_of(std::string_view(text))).has_value());
+  EXPECT_EQ(collateral.documents().size(), 1u);
+}
+
 TEST_F(CollateralFolder, that_is_missing_or_holds_too_much_is_refused_by_name) {
   EXPECT_EQ(Collateral::read_folder((path_ / "none").string()).error().code, Code::kNotFound);
   write("big", std::string(Collateral::kFileBytes + 1, 'x'));
