@@ -17,6 +17,7 @@ namespace casemate::cli {
 
 struct PolicyFlags {
   std::string policy_path;
+  std::string collateral_path;
   bool allow_software_root = false;
   bool allow_classical = false;
 

@@ -31,7 +31,6 @@ struct VerifyFlags {
   std::string model;
   std::string session;
   std::string at;
-  std::string collateral_path;
   std::string report_data;
   std::string ear_path;
   std::string ear_key_path;
@@ -146,12 +145,11 @@ Status verify_quote(const VerifyFlags& flags, Bytes evidence, Streams streams) {
   const auto expected = from_hex(flags.report_data);
   if (!expected || expected->size() > 64)
     return Error{Code::kInvalid, "--report-data should be at most 128 hexadecimal digits"};
-  verify::Collateral collateral;
-  if (!flags.collateral_path.empty())
-    collateral = TRY(verify::Collateral::read_folder(flags.collateral_path));
   return conclude(
       flags,
-      verify::verify_platform(evidence, *expected, policy, collateral, TRY(time_of(flags.at))),
+      verify::verify_platform(evidence, *expected, policy,
+                              policy.collateral ? *policy.collateral : verify::Collateral{},
+                              TRY(time_of(flags.at))),
       streams);
 }
 
@@ -162,9 +160,10 @@ Status verify_file(const VerifyFlags& flags, Streams streams) {
   }
   const auto file = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
   const auto evidence = verify::evidence_in(file);
-  // Whoever gives collateral means such evidence, whatever the file is.
-  if (verify::platform_evidence(evidence) || !flags.collateral_path.empty())
-    return verify_quote(flags, evidence, streams);
+  // Whoever gives collateral and no key means such evidence, whatever the file is.
+  const bool keyless = flags.key_path.empty() && flags.certificate_path.empty() &&
+                       !text_of(file).contains(kPemMark);
+  if (verify::platform_evidence(evidence) || (keyless && !flags.policy.collateral_path.empty())) return verify_quote(flags, evidence, streams);
   const verify::Policy policy = TRY(flags.policy.policy());
   const Material material = TRY(material_of(flags));
   const verify::Expectation expected{.tls_key = material.key,
@@ -199,10 +198,6 @@ Run add_verify(CLI::App& app) {
                  "the channel binding of the connection that it was sent on, 64 hexadecimal digits")
       ->type_name("HEX");
   app.add_option("--model", flags->model, "the model that must be attested")->type_name("NAME");
-  app.add_option(
-         "--collateral", flags->collateral_path,
-         "folder with the vendor's certificates, revocation lists and signed JSON, for a quote")
-      ->type_name("DIR");
   app.add_option("--report-data", flags->report_data,
                  "what the quote was made for, up to 128 hexadecimal digits")
       ->type_name("HEX");

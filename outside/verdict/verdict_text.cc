@@ -156,9 +156,8 @@ std::string text_of(const Verdict& verdict) {
   }
   text += line_of(verdict) + "\n";
   for (const std::string& weak : verdict.weakened) text += formatted("  {}\n", weak);
-  if (verdict.quoted)
-    text += quoted_text(verdict);
-  else if (!verdict.root.empty())
+  if (verdict.quoted) text += quoted_text(verdict);
+  if (!verdict.root.empty() && (!verdict.quoted || !verdict.tokens.empty()))
     text += measurements_text(verdict);
   text += formatted("  evidence  SHA-256 {}, judged at {}\n", to_hex(verdict.evidence_hash),
                     date_of(verdict.time_used_unix));

@@ -11,7 +11,7 @@
 //     "models": {"digits": {"model": ["<hex>"], "program": [], "manifest": [], "device": [],
 //                           "peers": []}},    not empty: no model beside these is accepted
 //     "max_age_seconds": 604800,        of the quote and of every token
-//     "intel": {}, "snp": {}, "cca": {}, "nvidia": {}, "eat": {},    rules for evidence of that
+//     "intel": {}, "snp": {}, "cca": {}, "nvidia": {}, "eat": {}, "tpm": {}, rules for evidence of that
 //                                       kind: the headers that say so, docs/evidence.md
 //     "insecure_allow_debug": false,    a debug enclave's memory can be read from outside
 //     "insecure_allow_classical_key_exchange": false    of the channel: not X25519MLKEM768
@@ -27,6 +27,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,7 @@
 #include "outside/verify/intel/rules.h"
 #include "outside/verify/nvidia/nvidia.h"
 #include "outside/verify/snp/rules.h"
+#include "outside/verify/tpm/verify_tpm.h"
 
 namespace casemate::verify {
 
@@ -69,6 +71,9 @@ struct Policy {
   cca::Rules cca;
   nvidia::Rules nvidia;
   eat::Rules eat;
+  TpmRules tpm;
+  // What the rules are held against; it is no part of the file.
+  std::shared_ptr<const Collateral> collateral;
   bool insecure_allow_debug = false;
   bool insecure_allow_classical_key_exchange = false;
 };

@@ -61,6 +61,10 @@ std::string_view policy_schema() {
       "description": "Rules for attestation tokens and results of others: docs/evidence.md.",
       "type": "object"
     },
+    "tpm": {
+      "description": "Rules for quotes of a TPM: docs/evidence.md.",
+      "type": "object"
+    },
     "max_age_seconds": {
       "description": "Of the quote and of every token.",
       "type": "integer",

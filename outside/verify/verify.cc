@@ -12,6 +12,7 @@
 #include "outside/verify/line.h"
 #include "outside/verify/pins.h"
 #include "outside/verify/quote.h"
+#include "outside/verify/root_quote.h"
 
 namespace casemate::verify {
 namespace {
@@ -108,9 +109,11 @@ class Verification final {
   }
 
   void check_quote();
+  void check_software_quote();
   void check_claims();
   void check_token(size_t i);
   void judge_platform();
+  void judge_measured();
   void judge_enclave(size_t i);
   bool leads(size_t i) const { return i > 0 && (i >= callers_.size() || callers_[i] == 0); }
   bool pinned_by_caller(size_t i) const;
@@ -126,7 +129,7 @@ class Verification final {
   Verdict verdict_;
   Checks checks_;
   Evidence evidence_;
-  Quote quote_;
+  Platform platform_;
   Claims claims_;
   std::vector<size_t> callers_;  // of each token
 };
@@ -137,32 +140,53 @@ void Verification::check_quote() {
     verdict_.tokens = evidence_.tokens;
     return finding;
   });
+  const bool hardware = of_hardware(evidence_.quote);
+  if (hardware) {
+    platform_ = appraise_root(evidence_.quote, policy_, expected_.now_unix, checks_);
+    if (!platform_.root_key.empty()) verdict_.root_key_hash = sha384(platform_.root_key);
+    verdict_.quoted = platform_;
+  } else {
+    check_software_quote();
+  }
+  verdict_.root = platform_.root;
+  verdict_.development_root = platform_.development;
+  verdict_.platform = platform_.digest;
+  verdict_.security_version = platform_.security_version;
+  verdict_.quote_issued_unix = platform_.issued_unix.value_or(0);
+  checks_.judge(code::kRootKind, "", [&] {
+    return Finding{!platform_.development, "a hardware root",
+                   "a development root, made in software", policy_.allow_software_root};
+  });
+  if (hardware) return;  // whose rules say which keys count
+  checks_.judge(code::kRootKey, "",
+                [&] { return one_of(policy_.software_roots, verdict_.root_key_hash); });
+}
+
+void Verification::check_software_quote() {
   checks_.require(code::kQuoteForm, "", [&] {
-    Finding finding = keep(read_quote(evidence_.quote), quote_, "a quote of a known root");
-    verdict_.root = quote_.root;
-    verdict_.development_root = quote_.development;
-    verdict_.root_key_hash = quote_.root_key_hash;
-    verdict_.platform = quote_.platform;
-    verdict_.security_version = quote_.security_version;
-    verdict_.quote_issued_unix = quote_.issued_unix;
+    Quote quote;
+    Finding finding = keep(read_quote(evidence_.quote), quote, "a quote of a known root");
+    platform_ = {.root = quote.root,
+                 .development = quote.development,
+                 .root_key = quote.root_key,
+                 .report_data = quote.report_data,
+                 .digest = quote.platform,
+                 .security_version = quote.security_version,
+                 .debug = quote.debug,
+                 .issued_unix = quote.issued_unix};
+    verdict_.root_key_hash = quote.root_key_hash;
     return finding;
   });
   checks_.require(code::kQuoteSignature, "", [&] {
     return sound(
         once("quote", evidence_.quote, {}, [&] { return check_quote_signature(evidence_.quote); }),
-        formatted("a signature by root key {}", to_hex(quote_.root_key_hash)));
+        formatted("a signature by root key {}", to_hex(verdict_.root_key_hash)));
   });
-  checks_.judge(code::kRootKind, "", [&] {
-    return Finding{!quote_.development, "a hardware root", "a development root, made in software",
-                   policy_.allow_software_root};
-  });
-  checks_.judge(code::kRootKey, "",
-                [&] { return one_of(policy_.software_roots, quote_.root_key_hash); });
 }
 
 void Verification::check_claims() {
   checks_.require(code::kReportData, "",
-                  [&] { return same(report_data_of(evidence_.claims), quote_.report_data); });
+                  [&] { return same(report_data_of(evidence_.claims), platform_.report_data); });
   checks_.require(code::kClaimsForm, "", [&] {
     Finding finding = keep(decode_claims(evidence_.claims), claims_,
                            "pubkey-hash, casemate-platform and casemate-monitor-key");
@@ -179,8 +203,9 @@ void Verification::check_claims() {
   // Hardware measures what was booted, and that is what has to see to it that no other monitor
   // runs; of the monitor it has the claims' word.
   checks_.require(code::kMonitor, "", [&] {
-    return quote_.root == name_of(RootKind::kSoftware) ? same(quote_.platform, claims_.platform)
-                                                       : Finding{.good = true};
+    const bool measures =
+        platform_.root == name_of(RootKind::kSoftware) || platform_.root == name_of(RootKind::kTpm);
+    return measures ? same(platform_.digest, claims_.platform) : Finding{.good = true};
   });
 }
 
@@ -242,14 +267,22 @@ Finding Verification::right_kind(size_t i) const {
 }
 
 void Verification::judge_platform() {
-  checks_.judge(code::kQuoteDebug, "", [&] { return not_debug(quote_.debug, policy_); });
+  checks_.judge(code::kQuoteDebug, "", [&] { return not_debug(platform_.debug, policy_); });
+  // Reports of most hardware carry no time. They are no older than the monitor's key, which is made
+  // at its start, and tokens say when they were signed.
+  if (!platform_.root.empty() && !platform_.issued_unix) return judge_measured();
   checks_.judge(code::kQuoteIssued, "", [&] {
-    return believable(quote_.issued_unix, expected_.now_unix, policy_.max_age_seconds);
+    return believable(platform_.issued_unix.value_or(0), expected_.now_unix,
+                      policy_.max_age_seconds);
   });
+  judge_measured();
+}
+
+void Verification::judge_measured() {
   checks_.judge(code::kSecurityVersion, "", [&] {
-    return Finding{quote_.security_version >= policy_.security_version_min,
+    return Finding{platform_.security_version >= policy_.security_version_min,
                    formatted("{} or higher", policy_.security_version_min),
-                   formatted("{}", quote_.security_version)};
+                   formatted("{}", platform_.security_version)};
   });
   checks_.judge(code::kPlatform, "", [&] { return one_of(policy_.platform, claims_.platform); });
   if (expected_.model.empty()) return;

@@ -18,6 +18,7 @@
 
 #include "outside/verdict/checks.h"
 #include "outside/verdict/platform.h"
+#include "outside/verdict/strict_json.h"
 #include "outside/verify/collateral/collateral.h"
 
 namespace casemate::verify {
@@ -60,11 +61,18 @@ inline constexpr CheckKind kTpmLog{
     "copy the log of this very start: /sys/kernel/security/tpm0/binary_bios_measurements"};
 }  // namespace code
 
+// Of a policy's "tpm": {"keys": ["<hex>"], "authorities": ["<hex>"], "pcrs": {"7": ["<hex>"]}}.
 struct TpmRules {
   std::vector<Sha384Digest> keys;         // SHA-384 of TPMT_PUBLIC of attestation keys
   std::vector<Sha384Digest> authorities;  // SHA-384 of SPKI DER of those who certify such keys
   std::map<uint32_t, std::vector<Sha256Digest>> pcrs;  // accepted values; others are not looked at
 };
+
+Result<TpmRules> parse_tpm_rules(JsonObject& object);
+nlohmann::ordered_json tpm_rules_json(const TpmRules& rules);
+
+// Whether the bytes are meant to be one.
+bool looks_like_tpm_quote(Bytes bytes);
 
 // What the quote says, under `rules`, at `now_unix`. The authorities' certificates, revocation
 // lists and the firmware's log come from the collateral.

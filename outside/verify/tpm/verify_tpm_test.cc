@@ -69,8 +69,7 @@ TEST_P(TpmKeys, of_every_kind_are_refused_with_any_byte_of_what_they_signed_chan
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TpmKeys,
-                         ::testing::Values(TpmKeyKind::kP256, TpmKeyKind::kP384,
-                                           TpmKeyKind::kRsa));
+                         ::testing::Values(TpmKeyKind::kP256, TpmKeyKind::kP384, TpmKeyKind::kRsa));
 
 TEST(SignedByATpm, and_no_quote_is_refused) {
   expect_refused(honest([](auto& s) { s.magic = 0xFF544348; }), code::kTpmForm, "no TPM has made");
