@@ -12,7 +12,8 @@ namespace casemate::gateway {
 namespace {
 
 constexpr const char* kHybridGroups = "X25519MLKEM768";
-constexpr const char* kGroups = "X25519MLKEM768:X25519:P-256:P-384";
+// The slash: whoever knows the first is asked for it, whichever key he has sent at once.
+constexpr const char* kGroups = "X25519MLKEM768/X25519:P-256:P-384";
 constexpr const char* kCiphers =
     "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256";
 constexpr unsigned char kProtocol[] = "\x08http/1.1";
