@@ -60,15 +60,15 @@ Channel::~Channel() {
   ERR_clear_error();
 }
 
-Result<Channel> Channel::open(const Url& url, const Deadline& deadline) {
+Result<Channel> Channel::open(const Url& url, const Deadline& deadline, Protocol protocol) {
   Channel channel(TRY(connect_to(url, deadline)));
-  TRY(channel.start_tls(url));
+  TRY(channel.start_tls(url, protocol));
   TRY(channel.handshake(url, deadline));
   TRY(channel.keep_certificate());
   return channel;
 }
 
-Status Channel::start_tls(const Url& url) {
+Status Channel::start_tls(const Url& url, Protocol protocol) {
   const Context context(SSL_CTX_new(TLS_client_method()));
   if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) != 1)
     return Error{Code::kPlatform, formatted("libssl does not start: {}", tls_reason())};
@@ -84,8 +84,9 @@ Status Channel::start_tls(const Url& url) {
   // Numbers and colons are no server names (RFC 6066, section 3).
   if (url.host.find_first_not_of("0123456789.") != std::string::npos && !url.host.contains(':'))
     SSL_set_tlsext_host_name(ssl_.get(), url.host.c_str());
-  static constexpr std::array<uint8_t, 9> kHttp = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-  SSL_set_alpn_protos(ssl_.get(), kHttp.data(), kHttp.size());
+  const bool http2 = protocol == Protocol::kHttp2;
+  const Bytes name = bytes_of(std::string_view(http2 ? "\x02h2" : "\x08http/1.1"));
+  SSL_set_alpn_protos(ssl_.get(), name.data(), static_cast<unsigned>(name.size()));
   return {};
 }
 
@@ -217,6 +218,13 @@ bool Channel::quiet() {
     if (!more || !*more) return false;
   }
   return false;
+}
+
+Channel::Parts Channel::release() && {
+  Parts parts{.socket = std::move(socket_), .tls = ssl_.release(), .ciphertext = {}};
+  parts.ciphertext.resize(BIO_ctrl_pending(in_));
+  BIO_read(in_, parts.ciphertext.data(), static_cast<int>(parts.ciphertext.size()));
+  return parts;
 }
 
 }  // namespace casemate::client

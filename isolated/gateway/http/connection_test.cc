@@ -447,10 +447,11 @@ TEST(Tls, offers_hybrid_and_classical_key_exchange) {
   EXPECT_FALSE(TlsClient(server.port(), {.groups = "P-521"}).connected());
 }
 
-TEST(Tls, speaks_http_1_1_when_asked_what_it_speaks) {
+TEST(Tls, speaks_two_versions_of_http_and_nothing_else) {
   EchoServer server;
   EXPECT_TRUE(TlsClient(server.port(), {.alpn = "http/1.1"}).connected());
-  EXPECT_FALSE(TlsClient(server.port(), {.alpn = "h2"}).connected());
+  EXPECT_TRUE(TlsClient(server.port(), {.alpn = "h2"}).connected());
+  EXPECT_FALSE(TlsClient(server.port(), {.alpn = "h3"}).connected());
 }
 
 TEST(Tls, gives_no_session_to_resume) {
