@@ -100,8 +100,7 @@ Status run_proxy(const ProxyFlags& flags, Streams streams) {
     }
   };
   const proxy::ProxyLimits limits{.connections = flags.connections};
-  const auto proxy =
-      TRY(proxy::Proxy::make(std::move(listener), std::move(gate), tell, limits));
+  const auto proxy = TRY(proxy::Proxy::make(std::move(listener), std::move(gate), tell, limits));
   const StopSignals signals(*proxy);
   return proxy->run();
 }

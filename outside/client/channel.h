@@ -54,8 +54,8 @@ class Channel final {
   // The socket and TLS apart, for who waits for many at once (outside/proxy).
   struct Parts {
     Fd socket;
-    ssl_st* tls = nullptr;             // the caller's to free
-    std::vector<uint8_t> ciphertext;   // that has arrived and TLS has not seen
+    ssl_st* tls = nullptr;            // the caller's to free
+    std::vector<uint8_t> ciphertext;  // that has arrived and TLS has not seen
   };
   [[nodiscard]] Parts release() &&;
 

@@ -114,8 +114,10 @@ std::expected<void, Refusal> Gate::judge_models(client::Server& server, uint32_t
     if (!entries) return refused(entries.error());
     for (const client::ModelEntry& entry : *entries) {
       // What is not ready answers nobody; as soon as it is, it is looked at.
-      if (entry.state != "READY") known.complete = false;
-      else if (!std::ranges::contains(names, entry.name)) names.push_back(entry.name);
+      if (entry.state != "READY")
+        known.complete = false;
+      else if (!std::ranges::contains(names, entry.name))
+        names.push_back(entry.name);
     }
   }
   for (const std::string& name : names) {

@@ -3,9 +3,9 @@
 // Gate: opens connections to one server, and lets none through that was not verified.
 //
 // The first connection has everything looked at: the evidence in the certificate, evidence with a
-// nonce of ours, and that of every model that is ready. A later connection with the same key and the
-// same evidence is let through on that verdict, until what it rests on is too old for the policy;
-// with anything else everything is looked at again.
+// nonce of ours, and that of every model that is ready. A later connection with the same key and
+// the same evidence is let through on that verdict, until what it rests on is too old for the
+// policy; with anything else everything is looked at again.
 //
 //   Owns     the verdict, and what it was given on.
 //   Threads  one, the opener's; it blocks.

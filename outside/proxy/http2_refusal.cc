@@ -49,7 +49,8 @@ struct RefusalCallbacks {
     try {
       Http2Refusal::Asked& asked = of(user).asked_[frame->hd.stream_id];
       const std::string_view what = text(name, name_size);
-      if (what == "content-type") asked.grpc = text(value, value_size).starts_with("application/grpc");
+      if (what == "content-type")
+        asked.grpc = text(value, value_size).starts_with("application/grpc");
       if (what == ":method") asked.head_only = text(value, value_size) == "HEAD";
       return 0;
     } catch (const std::exception&) {
@@ -107,18 +108,15 @@ std::unique_ptr<Http2Refusal> Http2Refusal::make(std::string line, std::string d
   nghttp2_option_set_max_outbound_ack(option, kAcks);
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, RefusalCallbacks::header);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks,
-                                                       RefusalCallbacks::frame_received);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, RefusalCallbacks::frame_received);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, RefusalCallbacks::frame_sent);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
                                                          RefusalCallbacks::stream_closed);
-  const int failed =
-      nghttp2_session_server_new2(&made->session_, callbacks, made.get(), option);
+  const int failed = nghttp2_session_server_new2(&made->session_, callbacks, made.get(), option);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
   const nghttp2_settings_entry streams{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kStreams};
-  if (failed != 0 ||
-      nghttp2_submit_settings(made->session_, NGHTTP2_FLAG_NONE, &streams, 1) != 0)
+  if (failed != 0 || nghttp2_submit_settings(made->session_, NGHTTP2_FLAG_NONE, &streams, 1) != 0)
     return nullptr;
   return made;
 }
@@ -150,8 +148,8 @@ bool Http2Refusal::feed(Bytes bytes, std::vector<uint8_t>& out) {
     if (size == 0) break;
     out.insert(out.end(), data, data + size);
   }
-  return sound && (nghttp2_session_want_read(session_) != 0 ||
-                   nghttp2_session_want_write(session_) != 0);
+  return sound &&
+         (nghttp2_session_want_read(session_) != 0 || nghttp2_session_want_write(session_) != 0);
 }
 
 }  // namespace casemate::proxy

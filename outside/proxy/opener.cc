@@ -16,8 +16,7 @@ constexpr auto kLookPause = std::chrono::seconds(2);
 Result<std::unique_ptr<Opener>> Opener::make(GateOptions options, Gate::Tell tell) {
   Fd bell(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!bell.valid()) return errno_error("eventfd");
-  std::unique_ptr<Opener> made(
-      new Opener(std::move(options), std::move(tell), std::move(bell)));
+  std::unique_ptr<Opener> made(new Opener(std::move(options), std::move(tell), std::move(bell)));
   made->thread_ = std::thread([opener = made.get()] { opener->run(); });
   return made;
 }
@@ -53,9 +52,8 @@ void Opener::ring() const {
 void Opener::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    const bool ordered = news_.wait_for(lock, kLookPause, [&] {
-      return stopping_ || !orders_.empty();
-    });
+    const bool ordered =
+        news_.wait_for(lock, kLookPause, [&] { return stopping_ || !orders_.empty(); });
     if (stopping_) return;
     if (!ordered) {
       lock.unlock();

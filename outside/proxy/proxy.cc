@@ -199,8 +199,8 @@ void Proxy::happened(uint64_t number, uint32_t events) {
 Status Proxy::run() {
   std::array<epoll_event, 64> events{};
   for (;;) {
-    const int count = ::epoll_wait(epoll_.number(), events.data(),
-                                   static_cast<int>(events.size()), wait_ms());
+    const int count =
+        ::epoll_wait(epoll_.number(), events.data(), static_cast<int>(events.size()), wait_ms());
     if (count < 0 && errno != EINTR) return errno_error("epoll_wait");
     const std::vector<uint64_t> turns = std::exchange(again_, {});
     for (int i = 0; i < count; ++i) {

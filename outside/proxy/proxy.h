@@ -2,7 +2,7 @@
 #pragma once
 // Proxy: plain HTTP/1.1 and HTTP/2 on one listening socket, a verified server behind it.
 //
-//   client -- TCP --> [first bytes say which HTTP] -- a verified TLS connection of its own --> server
+//   client -- TCP --> [first bytes say which HTTP] -- a verified connection of its own --> server
 //
 // Each client's connection has a connection of its own to the server; bytes go through as they are.
 // One that is verified already waits for the next client. Where verification fails nothing is

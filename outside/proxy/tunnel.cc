@@ -48,8 +48,7 @@ bool Tunnel::drive() {
 // Looks at the first bytes and leaves them where they are.
 bool Tunnel::read_first() {
   std::array<char, kPreface.size()> bytes{};
-  const ssize_t got =
-      ::recv(client_.number(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t got = ::recv(client_.number(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
   if (got <= 0) return false;
   const std::string_view first(bytes.data(), static_cast<size_t>(got));
@@ -119,8 +118,7 @@ bool Tunnel::up(size_t& moved) {
     // Less than was asked for: there is no more, and what comes is an event.
     client_readable_ = static_cast<size_t>(got) == buffer.size();
     moved += static_cast<size_t>(got);
-    if (upstream_->write(Bytes(buffer).first(static_cast<size_t>(got))) ==
-        Upstream::State::kFailed)
+    if (upstream_->write(Bytes(buffer).first(static_cast<size_t>(got))) == Upstream::State::kFailed)
       return false;
   }
   return true;
@@ -189,8 +187,7 @@ bool Tunnel::go_on_refusing() {
     if (got < 0 && errno == EAGAIN) client_readable_ = false;
     if (got < 0) return errno == EAGAIN || errno == EINTR;
     if (got == 0) return false;
-    const bool on =
-        refusal_->feed(Bytes(proxy_.buffer_).first(static_cast<size_t>(got)), rest_);
+    const bool on = refusal_->feed(Bytes(proxy_.buffer_).first(static_cast<size_t>(got)), rest_);
     if (!send_rest()) return false;
     if (on) continue;
     phase_ = Phase::kLingering;

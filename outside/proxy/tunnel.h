@@ -59,9 +59,9 @@ class Tunnel final {
   bool head_only_ = false;
   bool client_readable_ = true;
   bool server_readable_ = true;
-  bool client_done_ = false;  // it closed its half
-  bool server_done_ = false;  // it said that it sends no more
-  bool shut_ = false;         // the client's socket is closed for writing
+  bool client_done_ = false;   // it closed its half
+  bool server_done_ = false;   // it said that it sends no more
+  bool shut_ = false;          // the client's socket is closed for writing
   std::vector<uint8_t> rest_;  // for the client
   size_t rest_at_ = 0;
   std::unique_ptr<Http2Refusal> refusal_;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ModelInferRequest and ModelInferResponse of the Open Inference Protocol v2 (inference.proto), read
-// and written by hand: the bytes of a tensor stay where they arrived, and leave from where they lie.
+// ModelInferRequest and ModelInferResponse of the Open Inference Protocol v2 (inference.proto),
+// read and written by hand: a tensor's bytes stay where they arrived, and leave from where they
+// lie.
 //
 //   body = message head (5 bytes) | ModelInferRequest
 //
-//   Owns     names and tensors that came as typed contents; raw tensors are views into the message.
+//   Owns     names and tensors that came as typed contents; raw ones are views into the message.
 //   Threads  pure functions; reuse one GrpcAnswer to reuse its memory.
 //   Trust    the message is a client's: counts, names, ranks and what typed contents become are
-//            bounded; fields that mean nothing are skipped. Outputs come from a model's enclave, see
-//            inference_response.h.
+//            bounded; fields that mean nothing are skipped. Outputs come from a model's enclave:
+//            see inference_response.h.
 //   Fails    kInvalid or kTooLarge with a sentence that names the field.
 
 #include <string>

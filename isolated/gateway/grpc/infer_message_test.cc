@@ -14,8 +14,11 @@ constexpr size_t kTypedMax = 1 << 20;
 std::string input(std::string_view name, std::string_view type, std::initializer_list<int64_t> dims,
                   std::string_view contents = "") {
   std::string message;
-  FieldWriter(message).text(1, name).text(2, type).packed(3, std::vector<int64_t>(dims)).text(
-      5, contents);
+  FieldWriter(message)
+      .text(1, name)
+      .text(2, type)
+      .packed(3, std::vector<int64_t>(dims))
+      .text(5, contents);
   return message;
 }
 
@@ -124,7 +127,11 @@ TEST(SingleMessage, has_a_head_that_tells_the_truth) {
 TEST(FieldReader, refuses_varints_beyond_64_bits_and_lengths_beyond_the_end) {
   const std::string_view wrong[] = {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
                                     "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
-                                    "\x0a\x05" "abcd", "\x0d\x01\x02\x03", "\x09\x01", "\x07",
+                                    "\x0a\x05"
+                                    "abcd",
+                                    "\x0d\x01\x02\x03",
+                                    "\x09\x01",
+                                    "\x07",
                                     "\x80"};
   for (const std::string_view text : wrong) {
     FieldReader field(bytes_of(text));

@@ -105,8 +105,8 @@ Status MessageReader::request_parameter(const Parameter& parameter) {
   const bool natural = parameter.kind == kInteger && !parameter.negative;
   switch (field_of(Place::kParameters, parameter.key)) {
     case Field::kReserved:
-      return invalid(formatted("the parameter '{}' is reserved; leave it out",
-                               printable(parameter.key, 64)));
+      return invalid(
+          formatted("the parameter '{}' is reserved; leave it out", printable(parameter.key, 64)));
     case Field::kTimeout:
       if (!natural) return invalid("the parameter timeout takes a whole number of microseconds");
       result_.request.timeout_us = parameter.natural;
@@ -140,8 +140,7 @@ Status MessageReader::read_shape(const FieldReader& field, std::vector<int64_t>&
   while (field.wire() == Wire::kVarint || !packed.empty()) {
     if (field.wire() == Wire::kBytes && !take_varint(packed, value)) return broken("a shape");
     if (dims.size() == limits::kRank)
-      return invalid(
-          formatted("input '{}': shape has more than {} extents", name, limits::kRank));
+      return invalid(formatted("input '{}': shape has more than {} extents", name, limits::kRank));
     dims.push_back(static_cast<int64_t>(value));
     if (dims.back() < 0)
       return invalid(
@@ -170,10 +169,11 @@ Status MessageReader::read_input(Bytes message) {
     } else if (field.is(2, Wire::kBytes)) {
       input.type = element_type_named(field.text());
       if (!input.type)
-        return invalid(formatted("input '{}': '{}' is no datatype; they are BOOL, UINT8, UINT16, "
-                                 "UINT32, UINT64, INT8, INT16, INT32, INT64, FP16, BF16, FP32, "
-                                 "FP64, BYTES",
-                                 shown, printable(field.text(), 32)));
+        return invalid(
+            formatted("input '{}': '{}' is no datatype; they are BOOL, UINT8, UINT16, "
+                      "UINT32, UINT64, INT8, INT16, INT32, INT64, FP16, BF16, FP32, "
+                      "FP64, BYTES",
+                      shown, printable(field.text(), 32)));
     } else if (field.is(3, Wire::kBytes) || field.is(3, Wire::kVarint)) {
       TRY(read_shape(field, dims, shown));
     } else if (field.is(4, Wire::kBytes)) {
@@ -257,17 +257,17 @@ Status MessageReader::place_typed(size_t index) {
   size_t size = 0;
   for (const Bytes contents : contents_[index]) size += contents.size();
   if (size > typed_bytes_max_)
-    return Error{Code::kTooLarge,
-                 formatted("typed contents of more than {} bytes; send tensors in "
-                           "raw_input_contents",
-                           typed_bytes_max_)};
+    return Error{Code::kTooLarge, formatted("typed contents of more than {} bytes; send tensors in "
+                                            "raw_input_contents",
+                                            typed_bytes_max_)};
   typed_bytes_max_ -= size;
   auto typed = read_typed_contents(*input.type, contents_[index]);
   const std::string shown = printable(input.name, 64);
   if (!typed)
     return Error{typed.error().code, formatted("input '{}': {}", shown, typed.error().text)};
   const auto count = input.shape->element_count();
-  if (!count) return Error{count.error().code, formatted("input '{}': {}", shown, count.error().text)};
+  if (!count)
+    return Error{count.error().code, formatted("input '{}': {}", shown, count.error().text)};
   if (*count != typed->count)
     return invalid(formatted("input '{}': shape {} takes {} elements, its contents have {}", shown,
                              input.shape->text(), *count, typed->count));
@@ -315,9 +315,10 @@ Result<Bytes> single_message(Bytes body) {
                  "compressed messages are not offered; send them as they are, without "
                  "grpc-encoding"};
   if (size != body.size() - kMessageHead)
-    return invalid(formatted("the call carries {} bytes behind the message's head, which says {}; "
-                             "it takes one message",
-                             body.size() - kMessageHead, size));
+    return invalid(
+        formatted("the call carries {} bytes behind the message's head, which says {}; "
+                  "it takes one message",
+                  body.size() - kMessageHead, size));
   return body.subspan(kMessageHead);
 }
 

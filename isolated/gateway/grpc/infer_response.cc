@@ -45,8 +45,9 @@ Status write_infer_response(const ModelLabel& model, const ModelDescription& des
   }
   size += fields.size();
   if (size > std::numeric_limits<uint32_t>::max())
-    return Error{Code::kTooLarge, "the answer is larger than a message of gRPC may be; ask for "
-                                  "fewer outputs"};
+    return Error{Code::kTooLarge,
+                 "the answer is larger than a message of gRPC may be; ask for "
+                 "fewer outputs"};
   answer.head = message_head(size) + fields;
   answer.pieces.push_back(bytes_of(std::string_view(answer.head)));
   for (size_t i = 0; i < tensors.size(); ++i) {

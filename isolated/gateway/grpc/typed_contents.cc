@@ -136,16 +136,16 @@ Result<TypedContents> read_typed_contents(ElementType type, std::span<const Byte
   TypedContents out;
   const List list = list_of(type);
   if (list.field == 0)
-    return Error{Code::kInvalid, formatted("{} has no typed form; send it in raw_input_contents",
-                                           name_of(type))};
+    return Error{Code::kInvalid,
+                 formatted("{} has no typed form; send it in raw_input_contents", name_of(type))};
   for (const Bytes message : messages) {
     FieldReader field(message);
     while (field.next()) {
       if (field.number() == list.field) {
         TRY(append_field(out, type, list, field));
       } else if (field.number() <= 8) {
-        return Error{Code::kInvalid, formatted("{} takes {} and nothing else", name_of(type),
-                                               list.name)};
+        return Error{Code::kInvalid,
+                     formatted("{} takes {} and nothing else", name_of(type), list.name)};
       }
     }
     if (field.broken()) return broken(list);

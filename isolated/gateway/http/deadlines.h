@@ -3,7 +3,7 @@
 // Deadlines: when connections run out of patience. Each kind has one duration, so a list in the
 // order of entry is a list in the order of expiry: entering, leaving and finding the next are O(1).
 //
-//   Owns     nothing: the entries are parts of connections and streams, and leave the list with them.
+//   Owns     nothing: entries are parts of connections and streams, and leave the list with them.
 //   Threads  one.
 //   Trust    none needed.
 //   Fails    never.

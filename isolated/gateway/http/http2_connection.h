@@ -10,10 +10,10 @@
 // An answer is copied when it is given, since the client's window may let it leave only later. What
 // the socket does not take stops the connection: nothing more is read before it has.
 //
-//   Owns     its socket, the session, and of each stream the body or what of the answer is not sent.
+//   Owns     its socket, the session, each stream's body, and what of its answer is not sent.
 //   Threads  one, the server's.
-//   Trust    none in its client: streams, heads, bodies, answers and times are bounded like those of
-//            HTTP/1.1, each stream by a deadline of its own.
+//   Trust    none in its client: streams, heads, bodies, answers and times are bounded like those
+//            of HTTP/1.1, each stream by a deadline of its own.
 //   Fails    by going away: drive() then has the server destroy it.
 
 #include <memory>

@@ -5,7 +5,7 @@
 //
 //   Owns     the session with its header tables, and what frames wait to be sent.
 //   Threads  one.
-//   Trust    the bytes are a client's. Frames, header fields and their order are checked by nghttp2;
+//   Trust    the bytes are a client's. nghttp2 checks frames, header fields and their order;
 //            acknowledgements that wait, settings, continuations and resets are bounded here.
 //   Fails    feed() and pull() return false when the connection is over; the last pull() may still
 //            have something to say.
@@ -94,8 +94,8 @@ class Http2Session final {
   explicit Http2Session(Events& events) : events_(events) {}
   Events& events_;
   nghttp2_session* session_ = nullptr;
-  Sink* sink_ = nullptr;   // of the pull() that runs
-  bool failed_ = false;    // an event threw
+  Sink* sink_ = nullptr;  // of the pull() that runs
+  bool failed_ = false;   // an event threw
 };
 
 }  // namespace casemate::gateway

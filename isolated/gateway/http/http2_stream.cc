@@ -145,9 +145,9 @@ std::optional<Refusal> Http2Connection::refusal_of(Stream& stream, bool last) {
   if (refusal) return refusal;
   const uint64_t announced = stream.head.content_length.value_or(0);
   if (announced > limits.body_bytes)
-    return Refusal{.status = 413,
-                   .text = formatted("the body has {} bytes, the limit is {}", announced,
-                                     limits.body_bytes)};
+    return Refusal{
+        .status = 413,
+        .text = formatted("the body has {} bytes, the limit is {}", announced, limits.body_bytes)};
   if (!server_.budget_.admits(announced, announced)) return no_room(limits);
   return std::nullopt;
 }
@@ -347,8 +347,7 @@ void Http2Connection::slow(Stream& stream) {
   const HttpLimits& limits = server_.limits_;
   const Wait wait = stream.wait;
   stream.unlink();
-  const bool in_time =
-      wait == Wait::kSend || server_.loop_.now() - stream.body_began < limits.body;
+  const bool in_time = wait == Wait::kSend || server_.loop_.now() - stream.body_began < limits.body;
   if (wait != Wait::kHead && in_time && stream.window_bytes >= limits.rate_bytes)
     return enter(stream, stream.phase);
   ++server_.counters_.timed_out;
@@ -357,10 +356,11 @@ void Http2Connection::slow(Stream& stream) {
   // The seam: without memory for an answer its connection ends.
   try {
     if (wait == Wait::kBody) {
-      refuse(stream, {.status = 408,
-                      .text = formatted("the body arrived too slowly; {} bytes in {} s are needed",
-                                        limits.rate_bytes,
-                                        std::chrono::duration<double>(limits.rate_window).count())});
+      refuse(stream,
+             {.status = 408,
+              .text = formatted("the body arrived too slowly; {} bytes in {} s are needed",
+                                limits.rate_bytes,
+                                std::chrono::duration<double>(limits.rate_window).count())});
     } else {
       session_->reset(stream.id, Http2Session::kCancel);
     }

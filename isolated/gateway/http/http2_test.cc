@@ -138,10 +138,8 @@ TEST(Http2, fields_that_a_table_makes_of_one_byte_are_bounded) {
   EchoServer server;
   Http2Client client(server.port());
   // One field into the table (RFC 7541, section 6.2.1), then thousands of references to it.
-  std::string block = header_block({{":method", "POST"},
-                                    {":scheme", "https"},
-                                    {":authority", "localhost"},
-                                    {":path", "/echo"}});
+  std::string block = header_block(
+      {{":method", "POST"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", "/echo"}});
   const std::string value(3000, 'v');
   block += header_block({{"x", value}}).replace(0, 1, "\x40");
   block += std::string(10'000, '\xbe');
@@ -167,13 +165,13 @@ TEST(Http2, streams_that_are_begun_and_reset_end_the_connection) {
   Http2Client client(server.port());
   std::string flood;
   for (uint32_t stream = 1; stream < 4000; stream += 2) {
-    flood += Http2Frame{Http2Frame::kHeaders, Http2Frame::kEndHeaders | Http2Frame::kEndStream,
-                        stream,
-                        header_block({{":method", "POST"},
-                                      {":scheme", "https"},
-                                      {":authority", "localhost"},
-                                      {":path", "/hold"}})}
-                 .bytes();
+    flood +=
+        Http2Frame{Http2Frame::kHeaders, Http2Frame::kEndHeaders | Http2Frame::kEndStream, stream,
+                   header_block({{":method", "POST"},
+                                 {":scheme", "https"},
+                                 {":authority", "localhost"},
+                                 {":path", "/hold"}})}
+            .bytes();
     flood += Http2Frame{Http2Frame::kReset, 0, stream, number_payload(kCancel)}.bytes();
   }
   client.send(flood);
@@ -259,7 +257,8 @@ TEST(Http2, a_client_that_goes_cancels_all_that_it_asked) {
 TEST(Http2, what_is_no_http_2_ends_the_connection) {
   EchoServer server;
   for (const std::string_view text :
-       {std::string_view("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), std::string_view("PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n"),
+       {std::string_view("GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+        std::string_view("PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n"),
         std::string_view("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24)}) {
     TlsClient client(server.port(), TlsClient::Options{.alpn = "h2"});
     client.send(text);

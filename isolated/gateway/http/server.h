@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Server: HTTP/1.1 and HTTP/2, whichever a client's handshake chooses, over TLS 1.3 on one listening
-// socket.
+// Server: HTTP/1.1 and HTTP/2, whichever a client's handshake chooses, over TLS 1.3 on one
+// listening socket.
 //
 // A connection is read only as long as there is use for what it says: one request at a time, its
 // body into memory that is counted, the next request only after the answer. A client that closes

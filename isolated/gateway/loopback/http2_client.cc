@@ -138,8 +138,7 @@ std::optional<Http2Frame> Http2Client::next() {
     }
     char buffer[16 << 10];
     size_t got = 0;
-    if (tls_.native() == nullptr ||
-        SSL_read_ex(tls_.native(), buffer, sizeof buffer, &got) != 1) {
+    if (tls_.native() == nullptr || SSL_read_ex(tls_.native(), buffer, sizeof buffer, &got) != 1) {
       ERR_clear_error();
       return std::nullopt;
     }
@@ -160,8 +159,8 @@ void Http2Client::note(const Http2Frame& frame) {
     Bytes block = bytes_of(std::string_view(frame.payload));
     for (int flags = 0; (flags & NGHTTP2_HD_INFLATE_FINAL) == 0;) {
       nghttp2_nv field{};
-      const auto used = nghttp2_hd_inflate_hd3(inflater_, &field, &flags, block.data(),
-                                               block.size(), 1);
+      const auto used =
+          nghttp2_hd_inflate_hd3(inflater_, &field, &flags, block.data(), block.size(), 1);
       if (used < 0) break;
       block = block.subspan(static_cast<size_t>(used));
       if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0)

@@ -72,8 +72,8 @@ struct StatisticsEntry {
 
 // What the server's metadata names.
 inline constexpr std::array<std::string_view, 7> kExtensions = {
-    "classification",     "model_repository", "model_configuration", "binary_tensor_data",
-    "parameters",         "statistics",       "casemate_evidence"};
+    "classification", "model_repository", "model_configuration", "binary_tensor_data",
+    "parameters",     "statistics",       "casemate_evidence"};
 
 std::string server_document(std::string_view server_version);
 std::string metadata_document(const ModelLabel& model, std::span<const std::string> versions,

@@ -147,10 +147,10 @@ Result<Bytes> Matcher::take_binary(const JsonInput& input, const PortDescription
 Result<Bytes> Matcher::take_raw(Bytes raw, const Shape& shape, const PortDescription& port) {
   const uint64_t expected = TRY(expected_bytes(port, shape));
   if (port.element_type() != ElementType::kString && raw.size() != expected)
-    return invalid(formatted("input '{}': its raw contents have {} bytes, but {} of shape {} takes "
-                             "{}",
-                             port.name.view(), raw.size(), name_of(port.element_type()),
-                             shape.text(), expected));
+    return invalid(formatted(
+        "input '{}': its raw contents have {} bytes, but {} of shape {} takes "
+        "{}",
+        port.name.view(), raw.size(), name_of(port.element_type()), shape.text(), expected));
   request_.uses_body = true;
   return raw;
 }

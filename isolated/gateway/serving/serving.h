@@ -16,7 +16,6 @@
 #include <string>
 
 #include "isolated/gateway/grpc/infer_message.h"
-#include "isolated/gateway/grpc/infer_message.h"
 #include "isolated/gateway/grpc/messages.h"
 #include "isolated/gateway/http/server.h"
 #include "isolated/gateway/protocol/inference_response.h"

@@ -34,7 +34,8 @@ const char* why_missing(GrpcMethod method) {
 }  // namespace
 
 std::optional<Refusal> Serving::admit_grpc(Method method, std::string_view target) {
-  if (const char* why = why_missing(grpc_method(target))) return Refusal{.status = 501, .text = why};
+  if (const char* why = why_missing(grpc_method(target)))
+    return Refusal{.status = 501, .text = why};
   if (method != Method::kPost)
     return Refusal{.status = 405, .text = "a call of gRPC is a POST", .allow = "POST"};
   return std::nullopt;
