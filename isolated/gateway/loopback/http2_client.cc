@@ -149,6 +149,8 @@ std::optional<Http2Frame> Http2Client::next() {
 void Http2Client::note(const Http2Frame& frame) {
   Answer& answer = answers_[frame.stream];
   if (frame.type == Http2Frame::kGoAway) goodbye_ = true;
+  if (frame.type == Http2Frame::kSettings && frame.flags == 0)
+    send(Http2Frame{Http2Frame::kSettings, Http2Frame::kAck, 0, ""});
   if (frame.type == Http2Frame::kData) answer.body += frame.payload;
   if (frame.type == Http2Frame::kReset) {
     answer.reset = frame.number();
