@@ -9,9 +9,13 @@
 
 namespace casemate::client {
 
+KeyExchange exchange_of(const verify::Policy& policy) {
+  return policy.insecure_allow_classical_key_exchange ? KeyExchange::kHybridOrClassical
+                                                      : KeyExchange::kHybrid;
+}
+
 Result<Server> open_server(std::string_view url, const verify::Policy& policy, Options options) {
-  options.exchange = policy.insecure_allow_classical_key_exchange ? KeyExchange::kHybridOrClassical
-                                                                  : KeyExchange::kHybrid;
+  options.exchange = exchange_of(policy);
   return Server::open(TRY(parse_url(url)), options);
 }
 

@@ -20,6 +20,9 @@
 
 namespace casemate::client {
 
+// How keys may be agreed on under the policy.
+KeyExchange exchange_of(const verify::Policy& policy);
+
 // Connects, with a key exchange that the policy allows.
 Result<Server> open_server(std::string_view url, const verify::Policy& policy, Options options);
 

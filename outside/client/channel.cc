@@ -95,16 +95,17 @@ Channel::~Channel() {
   ERR_clear_error();
 }
 
-Result<Channel> Channel::open(const Url& url, const Deadline& deadline, KeyExchange exchange) {
+Result<Channel> Channel::open(const Url& url, const Deadline& deadline, KeyExchange exchange,
+                              Protocol protocol) {
   Channel channel(TRY(connect_to(url, deadline)));
-  TRY(channel.start_tls(url, exchange));
+  TRY(channel.start_tls(url, exchange, protocol));
   TRY(channel.handshake(url, exchange, deadline));
   TRY(channel.keep_certificate());
   TRY(channel.keep_binding());
   return channel;
 }
 
-Status Channel::start_tls(const Url& url, KeyExchange exchange) {
+Status Channel::start_tls(const Url& url, KeyExchange exchange, Protocol protocol) {
   SSL_CTX* const context = TRY(context_of(exchange));
   ssl_.reset(SSL_new(context));
   in_ = BIO_new(BIO_s_mem());
@@ -116,8 +117,9 @@ Status Channel::start_tls(const Url& url, KeyExchange exchange) {
   // Numbers and colons are no server names (RFC 6066, section 3).
   if (url.host.find_first_not_of("0123456789.") != std::string::npos && !url.host.contains(':'))
     SSL_set_tlsext_host_name(ssl_.get(), url.host.c_str());
-  static constexpr std::array<uint8_t, 9> kHttp = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-  SSL_set_alpn_protos(ssl_.get(), kHttp.data(), kHttp.size());
+  const bool http2 = protocol == Protocol::kHttp2;
+  const Bytes name = bytes_of(std::string_view(http2 ? "\x02h2" : "\x08http/1.1"));
+  SSL_set_alpn_protos(ssl_.get(), name.data(), static_cast<unsigned>(name.size()));
   return {};
 }
 
@@ -262,6 +264,13 @@ bool Channel::quiet() {
     if (!more || !*more) return false;
   }
   return false;
+}
+
+Channel::Parts Channel::release() && {
+  Parts parts{.socket = std::move(socket_), .tls = ssl_.release(), .ciphertext = {}};
+  parts.ciphertext.resize(BIO_ctrl_pending(in_));
+  BIO_read(in_, parts.ciphertext.data(), static_cast<int>(parts.ciphertext.size()));
+  return parts;
 }
 
 }  // namespace casemate::client

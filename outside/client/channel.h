@@ -14,6 +14,7 @@
 //            server that speaks no TLS 1.3.
 
 #include <memory>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/fd.h"
@@ -31,11 +32,14 @@ namespace casemate::client {
 // How both ends agree on keys: X25519 with ML-KEM-768, so that what is recorded today stays closed
 // to tomorrow's machines, or, where the server knows no better, curves alone.
 enum class KeyExchange : uint8_t { kHybrid, kHybridOrClassical };
+// What is to be spoken over a channel (ALPN).
+enum class Protocol : uint8_t { kHttp1, kHttp2 };
 
 class Channel final {
  public:
   static Result<Channel> open(const Url& url, const Deadline& deadline,
-                              KeyExchange exchange = KeyExchange::kHybrid);
+                              KeyExchange exchange = KeyExchange::kHybrid,
+                              Protocol protocol = Protocol::kHttp1);
   Channel(Channel&&) noexcept = default;
   Channel& operator=(Channel&&) noexcept = default;
   ~Channel();
@@ -58,12 +62,20 @@ class Channel final {
   // carry another request.
   [[nodiscard]] bool quiet();
 
+  // The socket and TLS apart, for who waits for many at once (outside/proxy).
+  struct Parts {
+    Fd socket;
+    ssl_st* tls = nullptr;            // the caller's to free
+    std::vector<uint8_t> ciphertext;  // that has arrived and TLS has not seen
+  };
+  [[nodiscard]] Parts release() &&;
+
  private:
   struct SslFree {
     void operator()(ssl_st* ssl) const;
   };
   explicit Channel(Fd socket) : socket_(std::move(socket)) {}
-  Status start_tls(const Url& url, KeyExchange exchange);
+  Status start_tls(const Url& url, KeyExchange exchange, Protocol protocol);
   Status handshake(const Url& url, KeyExchange exchange, const Deadline& deadline);
   Status keep_certificate();
   Status keep_binding();

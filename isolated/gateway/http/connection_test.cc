@@ -460,10 +460,11 @@ TEST(Tls, agrees_on_hybrid_keys_and_on_no_others_unless_it_may) {
   EXPECT_FALSE(TlsClient(lenient.port(), {.groups = "P-521"}).connected());
 }
 
-TEST(Tls, speaks_http_1_1_when_asked_what_it_speaks) {
+TEST(Tls, speaks_two_versions_of_http_and_nothing_else) {
   EchoServer server;
   EXPECT_TRUE(TlsClient(server.port(), {.alpn = "http/1.1"}).connected());
-  EXPECT_FALSE(TlsClient(server.port(), {.alpn = "h2"}).connected());
+  EXPECT_TRUE(TlsClient(server.port(), {.alpn = "h2"}).connected());
+  EXPECT_FALSE(TlsClient(server.port(), {.alpn = "h3"}).connected());
 }
 
 TEST(Tls, gives_no_session_to_resume) {

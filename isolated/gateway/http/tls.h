@@ -102,6 +102,8 @@ class TlsStream final {
   [[nodiscard]] bool end_of_input() const { return end_of_input_; }
   // The peer spoke plain HTTP: handshake() failed, and plain text would be understood.
   [[nodiscard]] bool plain_http() const { return plain_http_; }
+  // The handshake chose HTTP/2. Requires: handshake() returned kDone.
+  [[nodiscard]] bool speaks_http2() const;
   [[nodiscard]] int socket() const { return socket_.number(); }
   // What this connection's two ends alone know (RFC 9266, tls-exporter). Requires: handshake() is
   // done.

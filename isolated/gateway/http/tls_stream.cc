@@ -223,6 +223,13 @@ Result<SessionBinding> TlsStream::binding() const {
   return binding;
 }
 
+bool TlsStream::speaks_http2() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &size);
+  return text_of(Bytes(name, size)) == "h2";
+}
+
 bool TlsStream::more() const { return !drained_ || SSL_has_pending(ssl_) == 1; }
 
 }  // namespace casemate::gateway
