@@ -16,6 +16,8 @@
 #include "outside/client/npy.h"
 #include "outside/client/testing/pictures.h"
 #include "outside/client/testing/test_server.h"
+#include "outside/verify/jose/jose.h"
+#include "outside/verify/testing/issuer.h"
 
 namespace casemate::cli {
 namespace {
@@ -211,6 +213,28 @@ TEST_F(Cli, verify_judges_a_file_off_line) {
   EXPECT_TRUE(contains(keyless.err, "--key SPKI.der")) << keyless.err;
   const Outcome other = casemate({"verify", evidence, "--key", evidence, kAllow});
   EXPECT_TRUE(contains(other.err, "claims.tls_key")) << other.err;
+}
+
+TEST_F(Cli, verify_writes_a_result_that_others_can_check) {
+  const verify::testing::Signer& signer = server_.signer;
+  const std::string evidence = folder_.file("e.cbor", signer.evidence());
+  const std::string key = folder_.file("k.der", signer.tls.public_der());
+  const std::string pem = verify::testing::pem_of(signer.root);
+  const std::string ear_key = folder_.file("ear.pem", bytes_of(std::string_view(pem)));
+  const std::string path = folder_.file("result.jwt", {});
+  const auto result = [&] {
+    const auto jws = verify::read_jws(text_of(*client::read_file(path, 1 << 20)));
+    return jws && verify::check_jws(*jws, signer.root.public_der()) ? jws->payload : "";
+  };
+  EXPECT_EQ(
+      casemate({"verify", evidence, "--key", key, kAllow, "--ear", path, "--ear-key", ear_key})
+          .code,
+      kDone);
+  EXPECT_TRUE(contains(result(), R"("ear_status":"warning")")) << result();
+  EXPECT_EQ(casemate({"verify", evidence, "--key", key, "--ear", path, "--ear-key", ear_key}).code,
+            kRefused);
+  EXPECT_TRUE(contains(result(), R"("ear_status":"contraindicated")")) << result();
+  EXPECT_EQ(casemate({"verify", evidence, "--key", key, kAllow, "--ear", path}).code, kUsage);
 }
 
 TEST_F(Cli, verify_takes_a_time_a_nonce_and_a_model) {

@@ -12,6 +12,7 @@
 #include "outside/cli/server_flags.h"
 #include "outside/client/file.h"
 #include "outside/verify/certificate.h"
+#include "outside/verify/ear/ear.h"
 #include "outside/verify/verify.h"
 
 namespace casemate::cli {
@@ -27,6 +28,8 @@ struct VerifyFlags {
   std::string nonce;
   std::string model;
   std::string at;
+  std::string ear_path;
+  std::string ear_key_path;
   bool json = false;
   PolicyFlags policy;
 };
@@ -96,6 +99,16 @@ Result<std::optional<Nonce>> nonce_of(const std::string& text) {
   return std::optional(load<Nonce>(*bytes));
 }
 
+// The verdict for others to read, good or bad.
+Status write_result(const VerifyFlags& flags, const verify::Verdict& verdict) {
+  if (flags.ear_path.empty()) return {};
+  verify::EarContext context{.build = "casemate " CASEMATE_VERSION};
+  if (!flags.nonce.empty()) context.nonce = TRY(from_hex(flags.nonce));
+  const auto key = TRY(client::read_file(flags.ear_key_path, kEvidenceBytes));
+  const auto result = TRY(verify::ear_file(verdict, context, flags.ear_path, text_of(key)));
+  return client::write_file(flags.ear_path, result);
+}
+
 Status verify_file(const VerifyFlags& flags, Streams streams) {
   const verify::Policy policy = TRY(flags.policy.policy());
   const Material material = TRY(material_of(flags));
@@ -105,6 +118,7 @@ Status verify_file(const VerifyFlags& flags, Streams streams) {
                                      .now_unix = TRY(time_of(flags.at))};
   const verify::Verdict verdict = verify::verify_evidence(material.evidence, expected, policy);
   streams.out << (flags.json ? verify::json_of(verdict) : verify::text_of(verdict));
+  TRY(write_result(flags, verdict));
   if (!verdict.passed) return Error{Code::kDenied, verify::line_of(verdict)};
   return {};
 }
@@ -129,6 +143,14 @@ Run add_verify(CLI::App& app) {
   app.add_option("--at", flags->at, "judge as of this time, such as 2026-03-01T12:00:00Z")
       ->type_name("TIME");
   app.add_flag("--json", flags->json, "print the verdict as JSON");
+  CLI::Option* ear_key =
+      app.add_option("--ear-key", flags->ear_key_path, "the key that signs it: P-384, PKCS #8, PEM")
+          ->type_name("KEY.pem");
+  app.add_option("--ear", flags->ear_path,
+                 "also write the verdict as an attestation result (EAR), a JWT, or a CWT if the "
+                 "name ends with .cwt or .cbor")
+      ->type_name("FILE")
+      ->needs(ear_key);
   flags->policy.declare(app);
   return [flags](Streams streams) {
     const auto done = verify_file(*flags, streams);
