@@ -43,7 +43,9 @@ nlohmann::ordered_json accepted_values_json(const AcceptedValues& values) {
 Finding one_of_accepted(const AcceptedValues& accepted, Bytes actual) {
   const auto is_actual = [&](const auto& value) { return std::ranges::equal(value, actual); };
   if (std::ranges::any_of(accepted, is_actual)) return {.good = true};
-  Finding finding{.expected = "a pinned value", .actual = to_hex(actual), .allowed = true};
+  Finding finding{.expected = "a pinned value",
+                  .actual = actual.empty() ? "nothing" : to_hex(actual),
+                  .allowed = true};
   if (accepted.empty()) return finding;
   finding.allowed = false;
   finding.expected = to_hex(accepted.front());

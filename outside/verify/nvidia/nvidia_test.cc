@@ -150,7 +150,8 @@ TEST(Nvidia, a_chain_ends_at_a_root_of_the_policy_and_has_its_length) {
   rules.roots = gpu.rules().roots;
   EXPECT_EQ(outcome(gpu, rules), code::kChain.code);  // too long
   Collateral broken;
-  for (const auto& certificate : gpu.collateral().certificates()) {
+  const Collateral all = gpu.collateral();
+  for (const X509Certificate& certificate : all.certificates()) {
     if (certificate.subject() != "CN=authority 2") broken.add(certificate);
   }
   EXPECT_EQ(judged(gpu.evidence(), gpu.rules(), broken).outcome(), code::kChain.code);

@@ -37,7 +37,7 @@ constexpr Guid kKernelHash = {0x37, 0x94, 0xe7, 0x4d, 0xd2, 0xab, 0x7f, 0x42,
                               0xb8, 0x35, 0xd5, 0xb1, 0x72, 0xd2, 0x04, 0x5b};
 
 constexpr size_t kTableFooterFromEnd = 32;  // the reset vector is behind it
-constexpr size_t kGuidEntry = 18;          // size u16, GUID
+constexpr size_t kGuidEntry = 18;           // size u16, GUID
 
 // Types of sections in an image's metadata.
 constexpr uint32_t kSectionMemory = 1;

@@ -25,7 +25,8 @@ TEST(SnpRules, are_written_as_they_are_read) {
       R"({{"roots": {{"Turin": ["{0}"]}}, "tcb_min": {{"Turin": {{"fmc": 1, "snp": 200}}}},
           "launch_tcb_min": {{"Milan": {{"microcode": 9}}}}, "firmware_min": "1.55.3",
           "guest_svn_min": 4, "vmpl_max": 1, "mitigations": 6, "measurement": ["{0}", "{0}"],
-          "launch": [{{"firmware": "O.fd", "processors": 2, "kernel": "", "command_line": "quiet"}}],
+          "launch": [{{"firmware": "O.fd", "processors": 2, "kernel": "",
+                      "command_line": "quiet"}}],
           "providers": ["A"], "allow_smt": false, "require_crl": true}})",
       key));
   ASSERT_TRUE(rules) << rules.error().text;
