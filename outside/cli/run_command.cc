@@ -48,8 +48,9 @@ launch::Placed placed(const std::string& text) {
 
 // What the user says of a variable stands for what we would.
 program::Order order_of(const RunFlags& flags, const launch::DescribedRun& described) {
-  // A heap that gives memory back pays for it again page by page, natively as here. A native program seldom
-  // does: its OpenCL driver's memory, which is in another partition here, lies above its own.
+  // A heap that gives memory back pays for it again page by page, natively as here. A native
+  // program seldom does: its OpenCL driver's memory, which is in another partition here, lies above
+  // its own.
   constexpr const char* kKeepHeap =
       "GLIBC_TUNABLES=glibc.malloc.trim_threshold=268435456:glibc.malloc.mmap_threshold=33554432";
   program::Order order{.path = described.path, .words = flags.command, .environment = {}};

@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "outside/cli/commands.h"
+#include "outside/cli/divide.h"
 #include "outside/cli/serve_log.h"
 #include "outside/launch/describe.h"
 #include "outside/launch/programs.h"
@@ -117,11 +118,12 @@ int serve(const ServeFlags& flags, ServeLog& log) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   std::unique_ptr<SystemDescription> description;
   const auto prepared = [&]() -> Result<launch::RunningSystem> {
-    const launch::SystemFile file = TRY(settings_of(flags));
+    launch::SystemFile file = TRY(settings_of(flags));
     const RootKind root = TRY(launch::choose_root(flags.root, launch::roots_here()));
     const std::string programs = TRY(launch::program_folder());
     const auto repository = TRY(launch::scan_repository(file.repository));
     for (const std::string& warning : repository.warnings) log.warn(warning);
+    TRY(divide(file, repository.models, programs));
     description = TRY(launch::describe(file, repository.models, programs));
     description->root = static_cast<uint32_t>(root);
     const launch::Outputs outputs = TRY(log.open(*description));

@@ -10,14 +10,15 @@ namespace casemate::client {
 
 Result<Server> Server::open(const Url& url, const Options& options) {
   Server server(url, options);
-  server.channel_ = TRY(Channel::open(url, Deadline(*options.clock, options.timeout)));
+  server.channel_ =
+      TRY(Channel::open(url, Deadline(*options.clock, options.timeout), options.exchange));
   server.certificate_ = server.channel_->certificate();
   return server;
 }
 
 Status Server::reconnect(const Deadline& deadline) {
   channel_.reset();
-  Channel fresh = TRY(Channel::open(url_, deadline));
+  Channel fresh = TRY(Channel::open(url_, deadline, options_.exchange));
   if (fresh.certificate().key != certificate_.key) {
     return Error{Code::kDenied,
                  formatted("{} now shows another key than the one that was verified, so nothing "

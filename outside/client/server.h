@@ -17,6 +17,7 @@
 #include "outside/client/channel.h"
 #include "outside/client/http.h"
 #include "outside/client/url.h"
+#include "outside/verify/cache.h"
 
 namespace casemate::client {
 
@@ -28,6 +29,11 @@ struct Options {
   uint32_t retries = 0;
   // Of one inference: the largest tensor and its JSON part.
   uint64_t answer_bytes_max = limits::kTensorBytes + (1 << 20);
+  // Also where the server knows curves alone; the policy says whether that may be.
+  KeyExchange exchange = KeyExchange::kHybrid;
+  // Of what has been verified before, for whoever connects more than once; it must outlive the
+  // server. None: every session verifies everything and asks for a proof of its own.
+  verify::Cache* cache = nullptr;
   const Clock* clock = &system_clock();
   Random* random = &system_random();
 };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/format.h"
 
@@ -42,11 +43,15 @@ RootHere gramine(const std::string& machine) {
 }
 
 RootHere tpm(const std::string& machine) {
-  const std::string device = machine + "/dev/tpmrm0";
+  const char* other = std::getenv("CASEMATE_TPM");
+  const std::string device = other == nullptr ? machine + "/dev/tpmrm0" : other;
   if (!there(device))
     return {RootKind::kTpm, false,
             "no TPM 2.0, or its driver is not loaded (modprobe tpm_tis or tpm_crb)"};
-  return {RootKind::kTpm, false, device + " is there, but this build has no root for it"};
+  if (!ours(device))
+    return {RootKind::kTpm, false,
+            device + " may not be used by this user: start as root, or as one of the group tss"};
+  return {RootKind::kTpm, true, "a TPM 2.0, " + device};
 }
 
 }  // namespace

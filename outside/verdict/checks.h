@@ -16,14 +16,15 @@
 
 namespace casemate::verify {
 
-// A kind of check. Codes are part of the interface: programs match on them, so they are never renamed.
+// A kind of check. Codes are part of the interface: programs match on them, so they are never
+// renamed.
 struct CheckKind {
   std::string_view code;
   std::string_view title;   // what the check looks at, in plain words
   std::string_view remedy;  // what to do when it fails
   constexpr operator std::string_view() const { return code; }
-  friend constexpr bool operator==(const CheckKind& kind, std::string_view code) {
-    return kind.code == code;
+  friend constexpr bool operator==(const CheckKind& kind, std::string_view other) {
+    return kind.code == other;
   }
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Platform: what a root of trust says about a machine or an enclave, brought from its own format into
-// one form. Each format has a reader (`outside/verify/snp`, ...), which checks the evidence against
-// collateral and its rules, writes each check into a verdict, and fills this in.
+// Platform: what a root of trust says about a machine or an enclave, brought from its own format
+// into one form. Each format has a reader (`outside/verify/snp`, ...), which checks the evidence
+// against collateral and its rules, writes each check into a verdict, and fills this in.
 //
 //   Owns     values.
 //   Threads  a value type.

@@ -19,7 +19,7 @@ inline constexpr std::string_view kDoLeaveForged =
     "do not use this server: the evidence was changed or pieced together after it was signed";
 inline constexpr std::string_view kDoPin =
     "if the change is intended, take the new value into the policy: casemate attest URL "
-    "--save-policy FILE writes what is there now";
+    "--learn FILE writes what is there now";
 inline constexpr std::string_view kDoMatchReleases =
     "use a client and a server of the same release; if they are, the evidence was damaged";
 inline constexpr std::string_view kDoCompareClocks =
@@ -60,6 +60,9 @@ inline constexpr CheckKind kTokenKind{"token.kind", "the token is of the right k
                                       kDoLeaveRelayed};
 inline constexpr CheckKind kTokenKey{"token.key", "the gateway enclave owns the TLS key",
                                      kDoLeaveRelayed};
+inline constexpr CheckKind kTokenLine{
+    "token.line", "every enclave that a model calls is there, in the order of its calls",
+    "do not use this server: an enclave was left out, put in or moved"};
 inline constexpr CheckKind kTokenEpoch{
     "token.epoch", "the gateway is not older than already seen",
     "connect again; if it repeats, somebody replays old evidence"};
@@ -73,6 +76,12 @@ inline constexpr CheckKind kQuoteDebug{
     "use a release platform, or set \"insecure_allow_debug\": true in the policy to develop"};
 inline constexpr CheckKind kQuoteIssued{"quote.issued", "the quote is of a believable time",
                                         kDoCompareClocks};
+inline constexpr CheckKind kPlatformFormat{
+    "platform.format", "the evidence is in a format that is read",
+    "docs/evidence.md lists the formats; a report that is not signed for others is none"};
+inline constexpr CheckKind kPlatformReportData{
+    "platform.report_data", "it was made for what was asked",
+    "do not use it: somebody presents evidence that was made for another"};
 inline constexpr CheckKind kSecurityVersion{
     "quote.security_version", "the platform's security version is high enough",
     "ask the operator to update the platform, or lower \"security_version_min\" in the policy"};

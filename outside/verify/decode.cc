@@ -49,10 +49,10 @@ Result<Evidence> decode_evidence(Bytes bytes) {
   const uint64_t tag = TRY(reader.head(CborType::kTag, "the evidence tag"));
   if (tag != kEvidenceTag) {
     return Error{Code::kInvalid,
-                 formatted("the evidence has tag {} instead of {} (\"CSM1\")", tag, kEvidenceTag)};
+                 formatted("the evidence has tag {} instead of {}", tag, kEvidenceTag)};
   }
-  if (TRY(reader.head(CborType::kArray, "the evidence")) != 3)
-    return Error{Code::kInvalid, "the evidence should be [quote, claims, tokens]"};
+  if (TRY(reader.head(CborType::kArray, "the evidence")) != 2)
+    return Error{Code::kInvalid, "the evidence should be [quote, claims]"};
   Evidence evidence;
   evidence.quote = TRY(reader.bytes("the quote"));
   evidence.claims = TRY(reader.bytes("the claims"));

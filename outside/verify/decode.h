@@ -19,7 +19,7 @@
 
 namespace casemate::verify {
 
-// The parts of the item described in wire/evidence/evidence.h.
+// The parts of the two items described in wire/evidence/evidence.h, one behind the other.
 struct Evidence {
   Bytes quote;
   Bytes claims;

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/format.h"
-#include "outside/verify/hardware_quote.h"
 #include "wire/evidence/evidence.h"
 
 namespace casemate::verify {
@@ -28,14 +27,6 @@ Status check_software_form(const SoftwareQuote& quote) {
 }  // namespace
 
 Result<Quote> read_quote(Bytes bytes) {
-  // Its blobs go to the readers of their formats, which this build does not have yet.
-  if (hardware_quote(bytes)) {
-    const HardwareBlobs blobs = TRY(read_hardware_quote(bytes));
-    return Error{Code::kUnsupported,
-                 formatted("the quote is of root {} ({}), which this build recognises and does not "
-                           "judge (it judges: software)",
-                           name_of(blobs.root), blobs.provider)};
-  }
   if (bytes.size() < sizeof(uint64_t) || load<uint64_t>(bytes) != SoftwareQuote::kMagic) {
     return Error{Code::kUnsupported,
                  "the quote is in a format that this build does not read (it reads: software)"};

@@ -320,7 +320,7 @@ TEST(Verify, a_token_of_another_form_is_refused_though_signed) {
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].magic ^= 1; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].version = 2; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].flags = 2; }), code::kTokenForm);
-  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].reserved[215] = 1; }), code::kTokenForm);
+  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].reserved[211] = 1; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].name.characters.fill('x'); }),
             code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].device.characters[20] = 'x'; }),
@@ -443,7 +443,7 @@ TEST(Verify, each_pinned_field_is_held_against_the_evidence) {
   EXPECT_EQ(bent_token(1, &EnclaveToken::manifest_measurement), code::kManifest);
   EXPECT_EQ(bent_token(1, &EnclaveToken::model_measurement), code::kModel);
   EXPECT_EQ(bent_token(1, &EnclaveToken::device_measurement), code::kDevice);
-  EXPECT_EQ(bent_token(1, &EnclaveToken::peers_measurement), code::kPeers);
+  EXPECT_EQ(bent_token(1, &EnclaveToken::peers_measurement), code::kTokenLine);
   EXPECT_EQ(signed_after([](Signer& s) { s.quote.platform_measurement[0] ^= 1; }, pinned()),
             code::kPlatform);
   EXPECT_EQ(signed_after([](Signer& s) { s.quote.security_version = 2; }, pinned()),

@@ -195,11 +195,18 @@ std::vector<Corruption> corrupt_programs() {
 std::vector<Corruption> corrupt_devices() {
   const std::string at = "system description, partition 1: ";
   return {
-      {"device_kind", [](D& d) { d.partitions[1].device.kind = 3; },
-       at + "device kind 3 is unknown to this build; name 0 (none), 1 (cpu) or 2 (opencl)"},
+      {"device_kind", [](D& d) { d.partitions[1].device.kind = 4; },
+       at + "device kind 4 is unknown to this build; name 0 (none), 1 (cpu), 2 (opencl) or 3 "
+            "(npu)"},
       {"device_index_opencl",
        [](D& d) {
          d.partitions[1].device.kind = 2;
+         d.partitions[1].device.index = 16;
+       },
+       at + "device index is 16, but must be from 0 to 15"},
+      {"device_index_npu",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
          d.partitions[1].device.index = 16;
        },
        at + "device index is 16, but must be from 0 to 15"},

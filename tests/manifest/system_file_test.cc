@@ -134,6 +134,7 @@ connections_max = 1
 request_mib = 2
 idle_timeout_s = 3
 standby = false
+classical_key_exchange = true
 )",
                                       "full.toml");
   ASSERT_TRUE(file) << file.error().text;
@@ -144,6 +145,7 @@ standby = false
   EXPECT_EQ(file->gateway.request_mib, 2u);
   EXPECT_EQ(file->gateway.idle_timeout_s, 3u);
   EXPECT_FALSE(file->gateway.standby);
+  EXPECT_TRUE(file->gateway.classical_key_exchange);
   ASSERT_EQ(file->partitions.size(), 2u);
   const auto& p = file->partitions[0];
   EXPECT_EQ(p.name, "p");

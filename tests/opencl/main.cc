@@ -12,6 +12,7 @@ int main(int count, char** words) {
   }
   casemate::opencl::PairOptions options;
   options.driver = words[1];
+  options.lockstep = options.driver.contains("lockstep");
   const auto code = casemate::opencl::run_pair({words + 2, words + count}, options);
   if (!code) std::fprintf(stderr, "%s\n", code.error().text.c_str());
   return code ? *code : 3;

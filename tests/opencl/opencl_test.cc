@@ -84,6 +84,14 @@ INSTANTIATE_TEST_SUITE_P(Nine, Rodinia,
                                          "nw", "pathfinder", "srad"),
                          [](const auto& instance) { return std::string(instance.param); });
 
+// What the stream is compared with in benchmarks computes the same.
+TEST_F(OpenCl, calls_that_are_encrypted_one_by_one_have_the_same_results) {
+  options_.driver = build_ + "/bin/libcasemate_opencl_lockstep.so";
+  options_.lockstep = true;
+  for (const char* name : {"buffers", "programs"}) expect_same({program(name)});
+  expect_same({build_ + "/opencl/rodinia_nw"});
+}
+
 TEST_F(OpenCl, clinfo_finds_one_device_and_no_more_than_the_driver_carries) {
   const auto code = run_pair({"clinfo"}, options_);
   ASSERT_TRUE(code) << code.error().text;

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "isolated/driver/opencl/server/serve.h"
+#include "tests/opencl/lockstep/serve.h"
 #include "wire/control/control.h"
 #include "wire/srpc/stream_pair.h"
 
@@ -29,6 +30,10 @@ constexpr int kSocket = 3;
   if (!callee || !chosen) {
     log("{}", !callee ? callee.error().text : chosen.error().text);
     ::_exit(3);
+  }
+  if (options.lockstep) {
+    lockstep::serve(*callee, *chosen, {.memory_bytes = options.memory_bytes});
+    ::_exit(0);
   }
   uint64_t calls = 0;
   serve(*callee, *chosen, {.memory_bytes = options.memory_bytes},

@@ -23,6 +23,7 @@ struct PairOptions {
   std::string output;  // a file that the program's standard output goes to; empty: ours
   // The server ends behind so many calls, as if it had been killed; 0: never.
   uint64_t calls_max = 0;
+  bool lockstep = false;  // with libcasemate_opencl_lockstep.so: see lockstep/
 };
 
 // Runs `command` to its end; its exit code, or 128 and its signal.

@@ -23,6 +23,9 @@ std::string text_in(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// `./dev test --whole` asks for all.
+bool whole() { return std::getenv("CASEMATE_WHOLE") != nullptr; }
+
 struct Ended {
   int code = -1;
   std::string out;
@@ -71,7 +74,12 @@ class RunProgram : public testing::Test {
 };
 
 TEST_F(RunProgram, prints_what_it_prints_natively_and_ends_as_it_ends) {
-  for (const char* program : {"rodinia_lud", "opencl_programs"}) {
+  std::vector<std::string> programs = {"rodinia_lud", "opencl_programs"};
+  if (whole())
+    programs = {"rodinia_backprop", "rodinia_bfs",    "rodinia_gaussian", "rodinia_hotspot",
+                "rodinia_lud",      "rodinia_nn",     "rodinia_nw",       "rodinia_pathfinder",
+                "rodinia_srad",     "opencl_programs"};
+  for (const std::string& program : programs) {
     const Ended natively = start({opencl(program)});
     const Ended ours = run({}, {opencl(program)});
     EXPECT_EQ(natively.code, 0) << natively.err;
@@ -86,6 +94,25 @@ TEST_F(RunProgram, finds_one_device_that_is_casemate_s) {
   EXPECT_EQ(listed.code, 0) << listed.err;
   EXPECT_TRUE(listed.out.contains("Platform #0: Casemate")) << listed.out;
   EXPECT_FALSE(listed.out.contains("Platform #1")) << listed.out;
+}
+
+// Programs that others have written, as Debian has built them.
+TEST_F(RunProgram, may_be_clpeak_which_measures_the_device) {
+  const Ended said = run({}, {"clpeak", "--kernel-latency"});
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_TRUE(said.out.contains("Platform: Casemate")) << said.out;
+  EXPECT_TRUE(said.out.contains("Kernel launch latency :")) << said.out;
+}
+
+TEST_F(RunProgram, may_be_clblast_s_own_tests_and_they_pass) {
+  std::vector<std::string> tests = {"clblast_test_xdot"};
+  if (whole()) tests = {"clblast_test_xaxpy", "clblast_test_xdot", "clblast_test_xgemv"};
+  for (const std::string& test : tests) {
+    const Ended said = run({}, {test});
+    EXPECT_EQ(said.code, 0) << said.out << said.err;
+    EXPECT_TRUE(said.out.contains(" passed / ")) << said.out;
+    EXPECT_TRUE(said.out.contains("   0 test(s) failed")) << said.out;
+  }
 }
 
 TEST_F(RunProgram, gets_its_words_environment_files_and_input_and_its_exit_code_comes_back) {

@@ -39,6 +39,7 @@ Result<EnclaveToken> Voucher::token(const Measured& measured, Epoch epoch,
   token.device_measurement = measured.device;
   token.key_hash = key_hash;
   token.peers_measurement = measured.peers;
+  token.peer_count = measured.peer_count;
   token.name = Text<64>::from(measured.name);
   token.device = Text<32>::from(measured.device_name);
   token.signature = TRY(key_.sign(token.signed_bytes()));

@@ -29,6 +29,7 @@ struct Measured {
   Sha384Digest model{};
   Sha384Digest device{};
   Sha384Digest peers{};
+  uint32_t peer_count = 0;
   std::string name;
   std::string device_name;
 };

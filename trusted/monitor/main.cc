@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <span>
 
 #include "base/crypto.h"
@@ -157,16 +158,21 @@ Result<std::unique_ptr<attest::RootOfTrust>> open_root(const SystemDescription& 
       return attest::open_tsm_root("/sys/kernel/config/tsm");
     case RootKind::kGramine:
       return attest::open_gramine_root("/dev/attestation");
-    case RootKind::kTpm:
-      return Error{Code::kUnsupported, "this build has no root 'tpm': start with another --root"};
     default:
       break;
   }
-  // Only this root has to be told what hardware knows by itself.
+  // These have to be told what other hardware knows by itself.
   const bool debug = std::ranges::any_of(d.enclaves, [](const EnclaveDescription& e) {
     return (e.flags & EnclaveDescription::kDebug) != 0;
   });
-  return attest::open_software_root(state_folder, platform, debug);
+  if (static_cast<RootKind>(d.root) != RootKind::kTpm)
+    return attest::open_software_root(state_folder, platform, debug);
+  // Whoever names another TPM gets its word: what that is worth is for verifiers to say.
+  attest::TpmOptions options{
+      .certificate_path = casemate::formatted("{}/{}", state_folder, kTpmCertificateFile),
+      .debug = debug};
+  if (const char* device = std::getenv("CASEMATE_TPM")) options.device = device;
+  return attest::open_tpm_root(options, platform);
 }
 
 // A share that nobody enforces would be a lie to whoever verifies it.

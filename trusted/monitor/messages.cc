@@ -149,6 +149,16 @@ bool Monitor::may_vouch(size_t asker, size_t subject) const {
   return false;
 }
 
+// An enclave, and behind it all that it calls in the order of its streams, each followed by those
+// that it calls in its turn: the order of tokens (wire/evidence).
+void Monitor::list_callees(size_t e, std::vector<size_t>& list) const {
+  if (list.size() == enclaves_.size()) return;  // streams that run in a circle
+  list.push_back(e);
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_.caller(i) == e) list_callees(streams_.callee(i), list);
+  }
+}
+
 void Monitor::on_attest(size_t p, size_t e, const Message& message) {
   Message answer = control::make(Type::kAttested, EnclaveId{message.enclave});
   answer.ticket = message.ticket;
@@ -160,10 +170,15 @@ void Monitor::on_attest(size_t p, size_t e, const Message& message) {
   send(e, answer);
 }
 
-// The token about an enclave, with a key of the asker's own.
+// The token about an enclave, or one of those behind it, with a key of the asker's own.
 Code Monitor::attest(size_t e, const Message& question, Message& answer) {
-  const size_t subject = question.stream;  // index of the enclave that is asked about
-  if (subject >= enclaves_.size() || !may_vouch(e, subject)) return Code::kDenied;
+  const size_t named = question.stream;  // index of the enclave that is asked about
+  if (named >= enclaves_.size() || !may_vouch(e, named)) return Code::kDenied;
+  std::vector<size_t> list;
+  list_callees(named, list);
+  if (question.place >= list.size()) return Code::kDenied;
+  answer.place_count = static_cast<uint32_t>(list.size());
+  const size_t subject = list[question.place];
   const uint32_t epoch = partitions_[description().enclaves[subject].partition].epoch;
   const auto token =
       setup_->voucher.token(setup_->system.measured(subject), {epoch},

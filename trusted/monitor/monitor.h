@@ -152,6 +152,7 @@ class Monitor final {
                      Bytes claims);
   [[nodiscard]] std::optional<size_t> enclave_of(size_t p, uint32_t id) const;
   [[nodiscard]] bool may_vouch(size_t asker, size_t subject) const;
+  void list_callees(size_t e, std::vector<size_t>& list) const;
   void send(size_t e, const control::Message& message, std::vector<Fd> fds = {});
 
   // streams.cc

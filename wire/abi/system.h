@@ -20,7 +20,7 @@
 
 namespace casemate {
 
-enum class DeviceKind : uint32_t { kNone = 0, kCpu = 1, kOpencl = 2 };
+enum class DeviceKind : uint32_t { kNone = 0, kCpu = 1, kOpencl = 2, kNpu = 3 };
 
 // The accelerator of a partition, and the share of it.
 struct DeviceDescription {

@@ -74,13 +74,17 @@ struct Message {
   uint32_t threads = 0;
   uint32_t model_version = 0;
   uint32_t flags = 0;  // kRunning: how its predecessor ended, as of waitpid(), and kEnded; 0: none
+  // kAttest: which of the list that begins with the enclave of index `stream` and has all that it
+  // calls behind it, in the order of wire/evidence. kAttested: how many that list has.
+  uint32_t place = 0;
+  uint32_t place_count = 0;
   uint64_t bulk_in_bytes = 0;
   uint64_t bulk_out_bytes = 0;
   uint64_t memory_bytes = 0;
   uint64_t ticket = 0;       // of an attestation, echoed
   Text<limits::kName> name;  // of the enclave, or of the stream's other side
   Text<256> reason;
-  // kAttest: the subject is `enclave`; zero hashes vouch for no key.
+  // kAttest: zero hashes vouch for no key.
   Nonce nonce{};
   Sha256Digest key_sha256{};
   Sha384Digest key_sha384{};

@@ -127,16 +127,45 @@ ByteArray<64> report_data_of(Bytes claims) {
   return data;
 }
 
-std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
-                                     std::span<const EnclaveToken> tokens) {
+PeersMeasurement& PeersMeasurement::add(std::string_view name, const Sha384Digest& program,
+                                        const Sha384Digest& manifest, const Sha384Digest& model,
+                                        const Sha384Digest& device) {
+  hash_.field(bytes_of(name)).field(program).field(manifest).field(model).field(device);
+  return *this;
+}
+
+PeersMeasurement& PeersMeasurement::add(const EnclaveToken& peer) {
+  return add(peer.name.view(), peer.program_measurement, peer.manifest_measurement,
+             peer.model_measurement, peer.device_measurement);
+}
+
+Nonce proof_nonce(const Nonce& nonce, const SessionBinding& session) {
+  // Every part has a fixed length, so none can trade bytes with its neighbour.
+  static constexpr std::string_view kLabel = "casemate proof 1";
+  ByteArray<kLabel.size() + sizeof(Nonce) + sizeof(SessionBinding)> bytes{};
+  auto at = std::ranges::copy(bytes_of(kLabel), bytes.begin()).out;
+  at = std::ranges::copy(nonce, at).out;
+  std::ranges::copy(session, at);
+  return sha256(bytes);
+}
+
+std::vector<uint8_t> encode_quote(Bytes quote, Bytes claims) {
+  return CborWriter().head(kTag, kEvidenceTag).head(kArray, 2).bytes(quote).bytes(claims).take();
+}
+
+std::vector<uint8_t> encode_tokens(std::span<const EnclaveToken> tokens) {
   CborWriter writer;
-  writer.head(kTag, kEvidenceTag)
-      .head(kArray, 3)
-      .bytes(quote)
-      .bytes(claims)
-      .head(kArray, tokens.size());
+  writer.head(kArray, tokens.size());
   for (const EnclaveToken& token : tokens) writer.bytes(bytes_of(token));
   return writer.take();
+}
+
+std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
+                                     std::span<const EnclaveToken> tokens) {
+  std::vector<uint8_t> bytes = encode_quote(quote, claims);
+  const std::vector<uint8_t> behind = encode_tokens(tokens);
+  bytes.insert(bytes.end(), behind.begin(), behind.end());
+  return bytes;
 }
 
 }  // namespace casemate

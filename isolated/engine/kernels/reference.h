@@ -73,20 +73,24 @@ inline std::vector<double> reference_convolution(const Tensor& x, const Tensor& 
   const ReferenceWindow window = reference_window(attributes, input.rank() - 2);
   const int64_t groups = attributes.integer("group", 1);
   const std::vector<int64_t> kernel(w.shape().dims().begin() + 2, w.shape().dims().end());
+  const auto inputs = x.values<float>();
+  const auto weights = w.values<float>();
   std::vector<double> result;
+  // Here, since sanitizers make much of memory that comes and goes.
+  std::vector<int64_t> source(input.rank());
+  std::vector<int64_t> weight(w.shape().rank());
   for_each_index(dims_of(output), [&](const std::vector<int64_t>& o) {
     double sum = bias == nullptr ? 0 : bias->values<float>()[static_cast<size_t>(o[1])];
     const int64_t group = o[1] / (output[1] / groups);
     for (int64_t c = 0; c < w.shape()[1]; ++c) {
       for_each_index(kernel, [&](const std::vector<int64_t>& cell) {
-        std::vector<int64_t> source(input.rank());
         source[0] = o[0];
         source[1] = group * w.shape()[1] + c;
         if (!source_index(window, input, o, cell, source)) return;
-        std::vector<int64_t> weight = {o[1], c};
-        weight.insert(weight.end(), cell.begin(), cell.end());
-        sum += static_cast<double>(x.values<float>()[flat(input, source)]) *
-               w.values<float>()[flat(w.shape(), weight)];
+        weight[0] = o[1];
+        weight[1] = c;
+        std::ranges::copy(cell, weight.begin() + 2);
+        sum += static_cast<double>(inputs[flat(input, source)]) * weights[flat(w.shape(), weight)];
       });
     }
     result.push_back(sum);

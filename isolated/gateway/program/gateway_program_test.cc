@@ -151,7 +151,27 @@ TEST(GatewayProgram, renews_its_evidence_every_day_for_new_clients_and_for_nonce
   const auto answer = client.receive();
   ASSERT_TRUE(answer);
   EXPECT_NE(answer->body.find("quote of Tuesday"), std::string::npos);
-  EXPECT_NE(answer->body.find(std::string(32, '\xaa')), std::string::npos);
+  EXPECT_NE(answer->body.find(text_of(third->nonce)), std::string::npos);
+}
+
+TEST(GatewayProgram, signs_for_the_connection_that_asked_and_never_what_a_client_sent) {
+  Gateway gateway;
+  gateway.answer(gateway.question(false).value(), "quote");
+  Nonce sent{};
+  sent.fill(0xAA);
+  std::vector<Nonce> asked;
+  for (int i = 0; i < 2; ++i) {
+    TlsClient client(gateway.port());
+    ASSERT_TRUE(client.send(get("/v2/casemate/evidence?nonce=" + to_hex(sent))));
+    std::optional<Message> question;
+    for (int k = 0; k < 20 && !question; ++k) question = gateway.question();
+    ASSERT_TRUE(question);
+    EXPECT_EQ(question->nonce, proof_nonce(sent, client.binding()));
+    asked.push_back(question->nonce);
+    gateway.answer(*question, "");
+    ASSERT_TRUE(client.receive());
+  }
+  EXPECT_NE(asked[0], asked[1]) << "one nonce on two connections";
 }
 
 TEST(GatewayProgram, asks_again_after_a_minute_when_evidence_is_refused_and_serves_meanwhile) {

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "isolated/gateway/protocol/documents.h"
+#include "isolated/gateway/serving/absent.h"
 #include "isolated/gateway/serving/metrics.h"
 
 namespace casemate::gateway {
@@ -24,25 +25,16 @@ const char* why_absent(Endpoint endpoint) {
   switch (endpoint) {
     case Endpoint::kLoad:
     case Endpoint::kUnload:
-      return "models are fixed when the gateway starts, since their measurements are part of the "
-             "evidence; change the configuration and start it again";
+      return absent::kLoading;
     case Endpoint::kSharedMemory:
-      return "shared memory is not offered, since a client's memory lies outside the wall; send "
-             "tensors in the request";
+      return absent::kSharedMemory;
     case Endpoint::kTrace:
-      return "traces are not offered, since they would carry requests out of the wall; GET "
-             "/v2/models/stats and GET /metrics have times and counts";
+      return absent::kTraces;
     case Endpoint::kLogging:
-      return "log settings are not offered: nothing that a client sends is logged";
+      return absent::kLogging;
     default:
       return nullptr;
   }
-}
-
-ModelLabel label_of(const Model& model) { return {model.name(), model.version()}; }
-
-Error unavailable(const Model& model) {
-  return {Code::kUnavailable, "model '" + model.name() + "' is unavailable: " + model.reason()};
 }
 
 }  // namespace
@@ -86,6 +78,7 @@ void Serving::send(CallId call, std::string_view body, std::string_view type) {
 void Serving::send(CallId call, const Error& error) { server_->answer(call, refusal_of(error)); }
 
 std::optional<Refusal> Serving::admit(Method method, std::string_view target, bool announced) {
+  if (of_grpc(target)) return admit_grpc(method, target);
   const auto asked = route(method, target);
   if (!asked) return asked.error();
   if (const char* why = why_absent(asked->endpoint)) return Refusal{.status = 501, .text = why};
@@ -104,6 +97,7 @@ std::optional<Refusal> Serving::admit(Method method, std::string_view target, bo
 
 void Serving::serve(CallId call, Request request) {
   CHECK(server_ != nullptr, "open() comes before the first request");
+  if (of_grpc(request.target)) return serve_grpc(call, std::move(request));
   const auto asked = route(request.method, request.target);
   if (!asked) return server_->answer(call, asked.error());
   switch (asked->endpoint) {
@@ -115,7 +109,7 @@ void Serving::serve(CallId call, Request request) {
     case Endpoint::kServerMetadata:
       return send(call, server_document(options_.server_version));
     case Endpoint::kStatistics:
-      return statistics(call, models_.models());
+      return send(call, statistics_document(statistics_of("", nullptr)));
     case Endpoint::kIndex:
       return serve_index(call, request);
     case Endpoint::kMetrics:
@@ -133,40 +127,40 @@ void Serving::serve_model(CallId call, const Route& route, Request request) {
   Model& model = **found;
   if (route.endpoint == Endpoint::kModelStatistics) {
     // Without a version all of them are meant.
-    const auto all = models_.models();
-    const auto same = [&](const Model* m) {
-      return route.version.empty() ? m->name() == model.name() : m == &model;
-    };
-    std::vector<Model*> asked;
-    std::ranges::copy_if(all, std::back_inserter(asked), same);
-    return statistics(call, asked);
+    const Model* one = route.version.empty() ? nullptr : &model;
+    return send(call, statistics_document(statistics_of(model.name(), one)));
   }
   if (route.endpoint == Endpoint::kModelReady) {
-    if (!model.available()) return send(call, unavailable(model));
+    if (!model.available()) return send(call, model.unavailable());
     return send(call, "{\"ready\":true}");
   }
-  if (model.description() == nullptr) return send(call, unavailable(model));
+  if (model.description() == nullptr) return send(call, model.unavailable());
   switch (route.endpoint) {
     case Endpoint::kModelInfer:
       return infer(call, model, std::move(request));
     case Endpoint::kModelConfig:
-      return send(call, config_document(label_of(model), *model.description()));
+      return send(call, config_document(model.label(), *model.description()));
     default:
-      return send(call, metadata_document(label_of(model), models_.versions(model.name()),
+      return send(call, metadata_document(model.label(), models_.versions(model.name()),
                                           *model.description()));
   }
 }
 
 void Serving::infer(CallId call, Model& model, Request request) {
-  auto inference = std::make_unique<Inference>();
-  inference->call = call;
-  inference->arrived = loop_.now();
   auto parsed = parse_inference_request(*model.description(), request.body.bytes(),
                                         request.inference_header_length, options_.json_bytes);
+  submit(call, model, std::move(request), std::move(parsed));
+}
+
+void Serving::submit(CallId call, Model& model, Request request, Result<InferenceRequest> parsed) {
   if (!parsed) {
     ++model.statistics().other_failed;
     return send(call, parsed.error());
   }
+  auto inference = std::make_unique<Inference>();
+  inference->call = call;
+  inference->grpc = request.grpc;
+  inference->arrived = loop_.now();
   inference->request = *std::move(parsed);
   // Text that has been decoded is of no more use; what it became counts in its place.
   if (!inference->request.uses_body) request.body.clear();
@@ -175,11 +169,32 @@ void Serving::infer(CallId call, Model& model, Request request) {
                 Error{Code::kUnavailable, "the server holds as many tensors as it can; try again"});
   inference->body = std::move(request.body);
   const auto& asked = inference->request.timeout;
-  const Duration timeout =
-      asked && asked->count() > 0 ? std::min<Duration>(*asked, options_.timeout) : options_.timeout;
+  Duration timeout = options_.timeout;
+  if (asked && asked->count() > 0) timeout = std::min<Duration>(*asked, timeout);
+  if (request.grpc_timeout) timeout = std::min<Duration>(*request.grpc_timeout, timeout);
   inference->deadline = inference->arrived + timeout;
   const auto submitted = models_.submit(model, std::move(inference));
   if (!submitted) send(call, submitted.error());
+}
+
+// The answer's body, of pieces that stay until the next answer is written.
+Status Serving::write(const Model& model, const Inference& inference, const Outcome& outcome,
+                      Response& response) {
+  if (inference.grpc) {
+    TRY(write_infer_response(model.label(), *model.description(), inference.request,
+                             outcome.outputs, grpc_answer_));
+    response.body = grpc_answer_.pieces;
+    return {};
+  }
+  TRY(write_inference_response(model.label(), *model.description(), inference.request,
+                               outcome.outputs, options_.json_bytes, response_));
+  pieces_.assign(1, bytes_of(std::string_view(response_.json)));
+  pieces_.insert(pieces_.end(), response_.tensors.begin(), response_.tensors.end());
+  response.body = pieces_;
+  if (!response_.binary) return {};
+  response.content_type = "application/octet-stream";
+  response.inference_header_length = response_.json.size();
+  return {};
 }
 
 bool Serving::answered(Model& model, Inference& inference, const Result<Outcome>& outcome) {
@@ -188,22 +203,13 @@ bool Serving::answered(Model& model, Inference& inference, const Result<Outcome>
     return true;
   }
   const Instant began = loop_.clock().now();
-  const auto written =
-      write_inference_response(label_of(model), *model.description(), inference.request,
-                               outcome->outputs, options_.json_bytes, response_);
-  if (!written) {
+  Response response{.origin = &outcome->origin};
+  if (const Status written = write(model, inference, *outcome, response); !written) {
     // What cannot be written may be wrong only because it vanished.
     if (outcome->origin.failed()) return false;
     ++model.statistics().other_failed;
     send(inference.call, written.error());
     return true;
-  }
-  pieces_.assign(1, bytes_of(std::string_view(response_.json)));
-  pieces_.insert(pieces_.end(), response_.tensors.begin(), response_.tensors.end());
-  Response response{.body = pieces_, .origin = &outcome->origin};
-  if (response_.binary) {
-    response.content_type = "application/octet-stream";
-    response.inference_header_length = response_.json.size();
   }
   if (!server_->answer(inference.call, response)) return false;
   finished(model, inference, began);
@@ -221,21 +227,31 @@ void Serving::finished(Model& model, const Inference& inference, Instant began) 
   statistics.last_inference_ms = static_cast<uint64_t>(loop_.clock().unix_seconds()) * 1000;
 }
 
-void Serving::statistics(CallId call, std::span<Model* const> models) {
+// Of all models, of all versions of one, or of one version.
+std::vector<StatisticsEntry> Serving::statistics_of(std::string_view name,
+                                                    const Model* model) const {
   std::vector<StatisticsEntry> entries;
-  for (const Model* model : models) entries.push_back({label_of(*model), &model->statistics()});
-  send(call, statistics_document(entries));
+  for (const Model* each : models_.models()) {
+    if (!name.empty() && each->name() != name) continue;
+    if (model != nullptr && each != model) continue;
+    entries.push_back({each->label(), &each->statistics()});
+  }
+  return entries;
+}
+
+std::vector<IndexEntry> Serving::index(bool only_ready) const {
+  std::vector<IndexEntry> entries;
+  for (const Model* model : models_.models()) {
+    if (only_ready && !model->available()) continue;
+    entries.push_back({model->name(), model->version(), model->available(), model->reason()});
+  }
+  return entries;
 }
 
 void Serving::serve_index(CallId call, const Request& request) {
   const auto only_ready = read_index_filter(request.body.bytes());
   if (!only_ready) return send(call, only_ready.error());
-  std::vector<IndexEntry> entries;
-  for (const Model* model : models_.models()) {
-    if (*only_ready && !model->available()) continue;
-    entries.push_back({model->name(), model->version(), model->available(), model->reason()});
-  }
-  send(call, index_document(entries));
+  send(call, index_document(index(*only_ready)));
 }
 
 void Serving::serve_evidence(CallId call, const Route& route) {
@@ -248,7 +264,9 @@ void Serving::serve_evidence(CallId call, const Route& route) {
     const auto bytes = from_hex(**nonce_text);
     if (!bytes || bytes->size() != Nonce{}.size())
       return send(call, Error{Code::kInvalid, "nonce takes 64 hexadecimal digits"});
-    std::ranges::copy(*bytes, nonce.emplace().begin());
+    const auto session = server_->binding(call);
+    if (!session) return send(call, session.error());
+    nonce = proof_nonce(load<Nonce>(*bytes), *session);
   }
   const Model* model = nullptr;
   if (*name) {

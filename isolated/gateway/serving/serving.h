@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Serving: the KServe v2 application, between the HTTP server and the models.
+// Serving: the KServe v2 application, REST and gRPC, between the HTTP server and the models.
 //
 //   Loop loop; Serving serving(loop, attestor, options); Server server(loop, ..., serving, ...);
 //   serving.open(server);
@@ -10,10 +10,13 @@
 //   Threads  one, the loop's.
 //   Trust    targets and bodies are a client's; outputs are a model's, which may lie. Nothing of
 //            either is logged.
-//   Fails    every failure is an HTTP status and {"error": text}; codes map as status_of() says.
+//   Fails    every failure is an HTTP status and {"error": text}; codes map as status_of() says. A
+//            call of gRPC gets the status that the server makes of that.
 
 #include <string>
 
+#include "isolated/gateway/grpc/infer_message.h"
+#include "isolated/gateway/grpc/messages.h"
 #include "isolated/gateway/http/server.h"
 #include "isolated/gateway/protocol/inference_response.h"
 #include "isolated/gateway/serving/attestor.h"
@@ -51,10 +54,21 @@ class Serving final : public Service, private Answering {
   bool answered(Model& model, Inference& inference, const Result<Outcome>& outcome) override;
   void finished(Model& model, const Inference& inference, Instant began);
   void infer(CallId call, Model& model, Request request);
+  void submit(CallId call, Model& model, Request request, Result<InferenceRequest> parsed);
+  Status write(const Model& model, const Inference& inference, const Outcome& outcome,
+               Response& response);
   void serve_model(CallId call, const Route& route, Request request);
   void serve_index(CallId call, const Request& request);
   void serve_evidence(CallId call, const Route& route);
-  void statistics(CallId call, std::span<Model* const> models);
+  // gRPC (serving_grpc.cc).
+  static std::optional<Refusal> admit_grpc(Method method, std::string_view target);
+  void serve_grpc(CallId call, Request request);
+  Result<std::string> grpc_answer(GrpcMethod method, Bytes message);
+  Result<std::string> grpc_model_answer(GrpcMethod method, Bytes message);
+  void infer_grpc(CallId call, Request request, Bytes message);
+  [[nodiscard]] std::vector<IndexEntry> index(bool only_ready) const;
+  [[nodiscard]] std::vector<StatisticsEntry> statistics_of(std::string_view name,
+                                                           const Model* model) const;
   void send(CallId call, std::string_view body, std::string_view type = "application/json");
   void send(CallId call, const Error& error);
 
@@ -66,6 +80,7 @@ class Serving final : public Service, private Answering {
   uint32_t evidence_pending_ = 0;
   InferenceResponse response_;  // reused, so that its memory is
   std::vector<Bytes> pieces_;
+  GrpcAnswer grpc_answer_;  // the same
 };
 
 // The HTTP status that stands for a code (Open Inference Protocol v2, as Triton maps it).

@@ -265,13 +265,17 @@ TEST(HostileRequests, too_much_json_is_refused_by_size) {
   EXPECT_EQ(status(gateway, post(kInfer, std::string(101, ' '))), 413);
 }
 
-TEST(Evidence, comes_with_the_nonce_and_for_the_model_that_were_asked_for) {
+TEST(Evidence, comes_for_the_nonce_the_connection_and_the_model_that_asked) {
   RunningGateway gateway;
-  const std::string nonce(64, 'a');
-  const auto answer = ask(gateway, get("/v2/casemate/evidence?model=double&nonce=" + nonce));
-  EXPECT_EQ(answer.status, 200);
-  EXPECT_EQ(answer.header("Content-Type"), "application/cbor");
-  EXPECT_EQ(answer.body, "double" + std::string(32, '\xaa'));
+  TlsClient client(gateway.port());
+  Nonce nonce{};
+  nonce.fill(0xAA);
+  const auto answer =
+      client.exchange(get("/v2/casemate/evidence?model=double&nonce=" + to_hex(nonce)));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(answer->header("Content-Type"), "application/cbor");
+  EXPECT_EQ(answer->body, "double" + std::string(text_of(proof_nonce(nonce, client.binding()))));
   EXPECT_EQ(ask(gateway, get("/v2/casemate/evidence")).body, "");
   EXPECT_EQ(status(gateway, get("/v2/casemate/evidence")), 200);
 }

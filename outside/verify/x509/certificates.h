@@ -32,8 +32,8 @@ class X509Certificate final {
   [[nodiscard]] std::string subject() const;       // printable, of one line
   [[nodiscard]] std::vector<uint8_t> key() const;  // SPKI DER
   [[nodiscard]] std::vector<uint8_t> der() const;
-  // The content of the extension `oid` ("1.3.6.1.4.1.3704.1.2"); nothing when there is none. Fails when
-  // it is there twice.
+  // The content of the extension `oid` ("1.3.6.1.4.1.3704.1.2"); nothing when there is none. Fails
+  // when it is there twice.
   [[nodiscard]] Result<std::optional<std::vector<uint8_t>>> extension(std::string_view oid) const;
   [[nodiscard]] int64_t not_before() const;  // Unix seconds
   [[nodiscard]] int64_t not_after() const;
@@ -68,8 +68,8 @@ Result<std::vector<X509Crl>> crls_in_pem(std::string_view pem);
 Status check_signature(Bytes key, std::string_view digest, Bytes message, Bytes signature,
                        bool raw);
 
-// The SPKI DER of a point on "P-256", "P-384" or "P-521", its coordinates big-endian. Fails for one that is not
-// on the curve.
+// The SPKI DER of a point on "P-256", "P-384" or "P-521", its coordinates big-endian. Fails for
+// one that is not on the curve.
 Result<std::vector<uint8_t>> key_of_point(std::string_view curve, Bytes x, Bytes y);
 
 }  // namespace casemate::verify

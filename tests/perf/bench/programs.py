@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unmodified OpenCL programs: Rodinia's nine on the machine's own OpenCL and through `casemate run`, in turns."""
+"""Unmodified OpenCL programs: Rodinia's nine on the machine's own OpenCL, through `casemate run`, and with each call
+encrypted and answered before the next (tests/opencl/lockstep), in turns."""
 
 import math
 import os
@@ -50,23 +51,27 @@ def in_turns(commands, environment, times):
 
 
 def main(rounds):
-    table = Table(f"Rodinia's nine on PoCL, natively and through casemate run, {rounds} times afresh, {TURNS} turns each",
-                  ("program", "size", "natively", "casemate run", "ratio", "bar"))
-    ratios = []
+    table = Table(f"Rodinia's nine on PoCL, natively, through casemate run, and with AES-256-GCM around each call, "
+                  f"{rounds} times afresh, {TURNS} turns each",
+                  ("program", "size", "natively", "casemate run", "ratio", "bar", "one by one, encrypted", "to the stream"))
+    ratios, gains = [], []
     with tempfile.TemporaryDirectory(prefix="casemate-bench-") as folder:
         environment = os.environ | {"POCL_CACHE_DIR": f"{folder}/cache", "CASEMATE_RUN": f"{folder}/run",
                                     "CASEMATE_STATE": f"{folder}/state"}
         for name, size in SIZES.items():
             command = [RELEASE / f"opencl/rodinia_{name}", str(size), "turns"]
-            commands = {"native": command, "ours": [BIN / "casemate", "run", "--", *command]}
-            times = {"native": [], "ours": []}
+            commands = {"native": command, "ours": [BIN / "casemate", "run", "--", *command],
+                        "lockstep": [BIN / "casemate-opencl-pair", BIN / "libcasemate_opencl_lockstep.so", *command]}
+            times = {name: [] for name in commands}
             for _ in range(rounds):
                 in_turns(commands, environment, times)
-            native, ours = Spread(times["native"]), Spread(times["ours"])
+            native, ours, lockstep = (Spread(times[name]) for name in commands)
             ratio = ours.median / native.median
             ratios.append(ratio)
             bar = f"{met(ratio <= 1.071)} (7.1 %)" if native.median > 50 else "below 50 ms"
-            table.add(name, size, native.text(1, " ms"), ours.text(1, " ms"), f"{ratio:.2f}", bar)
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    table.add("geometric mean", "", "", "", f"{mean:.3f}", f"{met(mean <= 1.05)} (5 %)")
+            gains.append(lockstep.median / ours.median)
+            table.add(name, size, native.text(1, " ms"), ours.text(1, " ms"), f"{ratio:.2f}", bar,
+                      lockstep.text(1, " ms"), f"{gains[-1]:.2f} ×")
+    mean, gain = (math.exp(sum(map(math.log, each)) / len(each)) for each in (ratios, gains))
+    table.add("geometric mean", "", "", "", f"{mean:.3f}", f"{met(mean <= 1.05)} (5 %)", "", f"{gain:.2f} ×")
     table.show()

@@ -23,7 +23,7 @@ Result<Link> connect() {
   const control::Socket socket{Fd(number)};
   auto received = TRY(socket.receive(10'000));
   auto end = TRY(control::stream_end_of(received));
-  return Link(TRY(srpc::Caller::make(std::move(end))));
+  return Link(TRY(Transport::make(std::move(end))));
 }
 
 }  // namespace

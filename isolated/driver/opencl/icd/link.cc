@@ -13,7 +13,7 @@ uint64_t aligned(uint64_t size) { return (size + kAlignment - 1) & ~(kAlignment 
 
 }  // namespace
 
-Link::Link(srpc::Caller caller) : caller_(std::move(caller)) {}
+Link::Link(Transport caller) : caller_(std::move(caller)) {}
 
 std::optional<srpc::Reply> Link::take() {
   while (true) {

@@ -17,14 +17,14 @@
 #include <optional>
 #include <vector>
 
+#include "isolated/driver/opencl/icd/transport.h"
 #include "isolated/driver/opencl/protocol/protocol.h"
-#include "wire/srpc/srpc.h"
 
 namespace casemate::opencl {
 
 class Link final {
  public:
-  explicit Link(srpc::Caller caller);
+  explicit Link(Transport caller);
 
   // A number that no object has had.
   uint32_t number() { return next_number_++; }
@@ -82,7 +82,7 @@ class Link final {
   // Of the oldest call in flight. False: there is none.
   bool note(const srpc::Reply& reply);
 
-  srpc::Caller caller_;
+  Transport caller_;
   uint32_t next_number_ = 1;
   std::deque<InFlight> in_flight_;
   uint64_t in_begin_ = 0;  // incoming bytes in use, counted for ever

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/perf/attest/attested_server.h"
+
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/check.h"
+#include "isolated/gateway/identity/identity.h"
+#include "isolated/gateway/loopback/loopback.h"
+
+namespace casemate::perf {
+namespace {
+
+attest::Measured gateway_measured() {
+  attest::Measured measured;
+  measured.enclave = EnclaveId::of({1}, 0);
+  measured.kind = EnclaveKind::kGateway;
+  measured.program.fill(1);
+  measured.manifest.fill(2);
+  measured.device.fill(3);
+  measured.peers = PeersMeasurement().finish();
+  measured.name = "gateway";
+  measured.device_name = "none";
+  return measured;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<attest::RootOfTrust>> open_root(const std::string& name,
+                                                       const std::string& folder) {
+  if (name == "software") return attest::open_software_root(folder, Sha384Digest{}, false);
+  return Error{Code::kUnsupported, "there is no such root here: " + name};
+}
+
+Scratch::Scratch() {
+  std::string made = "/tmp/casemate-perf-XXXXXX";
+  if (::mkdtemp(made.data()) != nullptr) path_ = made;
+}
+
+Scratch::~Scratch() {
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
+Vouching::Vouching(Scratch scratch, attest::Voucher voucher, SigningKey key)
+    : scratch_(std::move(scratch)),
+      voucher_(std::move(voucher)),
+      key_(std::move(key)),
+      measured_(gateway_measured()) {}
+
+Result<std::unique_ptr<Vouching>> Vouching::make(const std::string& root) {
+  Scratch scratch;
+  auto opened = TRY(open_root(root, scratch.path()));
+  auto voucher = TRY(attest::Voucher::make(allow::assume_all_powers().vouch, std::move(opened)));
+  std::unique_ptr<Vouching> made(
+      new Vouching(std::move(scratch), std::move(voucher), TRY(SigningKey::generate())));
+  TRY(made->vouch());
+  return made;
+}
+
+Status Vouching::vouch() {
+  quoted_ = TRY(voucher_.vouch_for_key(sha256(key_.public_der())));
+  token_ = TRY(sign({}));
+  return {};
+}
+
+Result<EnclaveToken> Vouching::sign(const Nonce& nonce) const {
+  return voucher_.token(measured_, {1}, sha384(key_.public_der()), nonce);
+}
+
+AttestedServer::AttestedServer(Vouching& vouching, bool fresh_quotes)
+    : vouching_(vouching), fresh_quotes_(fresh_quotes), serving_(thread_.loop(), *this) {
+  auto listener = gateway::listen_on_loopback();
+  CHECK(listener, "loopback works");
+  port_ = listener->port;
+  const std::string names[] = {"127.0.0.1"};
+  const auto quote = encode_quote(vouching.quoted().quote, vouching.quoted().claims);
+  const auto tokens = encode_tokens(std::span(&vouching.token(), 1));
+  const auto certificate = gateway::make_certificate(vouching.key(), names, {quote, tokens},
+                                                     system_clock(), system_random());
+  CHECK(certificate, "a certificate can be made");
+  auto tls = gateway::TlsContext::make(vouching.key(), *certificate);
+  CHECK(tls, "libssl starts");
+  auto server = gateway::Server::make(thread_.loop(), std::move(listener->socket), *std::move(tls),
+                                      serving_, {});
+  CHECK(server.has_value(), "a server starts");
+  server_ = *std::move(server);
+  serving_.open(*server_);
+  thread_.start();
+}
+
+std::string AttestedServer::url() const { return "https://127.0.0.1:" + std::to_string(port_); }
+
+double AttestedServer::seconds_used() {
+  rusage used{};
+  thread_.run([&] { ::getrusage(RUSAGE_THREAD, &used); });
+  return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+void AttestedServer::evidence(const std::optional<Nonce>& nonce, std::string_view, std::string_view,
+                              Done done) {
+  if (!nonce) return done(vouching_.evidence());
+  if (fresh_quotes_) {
+    if (const Status vouched = vouching_.vouch(); !vouched) return done(vouched.error());
+  }
+  const auto token = vouching_.sign(*nonce);
+  if (!token) return done(token.error());
+  done(encode_evidence(vouching_.quoted().quote, vouching_.quoted().claims, std::span(&*token, 1)));
+}
+
+}  // namespace casemate::perf
