@@ -55,7 +55,8 @@ TEST(Quoting, gives_what_the_root_gave_to_another_process) {
 
 TEST(Quoting, fails_as_the_root_does) {
   for (const Code code : {Code::kUnavailable, Code::kDenied, Code::kTooLarge}) {
-    const auto got = answer_of([=](const ByteArray<64>&) { return Error{code, "for some reason"}; });
+    const auto got =
+        answer_of([=](const ByteArray<64>&) { return Error{code, "for some reason"}; });
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().code, code);
   }
