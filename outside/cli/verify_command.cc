@@ -153,16 +153,6 @@ Status verify_quote(const VerifyFlags& flags, Bytes evidence, Streams streams) {
       streams);
 }
 
-// The verdict for others to read, good or bad.
-Status write_result(const VerifyFlags& flags, const verify::Verdict& verdict) {
-  if (flags.ear_path.empty()) return {};
-  verify::EarContext context{.build = "casemate " CASEMATE_VERSION};
-  if (!flags.nonce.empty()) context.nonce = TRY(from_hex(flags.nonce));
-  const auto key = TRY(client::read_file(flags.ear_key_path, kEvidenceBytes));
-  const auto result = TRY(verify::ear_file(verdict, context, flags.ear_path, text_of(key)));
-  return client::write_file(flags.ear_path, result);
-}
-
 Status verify_file(const VerifyFlags& flags, Streams streams) {
   if (flags.schema) {
     streams.out << verify::policy_schema();
