@@ -69,6 +69,7 @@ bool answers(const std::string& path) {
 }  // namespace
 
 Result<SoftwareTpm> SoftwareTpm::make(bool manufactured, const std::string& banks) {
+  ::signal(SIGPIPE, SIG_IGN);  // as the monitor does: a TPM that is gone is an error
   std::string folder = "/tmp/casemate-tpm-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) return errno_error("making a folder");
   SoftwareTpm made(folder);
