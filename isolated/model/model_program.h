@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // ModelProgram: the enclave that serves one model. Its template imports and compiles the model;
-// each instance answers the calls of wire/abi/infer.h on one stream.
+// each instance answers the calls of isolated/infer/infer.h on one stream.
 //
 //   Owns     the compiled model; an instance its executor.
 //   Threads  the stream is served by one; kernels run on the model's threads.
@@ -17,7 +17,7 @@
 #include "isolated/engine/engine.h"
 #include "isolated/model/divided_model.h"
 #include "isolated/model/model_options.h"
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 #include "wire/srpc/srpc.h"
 
 namespace casemate::model {

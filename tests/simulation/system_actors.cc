@@ -7,7 +7,7 @@
 #include "isolated/mos/mos.h"
 #include "tests/simulation/liar.h"
 #include "tests/simulation/system_world.h"
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 
 namespace casemate::simulation {
 namespace {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 
 namespace casemate::simulation {
 namespace {

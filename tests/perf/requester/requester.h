@@ -14,7 +14,7 @@
 
 #include "isolated/enclave/enclave.h"
 #include "tests/perf/peers/tensor_file.h"
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 #include "wire/srpc/srpc.h"
 
 namespace casemate::perf {
