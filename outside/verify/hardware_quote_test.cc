@@ -34,9 +34,9 @@ TEST(HardwareQuote, comes_apart_into_what_it_was_made_of) {
   ASSERT_TRUE(read) << read.error().text;
   EXPECT_EQ(read->root, RootKind::kTsm);
   EXPECT_EQ(read->provider, "sev_guest");
-  EXPECT_EQ(text_of(read->report), std::string(1184, 'r'));
-  EXPECT_EQ(text_of(read->auxiliary), std::string(77, 'c'));
-  EXPECT_EQ(text_of(read->manifest), "mmmmm");
+  EXPECT_EQ(casemate::text_of(read->report), std::string(1184, 'r'));
+  EXPECT_EQ(casemate::text_of(read->auxiliary), std::string(77, 'c'));
+  EXPECT_EQ(casemate::text_of(read->manifest), "mmmmm");
   const Buffer least = *encode_hardware_quote(RootKind::kGramine, "dcap", Buffer(1), {}, {});
   EXPECT_EQ(read_hardware_quote(least)->root, RootKind::kGramine);
 }

@@ -25,7 +25,9 @@
 #include "base/lockdown/lockdown.h"
 #include "base/log.h"
 #include "base/mapping.h"
+#include "trusted/attest/tpm_root.h"
 #include "trusted/monitor/monitor.h"
+#include "wire/tpm/quote.h"
 
 namespace {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/perf/attest/attested_server.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <cstdlib>
@@ -9,6 +10,8 @@
 #include "base/check.h"
 #include "isolated/gateway/identity/identity.h"
 #include "isolated/gateway/loopback/loopback.h"
+#include "outside/verify/tpm/quote.h"
+#include "trusted/attest/tpm_root.h"
 
 namespace casemate::perf {
 namespace {
@@ -28,12 +31,6 @@ attest::Measured gateway_measured() {
 
 }  // namespace
 
-Result<std::unique_ptr<attest::RootOfTrust>> open_root(const std::string& name,
-                                                       const std::string& folder) {
-  if (name == "software") return attest::open_software_root(folder, Sha384Digest{}, false);
-  return Error{Code::kUnsupported, "there is no such root here: " + name};
-}
-
 Scratch::Scratch() {
   std::string made = "/tmp/casemate-perf-XXXXXX";
   if (::mkdtemp(made.data()) != nullptr) path_ = made;
@@ -44,30 +41,57 @@ Scratch::~Scratch() {
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
-Vouching::Vouching(Scratch scratch, attest::Voucher voucher, SigningKey key)
+Vouching::Vouching(Scratch scratch, std::optional<tests::SoftwareTpm> tpm, attest::Voucher voucher,
+                   SigningKey key)
     : scratch_(std::move(scratch)),
+      tpm_(std::move(tpm)),
       voucher_(std::move(voucher)),
       key_(std::move(key)),
       measured_(gateway_measured()) {}
 
 Result<std::unique_ptr<Vouching>> Vouching::make(const std::string& root) {
   Scratch scratch;
-  auto opened = TRY(open_root(root, scratch.path()));
-  auto voucher = TRY(attest::Voucher::make(allow::assume_all_powers().vouch, std::move(opened)));
+  std::optional<tests::SoftwareTpm> tpm;
+  std::unique_ptr<attest::RootOfTrust> opened;
+  if (root == "software") {
+    opened = TRY(attest::open_software_root(scratch.path(), Sha384Digest{}, false));
+  } else if (root == "tpm") {
+    tpm.emplace(TRY(tests::SoftwareTpm::make()));
+    opened = TRY(attest::open_tpm_root({.device = tpm->socket()}, Sha384Digest{}));
+  } else {
+    return Error{Code::kUnsupported, "there is no such root here: " + root};
+  }
+  auto voucher = TRY(attest::Voucher::make(allow::assume_all_powers().vouch, std::move(opened),
+                                           Sha384Digest{}));
   std::unique_ptr<Vouching> made(
-      new Vouching(std::move(scratch), std::move(voucher), TRY(SigningKey::generate())));
+      new Vouching(std::move(scratch), std::move(tpm), std::move(voucher),
+                   TRY(SigningKey::generate())));
   TRY(made->vouch());
   return made;
 }
 
 Status Vouching::vouch() {
-  quoted_ = TRY(voucher_.vouch_for_key(sha256(key_.public_der())));
+  auto vouched = TRY(voucher_.vouch_for_key(sha256(key_.public_der())));
+  if (vouched.quoting) {
+    pollfd answered{vouched.quoting->fd(), POLLIN, 0};
+    ::poll(&answered, 1, -1);
+    vouched.quote = TRY(vouched.quoting->finish());
+  }
+  quoted_ = {std::move(vouched.claims), std::move(vouched.quote)};
   token_ = TRY(sign({}));
   return {};
 }
 
 Result<EnclaveToken> Vouching::sign(const Nonce& nonce) const {
   return voucher_.token(measured_, {1}, sha384(key_.public_der()), nonce);
+}
+
+Result<verify::Policy> Vouching::policy() const {
+  verify::Policy policy;
+  policy.allow_software_root = !tpm_;
+  if (tpm_)
+    policy.tpm.keys = {sha384(TRY(verify::read_tpm_quote(quoted_.quote)).key_bytes)};
+  return policy;
 }
 
 AttestedServer::AttestedServer(Vouching& vouching, bool fresh_quotes)

@@ -13,13 +13,11 @@
 
 #include "isolated/gateway/loopback/loop_thread.h"
 #include "isolated/gateway/serving/serving.h"
+#include "outside/verify/policy.h"
+#include "tests/tpm/software_tpm.h"
 #include "trusted/attest/voucher.h"
 
 namespace casemate::perf {
-
-// Roots that can be measured, by name: "software". kUnsupported for others.
-Result<std::unique_ptr<attest::RootOfTrust>> open_root(const std::string& name,
-                                                       const std::string& folder);
 
 // A folder that goes with its owner.
 class Scratch final {
@@ -33,7 +31,8 @@ class Scratch final {
   std::string path_;
 };
 
-// What a monitor does for a gateway.
+// What a monitor does for a gateway. Roots that can be measured, by name: "software"; "tpm", of a
+// TPM in a process beside this one. kUnsupported for others.
 class Vouching final {
  public:
   static Result<std::unique_ptr<Vouching>> make(const std::string& root);
@@ -43,19 +42,27 @@ class Vouching final {
   [[nodiscard]] std::vector<uint8_t> evidence() const {
     return encode_evidence(quoted_.quote, quoted_.claims, std::span(&token_, 1));
   }
-  [[nodiscard]] const attest::Voucher::Evidence& quoted() const { return quoted_; }
+  struct Quoted {
+    std::vector<uint8_t> claims;
+    std::vector<uint8_t> quote;
+  };
+  [[nodiscard]] const Quoted& quoted() const { return quoted_; }
   [[nodiscard]] const EnclaveToken& token() const { return token_; }
   // The gateway's token for a nonce.
   Result<EnclaveToken> sign(const Nonce& nonce) const;
+  // Of a client that knows this root, and pins nothing else.
+  [[nodiscard]] Result<verify::Policy> policy() const;
   [[nodiscard]] const SigningKey& key() const { return key_; }
 
  private:
-  Vouching(Scratch scratch, attest::Voucher voucher, SigningKey key);
+  Vouching(Scratch scratch, std::optional<tests::SoftwareTpm> tpm, attest::Voucher voucher,
+           SigningKey key);
   Scratch scratch_;
+  std::optional<tests::SoftwareTpm> tpm_;
   attest::Voucher voucher_;
   SigningKey key_;
   attest::Measured measured_;
-  attest::Voucher::Evidence quoted_;
+  Quoted quoted_;
   EnclaveToken token_;
 };
 

@@ -54,12 +54,6 @@ void stay_on_one_core() {
   }
 }
 
-verify::Policy policy() {
-  verify::Policy policy;
-  policy.allow_software_root = true;
-  return policy;
-}
-
 Status require(const verify::Verdict& verdict) {
   if (verdict.passed) return {};
   return Error{Code::kDenied, verify::line_of(verdict)};
@@ -71,7 +65,8 @@ struct Cost {
 };
 
 // The evidence of one client, without any connection.
-Result<Cost> attest_once(Vouching& vouching, const std::string& mode, verify::Cache& cache) {
+Result<Cost> attest_once(Vouching& vouching, const std::string& mode, const verify::Policy& policy,
+                         verify::Cache& cache) {
   Nonce nonce{};
   const bool proof = mode == "evidence-proof" || mode == "evidence-fresh";
   if (proof) system_random().fill(nonce);
@@ -86,15 +81,16 @@ Result<Cost> attest_once(Vouching& vouching, const std::string& mode, verify::Ca
                                      .nonce = proof ? std::optional(nonce) : std::nullopt,
                                      .now_unix = system_clock().unix_seconds()};
   const bool knows = mode == "evidence-known" || mode == "evidence-proof";
-  TRY(require(verify::verify_evidence(evidence, expected, policy(), knows ? &cache : nullptr)));
+  TRY(require(verify::verify_evidence(evidence, expected, policy, knows ? &cache : nullptr)));
   return Cost{sent - begin, now_s() - sent};
 }
 
 Status run_evidence(Vouching& vouching, const std::string& mode, int count) {
+  const verify::Policy policy = TRY(vouching.policy());
   verify::Cache cache;
   Cost sum;
   for (int i = -kWarmUp; i < count; ++i) {
-    const Cost cost = TRY(attest_once(vouching, mode, cache));
+    const Cost cost = TRY(attest_once(vouching, mode, policy, cache));
     if (i < 0) continue;
     sum.server_s += cost.server_s;
     sum.client_s += cost.client_s;
@@ -104,25 +100,27 @@ Status run_evidence(Vouching& vouching, const std::string& mode, int count) {
   return {};
 }
 
-Status connect_once(const AttestedServer& server, const std::string& mode, verify::Cache& cache) {
+Status connect_once(const AttestedServer& server, const std::string& mode,
+                    const verify::Policy& policy, verify::Cache& cache) {
   client::Options options;
   if (mode == "connect-tls") {
     (void)TRY(client::Server::open(TRY(client::parse_url(server.url())), options));
     return {};
   }
   if (mode == "connect-known") options.cache = &cache;
-  (void)TRY(client::Session::connect(server.url(), policy(), options));
+  (void)TRY(client::Session::connect(server.url(), policy, options));
   return {};
 }
 
 Status run_connections(Vouching& vouching, const std::string& mode, int count) {
   AttestedServer server(vouching, mode == "connect-fresh");
+  const verify::Policy policy = TRY(vouching.policy());
   verify::Cache cache;
-  for (int i = 0; i < kWarmUp; ++i) TRY(connect_once(server, mode, cache));
+  for (int i = 0; i < kWarmUp; ++i) TRY(connect_once(server, mode, policy, cache));
   const double server_before = server.seconds_used();
   const double all_before = used_s(RUSAGE_SELF);
   const double begin = now_s();
-  for (int i = 0; i < count; ++i) TRY(connect_once(server, mode, cache));
+  for (int i = 0; i < count; ++i) TRY(connect_once(server, mode, policy, cache));
   const double wall = now_s() - begin;
   const double all = used_s(RUSAGE_SELF) - all_before;
   const double served = server.seconds_used() - server_before;
