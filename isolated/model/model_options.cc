@@ -64,6 +64,7 @@ Status add_cut(ModelOptions& options, std::string_view part) {
       return refuse(device, "no device, or one too many");
     options.devices.emplace_back(device);
   }
+  if (part.ends_with(',')) return refuse(part, "no cut: nothing follows its last comma");
   while (!part.empty()) TRY(add_run(options, take(part, ',')));
   if (options.on.empty()) return refuse(part, "no cut");
   return {};

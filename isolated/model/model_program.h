@@ -15,9 +15,9 @@
 
 #include "isolated/enclave/enclave.h"
 #include "isolated/engine/engine.h"
+#include "isolated/infer/infer.h"
 #include "isolated/model/divided_model.h"
 #include "isolated/model/model_options.h"
-#include "isolated/infer/infer.h"
 #include "wire/srpc/srpc.h"
 
 namespace casemate::model {

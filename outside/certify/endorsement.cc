@@ -106,9 +106,10 @@ Result<std::vector<uint8_t>> activate_credential(TpmDevice& device, Bytes creden
                                   .patience = kRsaPatience},
                                  credential);
   if (!answer && answer.error().code == Code::kDenied) {
-    return Error{Code::kDenied, "the grant is for another TPM, or for another key of this one: ask "
-                                "for it again (" +
-                                    answer.error().text + ")"};
+    return Error{Code::kDenied,
+                 "the grant is for another TPM, or for another key of this one: ask "
+                 "for it again (" +
+                     answer.error().text + ")"};
   }
   if (!answer) return answer.error();
   const Bytes secret = TRY(TpmReader(answer->parameters).sized("the secret"));

@@ -161,9 +161,10 @@ Status verify_file(const VerifyFlags& flags, Streams streams) {
   const auto file = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
   const auto evidence = verify::evidence_in(file);
   // Whoever gives collateral and no key means such evidence, whatever the file is.
-  const bool keyless = flags.key_path.empty() && flags.certificate_path.empty() &&
-                       !text_of(file).contains(kPemMark);
-  if (verify::platform_evidence(evidence) || (keyless && !flags.policy.collateral_path.empty())) return verify_quote(flags, evidence, streams);
+  const bool keyless =
+      flags.key_path.empty() && flags.certificate_path.empty() && !text_of(file).contains(kPemMark);
+  if (verify::platform_evidence(evidence) || (keyless && !flags.policy.collateral_path.empty()))
+    return verify_quote(flags, evidence, streams);
   const verify::Policy policy = TRY(flags.policy.policy());
   const Material material = TRY(material_of(flags));
   const verify::Expectation expected{.tls_key = material.key,

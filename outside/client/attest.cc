@@ -57,17 +57,20 @@ bool same_enclaves(const verify::Verdict& one, const verify::Verdict& other) {
 }
 
 Result<verify::Verdict> judge_fresh(Server& server, const verify::Policy& policy,
-                                    const std::string& model, uint32_t gateway_epoch_min) {
+                                    const std::string& model, uint32_t gateway_epoch_min,
+                                    std::optional<uint32_t> version) {
   Nonce nonce;
   server.options().random->fill(nonce);
   Request request;
   request.target = formatted("/v2/casemate/evidence?nonce={}", to_hex(nonce));
   if (!model.empty()) request.target += "&model=" + percent_encoded(model);
+  if (version) request.target += formatted("&version={}", *version);
   request.answer_bytes_max = kEvidenceBytes;
   const Response response = TRY(server.ask(request));
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .nonce = proof_nonce(nonce, response.session),
                                      .model = model,
+                                     .model_version = version,
                                      .gateway_epoch_min = gateway_epoch_min,
                                      .now_unix = server.options().clock->unix_seconds()};
   return verify::verify_evidence(response.body, expected, policy, server.options().cache);

@@ -9,10 +9,14 @@
 namespace casemate::client {
 
 Result<Server> Server::open(const Url& url, const Options& options) {
+  return over(TRY(Channel::open(url, Deadline(*options.clock, options.timeout), options.exchange)),
+              url, options);
+}
+
+Server Server::over(Channel channel, const Url& url, const Options& options) {
   Server server(url, options);
-  server.channel_ =
-      TRY(Channel::open(url, Deadline(*options.clock, options.timeout), options.exchange));
-  server.certificate_ = server.channel_->certificate();
+  server.certificate_ = channel.certificate();
+  server.channel_ = std::move(channel);
   return server;
 }
 

@@ -41,6 +41,8 @@ struct Options {
 class Server final {
  public:
   static Result<Server> open(const Url& url, const Options& options);
+  // The same with a first connection that is there already, for HTTP/1.1.
+  static Server over(Channel channel, const Url& url, const Options& options);
 
   // What the first connection showed: the key that all connections have, and the evidence.
   [[nodiscard]] const verify::Certificate& certificate() const { return certificate_; }
@@ -48,6 +50,9 @@ class Server final {
 
   // The answer with status 200, or the server's refusal as an error.
   Result<Response> ask(const Request& request);
+
+  // The connection, if one is open: its binding() says whether it is still the first.
+  [[nodiscard]] std::optional<Channel> release() && { return std::move(channel_); }
 
  private:
   Server(Url url, const Options& options) : url_(std::move(url)), options_(options) {}

@@ -39,14 +39,33 @@ void Opener::ask(uint64_t ticket, client::Protocol protocol) {
   news_.notify_one();
 }
 
-std::vector<Opener::Opened> Opener::take() {
+void Opener::withdraw(uint64_t ticket) {
   const std::lock_guard lock(mutex_);
-  return std::exchange(opened_, {});
+  std::erase_if(orders_, [&](const Order& order) { return order.ticket == ticket; });
+}
+
+Opener::News Opener::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(ready_, {});
 }
 
 void Opener::ring() const {
   const uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(bell_.number(), &one, sizeof one);
+}
+
+// What was opened under a verdict that no longer holds, and has not been fetched, is opened anew.
+// Requires: mutex_ is held.
+void Opener::take_back() {
+  std::vector<Opened> refused;
+  for (Opened& opened : ready_.opened) {
+    if (opened.channel) {
+      orders_.push_back({opened.ticket, opened.protocol});
+    } else {
+      refused.push_back(std::move(opened));
+    }
+  }
+  ready_ = {.revoked = true, .opened = std::move(refused)};
 }
 
 void Opener::run() {
@@ -55,22 +74,23 @@ void Opener::run() {
     const bool ordered =
         news_.wait_for(lock, kLookPause, [&] { return stopping_ || !orders_.empty(); });
     if (stopping_) return;
-    if (!ordered) {
-      lock.unlock();
-      if (gate_.due() && gate_.look_again()) {
-        revoked_ = true;
-        ring();
-      }
-      lock.lock();
-      continue;
+    std::optional<Order> order;
+    if (ordered) {
+      order = orders_.front();
+      orders_.pop_front();
     }
-    const Order order = orders_.front();
-    orders_.pop_front();
     lock.unlock();
-    Opened opened{order.ticket, order.protocol, gate_.open(order.protocol)};
+    std::optional<Opened> opened;
+    if (order) {
+      opened.emplace(order->ticket, order->protocol, gate_.open(order->protocol));
+    } else if (gate_.due()) {
+      gate_.look_again();
+    }
+    const bool revoked = gate_.revoked();
     lock.lock();
-    opened_.push_back(std::move(opened));
-    ring();
+    if (revoked) take_back();
+    if (opened) ready_.opened.push_back(*std::move(opened));
+    if (revoked || opened) ring();
   }
 }
 

@@ -4,11 +4,10 @@
 // handshake. It also looks at the server again when the verdict is due.
 //
 //   Owns     the gate and the thread.
-//   Threads  ask(), take() and bell() are the loop's; the gate is the thread's alone.
+//   Threads  ask(), withdraw(), take() and bell() are the loop's; the gate is the thread's alone.
 //   Trust    as the gate.
 //   Fails    through what take() returns.
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -25,6 +24,12 @@ class Opener final {
     client::Protocol protocol = client::Protocol::kHttp1;
     std::expected<client::Channel, Refusal> channel;
   };
+  struct News {
+    // The server did not pass, or is another now: whoever is connected must go. What is in `opened`
+    // was opened after that.
+    bool revoked = false;
+    std::vector<Opened> opened;  // or refused
+  };
 
   static Result<std::unique_ptr<Opener>> make(GateOptions options, Gate::Tell tell);
   ~Opener();
@@ -32,12 +37,11 @@ class Opener final {
   Opener& operator=(const Opener&) = delete;
 
   void ask(uint64_t ticket, client::Protocol protocol);
-  // What has been opened or refused since the last time.
-  std::vector<Opened> take();
-  // The server was looked at again and did not pass: whoever is connected must go. Once for each
-  // time.
-  [[nodiscard]] bool revoked() { return revoked_.exchange(false); }
-  // A descriptor that becomes readable when take() or revoked() has news; edge-triggered.
+  // Nobody waits for this ticket any more.
+  void withdraw(uint64_t ticket);
+  // What has happened since the last time.
+  News take();
+  // A descriptor that becomes readable when take() has news; edge-triggered.
   [[nodiscard]] int bell() const { return bell_.number(); }
 
  private:
@@ -48,6 +52,7 @@ class Opener final {
   Opener(GateOptions options, Gate::Tell tell, Fd bell)
       : gate_(std::move(options), std::move(tell)), bell_(std::move(bell)) {}
   void run();
+  void take_back();
   void ring() const;
 
   Gate gate_;
@@ -55,9 +60,8 @@ class Opener final {
   std::mutex mutex_;
   std::condition_variable news_;
   std::deque<Order> orders_;
-  std::vector<Opened> opened_;
+  News ready_;
   bool stopping_ = false;
-  std::atomic<bool> revoked_ = false;
   std::thread thread_;
 };
 

@@ -68,12 +68,16 @@ Status Proxy::watch(int fd, uint64_t number, uint32_t events) const {
 }
 
 void Proxy::accept_some() {
+  accept_in_ms_ = 0;
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     Fd client(::accept4(listener_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client.valid()) {
-      // Without descriptors the queue stays full and says so no second time: wait_ms() looks again.
-      acceptable_ = errno != EAGAIN;
-      if (errno == EAGAIN || errno == EMFILE || errno == ENFILE || errno == ENOMEM) return;
+      if (errno == EAGAIN) return accept_in_ms_.reset();
+      // Without descriptors the queue stays full and says so no second time.
+      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        accept_in_ms_ = kAcceptPauseMs;
+        return;
+      }
       continue;
     }
     if (tunnels_.size() >= limits_.connections) continue;  // closes it
@@ -84,7 +88,6 @@ void Proxy::accept_some() {
     if (!watch(tunnel->client(), number, kEvents)) continue;
     tunnels_.emplace(number, std::move(tunnel));
   }
-  acceptable_ = true;
 }
 
 void Proxy::order_spare(client::Protocol protocol) {
@@ -128,12 +131,13 @@ std::unique_ptr<Upstream> Proxy::take_spare(client::Protocol protocol, uint64_t 
 }
 
 void Proxy::hear_opener() {
-  if (opener_->revoked()) {
+  Opener::News news = opener_->take();
+  if (news.revoked) {
     // Whoever is connected is connected to somebody that would not be let through now.
     for (Spare& spare : spares_) spare.upstream.reset();
     std::erase_if(tunnels_, [](const auto& entry) { return entry.second->connected(); });
   }
-  for (Opener::Opened& opened : opener_->take()) {
+  for (Opener::Opened& opened : news.opened) {
     auto upstream = opened.channel ? Upstream::make(*std::move(opened.channel)) : nullptr;
     if (opened.ticket == 0) {
       spares_[index_of(opened.protocol)].ordered = false;
@@ -176,7 +180,7 @@ int Proxy::wait_ms() const {
     const Duration left = std::max(next - system_clock().now(), Duration::zero());
     wait = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
   }
-  if (!acceptable_) wait = wait < 0 ? kAcceptPauseMs : std::min(wait, kAcceptPauseMs);
+  if (accept_in_ms_) wait = wait < 0 ? *accept_in_ms_ : std::min(wait, *accept_in_ms_);
   return wait;
 }
 
@@ -189,7 +193,7 @@ void Proxy::happened(uint64_t number, uint32_t events) {
   const auto found = tunnels_.find(client_of(number));
   if (found == tunnels_.end()) return spare_event(number, events);
   if (number == client_of(number)) {
-    found->second->client_ready();
+    found->second->client_ready((events & EPOLLRDHUP) != 0, (events & (EPOLLHUP | EPOLLERR)) != 0);
   } else {
     found->second->server_ready();
   }
@@ -207,8 +211,7 @@ Status Proxy::run() {
       const uint64_t number = events[static_cast<size_t>(i)].data.u64;
       if (number == kStop) return {};
       if (number == kListener) {
-        acceptable_ = false;
-        accept_some();
+        accept_in_ms_ = 0;
         continue;
       }
       if (number == kOpened) {
@@ -218,7 +221,7 @@ Status Proxy::run() {
       happened(number, events[static_cast<size_t>(i)].events);
     }
     for (const uint64_t number : turns) turn(number);
-    if (count == 0 && !acceptable_) accept_some();
+    if (accept_in_ms_) accept_some();
     expire();
   }
 }

@@ -18,6 +18,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -85,7 +86,9 @@ class Proxy final {
   };
   std::array<Spare, 2> spares_;  // by protocol
   std::vector<uint8_t> buffer_;  // of whoever has the turn
-  bool acceptable_ = true;
+  // Until the listening socket's queue is looked at again; none: it was emptied, and what comes is
+  // an event.
+  std::optional<int> accept_in_ms_;
 };
 
 }  // namespace casemate::proxy

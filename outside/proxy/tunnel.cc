@@ -29,12 +29,17 @@ Tunnel::Tunnel(Proxy& proxy, uint64_t number, Fd client)
       client_(std::move(client)),
       due_(now() + proxy.limits_.patience) {}
 
+// Nobody waits any longer for what was ordered.
+Tunnel::~Tunnel() {
+  if (waiting()) proxy_.opener_->withdraw(number_);
+}
+
 bool Tunnel::drive() {
   switch (phase_) {
     case Phase::kFirstBytes:
       return read_first();
     case Phase::kOpening:
-      return true;
+      return go_on_waiting();
     case Phase::kForwarding:
       return forward();
     case Phase::kRefusing:
@@ -63,12 +68,20 @@ bool Tunnel::read_first() {
     return forward();
   }
   proxy_.opener_->ask(number_, protocol_);
-  return true;
+  return go_on_waiting();
+}
+
+// Its first bytes stand in the socket unread, so no receive would say that a client has left. One
+// that closed its half may have left or may wait for its answer: it is given a little time.
+bool Tunnel::go_on_waiting() {
+  if (client_half_closed_) due_ = std::min(due_, now() + proxy_.limits_.linger);
+  return !client_gone_;
 }
 
 void Tunnel::connect(std::unique_ptr<Upstream> upstream) {
   upstream_ = std::move(upstream);
   phase_ = Phase::kForwarding;
+  due_ = kNever;
 }
 
 void Tunnel::refuse(const Refusal& refusal) {

@@ -24,10 +24,18 @@ namespace casemate::proxy {
 class Tunnel final {
  public:
   Tunnel(Proxy& proxy, uint64_t number, Fd client);
+  ~Tunnel();
+  Tunnel(const Tunnel&) = delete;
+  Tunnel& operator=(const Tunnel&) = delete;
 
   // Does what can be done now. False when it is over.
   bool drive();
-  void client_ready() { client_readable_ = true; }
+  // `sends_no_more`: it closed its half, and perhaps all; `gone`: it certainly closed all.
+  void client_ready(bool sends_no_more, bool gone) {
+    client_readable_ = true;
+    client_half_closed_ |= sends_no_more;
+    client_gone_ |= gone;
+  }
   void server_ready() { server_readable_ = true; }
   // What it waits for has come.
   void connect(std::unique_ptr<Upstream> upstream);
@@ -42,6 +50,7 @@ class Tunnel final {
  private:
   enum class Phase : uint8_t { kFirstBytes, kOpening, kForwarding, kRefusing, kLingering };
   bool read_first();
+  bool go_on_waiting();
   bool forward();
   bool up(size_t& moved);
   bool down(size_t& moved);
@@ -59,7 +68,9 @@ class Tunnel final {
   bool head_only_ = false;
   bool client_readable_ = true;
   bool server_readable_ = true;
-  bool client_done_ = false;   // it closed its half
+  bool client_half_closed_ = false;
+  bool client_gone_ = false;
+  bool client_done_ = false;   // all that it sent before it closed its half was read
   bool server_done_ = false;   // it said that it sends no more
   bool shut_ = false;          // the client's socket is closed for writing
   std::vector<uint8_t> rest_;  // for the client

@@ -107,6 +107,8 @@ Upstream::Moved Upstream::read(MutableBytes into) {
     // What came before the end is given first; the end is found again.
     dry_ = false;
     if (total > 0) break;
+    // Why it failed is for this server alone: nothing may be left for the next one.
+    (void)flush();
     return {why == SSL_ERROR_ZERO_RETURN ? State::kClosed : State::kFailed, 0};
   }
   // What a key update made libssl say.

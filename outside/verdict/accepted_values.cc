@@ -53,6 +53,12 @@ Finding one_of_accepted(const AcceptedValues& accepted, Bytes actual) {
   return finding;
 }
 
+Finding unrevoked(const Status& shown, const Status& listed, std::string_view expected) {
+  Finding finding = finding_of(listed, expected);
+  if (!listed || shown) return finding;
+  return {.expected = std::string(expected), .actual = shown.error().text, .allowed = true};
+}
+
 Finding finding_of(const Status& status, std::string_view expected) {
   if (status) return {.good = true};
   return {.expected = std::string(expected), .actual = status.error().text};

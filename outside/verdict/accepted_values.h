@@ -30,5 +30,8 @@ Finding one_of_accepted(const AcceptedValues& accepted, Bytes actual);
 
 // What a reading step found: good, or its error beside `expected`.
 Finding finding_of(const Status& status, std::string_view expected);
+// Of revocation: `shown` succeeds when there is a list for every certificate, `listed` when the
+// lists that are there name none. Without a list nothing is known, which is allowed and said.
+Finding unrevoked(const Status& shown, const Status& listed, std::string_view expected);
 
 }  // namespace casemate::verify

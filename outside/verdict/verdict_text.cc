@@ -83,7 +83,8 @@ Json check_json(const Check& check) {
 // draft-ietf-rats-ear: affirming, warning, contraindicated.
 int ear_status(const Verdict& verdict) {
   if (!verdict.passed) return 96;
-  return verdict.development_root || !verdict.weakened.empty() ? 32 : 2;
+  const bool allowed = std::ranges::contains(verdict.checks, Outcome::kAllowed, &Check::outcome);
+  return allowed || verdict.development_root || !verdict.weakened.empty() ? 32 : 2;
 }
 
 std::string measurements_text(const Verdict& verdict) {

@@ -49,6 +49,10 @@ inline constexpr CheckKind kMonitorKey{"claims.monitor_key", "the claims name a 
 inline constexpr CheckKind kMonitor{
     "claims.platform",
     "the quote, where it measures the monitor, and the claims say the same of it", kDoLeaveForged};
+inline constexpr CheckKind kStart{
+    "platform.start", "the policy names what may have been started on such hardware",
+    "genuine hardware is to be had by the hour: pin what it starts (casemate attest --learn shows "
+    "it), or, for development only, set \"insecure_allow_any_start\": true in the policy"};
 inline constexpr CheckKind kTokens{"tokens.present", "the evidence has a token of the gateway",
                                    "ask the server's operator: its gateway is not attested"};
 inline constexpr CheckKind kTokenSignature{"token.signature", "the token is signed by the monitor",

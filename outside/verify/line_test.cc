@@ -118,25 +118,38 @@ TEST(Line, counts_that_lie_are_refused_though_signed) {
 TEST(Line, pins_of_a_leader_cover_its_workers_and_not_whom_they_call) {
   Signer signer = led();
   signer.sign();
-  const Policy pinned = pinned_policy(judge(signer));
+  Policy pinned = pinned_policy(judge(signer));
   EXPECT_FALSE(pinned.models.contains("bert first half"));
   const Verdict verdict = judge(signer, pinned);
   EXPECT_EQ(outcome(verdict), "passed");
   for (const Check& check : verdict.checks) {
     const bool open = check.subject == "model bert first half" && check.code == code::kPeers;
-    const bool behind = check.subject == "model driver";
-    EXPECT_EQ(check.outcome == Outcome::kAllowed, check.code == code::kRootKind || open ||
-                                                      (behind && check.code.starts_with("enclave")))
+    EXPECT_EQ(check.outcome == Outcome::kAllowed, check.code == code::kRootKind || open)
         << check.code << " of " << check.subject;
   }
-  Signer other = led();
-  other.root = std::move(signer.root);
-  other.quote.root_key = signer.quote.root_key;
-  other.tokens[4].program_measurement = testing::digest_of("patched");
-  PeersMeasurement workers;
-  other.tokens[1].peers_measurement = workers.add(other.tokens[2]).add(other.tokens[4]).finish();
-  other.sign();
-  EXPECT_EQ(outcome(judge(other, pinned)), code::kPeers) << "another worker is another leader";
+  pinned.models.erase("driver");
+  EXPECT_EQ(outcome(judge(signer, pinned)), code::kModelName) << "nobody named whom a worker calls";
+}
+
+TEST(Line, pins_refuse_another_worker_and_another_enclave_behind_a_worker) {
+  Signer signer = led();
+  signer.sign();
+  const Policy pinned = pinned_policy(judge(signer));
+  const auto with_another = [&](size_t place) {
+    Signer other = led();
+    other.root = std::move(signer.root);
+    other.quote.root_key = signer.quote.root_key;
+    other.tokens[place].program_measurement = testing::digest_of("patched");
+    PeersMeasurement workers;
+    other.tokens[1].peers_measurement = workers.add(other.tokens[2]).add(other.tokens[4]).finish();
+    other.lead(2, 1);
+    other.sign();
+    const std::string found = outcome(judge(other, pinned));
+    signer.root = std::move(other.root);
+    return found;
+  };
+  EXPECT_EQ(with_another(4), code::kPeers) << "another worker is another leader";
+  EXPECT_EQ(with_another(3), code::kProgram);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "outside/verify/intel/ra_tls.h"
 #include "outside/verify/nvidia/nvidia.h"
 #include "outside/verify/snp/snp.h"
+#include "outside/verify/start.h"
 
 namespace casemate::verify {
 namespace {
@@ -120,13 +121,14 @@ void judge_platform(const Platform& platform, Bytes expected, const Policy& poli
   checks.judge(code::kPlatform, "", [&] { return pinned(policy.platform, platform.digest); });
 }
 
-std::vector<std::string> weaknesses_of_platform(const Policy& policy, Bytes expected) {
+std::vector<std::string> weaknesses_of_platform(std::string_view root, const Policy& policy,
+                                                Bytes expected) {
   std::vector<std::string> weak;
   if (policy.allow_software_root)
     weak.emplace_back("insecure_software_root: a development root is accepted");
-  if (policy.intel.insecure_allow_debug)
+  if (debug_is_allowed(root, policy))
     weak.emplace_back("insecure_debug: debug platforms and enclaves are accepted");
-  if (policy.platform.empty() && policy.intel.measurements.empty())
+  if (policy.platform.empty() && !start_is_named(root, policy).good)
     weak.emplace_back("insecure_unpinned: any measurement is accepted");
   if (expected.empty()) weak.emplace_back("insecure_unbound: whom it was made for is not compared");
   return weak;
@@ -153,7 +155,6 @@ Verdict verify_platform(Bytes evidence, Bytes expected_report_data, const Policy
   Verdict verdict;
   verdict.evidence_hash = sha256(evidence);
   verdict.time_used_unix = now_unix;
-  verdict.weakened = weaknesses_of_platform(policy, expected_report_data);
   Checks checks(verdict);
   const Format* format = format_of(evidence);
   checks.require(code::kPlatformFormat, "", [&] {
@@ -164,6 +165,7 @@ Verdict verify_platform(Bytes evidence, Bytes expected_report_data, const Policy
   if (format != nullptr)
     platform = format->appraise(evidence, policy, collateral, now_unix, checks);
   judge_platform(platform, expected_report_data, policy, checks);
+  verdict.weakened = weaknesses_of_platform(platform.root, policy, expected_report_data);
   verdict.root = platform.root;
   verdict.development_root = platform.development;
   if (!platform.root_key.empty()) verdict.root_key_hash = sha384(platform.root_key);

@@ -10,10 +10,11 @@
 //     "gateway": {"program": ["<hex>"], "manifest": [], "device": [], "peers": []},
 //     "models": {"digits": {"model": ["<hex>"], "program": [], "manifest": [], "device": [],
 //                           "peers": []}},    not empty: no model beside these is accepted
-//     "max_age_seconds": 604800,        of the quote and of every token
-//     "intel": {}, "snp": {}, "cca": {}, "nvidia": {}, "eat": {}, "tpm": {}, rules for evidence of that
-//                                       kind: the headers that say so, docs/evidence.md
+//     "max_age_seconds": 604800,        of every token, and of quotes whose format has a time
+//     "intel": {}, "snp": {}, "cca": {}, "nvidia": {}, "eat": {}, "tpm": {},   rules for evidence
+//                                       of that kind: the headers that say so, docs/evidence.md
 //     "insecure_allow_debug": false,    a debug enclave's memory can be read from outside
+//     "insecure_allow_any_start": false,    of hardware whose rules do not name what it has started
 //     "insecure_allow_classical_key_exchange": false    of the channel: not X25519MLKEM768
 //   }
 //
@@ -75,6 +76,7 @@ struct Policy {
   // What the rules are held against; it is no part of the file.
   std::shared_ptr<const Collateral> collateral;
   bool insecure_allow_debug = false;
+  bool insecure_allow_any_start = false;
   bool insecure_allow_classical_key_exchange = false;
 };
 

@@ -77,6 +77,11 @@ constexpr std::string_view kSchema = R"json({
       "type": "boolean",
       "default": false
     },
+    "insecure_allow_any_start": {
+      "description": "Accept hardware whose rules do not name what may have been started on it.",
+      "type": "boolean",
+      "default": false
+    },
     "insecure_allow_classical_key_exchange": {
       "description": "Accept a channel whose keys are not agreed on with X25519MLKEM768.",
       "type": "boolean",

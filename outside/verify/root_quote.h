@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The quote in our own evidence, of whichever hardware root: taken apart and given to the reader of its
-// format.
+// The quote in our own evidence, of whichever hardware root: taken apart and given to the reader of
+// its format.
 //
 //   Owns     values.
 //   Threads  pure functions.

@@ -13,6 +13,7 @@
 #include "outside/verify/pins.h"
 #include "outside/verify/quote.h"
 #include "outside/verify/root_quote.h"
+#include "outside/verify/start.h"
 
 namespace casemate::verify {
 namespace {
@@ -268,6 +269,13 @@ Finding Verification::right_kind(size_t i) const {
 
 void Verification::judge_platform() {
   checks_.judge(code::kQuoteDebug, "", [&] { return not_debug(platform_.debug, policy_); });
+  if (!platform_.root.empty() && !platform_.development) {
+    checks_.judge(code::kStart, "", [&] {
+      Finding finding = start_is_named(platform_.root, policy_);
+      finding.allowed = policy_.insecure_allow_any_start;
+      return finding;
+    });
+  }
   // Reports of most hardware carry no time. They are no older than the monitor's key, which is made
   // at its start, and tokens say when they were signed.
   if (!platform_.root.empty() && !platform_.issued_unix) return judge_measured();
@@ -299,6 +307,9 @@ Finding Verification::right_model(size_t i) const {
     return {false, "a model (kind 2)", formatted("kind {}", token(i).kind)};
   if (!expected_.model.empty() && name != expected_.model)
     return {false, formatted("model {}", printable(expected_.model, 64)), subject(i)};
+  if (i == 1 && expected_.model_version.value_or(token(i).model_version) != token(i).model_version)
+    return {false, formatted("version {}", *expected_.model_version),
+            formatted("version {}", token(i).model_version)};
   if (!policy_.models.empty() && policy_of(i) == nullptr)
     return {false, "a model that the policy names", subject(i)};
   return {.good = true};
@@ -308,6 +319,13 @@ void Verification::judge_enclave(size_t i) {
   if (leads(i)) checks_.judge(code::kModelName, subject(i), [&] { return right_model(i); });
   const EnclavePolicy* found = policy_of(i);
   const bool covered = found == nullptr && pinned_by_caller(i);
+  // Whom a worker calls in its turn sees what it is sent, and no list pins who that is.
+  if (i > 0 && !leads(i) && found == nullptr && !covered && !policy_.models.empty()) {
+    checks_.judge(code::kModelName, subject(i), [&] {
+      return Finding{false, "an enclave that the policy names, or its caller's peers pin",
+                     subject(i)};
+    });
+  }
   const EnclavePolicy policy = found == nullptr ? EnclavePolicy{} : *found;
   const auto judge = [&](const CheckKind& kind, const Accepted& accepted,
                          const Sha384Digest& actual) {

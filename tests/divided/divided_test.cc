@@ -59,15 +59,16 @@ client::Tensor input(int seed) {
   return tensor;
 }
 
-// A repository with the model twice; and a folder of programs with another accelerator's.
+// A repository with the model under these names; and a folder of programs with the accelerator of
+// another kind.
 class Scratch final {
  public:
-  Scratch() {
+  explicit Scratch(const std::vector<std::string>& names = {"cut", "whole"}) {
     std::string made = "/tmp/casemate-test-XXXXXX";
     EXPECT_NE(::mkdtemp(made.data()), nullptr);
     folder_ = made;
     const std::string model = inspect::quantised_network().bytes();
-    for (const char* name : {"cut", "whole"}) {
+    for (const std::string& name : names) {
       fs::create_directories(formatted("{}/models/{}/1", folder_, name));
       std::ofstream(formatted("{}/models/{}/1/model.onnx", folder_, name)) << model;
     }
@@ -250,6 +251,21 @@ TEST(Divided, answers_rightly_while_every_job_of_its_accelerator_faults) {
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(load.answered_again());
   EXPECT_EQ(load.stop(), "");
   EXPECT_EQ(partition(system, "cut").epoch, 1u);
+}
+
+TEST(Divided, serves_the_system_file_that_shows_it) {
+  std::ifstream file(source_folder() + "/systems/accelerator.toml");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const Scratch scratch({"quantised"});
+  const ServedSystem system(scratch.models(), text);
+  ASSERT_FALSE(system.url().empty()) << system.printed();
+  Asker asker(system);
+  const uint64_t before = enclave(system, "quantised@npu:0").completed;
+  EXPECT_TRUE(eventually([&] {
+    const auto answer = asker.ask("quantised", 3);
+    EXPECT_TRUE(answer) << answer.error().text;
+    return !answer || enclave(system, "quantised@npu:0").completed >= before + 3;
+  })) << system.printed();
 }
 
 // What no wall helps against, and THREATS.md says so: the device's answer is the device's word.

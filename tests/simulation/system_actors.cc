@@ -4,10 +4,10 @@
 
 #include "isolated/gateway/program/monitor_link.h"
 #include "isolated/gateway/program/stream_channel.h"
+#include "isolated/infer/infer.h"
 #include "isolated/mos/mos.h"
 #include "tests/simulation/liar.h"
 #include "tests/simulation/system_world.h"
-#include "isolated/infer/infer.h"
 
 namespace casemate::simulation {
 namespace {

@@ -170,6 +170,8 @@ TEST(Life, a_leader_is_vouched_for_with_all_who_stand_behind_it_in_the_order_of_
             "one>2 two>1 three>0 four>0 denied");
   EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "2")), "two>1 three>0 denied");
   EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "0")), "denied") << "its own caller";
+  EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "1 key")), "denied")
+      << "clients connect to gateways alone";
   EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "3")), "denied")
       << "whom it does not call itself";
 }

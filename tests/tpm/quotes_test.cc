@@ -50,8 +50,9 @@ TEST_F(TpmQuotes, say_what_the_monitor_asked_and_what_was_booted) {
   EXPECT_FALSE(judged.platform.debug);
   EXPECT_NEAR(static_cast<double>(*judged.platform.issued_unix),
               static_cast<double>(system_clock().unix_seconds()), 3600);
-  ASSERT_EQ(judged.platform.measurements.size(), 15u);
-  EXPECT_EQ(judged.platform.measurements.front().name, "pcr0");
+  ASSERT_EQ(judged.platform.measurements.size(), 16u);
+  EXPECT_EQ(judged.platform.measurements[0].name, "key");
+  EXPECT_EQ(judged.platform.measurements[1].name, "pcr0");
   EXPECT_EQ(judged.platform.measurements.back().name, "pcr23");
 }
 

@@ -18,7 +18,8 @@ namespace {
 [[noreturn]] void ask(RootOfTrust& root, const allow::Vouch& vouch,
                       const ByteArray<64>& report_data, const Fd& answer, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(1);  // it died before that was asked for
+  // It died before that was asked for, or its keys and what libcrypto keeps are still shared.
+  if (::getppid() != parent || !own_secret_heap()) ::_exit(1);
   const auto quote = root.quote(vouch, report_data);
   if (!quote) log("the root of trust gives no quote: {}", quote.error().text);
   const auto code = static_cast<uint32_t>(quote ? Code::kOk : quote.error().code);

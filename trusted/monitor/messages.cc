@@ -163,8 +163,13 @@ void Monitor::on_attest(size_t p, size_t e, const Message& message) {
   Message answer = control::make(Type::kAttested, EnclaveId{message.enclave});
   answer.ticket = message.ticket;
   const bool granted = partitions_[p].attestations.take(clock_.now());
-  const Code code = granted ? attest(e, message, answer) : Code::kUnavailable;
-  if (code == Code::kOk && message.key_sha256 != Sha256Digest{} && message.stream == e)
+  // Keys are vouched for where clients connect: others would be taken for that by whoever reads
+  // nothing but the quote, and would keep the root from it.
+  const bool keyed = message.key_sha256 != Sha256Digest{};
+  const Code code = !granted                  ? Code::kUnavailable
+                    : keyed && !is_gateway(e) ? Code::kDenied
+                                              : attest(e, message, answer);
+  if (code == Code::kOk && keyed && message.stream == e)
     return vouch(e, message.key_sha256, answer);
   answer.code = static_cast<uint32_t>(code);
   send(e, answer);

@@ -216,7 +216,7 @@ void SerialCore::finish_locked(Line& line, const std::shared_ptr<Pending>& pendi
     line.waiting.pop_front();
     return end_locked(*pending, *pending->stopped);
   }
-  ++counted_.steps;
+  if (!pending->command.hangs) ++counted_.steps;
   ++pending->command.steps;
   if (!*last) return;
   ++counted_.commands;

@@ -34,8 +34,12 @@ struct GrpcInferRequest {
 // Fails with kUnsupported for a compressed one.
 Result<Bytes> single_message(Bytes body);
 
-// `typed_bytes_max` bounds what typed contents take in the message; raw contents have no bound of
-// their own. Requires: `message` outlives the result.
+// How much of a request takes time to read: all but its raw contents. Looks no further than
+// `enough`.
+size_t typed_bytes(Bytes message, size_t enough);
+
+// `typed_bytes_max` bounds what is not raw contents; those have no bound of their own. Requires:
+// `message` outlives the result.
 Result<GrpcInferRequest> read_infer_request(Bytes message, size_t typed_bytes_max);
 
 struct GrpcAnswer {

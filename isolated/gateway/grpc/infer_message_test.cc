@@ -117,6 +117,24 @@ TEST(InferMessage, unknown_fields_are_skipped_and_groups_are_not) {
   expect_refused(message + "\x0b", "no protobuf message");
 }
 
+TEST(InferMessage, contents_in_many_pieces_are_bounded) {
+  std::string pieces = input("n", "INT8", {1});
+  for (uint32_t i = 0; i <= limits::kModelPorts; ++i) FieldWriter(pieces).element(5, "");
+  expect_refused(request({pieces}), "more than 32 pieces of contents");
+}
+
+TEST(InferMessage, what_is_not_raw_is_bounded_even_where_it_means_nothing) {
+  std::string message = request({input("n", "INT8", {1})}, {"x"});
+  EXPECT_LT(typed_bytes(bytes_of(std::string_view(message)), kTypedMax), message.size());
+  while (message.size() < 2 * kTypedMax) FieldWriter(message).number(15, 1);
+  expect_refused(message, "not in raw_input_contents");
+  EXPECT_LT(typed_bytes(bytes_of(std::string_view(message)), 1000), 1010u) << "and no further";
+  const std::string large(2 * kTypedMax, 'x');
+  const std::string raw = request({input("n", "INT8", {1})}, {large});
+  EXPECT_TRUE(read(raw)) << "raw contents have no bound of their own";
+  EXPECT_LT(typed_bytes(bytes_of(std::string_view(raw)), kTypedMax), 100u);
+}
+
 TEST(SingleMessage, has_a_head_that_tells_the_truth) {
   const auto of = [](std::string_view text) { return single_message(bytes_of(text)); };
   EXPECT_EQ(text_of(*of(std::string_view("\0\0\0\0\3abc", 8))), "abc");

@@ -16,6 +16,9 @@ namespace {
 using Wire = FieldReader::Wire;
 
 constexpr size_t kMessageHead = 5;
+constexpr uint32_t kRawInputs = 7;
+// The shortest field: a tag and a value of a byte each.
+constexpr size_t kFieldBytesMin = 2;
 
 Error invalid(std::string text) { return {Code::kInvalid, std::move(text)}; }
 
@@ -79,10 +82,12 @@ Status check_name(std::string_view text, std::string_view what) {
 // Reads one request; every step is a verb below.
 class MessageReader final {
  public:
-  explicit MessageReader(size_t typed_bytes_max) : typed_bytes_max_(typed_bytes_max) {}
+  explicit MessageReader(size_t typed_bytes_max)
+      : typed_bytes_max_(typed_bytes_max), read_bytes_left_(typed_bytes_max) {}
   Result<GrpcInferRequest> read(Bytes message);
 
  private:
+  Status charge(const FieldReader& field);
   Status take(const FieldReader& field);
   Status request_parameter(const Parameter& parameter);
   Status read_input(Bytes message);
@@ -93,7 +98,8 @@ class MessageReader final {
   Status place_contents();
   Status place_typed(size_t index);
 
-  size_t typed_bytes_max_;
+  const size_t typed_bytes_max_;
+  size_t read_bytes_left_;
   GrpcInferRequest result_;
   std::vector<std::vector<Bytes>> contents_;  // of each input
   std::vector<Bytes> raw_;
@@ -180,6 +186,10 @@ Status MessageReader::read_input(Bytes message) {
       if (++parameters_ > kJsonKeys) return invalid("there are too many parameters");
       TRY(shared_memory(TRY(read_parameter(field.bytes())), Place::kInputParameters));
     } else if (field.is(5, Wire::kBytes)) {
+      // Each is a view of 16 bytes for as little as 2, and a writer of good will sends one.
+      if (contents.size() == limits::kModelPorts)
+        return Error{Code::kTooLarge, formatted("input '{}' has more than {} pieces of contents",
+                                                shown, limits::kModelPorts)};
       contents.push_back(field.bytes());
     }
   }
@@ -221,6 +231,19 @@ Status MessageReader::read_output(Bytes message) {
   return {};
 }
 
+// What is not raw is read field by field, whatever it says: it takes time, and so it is bounded.
+Status MessageReader::charge(const FieldReader& field) {
+  size_t size = kFieldBytesMin;
+  if (field.number() != kRawInputs) size += field.bytes().size();
+  if (size > read_bytes_left_)
+    return Error{Code::kTooLarge,
+                 formatted("more than {} bytes of the request are not in raw_input_contents; send "
+                           "tensors there",
+                           typed_bytes_max_)};
+  read_bytes_left_ -= size;
+  return {};
+}
+
 Status MessageReader::take(const FieldReader& field) {
   if (field.wire() != Wire::kBytes) return {};
   switch (field.number()) {
@@ -241,7 +264,7 @@ Status MessageReader::take(const FieldReader& field) {
       return read_input(field.bytes());
     case 6:
       return read_output(field.bytes());
-    case 7:
+    case kRawInputs:
       if (raw_.size() == limits::kModelPorts)
         return Error{Code::kTooLarge,
                      formatted("a request has at most {} raw_input_contents", limits::kModelPorts)};
@@ -254,13 +277,6 @@ Status MessageReader::take(const FieldReader& field) {
 
 Status MessageReader::place_typed(size_t index) {
   JsonInput& input = result_.request.inputs[index];
-  size_t size = 0;
-  for (const Bytes contents : contents_[index]) size += contents.size();
-  if (size > typed_bytes_max_)
-    return Error{Code::kTooLarge, formatted("typed contents of more than {} bytes; send tensors in "
-                                            "raw_input_contents",
-                                            typed_bytes_max_)};
-  typed_bytes_max_ -= size;
   auto typed = read_typed_contents(*input.type, contents_[index]);
   const std::string shown = printable(input.name, 64);
   if (!typed)
@@ -296,7 +312,10 @@ Status MessageReader::place_contents() {
 
 Result<GrpcInferRequest> MessageReader::read(Bytes message) {
   FieldReader field(message);
-  while (field.next()) TRY(take(field));
+  while (field.next()) {
+    TRY(charge(field));
+    TRY(take(field));
+  }
   if (field.broken()) return broken("the request");
   TRY(place_contents());
   result_.request.binary_output = true;
@@ -320,6 +339,16 @@ Result<Bytes> single_message(Bytes body) {
                   "it takes one message",
                   body.size() - kMessageHead, size));
   return body.subspan(kMessageHead);
+}
+
+size_t typed_bytes(Bytes message, size_t enough) {
+  size_t bytes = 0;
+  FieldReader field(message);
+  while (bytes < enough && field.next()) {
+    bytes += kFieldBytesMin;
+    if (field.number() != kRawInputs) bytes += field.bytes().size();
+  }
+  return bytes;
 }
 
 Result<GrpcInferRequest> read_infer_request(Bytes message, size_t typed_bytes_max) {

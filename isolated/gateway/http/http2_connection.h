@@ -70,6 +70,7 @@ class Http2Connection final : public ClientConnection,
 
   void begun(StreamId stream) override;
   void field(StreamId stream, std::string_view name, std::string_view value) override;
+  void unpacked(size_t bytes) override;
   void head_ended(StreamId stream, bool last) override;
   void content(StreamId stream, Bytes bytes) override;
   void ended(StreamId stream) override;

@@ -26,6 +26,7 @@ class Peer final : Http2Session::Events, Http2Session::Sink {
  public:
   void talk(Bytes bytes, size_t step) {
     const HttpLimits limits{.streams = 8};
+    block_max_ = 4 * limits.head_bytes;
     session_ = Http2Session::make(*this, limits);
     CHECK(session_ != nullptr, "there is memory");
     bool on = session_->feed(bytes_of(kHello)) && session_->pull(*this);
@@ -42,6 +43,9 @@ class Peer final : Http2Session::Events, Http2Session::Sink {
   void begun(StreamId stream) override {
     CHECK(!open_.contains(stream), "a stream begins once");
     open_[stream] = 0;
+  }
+  void unpacked(size_t bytes) override {
+    CHECK(bytes <= block_max_, "no field is larger than a block may be");
   }
   void field(StreamId stream, std::string_view, std::string_view) override {
     CHECK(open_.contains(stream), "fields are an open stream's");
@@ -70,6 +74,7 @@ class Peer final : Http2Session::Events, Http2Session::Sink {
 
   std::unique_ptr<Http2Session> session_;
   std::map<StreamId, size_t> open_;
+  size_t block_max_ = 0;
 };
 
 }  // namespace

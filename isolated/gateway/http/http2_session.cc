@@ -20,6 +20,10 @@ constexpr size_t kContinuationsMax = 4;
 constexpr uint64_t kResetsMax = 200;
 constexpr uint64_t kResetsPerSecond = 50;
 
+// A block of fields that unpacks to so many times HttpLimits::head_bytes ends its connection. A
+// head beyond once that is refused in words; nobody of good will sends this.
+constexpr size_t kBlockHeads = 4;
+
 constexpr size_t kFrameHead = 9;
 
 std::string_view text(const uint8_t* data, size_t size) { return text_of(Bytes(data, size)); }
@@ -68,15 +72,24 @@ struct Http2Callbacks {
   }
 
   static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    static_cast<Http2Session*>(user)->block_bytes_ = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     return guarded(user, [&](auto& events) { events.begun(frame->hd.stream_id); });
   }
-  static int header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name,
+  static int header(nghttp2_session* native, const nghttp2_frame* frame, const uint8_t* name,
                     size_t name_size, const uint8_t* value, size_t value_size, uint8_t,
                     void* user) {
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // a trailer says nothing to us
+    auto& session = *static_cast<Http2Session*>(user);
+    session.block_bytes_ += name_size + value_size + Http2Session::kFieldOverhead;
+    if (session.block_bytes_ > session.block_max_) {
+      nghttp2_session_terminate_session(native, NGHTTP2_ENHANCE_YOUR_CALM);
+      return NGHTTP2_ERR_CALLBACK_FAILURE;  // nothing more of the block is unpacked
+    }
     return guarded(user, [&](auto& events) {
-      events.field(frame->hd.stream_id, text(name, name_size), text(value, value_size));
+      events.unpacked(name_size + value_size);
+      // A trailer says nothing to us.
+      if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        events.field(frame->hd.stream_id, text(name, name_size), text(value, value_size));
     });
   }
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
@@ -125,10 +138,14 @@ struct Http2Callbacks {
   static int send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t size,
                        nghttp2_data_source*, void* user) {
     auto& session = *static_cast<Http2Session*>(user);
-    return guarded(user, [&](auto& events) {
+    const int failed = guarded(user, [&](auto& events) {
       session.sink_->send(Bytes(head, kFrameHead));
       session.sink_->send(events.take(frame->hd.stream_id, size));
     });
+    if (failed != 0) return failed;
+    // Left to itself nghttp2 goes on with the next frame of data, as far as the client's window
+    // allows: more than a sink takes in one go.
+    return session.sink_->full() ? NGHTTP2_ERR_PAUSE : 0;
   }
 
   // One table for the process, made on first use and never freed.
@@ -150,7 +167,7 @@ struct Http2Callbacks {
 };
 
 std::unique_ptr<Http2Session> Http2Session::make(Events& events, const HttpLimits& limits) {
-  std::unique_ptr<Http2Session> session(new Http2Session(events));
+  std::unique_ptr<Http2Session> session(new Http2Session(events, kBlockHeads * limits.head_bytes));
   const auto option = options();
   const auto* table = Http2Callbacks::table();
   if (option == nullptr || table == nullptr ||

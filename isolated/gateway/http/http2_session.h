@@ -6,7 +6,8 @@
 //   Owns     the session with its header tables, and what frames wait to be sent.
 //   Threads  one.
 //   Trust    the bytes are a client's. nghttp2 checks frames, header fields and their order;
-//            acknowledgements that wait, settings, continuations and resets are bounded here.
+//            acknowledgements that wait, settings, continuations, resets and what a block of
+//            fields unpacks to are bounded here.
 //   Fails    feed() and pull() return false when the connection is over; the last pull() may still
 //            have something to say.
 
@@ -36,7 +37,11 @@ class Http2Session final {
   class Events {
    public:
     virtual void begun(StreamId stream) = 0;
+    // Of a request's head.
     virtual void field(StreamId stream, std::string_view name, std::string_view value) = 0;
+    // A field of that many bytes has been unpacked, of a head or of a trailer: work, however few
+    // bytes of a frame named it.
+    virtual void unpacked(size_t bytes) = 0;
     // `last`: no content follows.
     virtual void head_ended(StreamId stream, bool last) = 0;
     virtual void content(StreamId stream, Bytes bytes) = 0;
@@ -70,6 +75,8 @@ class Http2Session final {
   static constexpr uint32_t kNoError = 0;
   static constexpr uint32_t kInternalError = 2;
   static constexpr uint32_t kCancel = 8;
+  // What RFC 9113, section 10.5.1, adds to each field's size.
+  static constexpr size_t kFieldOverhead = 32;
 
   // nullptr without memory. `events` outlive the session.
   static std::unique_ptr<Http2Session> make(Events& events, const HttpLimits& limits);
@@ -91,8 +98,10 @@ class Http2Session final {
 
  private:
   friend struct Http2Callbacks;
-  explicit Http2Session(Events& events) : events_(events) {}
+  Http2Session(Events& events, size_t block_max) : events_(events), block_max_(block_max) {}
   Events& events_;
+  const size_t block_max_;
+  size_t block_bytes_ = 0;  // unpacked of the block that is being read
   nghttp2_session* session_ = nullptr;
   Sink* sink_ = nullptr;  // of the pull() that runs
   bool failed_ = false;   // an event threw

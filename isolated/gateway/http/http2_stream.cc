@@ -14,8 +14,6 @@ namespace {
 
 // Work of a header field beyond its bytes: a table makes one of a single byte.
 constexpr uint64_t kFieldCost = 32;
-// What RFC 9113, section 10.5.1, adds to each field's size.
-constexpr size_t kFieldOverhead = 32;
 // Of a message of gRPC: a flag and a length.
 constexpr size_t kMessageHead = 5;
 
@@ -92,11 +90,13 @@ void Http2Connection::begun(StreamId id) {
   enter(*stream, Phase::kHead);
 }
 
+// nghttp2 has looked at each of its characters.
+void Http2Connection::unpacked(size_t bytes) { moved_ += kFieldCost + bytes; }
+
 void Http2Connection::field(StreamId id, std::string_view name, std::string_view value) {
   Stream* stream = find(id);
-  moved_ += kFieldCost;
   if (stream == nullptr || stream->wrong) return;
-  stream->head_bytes += name.size() + value.size() + kFieldOverhead;
+  stream->head_bytes += name.size() + value.size() + Http2Session::kFieldOverhead;
   const size_t limit = server_.limits_.head_bytes;
   if (stream->head_bytes > limit) {
     stream->wrong = {.status = 431,

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "isolated/gateway/http/http2_fields.h"
+#include "isolated/gateway/http/http2_session.h"
 #include "isolated/gateway/loopback/echo_server.h"
 #include "isolated/gateway/loopback/http2_client.h"
 
@@ -127,27 +128,83 @@ TEST(Http2, a_body_of_another_length_than_announced_is_none) {
 TEST(Http2, a_head_that_is_too_long_is_refused) {
   EchoServer server;
   Http2Client client(server.port());
-  const auto answer =
-      client.answer(client.request("/echo", "", {{"cookie", std::string(16'000, 'c')}}));
+  // Each field counts for 32 bytes more (RFC 9113, section 10.5.1), and the whole fits a frame.
+  const std::string cookie(HttpLimits{}.head_bytes - 100, 'c');
+  const auto answer = client.answer(client.request("/echo", "", {{"cookie", cookie}}));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status(), 431);
   EXPECT_EQ(client.answer(client.request("/echo", "still"))->body, "still");
 }
 
+// A request's fields, of which one goes into the table (RFC 7541, section 6.2.1); each byte of
+// kReference names that from then on.
+std::string block_with_table() {
+  return header_block({{":method", "POST"},
+                       {":scheme", "https"},
+                       {":authority", "localhost"},
+                       {":path", "/echo"}}) +
+         header_block({{"x", std::string(3000, 'v')}}).replace(0, 1, "\x40");
+}
+constexpr char kReference = '\xbe';
+
 TEST(Http2, fields_that_a_table_makes_of_one_byte_are_bounded) {
   EchoServer server;
   Http2Client client(server.port());
-  // One field into the table (RFC 7541, section 6.2.1), then thousands of references to it.
-  std::string block = header_block(
-      {{":method", "POST"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", "/echo"}});
-  const std::string value(3000, 'v');
-  block += header_block({{"x", value}}).replace(0, 1, "\x40");
-  block += std::string(10'000, '\xbe');
-  client.send({Http2Frame::kHeaders, Http2Frame::kEndHeaders | Http2Frame::kEndStream, 1, block});
+  constexpr uint8_t kWhole = Http2Frame::kEndHeaders | Http2Frame::kEndStream;
+  client.send({Http2Frame::kHeaders, kWhole, 1, block_with_table() + std::string(10, kReference)});
   const auto answer = client.answer(1);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status(), 431);
+  client.send({Http2Frame::kHeaders, kWhole, 3, std::string(10'000, kReference)});
+  EXPECT_TRUE(client.ended());
+  EXPECT_TRUE(client.said_goodbye());
   expect_alive(server);
+}
+
+TEST(Http2, fields_of_a_trailer_are_bounded_as_well) {
+  EchoServer server;
+  Http2Client client(server.port());
+  client.send({Http2Frame::kHeaders, Http2Frame::kEndHeaders, 1, block_with_table()});
+  client.send({Http2Frame::kHeaders, Http2Frame::kEndHeaders | Http2Frame::kEndStream, 1,
+               std::string(10'000, kReference)});
+  EXPECT_TRUE(client.ended());
+  EXPECT_TRUE(client.said_goodbye());
+  expect_alive(server);
+}
+
+// Adds up what fields unpack to.
+struct Unpacking final : Http2Session::Events {
+  using StreamId = Http2Session::StreamId;
+  void begun(StreamId) override {}
+  void field(StreamId, std::string_view, std::string_view) override { ++head_fields; }
+  void unpacked(size_t size) override { bytes += size; }
+  void head_ended(StreamId, bool) override { head_bytes = bytes; }
+  void content(StreamId, Bytes) override {}
+  void ended(StreamId) override {}
+  size_t left(StreamId) override { return 0; }
+  Bytes take(StreamId, size_t) override { return {}; }
+  std::span<const HeaderField> trailer(StreamId) override { return {}; }
+  void answered(StreamId) override {}
+  void closed(StreamId) override {}
+  int head_fields = 0;
+  size_t bytes = 0;
+  size_t head_bytes = 0;
+};
+
+TEST(Http2, fields_count_with_what_they_unpack_to_those_of_a_trailer_too) {
+  Unpacking events;
+  const auto session = Http2Session::make(events, HttpLimits{});
+  ASSERT_NE(session, nullptr);
+  const std::string bytes =
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Http2Frame{Http2Frame::kSettings, 0, 0, ""}.bytes() +
+      Http2Frame{Http2Frame::kHeaders, Http2Frame::kEndHeaders, 1, block_with_table()}.bytes() +
+      Http2Frame{Http2Frame::kHeaders, Http2Frame::kEndHeaders | Http2Frame::kEndStream, 1,
+                 std::string(5, kReference)}
+          .bytes();
+  EXPECT_TRUE(session->feed(bytes_of(std::string_view(bytes))));
+  EXPECT_EQ(events.head_fields, 5);
+  EXPECT_GE(events.head_bytes, 3001u);
+  EXPECT_EQ(events.bytes - events.head_bytes, 5 * 3001u);
 }
 
 TEST(Http2, a_flood_of_continuations_ends_the_connection) {

@@ -126,8 +126,8 @@ Status add_octets(X509* certificate, const char* name, Bytes octets) {
 Status add_evidence(X509* certificate, const CarriedEvidence& evidence) {
   const size_t size = evidence.quote.size() + evidence.tokens.size();
   if (size > kEvidenceBytes)
-    return Error{Code::kInvalid, formatted("the evidence has {} bytes, the limit is {}", size,
-                                           kEvidenceBytes)};
+    return Error{Code::kInvalid,
+                 formatted("the evidence has {} bytes, the limit is {}", size, kEvidenceBytes)};
   TRY(add_octets(certificate, kEvidenceOid, evidence.quote));
   return add_octets(certificate, kTokensOid, evidence.tokens);
 }

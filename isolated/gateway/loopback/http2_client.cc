@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -100,14 +101,16 @@ uint32_t Http2Client::begin(std::string_view target, const Http2Fields& more) {
 uint32_t Http2Client::request(std::string_view target, std::string_view body,
                               const Http2Fields& more) {
   const uint32_t stream = begin(target, more);
-  std::string frames;
   do {
-    const std::string_view piece = body.substr(0, kFrameMax);
+    while (!body.empty() && credit_for(stream) == 0)
+      if (!read() || done_[stream]) return stream;
+    const std::string_view piece = body.substr(0, std::min(credit_for(stream), kFrameMax));
     body.remove_prefix(piece.size());
+    credit_ -= static_cast<int64_t>(piece.size());
+    credits_[stream] -= static_cast<int64_t>(piece.size());
     const uint8_t flags = body.empty() ? Http2Frame::kEndStream : uint8_t{0};
-    frames += Http2Frame{Http2Frame::kData, flags, stream, std::string(piece)}.bytes();
+    send(Http2Frame{Http2Frame::kData, flags, stream, std::string(piece)});
   } while (!body.empty());
-  send(frames);
   return stream;
 }
 
@@ -120,7 +123,22 @@ uint32_t Http2Client::call(std::string_view target, std::string_view message,
   return request(target, body + std::string(message), fields);
 }
 
+size_t Http2Client::credit_for(uint32_t stream) {
+  return static_cast<size_t>(
+      std::max<int64_t>(0, std::min(credit_, first_credit_ + credits_[stream])));
+}
+
 std::optional<Http2Frame> Http2Client::next() {
+  for (;;) {
+    auto frame = read();
+    const bool dull =
+        frame && (frame->type == Http2Frame::kSettings || frame->type == Http2Frame::kWindow ||
+                  (frame->type == Http2Frame::kPing && frame->flags == Http2Frame::kAck));
+    if (!dull) return frame;
+  }
+}
+
+std::optional<Http2Frame> Http2Client::read() {
   for (;;) {
     const size_t size = input_.size() < kFrameHead
                             ? SIZE_MAX - kFrameHead
@@ -131,10 +149,7 @@ std::optional<Http2Frame> Http2Client::next() {
                        input_.substr(kFrameHead, size)};
       input_.erase(0, kFrameHead + size);
       note(frame);
-      const bool dull = frame.type == Http2Frame::kSettings || frame.type == Http2Frame::kWindow ||
-                        (frame.type == Http2Frame::kPing && frame.flags == Http2Frame::kAck);
-      if (!dull) return frame;
-      continue;
+      return frame;
     }
     char buffer[16 << 10];
     size_t got = 0;
@@ -146,7 +161,18 @@ std::optional<Http2Frame> Http2Client::next() {
   }
 }
 
+void Http2Client::note_credit(const Http2Frame& frame) {
+  if (frame.type == Http2Frame::kWindow)
+    (frame.stream == 0 ? credit_ : credits_[frame.stream]) += frame.number();
+  if (frame.type != Http2Frame::kSettings) return;
+  for (std::string_view rest = frame.payload; rest.size() >= 6; rest.remove_prefix(6)) {
+    if (big_endian(rest.substr(0, 2)) == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE)
+      first_credit_ = big_endian(rest.substr(2, 4));
+  }
+}
+
 void Http2Client::note(const Http2Frame& frame) {
+  note_credit(frame);
   Answer& answer = answers_[frame.stream];
   if (frame.type == Http2Frame::kGoAway) goodbye_ = true;
   if (frame.type == Http2Frame::kSettings && frame.flags == 0)

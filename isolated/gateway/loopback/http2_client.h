@@ -69,7 +69,8 @@ class Http2Client final {
   [[nodiscard]] bool connected() const { return tls_.connected(); }
   bool send(std::string_view bytes) { return tls_.send(bytes); }
   bool send(const Http2Frame& frame) { return send(frame.bytes()); }
-  // A whole request on the next stream, whose number is returned.
+  // A whole request on the next stream, whose number is returned. Waits where the server's windows
+  // are closed.
   uint32_t request(std::string_view target, std::string_view body, const Http2Fields& more = {});
   // One message as a call of gRPC makes it.
   uint32_t call(std::string_view target, std::string_view message, const Http2Fields& more = {});
@@ -85,12 +86,19 @@ class Http2Client final {
   TlsClient& tls() { return tls_; }
 
  private:
+  std::optional<Http2Frame> read();
   void note(const Http2Frame& frame);
+  void note_credit(const Http2Frame& frame);
+  size_t credit_for(uint32_t stream);
   TlsClient tls_;
   nghttp2_hd_inflater* inflater_ = nullptr;
   std::string input_;
   std::map<uint32_t, Answer> answers_;
   std::map<uint32_t, bool> done_;
+  // What the server lets us send: on a new stream, on each beyond that, and on all together.
+  int64_t first_credit_ = 65'535;
+  std::map<uint32_t, int64_t> credits_;
+  int64_t credit_ = 65'535;
   uint32_t next_stream_ = 1;
   bool goodbye_ = false;
 };

@@ -2,10 +2,12 @@
 #include "isolated/gateway/serving/serving.h"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <utility>
 
 #include "base/check.h"
+#include "isolated/gateway/http/http2_fields.h"
 #include "isolated/gateway/protocol/documents.h"
 #include "isolated/gateway/serving/absent.h"
 #include "isolated/gateway/serving/metrics.h"
@@ -14,10 +16,25 @@ namespace casemate::gateway {
 namespace {
 
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+// A body so small that it need not be asked what of it is text: all of it counts.
+constexpr uint64_t kTinyBody = 4 << 10;
 
 Refusal refusal_of(const Error& error) {
   const uint16_t status = status_of(error.code);
   return {.status = status, .text = error.text, .retry_after_s = status == 503 ? 1u : 0u};
+}
+
+// What of a body takes time to read: JSON, or what protobuf does not carry as raw bytes. What a
+// client says wrongly about it is refused before that is read.
+uint64_t text_size(const Request& request) {
+  const Bytes body = request.body.bytes();
+  if (body.size() <= kTinyBody) return body.size();
+  if (of_grpc(request.target)) {
+    const auto message = single_message(body);
+    return message ? typed_bytes(*message, Backlog::kAtOnce + 1) : 0;
+  }
+  if (!request.inference_header_length) return body.size();
+  return std::min<uint64_t>(decimal(*request.inference_header_length).value_or(0), body.size());
 }
 
 // Why an endpoint that stock clients know does nothing here; nullptr for one that does something.
@@ -66,7 +83,19 @@ uint16_t status_of(Code code) {
 }
 
 Serving::Serving(Loop& loop, Attestor& attestor, ServingOptions options)
-    : loop_(loop), attestor_(attestor), options_(std::move(options)), models_(loop, *this) {}
+    : loop_(loop),
+      options_(std::move(options)),
+      models_(loop, *this),
+      backlog_(loop,
+               [this](CallId call, Request request) { begin_late(call, std::move(request)); }),
+      evidence_(loop, attestor,
+                {.asked = options_.evidence_pending,
+                 .known = options_.evidence_pending * ServingOptions::kEvidenceKnown,
+                 .patience = options_.evidence_patience},
+                [this](CallId call, const Result<std::vector<uint8_t>>& evidence) {
+                  if (!evidence) return send(call, evidence.error());
+                  send(call, text_of(*evidence), "application/cbor");
+                }) {}
 
 bool Serving::ready() const { return std::ranges::all_of(models_.models(), &Model::settled); }
 
@@ -97,6 +126,28 @@ std::optional<Refusal> Serving::admit(Method method, std::string_view target, bo
 
 void Serving::serve(CallId call, Request request) {
   CHECK(server_ != nullptr, "open() comes before the first request");
+  if (backlog_.admits(text_size(request))) return begin(call, std::move(request));
+  Body body = std::move(request.body);
+  backlog_.add(call, request, std::move(body));
+}
+
+// The seam: without memory for what a text becomes, its client is told so. A connection that serves
+// at once has a seam of its own.
+void Serving::begin_late(CallId call, Request request) {
+  try {
+    begin(call, std::move(request));
+  } catch (const std::exception&) {
+    send(call, Error{Code::kUnavailable, "the server is short of memory; try again"});
+  }
+}
+
+void Serving::cancelled(CallId call) {
+  if (backlog_.cancel(call)) return;
+  evidence_.cancel(call);
+  models_.cancel(call);
+}
+
+void Serving::begin(CallId call, Request request) {
   if (of_grpc(request.target)) return serve_grpc(call, std::move(request));
   const auto asked = route(request.method, request.target);
   if (!asked) return server_->answer(call, asked.error());
@@ -254,11 +305,19 @@ void Serving::serve_index(CallId call, const Request& request) {
   send(call, index_document(index(*only_ready)));
 }
 
+// nullptr when none is named.
+Result<const Model*> Serving::vouched_model(const Route& route) const {
+  const auto name = TRY(query_value(route.query, "model"));
+  const auto version = TRY(query_value(route.query, "version"));
+  if (name) return TRY(models_.find(*name, version.value_or("")));
+  if (version)
+    return Error{Code::kInvalid, "version is that of a model: name it with the parameter model"};
+  return nullptr;
+}
+
 void Serving::serve_evidence(CallId call, const Route& route) {
   const auto nonce_text = query_value(route.query, "nonce");
-  const auto name = query_value(route.query, "model");
   if (!nonce_text) return send(call, nonce_text.error());
-  if (!name) return send(call, name.error());
   std::optional<Nonce> nonce;
   if (*nonce_text) {
     const auto bytes = from_hex(**nonce_text);
@@ -268,23 +327,15 @@ void Serving::serve_evidence(CallId call, const Route& route) {
     if (!session) return send(call, session.error());
     nonce = proof_nonce(load<Nonce>(*bytes), *session);
   }
-  const Model* model = nullptr;
-  if (*name) {
-    const auto found = models_.find(**name, "");
-    if (!found) return send(call, found.error());
-    model = *found;
+  const auto model = vouched_model(route);
+  if (!model) return send(call, model.error());
+  EvidenceQueue::Question question{.call = call, .nonce = nonce, .model = {}, .version = {}};
+  if (*model != nullptr) {
+    question.model = (*model)->name();
+    question.version = (*model)->version();
   }
-  if (evidence_pending_ >= options_.evidence_pending)
-    return send(call,
-                Error{Code::kUnavailable, "too many clients ask for evidence at once; try again"});
-  ++evidence_pending_;
-  attestor_.evidence(nonce, model == nullptr ? "" : model->name(),
-                     model == nullptr ? "" : model->version(),
-                     [this, call](Result<std::vector<uint8_t>> evidence) {
-                       --evidence_pending_;
-                       if (!evidence) return send(call, evidence.error());
-                       send(call, text_of(*evidence), "application/cbor");
-                     });
+  const Status added = evidence_.add(std::move(question));
+  if (!added) send(call, added.error());
 }
 
 }  // namespace casemate::gateway

@@ -71,6 +71,12 @@ std::string parameter(const std::string& target, const std::string& name) {
   return target.substr(begin, target.find('&', begin) - begin);
 }
 
+uint32_t number_in(std::string_view text, uint32_t otherwise) {
+  uint32_t number = otherwise;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 }  // namespace
 
 Nonce HttpRequest::proof() const {
@@ -213,12 +219,13 @@ Reply TestServer::answer(const HttpRequest& request) {
 Reply TestServer::evidence_answer(const HttpRequest& request) {
   const std::string model = parameter(request.target, "model");
   const bool fresh = !parameter(request.target, "nonce").empty();
+  const std::string version = parameter(request.target, "version");
   std::vector<uint8_t> evidence;
   {
     const std::lock_guard lock(mutex_);
     if (!fresh && reused_.contains(model)) evidence = reused_[model];
   }
-  if (evidence.empty()) evidence = fresh_evidence(request.proof(), model);
+  if (evidence.empty()) evidence = fresh_evidence(request.proof(), model, number_in(version, 1));
   if (!fresh) {
     const std::lock_guard lock(mutex_);
     reused_[model] = evidence;
@@ -226,10 +233,18 @@ Reply TestServer::evidence_answer(const HttpRequest& request) {
   return {http(200, text_of(evidence), "Content-Type: application/cbor\r\n")};
 }
 
-std::vector<uint8_t> TestServer::fresh_evidence(const Nonce& nonce, const std::string& model) {
+std::vector<uint8_t> TestServer::fresh_evidence(const Nonce& nonce, const std::string& model,
+                                                uint32_t version) {
   const std::lock_guard lock(mutex_);
   signer.tokens.resize(1);
-  if (!model.empty()) signer.add_model(model).issued_unix = signer.tokens[0].issued_unix;
+  if (!model.empty()) {
+    EnclaveToken& token = signer.add_model(model);
+    token.issued_unix = signer.tokens[0].issued_unix;
+    token.model_version = version;
+    if (version != 1)
+      token.model_measurement =
+          verify::testing::digest_of(formatted("{} model {}", model, version));
+  }
   signer.set_nonce(nonce);
   signer.sign_tokens();
   return signer.evidence();

@@ -82,8 +82,10 @@ class TestServer final {
   [[nodiscard]] std::vector<std::string> requests();
   [[nodiscard]] int connections() const { return connections_; }
 
-  // Evidence whose tokens carry `nonce`, as the endpoint would send it; `model` may be empty.
-  [[nodiscard]] std::vector<uint8_t> fresh_evidence(const Nonce& nonce, const std::string& model);
+  // Evidence whose tokens carry `nonce`, as the endpoint would send it; `model` may be empty. Other
+  // versions than the first are other models: digest_of("NAME model VERSION").
+  [[nodiscard]] std::vector<uint8_t> fresh_evidence(const Nonce& nonce, const std::string& model,
+                                                    uint32_t version = 1);
 
  private:
   struct Connection {

@@ -17,13 +17,21 @@ bool same_bytes(const std::optional<std::vector<uint8_t>>& wanted, Bytes actual)
   return !wanted || std::ranges::equal(*wanted, actual);
 }
 
+// Every component is one of the reference's, and there is one of each type that it names.
+bool fits(const std::vector<Component>& reference, const std::vector<Component>& actual) {
+  return std::ranges::all_of(actual,
+                             [&](const Component& component) {
+                               return std::ranges::contains(reference, component);
+                             }) &&
+         std::ranges::all_of(reference, [&](const Component& component) {
+           return std::ranges::contains(actual, component.type, &Component::type);
+         });
+}
+
 bool fits(const ReferencePlatform& reference, const PlatformClaims& claims) {
   return same_bytes(reference.implementation_id, claims.implementation_id) &&
          same_bytes(reference.configuration, claims.configuration) &&
-         (reference.components.empty() ||
-          std::ranges::all_of(claims.components, [&](const Component& component) {
-            return std::ranges::contains(reference.components, component);
-          }));
+         (reference.components.empty() || fits(reference.components, claims.components));
 }
 
 bool fits(const ReferenceRealm& reference, const RealmClaims& claims) {

@@ -103,9 +103,13 @@ void NvidiaAppraisal::prove() {
     return finding_of(check_validity(chain_, now_), "certificates that are valid at this time");
   });
   checks_.require(code::kRevocation, "", [&] {
-    const auto wanted = rules_.require_crl ? Revocation::kMustBeShown : Revocation::kIfListed;
-    return finding_of(check_revocation(chain_, collateral_.crls(), now_, wanted),
-                      "current lists that name none of the certificates");
+    const auto check = [&](Revocation wanted) {
+      return check_revocation(chain_, collateral_.crls(), now_, wanted);
+    };
+    const std::string_view expected = "current lists that name none of the certificates";
+    const Status shown = check(Revocation::kMustBeShown);
+    if (rules_.require_crl) return finding_of(shown, expected);
+    return unrevoked(shown, check(Revocation::kIfListed), expected);
   });
 }
 

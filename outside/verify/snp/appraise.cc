@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint32_t kSignedByVcek = 0;
 constexpr uint32_t kSignedByVlek = 1;
+constexpr size_t kTableCertificates = 16;  // AMD has a host show three
 
 // What a guest policy's bit may be (ABI, table of the guest policy).
 struct PolicyBit {
@@ -163,6 +164,10 @@ Status SnpAppraisal::gather() {
   const auto add = [&](Bytes table) -> Status {
     Collateral found;
     for (const Bytes blob : table_blobs(table)) TRY(found.add("", blob));
+    if (found.certificates().size() > kTableCertificates) {
+      return Error{Code::kInvalid,
+                   formatted("a table of certificates holds more than {}", kTableCertificates)};
+    }
     certificates_.insert(certificates_.end(), found.certificates().begin(),
                          found.certificates().end());
     return {};
@@ -260,14 +265,12 @@ Finding SnpAppraisal::right_issuer() const {
 // AMD lists revoked authorities, in a list that the root signs; nobody lists single keys.
 Finding SnpAppraisal::not_revoked() const {
   const std::string_view expected = "a current list of AMD that names none of the certificates";
-  if (rules_.require_crl) {
-    const Chain authorities(chain_.begin() + 1, chain_.end());
-    const Status shown =
-        check_revocation(authorities, collateral_.crls(), now_, Revocation::kMustBeShown);
-    if (!shown) return finding_of(shown, expected);
-  }
-  return finding_of(check_revocation(chain_, collateral_.crls(), now_, Revocation::kIfListed),
-                    expected);
+  const Chain authorities(chain_.begin() + 1, chain_.end());
+  const Status shown =
+      check_revocation(authorities, collateral_.crls(), now_, Revocation::kMustBeShown);
+  if (rules_.require_crl && !shown) return finding_of(shown, expected);
+  return unrevoked(shown, check_revocation(chain_, collateral_.crls(), now_, Revocation::kIfListed),
+                   expected);
 }
 
 void SnpAppraisal::prove_binding() {

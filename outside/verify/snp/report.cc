@@ -111,6 +111,7 @@ Result<Signature> signature_of(const Report& report) {
 
 std::vector<Bytes> table_blobs(Bytes table) {
   std::vector<Bytes> blobs;
+  size_t total = 0;  // entries that share bytes would be read once for each
   if (table.size() > kTableBytes) return {};
   for (size_t at = 0; at + kTableEntry <= table.size(); at += kTableEntry) {
     const Bytes entry = table.subspan(at, kTableEntry);
@@ -119,6 +120,8 @@ std::vector<Bytes> table_blobs(Bytes table) {
     const auto size = load<uint32_t>(entry.subspan(20));
     if (offset > table.size() || size > table.size() - offset || blobs.size() == kTableEntries)
       return {};
+    total += size;
+    if (total > table.size()) return {};
     blobs.push_back(table.subspan(offset, size));
   }
   return {};  // no end

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "outside/verdict/accepted_values.h"
 #include "outside/verify/event_log/event_log.h"
 #include "outside/verify/tpm/key_use.h"
 #include "outside/verify/tpm/quote.h"
@@ -110,6 +111,8 @@ void TpmVerification::fill_platform(const OwnEvents& events) {
   platform_.issued_unix = quote_.head.issued_unix;
   platform_.digest = events.platform;
   platform_.debug = events.debug;
+  const Sha384Digest key = sha384(quote_.key_bytes);
+  platform_.measurements.push_back({std::string(kTpmKeyMeasurement), {key.begin(), key.end()}});
   for (uint32_t pcr = 0; pcr < 32; ++pcr) {
     if (const auto value = pcr_value(quote_, pcr))
       platform_.measurements.push_back({formatted("pcr{}", pcr), {value->begin(), value->end()}});
@@ -132,8 +135,11 @@ void TpmVerification::check_key_known() {
   checks_.judge(code::kTpmValid, "",
                 [&] { return sound(check_validity(chain, now_), "a time within its validity"); });
   checks_.judge(code::kTpmRevoked, "", [&] {
-    return sound(check_revocation(chain, collateral_.crls(), now_, Revocation::kIfListed),
-                 "no revocation list that names it");
+    const auto check = [&](Revocation wanted) {
+      return check_revocation(chain, collateral_.crls(), now_, wanted);
+    };
+    return unrevoked(check(Revocation::kMustBeShown), check(Revocation::kIfListed),
+                     "current lists that name none of the certificates");
   });
 }
 

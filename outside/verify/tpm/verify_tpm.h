@@ -61,6 +61,9 @@ inline constexpr CheckKind kTpmLog{
     "copy the log of this very start: /sys/kernel/security/tpm0/binary_bios_measurements"};
 }  // namespace code
 
+// SHA-384 of TPMT_PUBLIC, as TpmRules::keys has it, among the measurements.
+inline constexpr std::string_view kTpmKeyMeasurement = "key";
+
 // Of a policy's "tpm": {"keys": ["<hex>"], "authorities": ["<hex>"], "pcrs": {"7": ["<hex>"]}}.
 struct TpmRules {
   std::vector<Sha384Digest> keys;         // SHA-384 of TPMT_PUBLIC of attestation keys

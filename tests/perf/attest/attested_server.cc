@@ -61,11 +61,10 @@ Result<std::unique_ptr<Vouching>> Vouching::make(const std::string& root) {
   } else {
     return Error{Code::kUnsupported, "there is no such root here: " + root};
   }
-  auto voucher = TRY(attest::Voucher::make(allow::assume_all_powers().vouch, std::move(opened),
-                                           Sha384Digest{}));
-  std::unique_ptr<Vouching> made(
-      new Vouching(std::move(scratch), std::move(tpm), std::move(voucher),
-                   TRY(SigningKey::generate())));
+  auto voucher = TRY(
+      attest::Voucher::make(allow::assume_all_powers().vouch, std::move(opened), Sha384Digest{}));
+  std::unique_ptr<Vouching> made(new Vouching(std::move(scratch), std::move(tpm),
+                                              std::move(voucher), TRY(SigningKey::generate())));
   TRY(made->vouch());
   return made;
 }
@@ -89,8 +88,8 @@ Result<EnclaveToken> Vouching::sign(const Nonce& nonce) const {
 Result<verify::Policy> Vouching::policy() const {
   verify::Policy policy;
   policy.allow_software_root = !tpm_;
-  if (tpm_)
-    policy.tpm.keys = {sha384(TRY(verify::read_tpm_quote(quoted_.quote)).key_bytes)};
+  policy.insecure_allow_any_start = tpm_.has_value();
+  if (tpm_) policy.tpm.keys = {sha384(TRY(verify::read_tpm_quote(quoted_.quote)).key_bytes)};
   return policy;
 }
 
