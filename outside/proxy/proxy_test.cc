@@ -140,6 +140,7 @@ bool let_in(RunningProxy& proxy) {
     [[maybe_unused]] const auto sent =
         ::send(client.number(), kAsk.data(), kAsk.size(), MSG_NOSIGNAL);
     if (!hear(client, milliseconds(100))) return true;
+    std::this_thread::sleep_for(milliseconds(20));
   }
   return false;
 }
