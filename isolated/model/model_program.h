@@ -18,7 +18,7 @@
 #include "isolated/infer/infer.h"
 #include "isolated/model/divided_model.h"
 #include "isolated/model/model_options.h"
-#include "wire/srpc/srpc.h"
+#include "isolated/srpc/srpc.h"
 
 namespace casemate::model {
 

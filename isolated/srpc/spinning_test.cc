@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wire/srpc/spinning.h"
+#include "isolated/srpc/spinning.h"
 
 #include <gtest/gtest.h>
 

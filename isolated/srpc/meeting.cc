@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wire/srpc/meeting.h"
+#include "isolated/srpc/meeting.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times null calls between two processes:
 //
-//   wire_srpc_srpc_bench spin|sleep|apart|stream SECONDS
+//   isolated_srpc_srpc_bench spin|sleep|apart|stream SECONDS
 //
 //   spin    one call at a time, both sides spin
 //   sleep   one call at a time, both sides sleep at once, the callee where its caller is
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "isolated/srpc/srpc.h"
 #include "wire/srpc/stream_pair.h"
 
 namespace {
@@ -108,6 +109,6 @@ int main(int argc, char** argv) {
   for (const Mode& mode : kModes) {
     if (argc == 3 && std::string_view(argv[1]) == mode.name) return run(mode, std::atof(argv[2]));
   }
-  std::fputs("usage: wire_srpc_srpc_bench spin|sleep|apart|stream SECONDS\n", stderr);
+  std::fputs("usage: isolated_srpc_srpc_bench spin|sleep|apart|stream SECONDS\n", stderr);
   return 2;
 }

@@ -4,7 +4,7 @@
 // hang, or take a record that it would refuse.
 #include <cstdlib>
 
-#include "wire/srpc/srpc.h"
+#include "isolated/srpc/srpc.h"
 #include "wire/srpc/stream_pair.h"
 
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wire/srpc/srpc.h"
+#include "isolated/srpc/srpc.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
