@@ -38,8 +38,9 @@ struct Expectation {
   std::optional<Nonce> nonce{};
   std::string model{};  // the model that the tokens behind the gateway's must be of; or ""
   std::optional<uint32_t> model_version{};  // of the first of them; none: any
-  uint32_t gateway_epoch_min = 0;           // the epoch in evidence seen before over the same key
-  int64_t now_unix = 0;                     // 0 to 2^48
+  bool model_alone = false;        // no gateway speaks: the key is the model's own, its token first
+  uint32_t gateway_epoch_min = 0;  // the epoch in evidence seen before over the same key
+  int64_t now_unix = 0;            // 0 to 2^48
 };
 
 // With a cache, signatures that it knows are not verified again; everything else is.
