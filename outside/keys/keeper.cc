@@ -65,12 +65,12 @@ Result<Record> Keeper::judge(const sealed::KeyRequest& request, Bytes evidence) 
   }
   const verify::Policy policy =
       TRY(verify::parse_policy(record.policy, formatted("of model '{}'", record.name)));
-  const verify::Expectation expected{
-      .tls_key = Bytes(request.public_key).first(request.public_key_bytes),
-      .nonce = request.nonce,
-      .model = record.name,
-      .model_alone = true,
-      .now_unix = clock_.unix_seconds()};
+  const Bytes key = Bytes(request.public_key).first(request.public_key_bytes);
+  const verify::Expectation expected{.tls_key = key,
+                                     .nonce = proof_nonce(request.nonce, sha256(key)),
+                                     .model = record.name,
+                                     .model_alone = true,
+                                     .now_unix = clock_.unix_seconds()};
   const verify::Verdict verdict = verify::verify_evidence(evidence, expected, policy);
   if (!verdict.passed) return denied(verify::line_of(verdict));
   if (verdict.tokens.size() != 1) return denied("key.evidence: it speaks of several enclaves");

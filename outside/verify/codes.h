@@ -42,8 +42,13 @@ inline constexpr CheckKind kReportData{"quote.report_data", "the quote commits t
                                        kDoLeaveForged};
 inline constexpr CheckKind kClaimsForm{"claims.form", "the claims are exactly the known ones",
                                        kDoMatchReleases};
+inline constexpr CheckKind kKeyUse{
+    "claims.key_use", "the claims are about a key for what it is used for", kDoLeaveRelayed};
 inline constexpr CheckKind kTlsKey{
     "claims.tls_key", "the claims name the TLS key of this connection", kDoLeaveRelayed};
+inline constexpr CheckKind kHpkeKey{"claims.hpke_key",
+                                    "the claims name the key that a model's key is asked for with",
+                                    kDoLeaveRelayed};
 inline constexpr CheckKind kMonitorKey{"claims.monitor_key", "the claims name a monitor key",
                                        kDoMatchReleases};
 inline constexpr CheckKind kMonitor{
@@ -64,6 +69,8 @@ inline constexpr CheckKind kTokenKind{"token.kind", "the token is of the right k
                                       kDoLeaveRelayed};
 inline constexpr CheckKind kTokenKey{"token.key", "the gateway enclave owns the TLS key",
                                      kDoLeaveRelayed};
+inline constexpr CheckKind kTokenHpkeKey{
+    "token.hpke_key", "the model's enclave owns the key that it asks with", kDoLeaveRelayed};
 inline constexpr CheckKind kTokenLine{
     "token.line", "every enclave that a model calls is there, in the order of its calls",
     "do not use this server: an enclave was left out, put in or moved"};

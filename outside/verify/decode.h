@@ -28,7 +28,8 @@ struct Evidence {
 
 // What the quote's report data commit to.
 struct Claims {
-  Sha256Digest tls_key_hash{};
+  KeyUse use = KeyUse::kTls;
+  Sha256Digest key_hash{};
   Sha384Digest platform{};  // the monitor's measurement of itself
   Bytes monitor_key;        // SPKI DER, as sent
 };

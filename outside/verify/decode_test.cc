@@ -133,7 +133,7 @@ TEST(Claims, the_three_known_claims_are_read) {
   const Buffer bytes = Buffer{0xA3} + kHashName + kHash + kPlatform + kKeyName + kKey;
   const auto claims = decode_claims(bytes);
   ASSERT_TRUE(claims) << claims.error().text;
-  EXPECT_EQ(claims->tls_key_hash[31], 7);
+  EXPECT_EQ(claims->key_hash[31], 7);
   EXPECT_EQ(claims->platform[47], 9);
   EXPECT_EQ(to_hex(claims->monitor_key), "010203");
 }
@@ -148,7 +148,7 @@ TEST(Claims, a_claim_that_is_twice_there_unknown_or_missing_is_named) {
   const Buffer hash = kHashName + kHash;
   const Buffer key = kKeyName + kKey;
   EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + hash + kPlatform + key)),
-            "claim \"pubkey-hash\" is there twice");
+            "claim \"pubkey-hash\" is there twice, or beside another key's");
   EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + kPlatform + kPlatform + key)),
             "claim \"casemate-platform\" is there twice");
   EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + kPlatform + key + key)),
@@ -163,6 +163,18 @@ TEST(Claims, a_claim_that_is_twice_there_unknown_or_missing_is_named) {
   EXPECT_EQ(refusal(decode_claims(Buffer{0xA2} + hash + key)),
             "claim \"casemate-platform\" is missing");
   EXPECT_EQ(refusal(decode_claims(Buffer{0xA0})), "claim \"pubkey-hash\" is missing");
+}
+
+TEST(Claims, a_key_is_for_one_use_alone) {
+  const std::string_view name = "casemate-hpke-key";
+  const Buffer hpke = Buffer{0x71} + Buffer(name.begin(), name.end()) + kHash;
+  const Buffer behind = kPlatform + kKeyName + kKey;
+  const auto claims = decode_claims(Buffer{0xA3} + hpke + behind);
+  ASSERT_TRUE(claims) << claims.error().text;
+  EXPECT_EQ(claims->use, KeyUse::kHpke);
+  EXPECT_EQ(decode_claims(Buffer{0xA3} + kHashName + kHash + behind)->use, KeyUse::kTls);
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + kHashName + kHash + hpke + behind)),
+            "claim \"casemate-hpke-key\" is there twice, or beside another key's");
 }
 
 TEST(Claims, another_order_is_refused) {

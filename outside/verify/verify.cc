@@ -196,12 +196,18 @@ void Verification::check_claims() {
                   [&] { return same(report_data_of(evidence_.claims), platform_.report_data); });
   checks_.require(code::kClaimsForm, "", [&] {
     Finding finding = keep(decode_claims(evidence_.claims), claims_,
-                           "pubkey-hash, casemate-platform and casemate-monitor-key");
+                           "a key's hash, casemate-platform and casemate-monitor-key");
     if (finding.good) verdict_.platform = claims_.platform;
     return finding;
   });
-  checks_.require(code::kTlsKey, "",
-                  [&] { return same(sha256(expected_.tls_key), claims_.tls_key_hash); });
+  // Or a model could be made to look like a gateway, and a gateway's key be given a model's.
+  const KeyUse use = expected_.model_alone ? KeyUse::kHpke : KeyUse::kTls;
+  checks_.require(code::kKeyUse, "", [&] {
+    return Finding{claims_.use == use, std::string(claim_of(use)),
+                   std::string(claim_of(claims_.use))};
+  });
+  checks_.require(expected_.model_alone ? code::kHpkeKey : code::kTlsKey, "",
+                  [&] { return same(sha256(expected_.tls_key), claims_.key_hash); });
   checks_.require(code::kMonitorKey, "", [&] {
     return sound(once("monitor key", claims_.monitor_key, {},
                       [&] { return check_p384_key(claims_.monitor_key); }),
@@ -244,7 +250,7 @@ void Verification::check_token(size_t i) {
                   [&] { return same(expected_.nonce.value_or(Nonce{}), token(i).nonce); });
   checks_.require(code::kTokenKind, subject(i), [&] { return right_kind(i); });
   if (i == 0) {
-    checks_.require(code::kTokenKey, subject(i),
+    checks_.require(expected_.model_alone ? code::kTokenHpkeKey : code::kTokenKey, subject(i),
                     [&] { return same(sha384(expected_.tls_key), token(i).key_hash); });
     checks_.require(code::kTokenEpoch, subject(i), [&] {
       return Finding{token(i).epoch >= expected_.gateway_epoch_min,

@@ -32,9 +32,10 @@ inline constexpr int64_t kClockSkewSeconds = 300;
 
 // What the caller knows, against which the evidence is held.
 struct Expectation {
-  Bytes tls_key{};  // SPKI DER of the key that the peer proved to hold
-  // proof_nonce() of what we sent and the connection that it came back on; none: evidence that is
-  // reused, whose nonces are zero.
+  // SPKI DER of the key that the peer proved to hold; of a model alone, that it asks with.
+  Bytes tls_key{};
+  // proof_nonce() of what we sent and the connection that it came back on, or of a model alone the
+  // hash of its key; none: evidence that is reused, whose nonces are zero.
   std::optional<Nonce> nonce{};
   std::string model{};  // the model that the tokens behind the gateway's must be of; or ""
   std::optional<uint32_t> model_version{};  // of the first of them; none: any

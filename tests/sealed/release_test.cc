@@ -61,12 +61,12 @@ class KeyRelease : public testing::Test {
     sealed::KeyRequest request = unsealer_->request();
     request.nonce = nonce;
     const Bytes key = Bytes(request.public_key).first(request.public_key_bytes);
-    signer_.set_nonce(nonce);
+    signer_.set_nonce(proof_nonce(nonce, sha256(key)));
     signer_.make_claims();
     if (key_hashed) {
       signer_.tokens[0].key_hash = sha384(key);
       signer_.claims = encode_claims(sha256(key), signer_.quote.platform_measurement,
-                                     signer_.monitor.public_der());
+                                     signer_.monitor.public_der(), KeyUse::kHpke);
       signer_.quote.report_data = report_data_of(signer_.claims);
     }
     signer_.sign_quote();
@@ -166,7 +166,7 @@ TEST_F(KeyRelease, is_refused_for_evidence_with_another_nonce) {
 TEST_F(KeyRelease, is_refused_for_evidence_of_another_enclave) {
   // Of one that holds another key.
   const std::string other = refusal(body(keeper_.challenge(), false));
-  EXPECT_TRUE(other.contains("claims.tls_key")) << other;
+  EXPECT_TRUE(other.contains("claims.key_use")) << other;
   // Of a gateway.
   signer_.tokens[0].kind = static_cast<uint32_t>(EnclaveKind::kGateway);
   EXPECT_TRUE(refusal().contains("token.kind")) << refusal();

@@ -74,6 +74,15 @@ TEST(Voucher, has_the_root_vouch_for_exactly_the_two_keys) {
   EXPECT_NE(asked.at(1), asked.at(0));
 }
 
+TEST(Voucher, says_what_the_key_is_for) {
+  std::vector<ByteArray<64>> asked;
+  Voucher voucher = make(&asked);
+  const auto hash = filled<Sha256Digest>(9);
+  const auto claims = voucher.vouch_for_key(hash, KeyUse::kHpke)->claims;
+  EXPECT_EQ(claims, encode_claims(hash, filled<Sha384Digest>(5), key_in(claims), KeyUse::kHpke));
+  EXPECT_NE(claims, voucher.vouch_for_key(hash)->claims);
+}
+
 TEST(Voucher, makes_a_key_of_its_own_at_every_start) {
   std::vector<ByteArray<64>> asked;
   Voucher first = make(&asked);

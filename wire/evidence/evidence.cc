@@ -106,13 +106,17 @@ Status check_form(const EnclaveToken& token) {
   return {};
 }
 
-std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, const Sha384Digest& platform,
-                                   Bytes monitor_key_der) {
+std::string_view claim_of(KeyUse use) {
+  return use == KeyUse::kTls ? "pubkey-hash" : "casemate-hpke-key";
+}
+
+std::vector<uint8_t> encode_claims(const Sha256Digest& key_hash, const Sha384Digest& platform,
+                                   Bytes monitor_key_der, KeyUse use) {
   // 1 is SHA-256 in the IANA registry of named information hash algorithms.
-  const auto hash = CborWriter().head(kArray, 2).head(kUnsigned, 1).bytes(tls_key_hash).take();
+  const auto hash = CborWriter().head(kArray, 2).head(kUnsigned, 1).bytes(key_hash).take();
   return CborWriter()
       .head(kMap, 3)
-      .text("pubkey-hash")
+      .text(claim_of(use))
       .bytes(hash)
       .text("casemate-platform")
       .bytes(platform)

@@ -17,6 +17,8 @@
 //   claims = CBOR {"pubkey-hash": bytes of CBOR [1, SHA-256 of the TLS key's SPKI],
 //                  "casemate-platform": the monitor's measurement of its program and libraries,
 //                  "casemate-monitor-key": SPKI}
+//   Of a key that a sealed model's key is wrapped for, "casemate-hpke-key" stands in the place of
+//   "pubkey-hash": who looks for a TLS key finds none.
 //   certificate extension 2.25.3801... (ours) = CBOR [token, ...]
 //
 // The first is what any verifier of interoperable RA-TLS reads; the second is not critical, so it
@@ -78,6 +80,10 @@ inline constexpr uint32_t kRootKinds = 4;  // they are 1 to this
 // "software", "tpm", "tsm", "gramine", as policies and people call them; "unknown".
 std::string_view name_of(RootKind root);
 
+// What a key is for that the root vouches for. The claims say it by the name of the first of them.
+enum class KeyUse : uint8_t { kTls, kHpke };
+std::string_view claim_of(KeyUse use);  // "pubkey-hash", "casemate-hpke-key"
+
 // The development root's quote. Laid out like hardware's: report data, measurement of what was
 // booted (here: the monitor's program and libraries), a security version, a debug flag, a signature
 // by the root's key over all bytes before it. 512 bytes.
@@ -124,6 +130,8 @@ static_assert(sizeof(HardwareQuote) == 64);
 // All of a quote: a report with its certificates (SEV-SNP: 1,184 bytes and, by the kernel's limit,
 // 16 KiB; TDX: 8 KiB; CCA: 4 KiB), and as much again for what is longer.
 inline constexpr size_t kQuoteBytes = 32 << 10;
+// Three keys or hashes with their names.
+inline constexpr size_t kClaimsBytes = 512;
 // A quote, claims of 300 bytes, and up to nineteen tokens; OpenSSL takes certificates up to 100
 // KiB.
 inline constexpr size_t kEvidenceBytes = kQuoteBytes + limits::kEvidenceBytes;
@@ -171,8 +179,8 @@ Result<std::vector<uint8_t>> encode_hardware_quote(RootKind root, std::string_vi
 
 // The claims that a quote's report data commit to, deterministically encoded (RFC 8949,
 // section 4.2).
-std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, const Sha384Digest& platform,
-                                   Bytes monitor_key_der);
+std::vector<uint8_t> encode_claims(const Sha256Digest& key_hash, const Sha384Digest& platform,
+                                   Bytes monitor_key_der, KeyUse use = KeyUse::kTls);
 // SHA-256(claims) and 32 zero bytes.
 ByteArray<64> report_data_of(Bytes claims);
 
