@@ -90,15 +90,18 @@ std::vector<std::string> fatal_lies() {
                                   "descriptors-and-lie",
                                   "too-many-descriptors"};
   // Every type about somebody else's enclave, and about one that does not exist.
-  for (uint32_t type = 0; type <= static_cast<uint32_t>(Type::kPong) + 1; ++type) {
+  for (uint32_t type = 0; type <= static_cast<uint32_t>(Type::kUnlock) + 1; ++type) {
     all.push_back("stranger-" + std::to_string(type));
     all.push_back("nobody-" + std::to_string(type));
   }
   // About its own, what only the monitor may say, and what nobody may.
-  for (const Type type : {Type::kManifest, Type::kAdopt, Type::kFork, Type::kConnect,
-                          Type::kDisconnect, Type::kAttested, Type::kStop, Type::kPing})
+  for (const Type type :
+       {Type::kManifest, Type::kAdopt, Type::kFork, Type::kConnect, Type::kDisconnect,
+        Type::kAttested, Type::kStop, Type::kPing, Type::kPrepare, Type::kUnlock})
     all.push_back("own-" + std::to_string(static_cast<uint32_t>(type)));
-  for (const char* type : {"own-0", "own-15", "own-4294967295"}) all.emplace_back(type);
+  for (const char* type : {"own-0", "own-18", "own-4294967295"}) all.emplace_back(type);
+  // It asks for a key, and its model is not sealed.
+  all.push_back("own-" + std::to_string(static_cast<uint32_t>(Type::kLocked)));
   return all;
 }
 

@@ -17,6 +17,8 @@ namespace {
 // A template that is killed takes along what it was just asked to make, and its own end may be
 // heard of a little later.
 constexpr Duration kDoubt = std::chrono::milliseconds(20);
+// A gateway that has to wait for another quote asks again many times within this.
+constexpr Duration kTurn = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -63,6 +65,9 @@ void Monitor::take_message(size_t p, const control::Received& received) {
       return on_attest(p, *e, message);
     case Type::kPong:
       return enclaves_[*e].pinged_at.reset();
+    case Type::kLocked:
+      if (!sealed(*e)) return fail_partition(p, "it asks for a key, and its model is not sealed");
+      return on_locked(*partitions_[p].active, *e, message);
     default:
       return fail_partition(p, "its runtime sent a message that only the monitor may send");
   }
@@ -196,6 +201,7 @@ Code Monitor::attest(size_t e, const Message& question, Message& answer) {
 // Has the root vouch for a key, and answers when it has. A root that takes its time does so for
 // one at a time: whoever comes meanwhile is told to ask again.
 void Monitor::vouch(size_t e, const Sha256Digest& key, const Message& answer) {
+  gateways_until_ = quoted_ ? clock_.now() + kTurn : Instant{};
   if (quoted_)
     return send_evidence(e, answer, Error{Code::kUnavailable, "another quote is on its way"}, {});
   auto vouched = setup_->voucher.vouch_for_key(key);
@@ -211,6 +217,10 @@ void Monitor::finish_quote(Instant now) {
   if (now < quoted_->until && ::poll(&ended, 1, 0) != 1) return;
   Quoted quoted = *std::exchange(quoted_, std::nullopt);
   reap();
+  if (quoted.ticket != 0) {
+    return keep_quote(quoted.ticket, quoted.vouched.quoting->finish(),
+                      std::move(quoted.vouched.claims));
+  }
   // An instance that came after the one that asked has another key.
   if (enclaves_[quoted.enclave].fork_at != quoted.forked_at) return;
   send_evidence(quoted.enclave, quoted.answer, quoted.vouched.quoting->finish(),

@@ -201,8 +201,11 @@ Status check_enclave(const SystemDescription& d, uint32_t i) {
   if (e.kind < static_cast<uint32_t>(EnclaveKind::kGateway) ||
       e.kind > static_cast<uint32_t>(EnclaveKind::kDevice))
     return wrong("enclave", i, formatted("kind {} is unknown to this build", e.kind));
-  if ((e.flags & ~EnclaveDescription::kDebug) != 0)
+  if ((e.flags & ~(EnclaveDescription::kDebug | EnclaveDescription::kSealed)) != 0)
     return wrong("enclave", i, formatted("flags {:#x} are unknown to this build", e.flags));
+  if ((e.flags & EnclaveDescription::kSealed) != 0 &&
+      e.kind != static_cast<uint32_t>(EnclaveKind::kModel))
+    return wrong("enclave", i, "only a model can be sealed");
   if (!inside(e.first_file, e.file_count, d.file_count))
     return wrong("enclave", i, "its files must be in the list");
   if (!targets_differ(std::span(d.files).subspan(e.first_file, e.file_count)))

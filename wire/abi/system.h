@@ -64,7 +64,8 @@ struct PartitionDescription {
 };
 
 struct EnclaveDescription {
-  static constexpr uint32_t kDebug = 1;  // keeps stderr readable and says so in every token
+  static constexpr uint32_t kDebug = 1;   // keeps stderr readable and says so in every token
+  static constexpr uint32_t kSealed = 2;  // its model waits for a key, once for each template
   static constexpr size_t kOptions = 1024;
   Text<limits::kName> name;
   uint32_t partition = 0;  // index into partitions
