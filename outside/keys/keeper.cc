@@ -44,8 +44,9 @@ Status Keeper::take(const Nonce& nonce) {
   const auto found = std::ranges::find_if(nonces_, [&](const Out& o) { return o.nonce == nonce; });
   if (found == nonces_.end()) {
     return denied(
-        "key.nonce: it is not one that this service gave out within the last minute, or "
-        "it was used before; ask for another");
+        formatted("{} it is not one that this service gave out within the last minute, or it was "
+                  "used before; ask for another",
+                  kNonceRefused));
   }
   nonces_.erase(found);
   return {};

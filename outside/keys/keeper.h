@@ -17,6 +17,9 @@
 
 namespace casemate::keys {
 
+// How the line begins that refuses a nonce: who reads it may ask with another.
+inline constexpr std::string_view kNonceRefused = "key.nonce:";
+
 class Keeper final {
  public:
   // A TPM takes a second for a quote, and a machine that starts many models asks for each.

@@ -71,6 +71,14 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
                                            "character that is not served; rename or move it",
                                            folder.string(), *odd)};
   }
+  if (std::ranges::contains(files, sealed::kFileName)) {
+    // The key is for an enclave that has this file and no other.
+    if (files.size() == 1) return files;
+    return Error{Code::kInvalid,
+                 formatted("{}: holds {} beside other files, and a sealed model is served alone; "
+                           "move the others",
+                           folder.string(), sealed::kFileName)};
+  }
   const auto model = std::ranges::find(files, kModelFile);
   if (model == files.end()) {
     return Error{Code::kInvalid,
@@ -87,13 +95,16 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
 Status check_not_misplaced(const fs::path& folder) {
   std::error_code error;
   const auto move = [&](const fs::path& found) {
-    return Error{Code::kInvalid, formatted("{}: lies in no version folder; move it to {}",
-                                           found.string(), (folder / "1" / kModelFile).string())};
+    return Error{Code::kInvalid,
+                 formatted("{}: lies in no version folder; move it to {}", found.string(),
+                           (folder / "1" / found.filename()).string())};
   };
-  if (fs::exists(folder / kModelFile, error)) return move(folder / kModelFile);
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code absent;
-    if (fs::exists(it->path() / kModelFile, absent)) return move(it->path() / kModelFile);
+  for (const std::string_view name : {std::string_view(kModelFile), sealed::kFileName}) {
+    if (fs::exists(folder / name, error)) return move(folder / name);
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      std::error_code absent;
+      if (fs::exists(it->path() / name, absent)) return move(it->path() / name);
+    }
   }
   if (error) return unreadable(folder, error);
   return {};

@@ -80,6 +80,20 @@ TEST(Repository, serves_a_model_beside_its_configuration_and_names_what_it_does_
       << found->warnings[0];
 }
 
+TEST(Repository, serves_a_sealed_model_alone) {
+  const Folder folder;
+  folder.write("m/1/model.sealed");
+  folder.write("n/1/model.onnx");
+  const auto found = scan_repository(folder.path());
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_TRUE(found->models[0].sealed());
+  EXPECT_FALSE(found->models[1].sealed());
+  folder.write("m/1/model.onnx");
+  const auto both = scan_repository(folder.path());
+  ASSERT_FALSE(both);
+  EXPECT_TRUE(both.error().text.contains("a sealed model is served alone")) << both.error().text;
+}
+
 TEST(Repository, says_nothing_of_a_configuration_that_only_names_the_model) {
   const Folder folder;
   folder.write("m/1/model.onnx");
