@@ -22,6 +22,7 @@ struct KeysFlags {
   std::string model;
   uint32_t version = 0;
   std::string policy;
+  std::string collateral;
   uint32_t count = 20;
 };
 
@@ -50,9 +51,11 @@ Status print_audit(keys::Store& store, uint32_t count, Streams streams) {
   return {};
 }
 
-Status set_policy(keys::Store& store, const KeysFlags& flags) {
+Status set_policy(keys::Store& store, const KeysFlags& flags, Streams streams) {
   const auto text = TRY(client::read_file(flags.policy, sealed::kPolicyMax));
-  TRY(verify::parse_policy(text_of(text), flags.policy));
+  const auto policy = TRY(verify::parse_policy(text_of(text), flags.policy));
+  if (const Status enough = keys::check_pins(policy, flags.model); !enough)
+    streams.err << formatted("casemate: warning: {}\n", enough.error().text);
   return store.set_policy(flags.model, flags.version, std::string(text_of(text)));
 }
 
@@ -63,7 +66,12 @@ Status serve_keys(keys::Store& store, const KeysFlags& flags, Streams streams) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   Fd listener = TRY(launch::listen_on(flags.listen));
   const std::string address = TRY(launch::address_of(listener));
-  keys::Keeper keeper(store, system_clock(), system_random());
+  std::shared_ptr<const verify::Collateral> collateral;
+  if (!flags.collateral.empty()) {
+    collateral = std::make_shared<const verify::Collateral>(
+        TRY(verify::Collateral::read_folder(flags.collateral)));
+  }
+  keys::Keeper keeper(store, system_clock(), system_random(), std::move(collateral));
   const keys::Service service(std::move(listener), keeper, system_clock());
   streams.out << formatted("keys on http://{}\n", address) << std::flush;
   siginfo_t signal{};
@@ -106,6 +114,11 @@ Run add_keys(CLI::App& app) {
       add_action(app, *flags, "serve", "give keys to enclaves that prove who they are");
   serve->add_option("--listen", flags->listen, "ADDRESS:PORT; port 0 picks one")
       ->capture_default_str();
+  serve
+      ->add_option("--collateral", flags->collateral,
+                   "folder with vendors' certificates, revocation lists and signed JSON, by which "
+                   "a hardware root is judged")
+      ->type_name("DIR");
   actions->emplace_back(serve, serve_keys);
   actions->emplace_back(
       add_action(app, *flags, "list", "the packages whose keys are here"),
@@ -119,8 +132,8 @@ Run add_keys(CLI::App& app) {
   CLI::App* policy = add_action(app, *flags, "policy", "who may open a version from now on");
   add_version(policy, *flags);
   policy->add_option("--policy", flags->policy, "as for casemate seal")->required();
-  actions->emplace_back(policy, [](keys::Store& store, const KeysFlags& given, Streams) {
-    return set_policy(store, given);
+  actions->emplace_back(policy, [](keys::Store& store, const KeysFlags& given, Streams out) {
+    return set_policy(store, given, out);
   });
   CLI::App* floor =
       add_action(app, *flags, "floor", "open no version of a model below this one, ever again");

@@ -7,6 +7,7 @@
 #include "base/lockdown/lockdown.h"
 #include "outside/cli/commands.h"
 #include "outside/client/file.h"
+#include "outside/keys/keeper.h"
 #include "outside/seal/seal.h"
 
 namespace casemate::cli {
@@ -22,6 +23,27 @@ struct SealFlags {
   bool json = false;
 };
 
+void print_done(const SealFlags& flags, const seal::Order& order, const seal::Done& done,
+                const std::string& maker, Streams streams) {
+  if (flags.json) {
+    nlohmann::ordered_json json;
+    json["model"] = order.name;
+    json["version"] = order.version;
+    json["package"] = to_hex(done.record.package);
+    json["measurement"] = to_hex(done.record.measurement);
+    json["maker"] = maker;
+    json["tensors"] = done.tensors;
+    json["bytes"] = done.bytes;
+    streams.out << json.dump() << "\n";
+    return;
+  }
+  streams.out << formatted(
+      "sealed {} version {}: {} tensors and the graph, {} bytes, in {}\n"
+      "  model measurement {}\n  made by           {}\n",
+      order.name, order.version, done.tensors, done.bytes, flags.place,
+      to_hex(done.record.measurement), maker);
+}
+
 Status seal_file(const SealFlags& flags, Streams streams) {
   TRY(lockdown::make_undumpable());
   seal::Order order = flags.order;
@@ -33,24 +55,10 @@ Status seal_file(const SealFlags& flags, Streams streams) {
   keys::Store store = TRY(keys::Store::open(flags.store, system_clock(), system_random()));
   const seal::Done done = TRY(
       seal::seal_model(flags.model, flags.place, order, store, system_clock(), system_random()));
-  const std::string maker = to_hex(sha384(store.maker().public_der()));
-  if (flags.json) {
-    nlohmann::ordered_json json;
-    json["model"] = order.name;
-    json["version"] = order.version;
-    json["package"] = to_hex(done.record.package);
-    json["measurement"] = to_hex(done.record.measurement);
-    json["maker"] = maker;
-    json["tensors"] = done.tensors;
-    json["bytes"] = done.bytes;
-    streams.out << json.dump() << "\n";
-    return {};
-  }
-  streams.out << formatted(
-      "sealed {} version {}: {} tensors and the graph, {} bytes, in {}\n"
-      "  model measurement {}\n  made by           {}\n",
-      order.name, order.version, done.tensors, done.bytes, flags.place,
-      to_hex(done.record.measurement), maker);
+  print_done(flags, order, done, to_hex(sha384(store.maker().public_der())), streams);
+  const auto policy = TRY(verify::parse_policy(order.policy, "of the sealed model"));
+  if (const Status enough = keys::check_pins(policy, order.name); !enough)
+    streams.err << formatted("casemate: warning: {}\n", enough.error().text);
   return {};
 }
 

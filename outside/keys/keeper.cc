@@ -6,13 +6,18 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "outside/keys/wrap.h"
-#include "outside/verify/policy.h"
 #include "outside/verify/verify.h"
 
 namespace casemate::keys {
 namespace {
 
 Error denied(std::string text) { return {Code::kDenied, std::move(text)}; }
+
+bool pins(const verify::Policy& policy, const std::string& model,
+          verify::Accepted verify::EnclavePolicy::* field) {
+  const auto found = policy.models.find(model);
+  return found != policy.models.end() && !(found->second.*field).empty();
+}
 
 // What a verdict leaves to be said about the package itself.
 Status check_package(const Record& record, const EnclaveToken& token) {
@@ -30,6 +35,15 @@ Status check_package(const Record& record, const EnclaveToken& token) {
 }
 
 }  // namespace
+
+Status check_pins(const verify::Policy& policy, const std::string& model) {
+  const bool program = pins(policy, model, &verify::EnclavePolicy::program);
+  if (program && !policy.platform.empty()) return {};
+  return denied(formatted("key.pins: the policy does not name {}, and would give the key to any; "
+                          "casemate attest --learn shows what a server of the same release has",
+                          program ? "\"platform\", the monitors that it accepts"
+                                  : "\"program\" of this model, the programs that it accepts"));
+}
 
 Nonce Keeper::challenge() {
   Out out{.at = clock_.now()};
@@ -64,8 +78,9 @@ Result<Record> Keeper::judge(const sealed::KeyRequest& request, Bytes evidence) 
                   "serve a newer package",
                   record.version, lowest));
   }
-  const verify::Policy policy =
+  verify::Policy policy =
       TRY(verify::parse_policy(record.policy, formatted("of model '{}'", record.name)));
+  policy.collateral = collateral_;
   const Bytes key = Bytes(request.public_key).first(request.public_key_bytes);
   const verify::Expectation expected{.tls_key = key,
                                      .nonce = proof_nonce(request.nonce, sha256(key)),
@@ -75,6 +90,13 @@ Result<Record> Keeper::judge(const sealed::KeyRequest& request, Bytes evidence) 
   const verify::Verdict verdict = verify::verify_evidence(evidence, expected, policy);
   if (!verdict.passed) return denied(verify::line_of(verdict));
   if (verdict.tokens.size() != 1) return denied("key.evidence: it speaks of several enclaves");
+  // A development root proves nothing, whatever else is pinned.
+  if (!verdict.development_root) TRY(check_pins(policy, record.name));
+  if (verdict.tokens.front().peer_count != 0 &&
+      !pins(policy, record.name, &verify::EnclavePolicy::peers)) {
+    return denied("key.peers: the enclave calls others, to which its weights may go, and the "
+                  "policy does not name \"peers\" of this model");
+  }
   TRY(check_package(record, verdict.tokens.front()));
   return record;
 }

@@ -13,12 +13,18 @@
 #include <deque>
 
 #include "outside/keys/store.h"
+#include "outside/verify/policy.h"
 #include "wire/sealed/release.h"
 
 namespace casemate::keys {
 
 // How the line begins that refuses a nonce: who reads it may ask with another.
 inline constexpr std::string_view kNonceRefused = "key.nonce:";
+
+// Whether the policy names enough for a key to go out under it. A verdict lets pass what is not
+// pinned, and says so to whoever reads it; here nobody does, and any program or monitor that the
+// operator has written would be good enough.
+Status check_pins(const verify::Policy& policy, const std::string& model);
 
 class Keeper final {
  public:
@@ -27,8 +33,10 @@ class Keeper final {
   // Each is 40 bytes; beyond, the oldest is forgotten, whose owner asks again.
   static constexpr size_t kNonces = 4096;
 
-  Keeper(Store& store, Clock& clock, Random& random)
-      : store_(store), clock_(clock), random_(random) {}
+  // `collateral`: what hardware's evidence is held against.
+  Keeper(Store& store, Clock& clock, Random& random,
+         std::shared_ptr<const verify::Collateral> collateral = nullptr)
+      : store_(store), clock_(clock), random_(random), collateral_(std::move(collateral)) {}
 
   Nonce challenge();
   // `body` is a KeyRequest and the evidence.
@@ -46,6 +54,7 @@ class Keeper final {
   Store& store_;
   Clock& clock_;
   Random& random_;
+  std::shared_ptr<const verify::Collateral> collateral_;
   std::deque<Out> nonces_;  // the oldest first
 };
 

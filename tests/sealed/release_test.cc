@@ -181,6 +181,28 @@ TEST_F(KeyRelease, is_refused_to_an_enclave_that_has_measured_another_file) {
   EXPECT_TRUE(refusal().contains("key.package")) << refusal();
 }
 
+TEST_F(KeyRelease, is_refused_to_an_enclave_that_calls_others_which_the_policy_does_not_name) {
+  signer_.tokens[0].peer_count = 1;
+  EXPECT_TRUE(refusal().contains("key.peers")) << refusal();
+  auto policy = verify::parse_policy(order(3).policy, "of a test");
+  ASSERT_TRUE(policy);
+  policy->models["small"].peers = {signer_.tokens[0].peers_measurement};
+  ASSERT_TRUE(store_.set_policy("small", 3, verify::policy_text(*policy)));
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST(KeyPolicy, names_program_and_monitor_or_no_key_goes_out_on_hardware) {
+  verify::Policy policy;
+  EXPECT_TRUE(keys::check_pins(policy, "small").error().text.contains("\"program\""));
+  policy.platform = {verify::testing::digest_of("platform")};
+  policy.models["other"].program = {verify::testing::digest_of("program")};
+  EXPECT_FALSE(keys::check_pins(policy, "small"));
+  policy.models["small"].program = {verify::testing::digest_of("program")};
+  EXPECT_TRUE(keys::check_pins(policy, "small"));
+  policy.platform.clear();
+  EXPECT_TRUE(keys::check_pins(policy, "small").error().text.contains("\"platform\""));
+}
+
 TEST_F(KeyRelease, is_refused_for_two_enclaves_at_once_and_for_nonsense) {
   signer_.add_model("small");
   EXPECT_FALSE(keeper_.release(body(keeper_.challenge())));
