@@ -39,10 +39,11 @@ Status check_package(const Record& record, const EnclaveToken& token) {
 Status check_pins(const verify::Policy& policy, const std::string& model) {
   const bool program = pins(policy, model, &verify::EnclavePolicy::program);
   if (program && !policy.platform.empty()) return {};
-  return denied(formatted("key.pins: the policy does not name {}, and would give the key to any; "
-                          "casemate attest --learn shows what a server of the same release has",
-                          program ? "\"platform\", the monitors that it accepts"
-                                  : "\"program\" of this model, the programs that it accepts"));
+  return denied(
+      formatted("key.pins: the policy does not name {}, and would give the key to any; "
+                "casemate attest --learn shows what a server of the same release has",
+                program ? "\"platform\", the monitors that it accepts"
+                        : "\"program\" of this model, the programs that it accepts"));
 }
 
 Nonce Keeper::challenge() {
@@ -94,8 +95,9 @@ Result<Record> Keeper::judge(const sealed::KeyRequest& request, Bytes evidence) 
   if (!verdict.development_root) TRY(check_pins(policy, record.name));
   if (verdict.tokens.front().peer_count != 0 &&
       !pins(policy, record.name, &verify::EnclavePolicy::peers)) {
-    return denied("key.peers: the enclave calls others, to which its weights may go, and the "
-                  "policy does not name \"peers\" of this model");
+    return denied(
+        "key.peers: the enclave calls others, to which its weights may go, and the "
+        "policy does not name \"peers\" of this model");
   }
   TRY(check_package(record, verdict.tokens.front()));
   return record;
