@@ -6,9 +6,9 @@
 //   relay     + nonce of the service, evidence           -> service
 //   service   WrappedKey {HPKE(key)}                     -> enclave
 //
-// The evidence names the HPKE key: the root's claims and the monitor's token have its hash, as a
-// gateway's have that of its TLS key. So the relay, which belongs to the operator, can carry these
-// messages or not, and read nothing.
+// The evidence names the HPKE key: the root's claims, for this use alone, and the monitor's token
+// have its hash, and the token's nonce is proof_nonce() of the service's and that hash. So the
+// relay, which belongs to the operator, can carry these messages or not, and read nothing.
 //
 // HPKE is RFC 9180's base mode with DHKEM(P-384, HKDF-SHA384), HKDF-SHA384 and AES-256-GCM; its
 // info is the KeyBinding, so that an answer to one question is none to another.
