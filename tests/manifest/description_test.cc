@@ -291,8 +291,8 @@ std::vector<Corruption> corrupt_enclaves() {
        at + "kind 0 is unknown to this build"},
       {"enclave_kind_most", [](D& d) { d.enclaves[2].kind = kMost; },
        at + "kind 4294967295 is unknown to this build"},
-      {"enclave_flags", [](D& d) { d.enclaves[2].flags = 3; },
-       at + "flags 0x3 are unknown to this build"},
+      {"enclave_flags", [](D& d) { d.enclaves[2].flags = 7; },
+       at + "flags 0x7 are unknown to this build"},
       {"enclave_first_file", [](D& d) { d.enclaves[2].first_file = 3; }, files},
       {"enclave_first_file_most", [](D& d) { d.enclaves[2].first_file = kMost; }, files},
       {"enclave_file_count", [](D& d) { d.enclaves[2].file_count = 3; }, files},
@@ -331,10 +331,13 @@ std::vector<Corruption> corrupt_enclaves() {
   };
 }
 
+// What only some enclaves may have, and how much of it.
 std::vector<Corruption> corrupt_shares() {
   const std::string at = "system description, enclave 1: ";
   const auto halve = [](D& d) { d.enclaves[1].share = d.enclaves[2].share = 50; };
   return {
+      {"sealed_and_no_model", [](D& d) { d.enclaves[0].flags = EnclaveDescription::kSealed; },
+       "system description, enclave 0: only a model can be sealed"},
       {"share_beside_none", [](D& d) { d.enclaves[1].share = 50; },
        at + "it has a share of its partition, and another there has none"},
       {"shares_above_all",

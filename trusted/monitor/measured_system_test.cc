@@ -178,6 +178,7 @@ TEST_F(MeasuredSystemTest, every_setting_is_in_its_measurement_and_in_no_other) 
       {"processes", [](auto& d) { ++d.enclaves[2].processes_max; }, {"e2.manifest"}},
       {"threads", [](auto& d) { ++d.enclaves[2].threads; }, {"e2.manifest"}},
       {"debug", [](auto& d) { d.enclaves[2].flags = 1; }, {"e2.manifest"}},
+      {"sealed", [](auto& d) { d.enclaves[2].flags = 2; }, {"e2.manifest"}},
       {"version", [](auto& d) { ++d.enclaves[2].model_version; }, {"e2.manifest"}},
       {"name", [](auto& d) { d.enclaves[2].name = Text<64>::from("x"); }, {"e2.manifest"}},
       {"options",
