@@ -37,13 +37,19 @@ Status check_package(const Record& record, const EnclaveToken& token) {
 }  // namespace
 
 Status check_pins(const verify::Policy& policy, const std::string& model) {
-  const bool program = pins(policy, model, &verify::EnclavePolicy::program);
-  if (program && !policy.platform.empty()) return {};
-  return denied(
-      formatted("key.pins: the policy does not name {}, and would give the key to any; "
-                "casemate attest --learn shows what a server of the same release has",
-                program ? "\"platform\", the monitors that it accepts"
-                        : "\"program\" of this model, the programs that it accepts"));
+  const std::pair<bool, std::string_view> wanted[] = {
+      {!policy.platform.empty(), "\"platform\", the monitors"},
+      {pins(policy, model, &verify::EnclavePolicy::program), "\"program\" of this model"},
+      {pins(policy, model, &verify::EnclavePolicy::device),
+       "\"device\" of this model, its runtime and device"}};
+  for (const auto& [named, what] : wanted) {
+    if (!named)
+      return denied(
+          formatted("key.pins: the policy does not name {} that it accepts, and would give the key "
+                    "to any; casemate attest --learn shows what a server of the same release has",
+                    what));
+  }
+  return {};
 }
 
 Nonce Keeper::challenge() {

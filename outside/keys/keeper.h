@@ -22,8 +22,9 @@ namespace casemate::keys {
 inline constexpr std::string_view kNonceRefused = "key.nonce:";
 
 // Whether the policy names enough for a key to go out under it. A verdict lets pass what is not
-// pinned, and says so to whoever reads it; here nobody does, and any program or monitor that the
-// operator has written would be good enough.
+// pinned, and says so to whoever reads it; here nobody does, and any monitor, program or runtime
+// (which is in the device's measurement, and carries an enclave's words) that the operator has
+// written would be good enough.
 Status check_pins(const verify::Policy& policy, const std::string& model);
 
 class Keeper final {

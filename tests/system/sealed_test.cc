@@ -80,30 +80,33 @@ class Sealed : public testing::Test {
     return formatted("{} {}", WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(printed));
   }
   // Version 1 is put where it is served from, others are not.
-  void seal(const std::string& policy, int version = 1) {
+  void seal(const std::string& policy, int version = 1, const std::string& model = plain_model()) {
     std::ofstream(folder_ + "/policy.json") << policy;
     const std::string place =
         version == 1 ? models() + "/digits/1/model.sealed" : folder_ + "/later.sealed";
-    const std::string said = casemate({"seal", plain_model(), "-o", place, "--model", "digits",
-                                       "--version", std::to_string(version), "--store", store(),
-                                       "--policy", folder_ + "/policy.json"});
+    const std::string said = casemate({"seal", model, "-o", place, "--model", "digits", "--version",
+                                       std::to_string(version), "--store", store(), "--policy",
+                                       folder_ + "/policy.json"});
     ASSERT_TRUE(said.starts_with(formatted("0 sealed digits version {}", version))) << said;
   }
-  // Serves version 1 and expects that the service refuses its key for that reason, which the
-  // operator sees, too.
-  void expect_refused(std::string_view reason) {
+  // Serves version 1 until it is refused; the reason.
+  std::string refusal() {
     start_service();
     const ServedSystem system(models(), "", {"--keys", url_});
     const auto status = system.status();
-    ASSERT_TRUE(status) << system.printed();
-    bool refused = false;
+    if (!status) return system.printed();
     for (uint32_t e = 0; e < (*status)->enclave_count; ++e) {
       const operating::EnclaveStatus& enclave = (*status)->enclaves[e];
-      if (enclave.name.view() != "digits") continue;
-      refused = enclave.state == static_cast<uint32_t>(operating::State::kRefused);
-      EXPECT_TRUE(enclave.reason.view().contains(reason)) << enclave.reason.view();
+      if (enclave.name.view() == "digits" &&
+          enclave.state == static_cast<uint32_t>(operating::State::kRefused))
+        return std::string(enclave.reason.view()) + "\n" + system.printed();
     }
-    EXPECT_TRUE(refused) << system.printed();
+    return "it is not refused";
+  }
+  // Expects that the service refuses its key for that reason, which the operator sees, too.
+  void expect_refused(std::string_view reason) {
+    const std::string said = refusal();
+    EXPECT_TRUE(said.substr(0, said.find('\n')).contains(reason)) << said;
     const std::string audit = casemate({"keys", "audit", "--store", store()});
     EXPECT_TRUE(audit.contains("refused digits/1: ")) << audit;
     EXPECT_TRUE(audit.contains(reason)) << audit;
@@ -200,6 +203,25 @@ TEST_F(Sealed, model_of_a_version_that_was_rolled_back_is_refused_its_key) {
   seal(kDevelopment);
   seal(kDevelopment, 2);
   expect_refused("key.rollback");
+}
+
+// A protobuf field of less than 128 bytes.
+std::string short_field(int number, const std::string& content) {
+  return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(content.size())} +
+         content;
+}
+
+TEST_F(Sealed, model_that_does_not_load_says_nothing_of_its_graph_to_anybody) {
+  const std::string file = folder_ + "/odd.onnx";
+  const std::string node =
+      short_field(1, short_field(3, "secret_node") + short_field(4, "SecretOperator"));
+  std::ofstream(file) << short_field(7, node + short_field(2, "secret_graph"));
+  seal(kDevelopment, 1, file);
+  const std::string said = refusal();
+  EXPECT_TRUE(said.contains("the sealed model does not load")) << said;
+  EXPECT_FALSE(said.contains("secret") || said.contains("SecretOperator")) << said;
+  const std::string audit = casemate({"keys", "audit", "--store", store()});
+  EXPECT_TRUE(audit.contains("released digits/1")) << audit;
 }
 
 TEST_F(Sealed, model_waits_for_a_key_service_that_is_not_there_yet) {
