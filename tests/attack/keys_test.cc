@@ -22,11 +22,13 @@ constexpr uint32_t kLoadMs = 1000;
 class LockedModel : public testing::Test {
  protected:
   void serve(const std::string& behaviour) {
-    system_.emplace(std::vector<ModelSpec>{{"model", "p1", behaviour}}, [](SystemDescription& d) {
-      d.enclaves[1].flags |= EnclaveDescription::kSealed;
-      d.partitions[1].standby = 0;
-      d.partitions[1].load_ms = kLoadMs;
-    });
+    system_.emplace(
+        std::vector<ModelSpec>{{.name = "model", .partition = "p1", .behaviour = behaviour}},
+        [](SystemDescription& d) {
+          d.enclaves[1].flags |= EnclaveDescription::kSealed;
+          d.partitions[1].standby = 0;
+          d.partitions[1].load_ms = kLoadMs;
+        });
   }
   Result<std::unique_ptr<KeyAnswer>> ask(KeyCommand command, uint64_t ticket,
                                          const KeyQuestion& with = {}) {

@@ -136,7 +136,6 @@ const std::string kNobody(96, 'a');  // a measurement
 Result<std::vector<uint8_t>> answer_of(client::Session& session, const std::string& model) {
   const auto described = TRY(session.metadata(model));
   const client::Port& port = described.inputs.at(0);
-  Shape shape;
   std::vector<int64_t> dims;
   size_t count = 1;
   for (const int64_t dim : port.shape.dims()) {
