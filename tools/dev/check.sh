@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . tools/dev/count_tests.sh
 passed=0 failed=0 skipped=0
-fuzz_seconds=${CASEMATE_FUZZ_SECONDS:-20}
+fuzz_seconds=${CASEMATE_FUZZ_SECONDS:-10}
 
 heading() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 pass() { passed=$((passed + 1)); printf 'ok      %s\n' "$1"; }
