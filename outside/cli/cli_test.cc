@@ -16,6 +16,7 @@
 #include "outside/client/npy.h"
 #include "outside/client/testing/pictures.h"
 #include "outside/client/testing/test_server.h"
+#include "outside/verify/intel/testing/platform.h"
 
 namespace casemate::cli {
 namespace {
@@ -211,6 +212,34 @@ TEST_F(Cli, verify_judges_a_file_off_line) {
   EXPECT_TRUE(contains(keyless.err, "--key SPKI.der")) << keyless.err;
   const Outcome other = casemate({"verify", evidence, "--key", evidence, kAllow});
   EXPECT_TRUE(contains(other.err, "claims.tls_key")) << other.err;
+}
+
+TEST_F(Cli, verify_judges_a_hardware_root_s_quote_by_a_folder_of_collateral) {
+  const verify::intel::testing::TestPlatform made(verify::intel::testing::Kind::kTdx4);
+  const verify::Collateral collateral = made.collateral();
+  const std::string quote = folder_.file("q.bin", made.quote());
+  const std::string hex = folder_.file("q.hex", bytes_of(std::string_view(to_hex(made.quote()))));
+  TestFolder vendor;
+  for (const auto& document : collateral.documents()) vendor.file(document.name, document.content);
+  const std::string empty = vendor.path(".");
+  // The lists of revoked keys are missing: refused by default, with what to fetch.
+  const Outcome done = casemate({"verify", quote, "--collateral", empty, "--at", "1772323200"});
+  EXPECT_EQ(done.code, kRefused);
+  EXPECT_TRUE(contains(done.err, "intel.chain")) << done.err;
+  EXPECT_TRUE(contains(done.out, "mrtd")) << done.out;
+  const std::string rules =
+      formatted(R"({{"allow_software_root": true, "intel": {{"development_roots": ["{}"]}}}})",
+                to_hex(made.root.key_hash()));
+  const std::string policy = folder_.file("i.json", bytes_of(std::string_view(rules)));
+  const Outcome lists = casemate(
+      {"verify", hex, "--collateral", empty, "--at", "1772323200", "--policy", policy, "--json"});
+  EXPECT_EQ(lists.code, kRefused);
+  EXPECT_TRUE(contains(lists.err, "intel.revocation")) << lists.err;
+  EXPECT_TRUE(contains(lists.out, R"("status": "UpToDate")")) << lists.out;
+  const Outcome keyed = casemate({"verify", quote, "--key", quote});
+  EXPECT_TRUE(contains(keyed.err, "--report-data")) << keyed.err;
+  const Outcome none = casemate({"verify", policy, "--collateral", empty});
+  EXPECT_TRUE(contains(none.err, "platform.format")) << none.err;
 }
 
 TEST_F(Cli, verify_takes_a_time_a_nonce_and_a_model) {

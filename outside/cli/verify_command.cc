@@ -12,6 +12,7 @@
 #include "outside/cli/server_flags.h"
 #include "outside/client/file.h"
 #include "outside/verify/certificate.h"
+#include "outside/verify/platform_evidence.h"
 #include "outside/verify/verify.h"
 
 namespace casemate::cli {
@@ -27,6 +28,8 @@ struct VerifyFlags {
   std::string nonce;
   std::string model;
   std::string at;
+  std::string collateral_path;
+  std::string report_data;
   bool json = false;
   PolicyFlags policy;
 };
@@ -96,25 +99,56 @@ Result<std::optional<Nonce>> nonce_of(const std::string& text) {
   return std::optional(load<Nonce>(*bytes));
 }
 
+Status print(const verify::Verdict& verdict, bool json, Streams streams) {
+  streams.out << (json ? verify::json_of(verdict) : verify::text_of(verdict));
+  if (!verdict.passed) return Error{Code::kDenied, verify::line_of(verdict)};
+  return {};
+}
+
+// A hardware root's own evidence, which names no key of ours.
+Status verify_quote(const VerifyFlags& flags, Bytes evidence, Streams streams) {
+  if (!flags.key_path.empty() || !flags.certificate_path.empty() || !flags.nonce.empty() ||
+      !flags.model.empty()) {
+    return Error{Code::kInvalid,
+                 formatted("{} is a root's own evidence, without claims of ours: give what it was "
+                           "made for with --report-data, and not --key, --cert, --nonce or --model",
+                           flags.evidence_path)};
+  }
+  const verify::Policy policy = TRY(flags.policy.policy());
+  const auto expected = from_hex(flags.report_data);
+  if (!expected || expected->size() > 64)
+    return Error{Code::kInvalid, "--report-data should be at most 128 hexadecimal digits"};
+  verify::Collateral collateral;
+  if (!flags.collateral_path.empty())
+    collateral = TRY(verify::Collateral::read_folder(flags.collateral_path));
+  return print(
+      verify::verify_platform(evidence, *expected, policy, collateral, TRY(time_of(flags.at))),
+      flags.json, streams);
+}
+
 Status verify_file(const VerifyFlags& flags, Streams streams) {
+  const auto file = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
+  const auto evidence = verify::evidence_in(file);
+  // Whoever gives collateral means such evidence, whatever the file is.
+  if (verify::platform_evidence(evidence) || !flags.collateral_path.empty())
+    return verify_quote(flags, evidence, streams);
   const verify::Policy policy = TRY(flags.policy.policy());
   const Material material = TRY(material_of(flags));
   const verify::Expectation expected{.tls_key = material.key,
                                      .nonce = TRY(nonce_of(flags.nonce)),
                                      .model = flags.model,
                                      .now_unix = TRY(time_of(flags.at))};
-  const verify::Verdict verdict = verify::verify_evidence(material.evidence, expected, policy);
-  streams.out << (flags.json ? verify::json_of(verdict) : verify::text_of(verdict));
-  if (!verdict.passed) return Error{Code::kDenied, verify::line_of(verdict)};
-  return {};
+  return print(verify::verify_evidence(material.evidence, expected, policy), flags.json, streams);
 }
 
 }  // namespace
 
 Run add_verify(CLI::App& app) {
   const auto flags = std::make_shared<VerifyFlags>();
-  app.add_option("EVIDENCE", flags->evidence_path,
-                 "evidence as the server's endpoint sent it, or a PEM certificate that carries it")
+  app.add_option(
+         "EVIDENCE", flags->evidence_path,
+         "evidence as the server's endpoint sent it, a PEM certificate that carries it, or a "
+         "hardware root's quote, as bytes or in hexadecimal")
       ->type_name("")
       ->required();
   CLI::Option* key =
@@ -126,6 +160,13 @@ Run add_verify(CLI::App& app) {
   app.add_option("--nonce", flags->nonce, "the nonce that was sent, 64 hexadecimal digits")
       ->type_name("HEX");
   app.add_option("--model", flags->model, "the model that must be attested")->type_name("NAME");
+  app.add_option(
+         "--collateral", flags->collateral_path,
+         "folder with the vendor's certificates, revocation lists and signed JSON, for a quote")
+      ->type_name("DIR");
+  app.add_option("--report-data", flags->report_data,
+                 "what the quote was made for, up to 128 hexadecimal digits")
+      ->type_name("HEX");
   app.add_option("--at", flags->at, "judge as of this time, such as 2026-03-01T12:00:00Z")
       ->type_name("TIME");
   app.add_flag("--json", flags->json, "print the verdict as JSON");

@@ -23,8 +23,8 @@ struct CheckKind {
   std::string_view title;   // what the check looks at, in plain words
   std::string_view remedy;  // what to do when it fails
   constexpr operator std::string_view() const { return code; }
-  friend constexpr bool operator==(const CheckKind& kind, std::string_view code) {
-    return kind.code == code;
+  friend constexpr bool operator==(const CheckKind& kind, std::string_view other) {
+    return kind.code == other;
   }
 };
 

@@ -12,6 +12,8 @@ const Check* Verdict::first_failure() const {
 std::string_view Verdict::next() const {
   if (const Check* failure = first_failure(); failure != nullptr) return failure->remedy;
   if (development_root) return "use a server with a hardware root for anything but development";
+  if (!weakened.empty() && quoted)
+    return "pin its measurements in the policy, and compare its report data";
   if (!weakened.empty()) return "pin what is open: casemate attest URL --save-policy FILE";
   return "nothing";
 }

@@ -12,11 +12,13 @@
 //   Fails    cannot.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/crypto.h"
+#include "outside/verdict/platform.h"
 #include "wire/evidence/evidence.h"
 
 namespace casemate::verify {
@@ -47,6 +49,7 @@ struct Verdict {
   uint32_t security_version = 0;
   int64_t quote_issued_unix = 0;
   std::vector<EnclaveToken> tokens;  // the gateway's first; as sent, proved only when passed
+  std::optional<Platform> quoted;    // of evidence in a root's own form; proved only when passed
   Sha256Digest evidence_hash{};      // names this evidence in a record
   int64_t time_used_unix = 0;
   std::vector<Check> checks;          // in the order in which they ran

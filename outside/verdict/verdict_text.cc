@@ -101,6 +101,37 @@ std::string measurements_text(const Verdict& verdict) {
   return text;
 }
 
+std::string quoted_text(const Verdict& verdict) {
+  const Platform& platform = *verdict.quoted;
+  std::string text = verdict.passed ? "" : "  what follows is claimed and not proved:\n";
+  text += formatted("  root      {} {}{}\n", verdict.root, to_hex(verdict.root_key_hash),
+                    platform.debug ? ", debug" : "");
+  for (const Measurement& measurement : platform.measurements)
+    text += formatted("  {:<14}{}\n", measurement.name, to_hex(measurement.value));
+  text += formatted("  {:<14}{}\n", "report data", to_hex(platform.report_data));
+  const TcbState& tcb = platform.tcb;
+  if (tcb.status.empty()) return text;
+  text += formatted("  {:<14}{}, level of {}", "TCB", tcb.status, tcb.date);
+  if (tcb.evaluation_number > 0) text += formatted(", evaluation {}", tcb.evaluation_number);
+  for (const std::string& advisory : tcb.advisories) text += formatted(", {}", advisory);
+  return text + "\n";
+}
+
+Json quoted_json(const Platform& platform) {
+  Json json;
+  json["root"] = platform.root;
+  json["debug"] = platform.debug;
+  json["report_data"] = to_hex(platform.report_data);
+  json["measurements"] = Json::object();
+  for (const Measurement& measurement : platform.measurements)
+    json["measurements"][measurement.name] = to_hex(measurement.value);
+  json["tcb"] = {{"status", platform.tcb.status},
+                 {"date", platform.tcb.date},
+                 {"advisories", platform.tcb.advisories},
+                 {"evaluation_number", platform.tcb.evaluation_number}};
+  return json;
+}
+
 }  // namespace
 
 std::string line_of(const Verdict& verdict) {
@@ -125,7 +156,10 @@ std::string text_of(const Verdict& verdict) {
   }
   text += line_of(verdict) + "\n";
   for (const std::string& weak : verdict.weakened) text += formatted("  {}\n", weak);
-  if (!verdict.root.empty()) text += measurements_text(verdict);
+  if (verdict.quoted)
+    text += quoted_text(verdict);
+  else if (!verdict.root.empty())
+    text += measurements_text(verdict);
   text += formatted("  evidence  SHA-256 {}, judged at {}\n", to_hex(verdict.evidence_hash),
                     date_of(verdict.time_used_unix));
   for (const Check& check : verdict.checks) {
@@ -148,6 +182,7 @@ std::string json_of(const Verdict& verdict) {
   json["quote_issued"] = date_of(verdict.quote_issued_unix);
   json["enclaves"] = Json::array();
   for (const EnclaveToken& token : verdict.tokens) json["enclaves"].push_back(enclave_json(token));
+  if (verdict.quoted) json["quoted"] = quoted_json(*verdict.quoted);
   json["evidence_sha256"] = to_hex(verdict.evidence_hash);
   json["time_used"] = date_of(verdict.time_used_unix);
   const Check* failure = verdict.first_failure();

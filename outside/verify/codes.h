@@ -70,6 +70,12 @@ inline constexpr CheckKind kQuoteDebug{
     "use a release platform, or set \"insecure_allow_debug\": true in the policy to develop"};
 inline constexpr CheckKind kQuoteIssued{"quote.issued", "the quote is of a believable time",
                                         kDoCompareClocks};
+inline constexpr CheckKind kPlatformFormat{
+    "platform.format", "the evidence is in a format that is read",
+    "docs/evidence.md lists the formats; a report that is not signed for others is none"};
+inline constexpr CheckKind kPlatformReportData{
+    "platform.report_data", "it was made for what was asked",
+    "do not use it: somebody presents evidence that was made for another"};
 inline constexpr CheckKind kSecurityVersion{
     "quote.security_version", "the platform's security version is high enough",
     "ask the operator to update the platform, or lower \"security_version_min\" in the policy"};

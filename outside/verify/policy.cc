@@ -92,6 +92,10 @@ Result<Policy> parse_policy(std::string_view text, std::string_view what) {
     TRY(parse_models(*models, where + ": \"models\"", policy));
   policy.max_age_seconds =
       TRY(object.number("max_age_seconds", Policy::kMaxAgeSeconds, 1, kAgeLimit));
+  if (const Json* rules = object.take("intel"); rules != nullptr) {
+    JsonObject inner = TRY(JsonObject::of(*rules, where + ": \"intel\""));
+    policy.intel = TRY(intel::parse_rules(inner));
+  }
   policy.insecure_allow_debug = TRY(object.boolean("insecure_allow_debug", false));
   TRY(object.finish());
   return policy;
@@ -108,6 +112,7 @@ std::string policy_text(const Policy& policy) {
   for (const auto& [name, model] : policy.models)
     object["models"][name] = enclave_json(model, true);
   object["max_age_seconds"] = policy.max_age_seconds;
+  object["intel"] = intel::rules_json(policy.intel);
   object["insecure_allow_debug"] = policy.insecure_allow_debug;
   return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

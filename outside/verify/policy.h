@@ -11,6 +11,7 @@
 //     "models": {"digits": {"model": ["<hex>"], "program": [], "manifest": [], "device": [],
 //                           "peers": []}},    not empty: no model beside these is accepted
 //     "max_age_seconds": 604800,        of the quote and of every token
+//     "intel": {},                      rules for Intel's evidence: outside/verify/intel/rules.h
 //     "insecure_allow_debug": false     a debug enclave's memory can be read from outside
 //   }
 //
@@ -30,6 +31,7 @@
 
 #include "base/crypto.h"
 #include "base/result.h"
+#include "outside/verify/intel/rules.h"
 
 namespace casemate::verify {
 
@@ -56,6 +58,7 @@ struct Policy {
   EnclavePolicy gateway;
   std::map<std::string, EnclavePolicy, std::less<>> models;
   int64_t max_age_seconds = kMaxAgeSeconds;
+  intel::Rules intel;
   bool insecure_allow_debug = false;
 };
 

@@ -25,15 +25,21 @@ Result<std::vector<uint8_t>> content_of(const std::filesystem::path& path) {
                                             path.string(), Collateral::kFileBytes)};
   }
   std::ifstream stream(path, std::ios::binary);
-  const std::vector<uint8_t> content{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream || content.size() != size)
-    return Error{Code::kPlatform, formatted("{} cannot be read", path.string())};
-  return content;
+  std::string content(size, '\0');
+  stream.read(content.data(), static_cast<std::streamsize>(size));
+  if (!stream) return Error{Code::kPlatform, formatted("{} cannot be read", path.string())};
+  return std::vector<uint8_t>(content.begin(), content.end());
 }
 
 }  // namespace
 
 Status Collateral::add(std::string name, Bytes content) {
+  const auto keep = [&](std::vector<File>& in) {
+    in.push_back({std::move(name), std::vector<uint8_t>(content.begin(), content.end())});
+    return Status();
+  };
+  // First of all, since JSON may hold PEM in its texts.
+  if (starts_json(content)) return keep(documents_);
   const std::string_view text = text_of(content);
   if (text.contains("-----BEGIN ")) {
     for (auto& certificate : TRY(certificates_in_pem(text))) certificates_.push_back(certificate);
@@ -48,9 +54,7 @@ Status Collateral::add(std::string name, Bytes content) {
     crls_.push_back(*std::move(crl));
     return {};
   }
-  File file{std::move(name), std::vector<uint8_t>(content.begin(), content.end())};
-  (starts_json(content) ? documents_ : others_).push_back(std::move(file));
-  return {};
+  return keep(others_);
 }
 
 Result<Collateral> Collateral::read_folder(const std::string& path) {

@@ -35,8 +35,8 @@ class Collateral final {
   // Every regular file of the folder, in the order of names; folders inside are not entered.
   static Result<Collateral> read_folder(const std::string& path);
 
-  // Sorts one file in by its content: PEM text of any blocks, a certificate or a revocation list in
-  // DER, a JSON document, or something else.
+  // Sorts one file in by its content: PEM text of any blocks, a certificate or a revocation list
+  // in DER, a JSON document, or something else.
   Status add(std::string name, Bytes content);
 
   void add(X509Certificate certificate) { certificates_.push_back(std::move(certificate)); }

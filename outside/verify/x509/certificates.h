@@ -68,8 +68,8 @@ Result<std::vector<X509Crl>> crls_in_pem(std::string_view pem);
 Status check_signature(Bytes key, std::string_view digest, Bytes message, Bytes signature,
                        bool raw);
 
-// The SPKI DER of a point on "P-256", "P-384" or "P-521", its coordinates big-endian. Fails for one
-// that is not on the curve.
+// The SPKI DER of a point on "P-256", "P-384" or "P-521", its coordinates big-endian. Fails for
+// one that is not on the curve.
 Result<std::vector<uint8_t>> key_of_point(std::string_view curve, Bytes x, Bytes y);
 
 }  // namespace casemate::verify

@@ -85,22 +85,40 @@ const X509Certificate* issuer_of(const X509Certificate& certificate,
   return found;
 }
 
-Status check_listed(const X509Crl& crl, const X509Certificate& certificate,
-                    const X509Certificate& issuer, int64_t now) {
+enum class Listed { kFree, kRevoked, kUnusable };
+
+// What `crl` says of the certificate; why it says nothing, in `wrong`.
+Listed look_up(const X509Crl& crl, const X509Certificate& certificate,
+               const X509Certificate& issuer, int64_t now, int64_t grace, std::string& wrong) {
   EVP_PKEY* key = X509_get0_pubkey(issuer.native());
-  if (key == nullptr || X509_CRL_verify(crl.native(), key) != 1)
-    return refused(formatted("the revocation list of {} is not signed by it", crl.issuer()));
-  if (now < crl.this_update() || now > crl.next_update().value_or(INT64_MAX)) {
-    return refused(formatted("the revocation list of {} is of {} to {}, and it is {}", crl.issuer(),
-                             day_of(crl.this_update()),
-                             crl.next_update() ? day_of(*crl.next_update()) : "no end",
-                             day_of(now)));
+  if (key == nullptr || X509_CRL_verify(crl.native(), key) != 1) {
+    ERR_clear_error();
+    wrong = formatted("the revocation list of {} is not signed by it", crl.issuer());
+    return Listed::kUnusable;
+  }
+  if ((X509_get_extension_flags(issuer.native()) & EXFLAG_KUSAGE) != 0 &&
+      (X509_get_key_usage(issuer.native()) & KU_CRL_SIGN) == 0) {
+    wrong = formatted("{} may not sign revocation lists", issuer.subject());
+    return Listed::kUnusable;
+  }
+  for (int i = 0; i < X509_CRL_get_ext_count(crl.native()); ++i) {
+    X509_EXTENSION* extension = X509_CRL_get_ext(crl.native(), i);
+    if (X509_EXTENSION_get_critical(extension) == 0) continue;
+    // What a critical extension leaves out of a list, nobody here would know.
+    wrong = formatted("the revocation list of {} has a critical extension", crl.issuer());
+    return Listed::kUnusable;
   }
   X509_REVOKED* entry = nullptr;
-  if (X509_CRL_get0_by_cert(crl.native(), &entry, certificate.native()) != 0)
-    return refused(
-        formatted("the certificate {} was revoked by {}", certificate.subject(), crl.issuer()));
-  return {};
+  const int found = X509_CRL_get0_by_cert(crl.native(), &entry, certificate.native());
+  // What was revoked once stays so: an old list is as good for that as a new one.
+  if (found == 1 && now >= crl.this_update()) return Listed::kRevoked;
+  const std::optional<int64_t> end = crl.next_update();
+  if (now < crl.this_update() || (end && now > *end && now - *end > grace)) {
+    wrong = formatted("the revocation list of {} is of {} to {}, and it is {}", crl.issuer(),
+                      day_of(crl.this_update()), end ? day_of(*end) : "no end", day_of(now));
+    return Listed::kUnusable;
+  }
+  return Listed::kFree;
 }
 
 }  // namespace
@@ -138,22 +156,25 @@ Status check_validity(const Chain& chain, int64_t now_unix) {
 }
 
 Status check_revocation(const Chain& chain, std::span<const X509Crl> crls, int64_t now_unix,
-                        Revocation wanted) {
+                        Revocation wanted, int64_t grace_seconds) {
   for (size_t i = 0; i + 1 < chain.size(); ++i) {
     const X509_NAME* issuer = X509_get_subject_name(chain[i + 1].native());
-    Status last = wanted == Revocation::kIfListed
-                      ? Status()
-                      : refused(formatted("there is no revocation list of {}, who signed {}",
-                                          chain[i + 1].subject(), chain[i].subject()));
+    bool shown = false;
+    std::string wrong;
     for (const X509Crl& crl : crls) {
       if (X509_NAME_cmp(X509_CRL_get_issuer(crl.native()), issuer) != 0) continue;
-      last = check_listed(crl, chain[i], chain[i + 1], now_unix);
-      if (last) break;
-      // A revocation counts, whatever another list says; an old list beside a new one does not
-      // matter.
-      if (last.error().text.contains("was revoked")) return last;
+      const Listed listed = look_up(crl, chain[i], chain[i + 1], now_unix, grace_seconds, wrong);
+      // A revocation counts, whatever another list says.
+      if (listed == Listed::kRevoked) {
+        return refused(
+            formatted("the certificate {} was revoked by {}", chain[i].subject(), crl.issuer()));
+      }
+      shown = shown || listed == Listed::kFree;
     }
-    if (!last) return last;
+    if (shown || (wrong.empty() && wanted == Revocation::kIfListed)) continue;
+    if (!wrong.empty()) return refused(std::move(wrong));
+    return refused(formatted("there is no revocation list of {}, who signed {}",
+                             chain[i + 1].subject(), chain[i].subject()));
   }
   return {};
 }

@@ -45,9 +45,10 @@ enum class Revocation {
   kIfListed,    // a list that is there must be right, and must not name the certificate
   kMustBeShown  // and there must be one for every certificate below the anchor
 };
-// Looks for each certificate below the anchor in its issuer's list among `crls`: signed by the
-// issuer and valid at `now_unix`.
+// Looks for each certificate below the anchor in its issuer's lists among `crls`: signed by the
+// issuer and in force at `now_unix`, or over for at most `grace_seconds`. A revocation counts in
+// any list that the issuer signed.
 Status check_revocation(const Chain& chain, std::span<const X509Crl> crls, int64_t now_unix,
-                        Revocation wanted);
+                        Revocation wanted, int64_t grace_seconds = 0);
 
 }  // namespace casemate::verify

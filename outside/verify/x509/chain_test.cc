@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outside/verify/x509/chain.h"
+
+#include <gtest/gtest.h>
+
+#include "outside/verify/x509/testing/authority.h"
+
+namespace casemate::verify {
+namespace {
+
+using testing::Authority;
+using testing::Form;
+using testing::kBegin;
+using testing::kEnd;
+
+constexpr int64_t kNow = 1'772'323'200;  // 2026-03-01
+
+Form authority(std::string name, int path_length = -1) {
+  return {.name = std::move(name), .authority = true, .path_length = path_length};
+}
+
+// A root, an authority below it, and a leaf.
+struct Tree {
+  Authority root{authority("root")};
+  Authority middle = root.issue(authority("middle"));
+  Authority leaf = middle.issue({.name = "leaf"});
+
+  [[nodiscard]] ChainRules rules() const { return {.anchors = {root.key_hash()}}; }
+  [[nodiscard]] std::vector<X509Certificate> others() const {
+    return {root.certificate(), middle.certificate()};
+  }
+  [[nodiscard]] Chain chain() const { return *chain_of(leaf.certificate(), others(), rules()); }
+};
+
+std::string refusal(const Authority& leaf, const std::vector<X509Certificate>& others,
+                    const ChainRules& rules) {
+  const auto chain = chain_of(leaf.certificate(), others, rules);
+  return chain ? "" : chain.error().text;
+}
+
+TEST(Chain, runs_from_the_leaf_to_the_anchor_whatever_else_lies_about) {
+  const Tree tree;
+  const Tree another;  // by the same names, with other keys
+  std::vector<X509Certificate> others = another.others();
+  for (const auto& certificate : tree.others()) others.push_back(certificate);
+  others.push_back(tree.leaf.certificate());
+  const auto chain = chain_of(tree.leaf.certificate(), others, tree.rules());
+  ASSERT_TRUE(chain.has_value()) << chain.error().text;
+  ASSERT_EQ(chain->size(), 3u);
+  EXPECT_EQ((*chain)[1].der(), tree.middle.certificate().der());
+  EXPECT_EQ((*chain)[2].der(), tree.root.certificate().der());
+}
+
+TEST(Chain, needs_an_anchor_that_the_rules_name) {
+  const Tree tree;
+  const Tree another;
+  EXPECT_TRUE(refusal(tree.leaf, tree.others(), another.rules()).contains("its chain ends there"));
+  EXPECT_TRUE(refusal(tree.leaf, another.others(), another.rules()).contains("ends there"));
+  EXPECT_NE(refusal(tree.leaf, {tree.root.certificate()}, tree.rules()), "");
+  // A leaf that signed itself under the root's name is not the root.
+  const Authority self({.name = "root", .authority = true});
+  EXPECT_NE(refusal(self, tree.others(), tree.rules()), "");
+}
+
+TEST(Chain, passes_over_no_issuer_that_is_no_authority) {
+  const Tree tree;
+  const Authority plain = tree.root.issue({.name = "plain"});
+  const Authority below = plain.issue({.name = "below"});
+  EXPECT_TRUE(refusal(below, {tree.root.certificate(), plain.certificate()}, tree.rules())
+                  .contains("is no authority"));
+}
+
+TEST(Chain, keeps_to_the_path_length_that_an_issuer_allows) {
+  const Tree tree;
+  for (const int length : {0, 1}) {
+    const Authority top = tree.root.issue(authority("top", length));
+    const Authority next = top.issue(authority("next"));
+    const Authority leaf = next.issue({.name = "leaf"});
+    const auto text = refusal(
+        leaf, {tree.root.certificate(), top.certificate(), next.certificate()}, tree.rules());
+    EXPECT_EQ(text.contains("allows 0 authorities below it"), length == 0) << text;
+    EXPECT_EQ(text.empty(), length == 1) << text;
+  }
+}
+
+TEST(Chain, ends_at_the_longest_length_that_the_rules_allow) {
+  const Tree tree;
+  ChainRules rules = tree.rules();
+  rules.length_max = 2;
+  EXPECT_TRUE(refusal(tree.leaf, tree.others(), rules).contains("more than 2"));
+}
+
+TEST(Chain, goes_round_in_no_circle) {
+  const Authority first(authority("first"));
+  const Authority second = first.issue(authority("second"));
+  const Authority again = first.renewed(authority("first"), second);
+  const Authority leaf = again.issue({.name = "leaf"});
+  EXPECT_NE(refusal(leaf, {again.certificate(), second.certificate()}, Tree().rules()), "");
+}
+
+TEST(Chain, has_no_critical_extension_that_nobody_knows) {
+  const Tree tree;
+  for (const bool critical : {false, true}) {
+    const Authority leaf =
+        tree.middle.issue({.name = "leaf", .extensions = {{"1.2.3.4.5", {1, 2}, critical}}});
+    EXPECT_EQ(refusal(leaf, tree.others(), tree.rules()).contains("1.2.3.4.5"), critical);
+    ChainRules knowing = tree.rules();
+    knowing.known_critical = {"1.2.3.4.5"};
+    EXPECT_EQ(refusal(leaf, tree.others(), knowing), "");
+  }
+  Form form = authority("middle");
+  form.extensions = {{"1.2.3.4.5", {1, 2}, true}};
+  const Authority middle = tree.root.issue(form);
+  const Authority leaf = middle.issue({.name = "leaf"});
+  EXPECT_NE(refusal(leaf, {tree.root.certificate(), middle.certificate()}, tree.rules()), "");
+}
+
+TEST(Validity, holds_from_the_first_to_the_last_second_of_every_certificate) {
+  const Tree tree;
+  EXPECT_TRUE(check_validity(tree.chain(), kBegin).has_value());
+  EXPECT_TRUE(check_validity(tree.chain(), kEnd).has_value());
+  EXPECT_FALSE(check_validity(tree.chain(), kBegin - 1).has_value());
+  const auto late = check_validity(tree.chain(), kEnd + 1);
+  ASSERT_FALSE(late.has_value());
+  EXPECT_TRUE(late.error().text.contains("2040-01-01T00:00:00Z")) << late.error().text;
+  // The middle one alone.
+  const Authority middle =
+      tree.middle.renewed({.name = "middle", .authority = true, .not_after = kNow}, tree.root);
+  const Chain chain =
+      *chain_of(tree.leaf.certificate(), std::vector{tree.root.certificate(), middle.certificate()},
+                tree.rules());
+  EXPECT_TRUE(check_validity(chain, kNow).has_value());
+  EXPECT_FALSE(check_validity(chain, kNow + 1).has_value());
+}
+
+std::string revocation(const Chain& chain, const std::vector<X509Crl>& lists,
+                       Revocation wanted = Revocation::kMustBeShown, int64_t grace = 0) {
+  const auto status = check_revocation(chain, lists, kNow, wanted, grace);
+  return status ? "" : status.error().text;
+}
+
+TEST(RevocationLists, of_every_issuer_must_be_shown_where_that_is_asked) {
+  const Tree tree;
+  const X509Crl of_root = tree.root.list({});
+  const X509Crl of_middle = tree.middle.list({});
+  EXPECT_EQ(revocation(tree.chain(), {of_root, of_middle}), "");
+  EXPECT_TRUE(revocation(tree.chain(), {of_root}).contains("no revocation list of CN=middle"));
+  EXPECT_TRUE(revocation(tree.chain(), {of_middle}).contains("no revocation list of CN=root"));
+  EXPECT_EQ(revocation(tree.chain(), {}, Revocation::kIfListed), "");
+}
+
+TEST(RevocationLists, that_name_a_certificate_are_obeyed_however_old_they_are) {
+  const Tree tree;
+  const X509Crl of_root = tree.root.list({});
+  const X509Crl good = tree.middle.list({});
+  const X509Crl bad = tree.middle.list({tree.leaf.certificate()});
+  const X509Crl old = tree.middle.list({tree.leaf.certificate()}, kBegin, kNow - 10);
+  const X509Crl future = tree.middle.list({tree.leaf.certificate()}, kNow + 1, kEnd);
+  for (const X509Crl& list : {bad, old}) {
+    EXPECT_TRUE(revocation(tree.chain(), {of_root, good, list}).contains("was revoked"));
+    EXPECT_TRUE(revocation(tree.chain(), {of_root, list, good}).contains("was revoked"));
+    EXPECT_NE(revocation(tree.chain(), {list}, Revocation::kIfListed), "");
+  }
+  EXPECT_EQ(revocation(tree.chain(), {of_root, good, future}), "");
+  EXPECT_TRUE(revocation(tree.chain(), {good, tree.root.list({tree.middle.certificate()})})
+                  .contains("CN=middle was revoked"));
+}
+
+TEST(RevocationLists, count_while_they_are_in_force_and_the_grace_beyond) {
+  const Tree tree;
+  const X509Crl of_root = tree.root.list({});
+  const auto with = [&](int64_t from, int64_t to, int64_t grace = 0) {
+    return revocation(tree.chain(), {of_root, tree.middle.list({}, from, to)},
+                      Revocation::kMustBeShown, grace);
+  };
+  EXPECT_EQ(with(kNow, kNow), "");
+  EXPECT_TRUE(with(kBegin, kNow - 1).contains("is of 2020-01-01T00:00:00Z to"));
+  EXPECT_NE(with(kNow + 1, kEnd), "");
+  EXPECT_NE(with(kNow + 1, kEnd, 100), "");  // grace is for what is over
+  EXPECT_EQ(with(kBegin, kNow - 100, 100), "");
+  EXPECT_NE(with(kBegin, kNow - 101, 100), "");
+}
+
+TEST(RevocationLists, that_are_forged_or_of_another_kind_count_for_nothing) {
+  const Tree tree;
+  const Tree another;
+  const X509Crl of_root = tree.root.list({});
+  EXPECT_TRUE(
+      revocation(tree.chain(), {of_root, another.middle.list({})}).contains("is not signed by it"));
+  // Nor can a forged one revoke.
+  EXPECT_EQ(revocation(tree.chain(), {of_root, tree.middle.list({}),
+                                      another.middle.list({tree.leaf.certificate()})}),
+            "");
+  // Nor is a delta the whole list.
+  EXPECT_NE(revocation(tree.chain(), {of_root, tree.middle.list({}, kBegin, kEnd, true)}), "");
+}
+
+}  // namespace
+}  // namespace casemate::verify
