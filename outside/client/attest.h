@@ -15,8 +15,8 @@
 #include <string_view>
 
 #include "outside/client/server.h"
-#include "outside/verify/policy.h"
 #include "outside/verdict/verdict.h"
+#include "outside/verify/policy.h"
 
 namespace casemate::client {
 

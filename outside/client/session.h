@@ -25,8 +25,8 @@
 #include "outside/client/protocol.h"
 #include "outside/client/server.h"
 #include "outside/client/tensor.h"
-#include "outside/verify/policy.h"
 #include "outside/verdict/verdict.h"
+#include "outside/verify/policy.h"
 
 namespace casemate::client {
 

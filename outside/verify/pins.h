@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "outside/verify/policy.h"
 #include "outside/verdict/verdict.h"
+#include "outside/verify/policy.h"
 
 namespace casemate::verify {
 
