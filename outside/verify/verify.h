@@ -36,7 +36,8 @@ struct Expectation {
   // proof_nonce() of what we sent and the connection that it came back on; none: evidence that is
   // reused, whose nonces are zero.
   std::optional<Nonce> nonce{};
-  std::string model{};  // the model that the tokens behind the gateway's must be of; or ""
+  std::string model{};       // the model that the tokens behind the gateway's must be of; or ""
+  bool model_alone = false;  // no gateway speaks: the key is the model's own, its token first
   uint32_t gateway_epoch_min = 0;  // the epoch in evidence seen before over the same key
   int64_t now_unix = 0;            // 0 to 2^48
 };
