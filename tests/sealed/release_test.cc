@@ -7,7 +7,7 @@
 #include "outside/client/connect.h"
 #include "outside/keys/service.h"
 #include "outside/launch/address.h"
-#include "outside/launch/listener.h"
+#include "outside/launch/listen.h"
 #include "outside/verify/policy.h"
 #include "outside/verify/testing/signer.h"
 #include "tests/sealed/small_model.h"
@@ -207,7 +207,7 @@ Result<keys::HttpAnswer> ask_at(const std::string& address, const keys::HttpRequ
 }
 
 TEST_F(KeyRelease, over_http_gives_a_nonce_and_then_the_key_once) {
-  Fd listener = *launch::listen_for_clients("127.0.0.1:0");
+  Fd listener = *launch::listen_on("127.0.0.1:0");
   const std::string address = *launch::address_of(listener);
   const keys::Service service(std::move(listener), keeper_, system_clock());
   const auto nonce = ask_at(address, {"GET", "/v1/nonce", {}});
@@ -226,7 +226,7 @@ TEST_F(KeyRelease, over_http_gives_a_nonce_and_then_the_key_once) {
 }
 
 TEST_F(KeyRelease, over_http_refuses_what_is_no_request_and_goes_on) {
-  Fd listener = *launch::listen_for_clients("127.0.0.1:0");
+  Fd listener = *launch::listen_on("127.0.0.1:0");
   const std::string address = *launch::address_of(listener);
   const keys::Service service(std::move(listener), keeper_, system_clock());
   const auto status = [&](const keys::HttpRequest& request) {
