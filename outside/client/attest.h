@@ -16,7 +16,7 @@
 
 #include "outside/client/server.h"
 #include "outside/verify/policy.h"
-#include "outside/verify/verdict.h"
+#include "outside/verdict/verdict.h"
 
 namespace casemate::client {
 

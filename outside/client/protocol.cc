@@ -6,7 +6,7 @@
 #include "base/format.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "outside/verify/strict_json.h"
+#include "outside/verdict/strict_json.h"
 
 namespace casemate::client {
 namespace {

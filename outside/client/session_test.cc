@@ -10,7 +10,7 @@
 #include "outside/client/classes.h"
 #include "outside/client/testing/fixed_clock.h"
 #include "outside/client/testing/test_server.h"
-#include "outside/verify/checks.h"
+#include "outside/verdict/checks.h"
 #include "outside/verify/pins.h"
 
 namespace casemate::client {

@@ -6,7 +6,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
-#include "outside/verify/cbor.h"
+#include "outside/verdict/cbor.h"
 
 namespace casemate::verify {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "outside/verify/cbor.h"
+#include "outside/verdict/cbor.h"
 #include "outside/verify/testing/signer.h"
 
 namespace casemate::verify {

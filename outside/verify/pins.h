@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "outside/verify/policy.h"
-#include "outside/verify/verdict.h"
+#include "outside/verdict/verdict.h"
 
 namespace casemate::verify {
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "outside/verify/strict_json.h"
+#include "outside/verdict/strict_json.h"
 
 namespace casemate::verify {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "outside/verify/verdict.h"
+#include "outside/verdict/verdict.h"
 
 #include <gtest/gtest.h>
 
@@ -97,8 +97,8 @@ TEST(Verdict, every_check_has_a_title_and_a_remedy_of_its_own_code) {
   std::set<std::string_view> codes;
   for (const Check& check : verdict_under(development()).checks) {
     codes.insert(check.code);
-    EXPECT_NE(title_of(check.code), check.code);
-    EXPECT_NE(remedy_of(check.code), remedy_of("no such code")) << check.code;
+    EXPECT_FALSE(check.title.empty()) << check.code;
+    EXPECT_FALSE(check.remedy.empty()) << check.code;
   }
   EXPECT_GE(codes.size(), 28u);
 }

@@ -7,7 +7,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "outside/verify/certificate.h"
-#include "outside/verify/checks.h"
+#include "outside/verify/codes.h"
 #include "outside/verify/decode.h"
 #include "outside/verify/pins.h"
 #include "outside/verify/quote.h"
@@ -240,9 +240,9 @@ void Verification::judge_enclave(size_t i) {
   if (i > 0) checks_.judge(code::kModelName, subject(i), [&] { return right_model(i); });
   const EnclavePolicy* found = policy_of(i);
   const EnclavePolicy policy = found == nullptr ? EnclavePolicy{} : *found;
-  const auto judge = [&](std::string_view code, const Accepted& accepted,
+  const auto judge = [&](const CheckKind& kind, const Accepted& accepted,
                          const Sha384Digest& actual) {
-    checks_.judge(code, subject(i), [&] { return one_of(accepted, actual); });
+    checks_.judge(kind, subject(i), [&] { return one_of(accepted, actual); });
   };
   if (i > 0) judge(code::kModel, policy.model, token(i).model_measurement);
   judge(code::kProgram, policy.program, token(i).program_measurement);

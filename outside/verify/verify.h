@@ -21,7 +21,7 @@
 
 #include "base/bytes.h"
 #include "outside/verify/policy.h"
-#include "outside/verify/verdict.h"
+#include "outside/verdict/verdict.h"
 #include "wire/evidence/evidence.h"
 
 namespace casemate::verify {

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "outside/verify/checks.h"
+#include "outside/verify/codes.h"
 #include "outside/verify/pins.h"
 #include "outside/verify/testing/signer.h"
 

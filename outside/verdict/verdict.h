@@ -30,7 +30,9 @@ enum class Outcome : uint8_t {
 
 struct Check {
   std::string_view code;
-  std::string subject{};  // empty, "gateway" or "model NAME"
+  std::string_view title{};  // what it looked at, in plain words
+  std::string remedy{};      // what to do when it failed
+  std::string subject{};     // empty, "gateway" or "model NAME"
   Outcome outcome = Outcome::kNotRun;
   std::string expected{};  // of a check that did not pass
   std::string actual{};
@@ -57,10 +59,6 @@ struct Verdict {
   // "verified", "verified-development" or "refused".
   [[nodiscard]] std::string_view status() const;
 };
-
-// What a check looks at, in plain words; what to do when it fails.
-std::string_view title_of(std::string_view code);
-std::string_view remedy_of(std::string_view code);
 
 // One line: status, root, measurements in short, or the first failure and what to do.
 std::string line_of(const Verdict& verdict);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "outside/verify/strict_json.h"
+#include "outside/verdict/strict_json.h"
 
 #include <algorithm>
 #include <set>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "outside/verify/cbor.h"
+#include "outside/verdict/cbor.h"
 
 #include <array>
 

@@ -6,7 +6,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
-#include "outside/verify/verdict.h"
+#include "outside/verdict/verdict.h"
 
 namespace casemate::verify {
 namespace {
@@ -71,7 +71,7 @@ Json enclave_json(const EnclaveToken& token) {
 Json check_json(const Check& check) {
   Json json = {{"code", check.code},
                {"subject", check.subject},
-               {"title", title_of(check.code)},
+               {"title", check.title},
                {"outcome", outcome_name(check.outcome)}};
   if (check.outcome == Outcome::kFailed || check.outcome == Outcome::kAllowed) {
     json["expected"] = check.expected;
@@ -131,7 +131,7 @@ std::string text_of(const Verdict& verdict) {
   for (const Check& check : verdict.checks) {
     text +=
         formatted("  {:<8}{:<24}{:<16}{}{}\n", outcome_name(check.outcome), check.code,
-                  check.subject, title_of(check.code),
+                  check.subject, check.title,
                   check.outcome == Outcome::kAllowed ? formatted(" [found {}]", check.actual) : "");
   }
   return text + formatted("next: {}\n", verdict.next());

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The checks of our own evidence: what each looks at, and what to do when it fails.
+//
+//   Owns     constants.
+//   Threads  constants.
+//   Trust    our own words.
+//   Fails    cannot.
+
+#include <string_view>
+
+#include "outside/verdict/checks.h"
+
+namespace casemate::verify::code {
+
+inline constexpr std::string_view kDoLeaveRelayed =
+    "do not use this server: somebody presents evidence that belongs to another key";
+inline constexpr std::string_view kDoLeaveForged =
+    "do not use this server: the evidence was changed or pieced together after it was signed";
+inline constexpr std::string_view kDoPin =
+    "if the change is intended, take the new value into the policy: casemate attest URL "
+    "--save-policy FILE writes what is there now";
+inline constexpr std::string_view kDoMatchReleases =
+    "use a client and a server of the same release; if they are, the evidence was damaged";
+inline constexpr std::string_view kDoCompareClocks =
+    "compare the clocks of this machine and the server; if they are right, the evidence is stale "
+    "and the server must make it anew";
+
+inline constexpr CheckKind kForm{"evidence.form", "the evidence is well-formed", kDoMatchReleases};
+inline constexpr CheckKind kQuoteForm{"quote.form", "the quote is in a known format",
+                                      kDoMatchReleases};
+inline constexpr CheckKind kQuoteSignature{"quote.signature", "the quote is signed by its root",
+                                           kDoLeaveForged};
+inline constexpr CheckKind kRootKind{
+    "root.kind", "the root is real hardware",
+    "use a server with a hardware root, or, for development only, give --allow-software-root or "
+    "set \"allow_software_root\": true in the policy"};
+inline constexpr CheckKind kRootKey{
+    "root.key", "the root's key is accepted by the policy",
+    "add the key to \"software_roots\" if you know whose it is; otherwise do not use this server"};
+inline constexpr CheckKind kReportData{"quote.report_data", "the quote commits to these claims",
+                                       kDoLeaveForged};
+inline constexpr CheckKind kClaimsForm{"claims.form", "the claims are exactly the known ones",
+                                       kDoMatchReleases};
+inline constexpr CheckKind kTlsKey{
+    "claims.tls_key", "the claims name the TLS key of this connection", kDoLeaveRelayed};
+inline constexpr CheckKind kMonitorKey{"claims.monitor_key", "the claims name a monitor key",
+                                       kDoMatchReleases};
+inline constexpr CheckKind kTokens{"tokens.present", "the evidence has a token of the gateway",
+                                   "ask the server's operator: its gateway is not attested"};
+inline constexpr CheckKind kTokenSignature{"token.signature", "the token is signed by the monitor",
+                                           kDoLeaveForged};
+inline constexpr CheckKind kTokenForm{"token.form", "the token is well-formed", kDoMatchReleases};
+inline constexpr CheckKind kTokenNonce{"token.nonce", "the token answers our nonce",
+                                       "try again; if it repeats, somebody replays old evidence"};
+inline constexpr CheckKind kTokenKind{"token.kind", "the token is of the right kind of enclave",
+                                      kDoLeaveRelayed};
+inline constexpr CheckKind kTokenKey{"token.key", "the gateway enclave owns the TLS key",
+                                     kDoLeaveRelayed};
+inline constexpr CheckKind kTokenEpoch{
+    "token.epoch", "the gateway is not older than already seen",
+    "connect again; if it repeats, somebody replays old evidence"};
+inline constexpr CheckKind kTokenDebug{
+    "token.debug", "the enclave is not a debug enclave",
+    "use a release enclave, or set \"insecure_allow_debug\": true in the policy to develop"};
+inline constexpr CheckKind kTokenIssued{"token.issued", "the token is of a believable time",
+                                        kDoCompareClocks};
+inline constexpr CheckKind kQuoteDebug{
+    "quote.debug", "the platform is not in debug mode",
+    "use a release platform, or set \"insecure_allow_debug\": true in the policy to develop"};
+inline constexpr CheckKind kQuoteIssued{"quote.issued", "the quote is of a believable time",
+                                        kDoCompareClocks};
+inline constexpr CheckKind kSecurityVersion{
+    "quote.security_version", "the platform's security version is high enough",
+    "ask the operator to update the platform, or lower \"security_version_min\" in the policy"};
+inline constexpr CheckKind kPlatform{"platform.measurement", "the platform is one of the policy's",
+                                     kDoPin};
+inline constexpr CheckKind kModelName{
+    "model.name", "the model is the one asked for and known to the policy",
+    "name the model in the policy's \"models\", or ask for another one"};
+inline constexpr CheckKind kModel{"enclave.model", "the model's files are those of the policy",
+                                  kDoPin};
+inline constexpr CheckKind kProgram{"enclave.program",
+                                    "the enclave's program is one of the policy's", kDoPin};
+inline constexpr CheckKind kManifest{"enclave.manifest",
+                                     "the enclave's manifest is one of the policy's", kDoPin};
+inline constexpr CheckKind kDevice{"enclave.device", "the enclave's device is one of the policy's",
+                                   kDoPin};
+inline constexpr CheckKind kPeers{"enclave.peers", "the enclave's peers are those of the policy",
+                                  kDoPin};
+
+}  // namespace casemate::verify::code
