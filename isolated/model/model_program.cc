@@ -6,12 +6,14 @@
 
 #include "base/log.h"
 #include "base/mapping.h"
+#include "isolated/sealed/unsealer.h"
 
 namespace casemate::model {
 namespace {
 
 constexpr const char* kFolder = "/model";
 constexpr const char* kFile = "/model/model.onnx";
+constexpr const char* kSealedFile = "/model/model.sealed";
 // What is left of the enclave's memory for the process itself, its stacks and the streams.
 constexpr uint64_t kOverhead = 48ull << 20;
 
@@ -64,17 +66,48 @@ Status check_regions(const infer::InferArgs& args, Bytes in, Bytes out) {
 
 }  // namespace
 
+Status ModelProgram::unlock(const control::Socket& control, const control::Message& manifest) {
+  struct stat facts{};
+  if (::stat(kSealedFile, &facts) != 0) return {};
+  const Mapping file = TRY(map_file(kSealedFile));
+  const auto unsealer = TRY(sealed::Unsealer::make(file.bytes()));
+  const sealed::KeyRequest request = unsealer.request();
+  control::Message locked = control::make(control::Type::kLocked, EnclaveId{manifest.enclave});
+  const Bytes key = Bytes(request.public_key).first(request.public_key_bytes);
+  locked.key_sha256 = sha256(key);
+  locked.key_sha384 = sha384(key);
+  locked.quote_size = sizeof request;
+  std::ranges::copy(bytes_of(request), locked.quote.begin());
+  TRY(control.send(locked));
+  while (true) {
+    const auto received = TRY(control.receive(-1));
+    if (received.type() == control::Type::kStop)
+      return Error{Code::kCancelled, "told to stop before the model's key came"};
+    if (received.type() != control::Type::kUnlock) continue;
+    const control::Message& answer = received.message;
+    if (answer.code != 0)
+      return Error{code_from(answer.code), std::string(answer.reason.view())};
+    if (answer.quote_size != sizeof(sealed::WrappedKey))
+      return Error{Code::kInvalid, "what came as the model's key is none"};
+    unsealed_ = TRY(unsealer.open(load<sealed::WrappedKey>(answer.quote)));
+    return {};
+  }
+}
+
 Status ModelProgram::start(const control::Message& manifest) {
   const Instant begin = system_clock().now();
-  const Mapping file = TRY(map_file(kFile));
+  // While it is loaded, a model that was sealed lies in memory twice.
+  const uint64_t overhead = kOverhead + unsealed_.size();
+  const Mapping file =
+      unsealed_.size() != 0 ? std::exchange(unsealed_, Mapping()) : TRY(map_file(kFile));
   engine::LoadOptions options;
   options.shapes = TRY(ModelOptions::parse(options_)).shapes;
   if (!options.shapes.empty()) options.batch_sizes.clear();
   options.directory = kFolder;
   options.threads = static_cast<int>(manifest.threads);
   options.operations_per_thread = engine::kOperationsPerThread;
-  options.memory_bytes_max = manifest.memory_bytes > 2 * kOverhead
-                                 ? manifest.memory_bytes - kOverhead
+  options.memory_bytes_max = manifest.memory_bytes > 2 * overhead
+                                 ? manifest.memory_bytes - overhead
                                  : manifest.memory_bytes / 2;
   model_.emplace(TRY(engine::Model::load(file, options)));
   TRY(model_->seal());

@@ -5,7 +5,8 @@
 //
 //   Owns     the compiled model; an instance its executor.
 //   Threads  the stream is served by one; kernels run on the model's threads.
-//   Trust    the model file and every request may be hostile. Inputs are used where they lie, in
+//   Trust    the model file, sealed or not, whoever brings its key, and every request may be
+//            hostile. Inputs are used where they lie, in
 //            memory that the caller may still change: that spoils the caller's own results and
 //            nothing else.
 //   Fails    start() with the node and the reason; a call with the code alone.
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "base/mapping.h"
 #include "isolated/enclave/enclave.h"
 #include "isolated/engine/engine.h"
 #include "isolated/model/model_options.h"
@@ -25,6 +27,8 @@ class ModelProgram final : public enclave::Program {
  public:
   // `options` as ModelOptions::parse() takes them.
   explicit ModelProgram(std::string options) : options_(std::move(options)) {}
+  // Where the model is sealed: asks for its key, and decrypts it.
+  Status unlock(const control::Socket& control, const control::Message& manifest) override;
   Status start(const control::Message& manifest) override;
   Status prepare() override;
   Status run(control::Socket control, const control::Message& manifest) override;
@@ -35,6 +39,7 @@ class ModelProgram final : public enclave::Program {
   Result<uint64_t> infer(srpc::Callee& callee, const infer::InferArgs& args);
 
   std::string options_;
+  Mapping unsealed_;  // until it has been loaded
   std::optional<engine::Model> model_;
   Duration loading_{};  // how long that took
   std::optional<engine::Executor> executor_;

@@ -20,6 +20,8 @@
   COMMAND(infer, "run a model on a server that was verified first")               \
   COMMAND(attest, "who is there, and can it be trusted: a verdict, with reasons") \
   COMMAND(verify, "the same off line, for evidence in a file")                    \
+  COMMAND(seal, "encrypt a model for enclaves that its owner's policy accepts")   \
+  COMMAND(keys, "the owner's keys, and the service that gives them to enclaves")  \
   COMMAND(zoo, "standard architectures with random weights, as ONNX files")       \
   COMMAND(check, "whether this build can serve a model, and if not, all reasons") \
   COMMAND(plan, "what the engine runs for a model, step by step")                 \

@@ -12,6 +12,7 @@
 #include "outside/launch/describe.h"
 #include "outside/launch/programs.h"
 #include "outside/launch/start.h"
+#include "outside/relay/relay.h"
 
 namespace casemate::cli {
 namespace {
@@ -23,6 +24,7 @@ struct ServeFlags {
   std::string models;
   std::string listen;
   std::string root = "software";
+  std::string keys;
   bool debug = false;
   std::string log = "text";
 };
@@ -116,17 +118,31 @@ int stop(launch::RunningSystem& system, const Status& reason, ServeLog& log) {
   return stopped ? code : log.fail(stopped.error());
 }
 
+// Where the keys of sealed models come from; nothing where no model is sealed.
+Result<std::optional<client::Url>> key_service(const ServeFlags& flags,
+                                               std::span<const launch::ModelFiles> models) {
+  if (!flags.keys.empty()) return std::optional(TRY(relay::parse_service(flags.keys)));
+  const auto sealed = std::ranges::find_if(models, &launch::ModelFiles::sealed);
+  if (sealed == models.end()) return std::optional<client::Url>();
+  return Error{Code::kInvalid,
+               formatted("model {} is sealed; name the key service of its owner with --keys "
+                         "http://HOST:PORT",
+                         sealed->name)};
+}
+
 int serve(const ServeFlags& flags, ServeLog& log) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&signals, number);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   std::unique_ptr<SystemDescription> description;
+  std::optional<client::Url> keys;
   const auto prepared = [&]() -> Result<launch::RunningSystem> {
     const launch::SystemFile file = TRY(settings_of(flags));
     const std::string programs = TRY(launch::program_folder());
     const auto repository = TRY(launch::scan_repository(file.repository));
     for (const std::string& warning : repository.warnings) log.warn(warning);
+    keys = TRY(key_service(flags, repository.models));
     description = TRY(launch::describe(file, repository.models, programs));
     const launch::Outputs outputs = TRY(log.open(*description));
     return launch::RunningSystem::start(*description, file.gateway, programs, outputs);
@@ -134,6 +150,9 @@ int serve(const ServeFlags& flags, ServeLog& log) {
   auto system = prepared();
   if (!system) return log.fail(system.error());
   log.listen();
+  std::optional<relay::Relay> relay;
+  if (keys)
+    relay.emplace(system->socket_path(), *keys, [&](const std::string& line) { log.warn(line); });
   const auto status = wait_until_settled(*system, signals);
   if (!status) {
     const bool cancelled = status.error().code == Code::kCancelled;
@@ -158,6 +177,8 @@ Run add_serve(CLI::App& app) {
   app.add_option(
       "--listen", flags->listen,
       formatted("ADDRESS:PORT (default: {}; port 0 picks one)", launch::GatewaySettings().listen));
+  app.add_option("--keys", flags->keys,
+                 "the key service for sealed models: http://HOST:PORT, see casemate keys serve");
   app.add_option("--root", flags->root, "root of trust: software");
   app.add_flag("--debug", flags->debug,
                "enclaves may write to stderr; every verdict shows it, and refuses it by default");

@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kModelFile = "model.onnx";
+constexpr const char* kSealedFile = "model.sealed";
 constexpr const char* kConfigFile = "config.pbtxt";
 // model.onnx and the files its external data are in.
 constexpr size_t kFilesPerModel = 64;
@@ -72,6 +73,14 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
                                            folder.string(), *odd)};
   }
   const auto model = std::ranges::find(files, kModelFile);
+  if (std::ranges::contains(files, kSealedFile)) {
+    // The key is for an enclave that has this file and no other.
+    if (files.size() == 1) return files;
+    return Error{Code::kInvalid,
+                 formatted("{}: holds {} beside other files, and a sealed model is served alone; "
+                           "move the others",
+                           folder.string(), kSealedFile)};
+  }
   if (model == files.end()) {
     return Error{Code::kInvalid,
                  formatted("{}: holds no file {} (links and folders are not followed); put the "

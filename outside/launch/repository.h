@@ -2,7 +2,7 @@
 #pragma once
 // Repository: a folder of models in Triton's layout:
 //
-//   <repository>/<model>/<version>/model.onnx [external data ...]
+//   <repository>/<model>/<version>/model.onnx [external data ...]   or model.sealed, alone
 //   <repository>/<model>/config.pbtxt            optional
 //
 // Version folders are decimal numbers without a leading zero; others are passed over, as Triton
@@ -26,7 +26,8 @@ struct ModelFiles {
   std::string name;
   uint32_t version = 0;
   std::string folder;              // absolute
-  std::vector<std::string> files;  // names in the folder; model.onnx first
+  std::vector<std::string> files;  // names in the folder; model.onnx first, or model.sealed alone
+  [[nodiscard]] bool sealed() const { return files.front() == "model.sealed"; }
 };
 
 struct Repository {

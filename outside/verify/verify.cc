@@ -87,11 +87,13 @@ class Verification final {
   const EnclaveToken& token(size_t i) const {
     return i < evidence_.tokens.size() ? evidence_.tokens[i] : kNoToken;
   }
+  // Who holds the key comes first: a gateway, unless a model speaks for itself.
+  bool gateway(size_t i) const { return i == 0 && !expected_.model_alone; }
   std::string subject(size_t i) const {
-    return i == 0 ? "gateway" : formatted("model {}", printable(token(i).name.view(), 64));
+    return gateway(i) ? "gateway" : formatted("model {}", printable(token(i).name.view(), 64));
   }
   const EnclavePolicy* policy_of(size_t i) const {
-    if (i == 0) return &policy_.gateway;
+    if (gateway(i)) return &policy_.gateway;
     const auto found = policy_.models.find(token(i).name.view());
     return found == policy_.models.end() ? nullptr : &found->second;
   }
@@ -157,7 +159,10 @@ void Verification::check_claims() {
 }
 
 Finding Verification::gateway_present() const {
-  if (evidence_.tokens.empty()) return {false, "the gateway's token first", "no token"};
+  if (evidence_.tokens.empty()) {
+    return {false, expected_.model_alone ? "the model's token" : "the gateway's token first",
+            "no token"};
+  }
   return {.good = true};
 }
 
@@ -193,9 +198,9 @@ void Verification::check_token(size_t i) {
 }
 
 Finding Verification::right_kind(size_t i) const {
-  const EnclaveKind wanted = i == 0 ? EnclaveKind::kGateway : EnclaveKind::kModel;
+  const EnclaveKind wanted = gateway(i) ? EnclaveKind::kGateway : EnclaveKind::kModel;
   if (token(i).kind != static_cast<uint32_t>(wanted)) {
-    return {false, i == 0 ? "a gateway (kind 1)" : "a model (kind 2)",
+    return {false, gateway(i) ? "a gateway (kind 1)" : "a model (kind 2)",
             formatted("kind {}", token(i).kind)};
   }
   // Two tokens of one enclave would let the second speak for an enclave that never answered.
@@ -203,7 +208,7 @@ Finding Verification::right_kind(size_t i) const {
     if (token(j).enclave == token(i).enclave)
       return {false, "an enclave of its own", formatted("enclave {:#x} twice", token(i).enclave)};
   }
-  if (i == 0 && token(i).model_measurement != Sha384Digest{})
+  if (gateway(i) && token(i).model_measurement != Sha384Digest{})
     return {false, "a gateway without a model", "a gateway with a model's measurement"};
   return {.good = true};
 }
@@ -221,7 +226,7 @@ void Verification::judge_platform() {
   checks_.judge(code::kPlatform, "", [&] { return one_of(policy_.platform, quote_.platform); });
   if (expected_.model.empty()) return;
   checks_.judge(code::kModelName, "", [&] {
-    return Finding{evidence_.tokens.size() > 1,
+    return Finding{evidence_.tokens.size() > (expected_.model_alone ? 0 : 1),
                    formatted("a token of model {}", printable(expected_.model, 64)),
                    "the gateway's token alone"};
   });
@@ -237,14 +242,14 @@ Finding Verification::right_model(size_t i) const {
 }
 
 void Verification::judge_enclave(size_t i) {
-  if (i > 0) checks_.judge(code::kModelName, subject(i), [&] { return right_model(i); });
+  if (!gateway(i)) checks_.judge(code::kModelName, subject(i), [&] { return right_model(i); });
   const EnclavePolicy* found = policy_of(i);
   const EnclavePolicy policy = found == nullptr ? EnclavePolicy{} : *found;
   const auto judge = [&](const CheckKind& kind, const Accepted& accepted,
                          const Sha384Digest& actual) {
     checks_.judge(kind, subject(i), [&] { return one_of(accepted, actual); });
   };
-  if (i > 0) judge(code::kModel, policy.model, token(i).model_measurement);
+  if (!gateway(i)) judge(code::kModel, policy.model, token(i).model_measurement);
   judge(code::kProgram, policy.program, token(i).program_measurement);
   judge(code::kManifest, policy.manifest, token(i).manifest_measurement);
   judge(code::kDevice, policy.device, token(i).device_measurement);

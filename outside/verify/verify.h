@@ -34,6 +34,7 @@ struct Expectation {
   Bytes tls_key{};               // SPKI DER of the key that the peer proved to hold
   std::optional<Nonce> nonce{};  // random, sent by us; none: cached evidence, whose nonces are zero
   std::string model{};           // the model that the tokens behind the gateway's must be of; or ""
+  bool model_alone = false;      // no gateway speaks: the key is the model's own, its token first
   uint32_t gateway_epoch_min = 0;  // the epoch in evidence seen before over the same key
   int64_t now_unix = 0;            // 0 to 2^48
 };

@@ -72,6 +72,17 @@ Status OutputFile::append(Bytes data) {
   return {};
 }
 
+Status OutputFile::sync() const {
+  return ::fsync(fd_.number()) == 0 ? Status() : errno_error("write " + path_);
+}
+
+Status OutputFile::sync_place() const {
+  const std::string folder = std::filesystem::path(path_).parent_path().string();
+  const Fd place(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (place.valid() && ::fsync(place.number()) == 0) return {};
+  return errno_error("keep " + path_);
+}
+
 Status OutputFile::commit() {
   if (::close(fd_.release()) != 0) return errno_error("close " + path_);
   if (::rename(growing_.c_str(), path_.c_str()) != 0) return errno_error("rename to " + path_);

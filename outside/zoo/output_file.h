@@ -29,8 +29,12 @@ class OutputFile final {
   ~OutputFile();
 
   Status append(Bytes data);
-  // Puts the file in its place. Requires: called once, last.
+  // Waits until all that was appended is on the disk.
+  Status sync() const;
+  // Puts the file in its place. Requires: called once, after all else but sync_place().
   Status commit();
+  // Waits until the disk has it there. Requires: it was committed.
+  Status sync_place() const;
 
  private:
   OutputFile(std::string path, std::string growing, Fd fd);

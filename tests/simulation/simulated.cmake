@@ -12,7 +12,7 @@ set(product
   wire/abi/infer.cc wire/abi/model.cc wire/abi/share.cc wire/abi/system.cc wire/abi/tensor.cc wire/control/control.cc
   wire/control/socket_unsafe.cc wire/evidence/evidence.cc wire/ring/ring_unsafe.cc wire/srpc/meeting.cc
   wire/srpc/spinning.cc wire/srpc/srpc.cc wire/srpc/stream_pair.cc
-  trusted/monitor/hangs.cc trusted/monitor/lifecycle.cc trusted/monitor/messages.cc trusted/monitor/monitor.cc
+  trusted/monitor/hangs.cc trusted/monitor/keys.cc trusted/monitor/lifecycle.cc trusted/monitor/messages.cc trusted/monitor/monitor.cc
   trusted/monitor/operators.cc trusted/monitor/partitions.cc trusted/monitor/restarts.cc
   trusted/monitor/stream_table.cc trusted/monitor/streams.cc trusted/monitor/tree.cc trusted/monitor/trees.cc
   isolated/mos/mos.cc isolated/mos/mos_unsafe.cc

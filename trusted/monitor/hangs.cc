@@ -25,7 +25,7 @@ void Monitor::look_at_enclave(size_t e, Instant now) {
   if (enclave.life.state() == State::kStarting) {
     if (ready(e) && now - enclave.fork_at >= milliseconds(limits.hang_ms))
       return fail_enclave(e, "its template makes no instance");
-    if (!ready(e) && now - enclave.life.started() >= milliseconds(limits.load_ms))
+    if (!ready(e) && late(e, now))
       return fail_enclave(e, formatted("it did not load within {} ms", limits.load_ms));
   }
   // A callee's streams tell whether it works; whoever only calls is asked.

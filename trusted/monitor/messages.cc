@@ -59,6 +59,8 @@ void Monitor::take_message(size_t p, const control::Received& received) {
       return on_died(*e);
     case Type::kAttest:
       return on_attest(p, *e, message);
+    case Type::kLocked:
+      return on_locked(*partitions_[p].active, *e, message);
     case Type::kPong:
       return enclaves_[*e].pinged_at.reset();
     default:

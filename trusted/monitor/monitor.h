@@ -23,6 +23,7 @@
 #include "trusted/monitor/stream_table.h"
 #include "trusted/monitor/token_bucket.h"
 #include "trusted/monitor/tree.h"
+#include "wire/control/keys.h"
 
 namespace casemate::monitor {
 
@@ -151,6 +152,18 @@ class Monitor final {
   void tell_disconnected(size_t stream, size_t enclave, Code code, std::string_view reason);
   void tell_unavailable(size_t stream);
 
+  // keys.cc
+  struct Waiting {
+    Tree& tree;
+    Tree::Template& process;
+    size_t enclave;
+  };
+  std::optional<Waiting> waiting(uint64_t ticket, bool next);
+  void on_locked(Tree& tree, size_t e, const control::Message& message);
+  void serve_keys(const Fd& client, const operating::KeyQuestion& question);
+  Status answer_keys(const operating::KeyQuestion& question, operating::KeyAnswer& answer);
+  [[nodiscard]] bool late(size_t e, Instant now) const;
+
   // operators.cc
   void serve_operator();
   Status obey(const operating::Request& request);
@@ -188,6 +201,7 @@ class Monitor final {
   std::vector<Remains> remains_;
   std::deque<std::pair<pid_t, int>> ended_;  // children that were waited for, the latest first
   Instant hang_check_at_{};
+  uint64_t last_ticket_ = 0;  // of who waits for a key
   bool stopping_ = false;
 };
 

@@ -12,6 +12,7 @@
 namespace casemate::monitor {
 
 using operating::Command;
+using operating::KeyQuestion;
 using operating::Reply;
 using operating::Request;
 
@@ -133,13 +134,17 @@ void Monitor::serve_operator() {
   if (::getsockopt(client.number(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
       peer.uid != ::geteuid())
     return;
-  Request request;
+  // Two kinds of question, told apart by their size.
+  ByteArray<sizeof(KeyQuestion)> bytes{};
+  static_assert(sizeof(KeyQuestion) > sizeof(Request));
   pollfd ready{client.number(), POLLIN, 0};
-  if (::poll(&ready, 1, kPatienceMs) != 1 ||
-      ::recv(client.number(), &request, sizeof request, MSG_DONTWAIT | MSG_TRUNC) !=
-          static_cast<ssize_t>(sizeof request)) {
-    return;
-  }
+  if (::poll(&ready, 1, kPatienceMs) != 1) return;
+  const ssize_t size =
+      ::recv(client.number(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_TRUNC);
+  if (size == static_cast<ssize_t>(sizeof(KeyQuestion)))
+    return serve_keys(client, load<KeyQuestion>(bytes));
+  if (size != static_cast<ssize_t>(sizeof(Request))) return;
+  const auto request = load<Request>(bytes);
   const auto reply = std::make_unique<Reply>();
   const Status done = obey(request);
   if (!done) {

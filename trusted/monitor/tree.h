@@ -21,6 +21,9 @@ struct Tree {
   struct Template {
     jail::Child process;
     bool ready = false;  // it has loaded and compiled
+    // It waits for its model's key, and this is what it asks; `ticket` names the question.
+    std::optional<control::Message> locked = {};
+    Instant unlocked_at{};
   };
 
   Launcher::Started mos;

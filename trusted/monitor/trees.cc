@@ -109,7 +109,7 @@ void Monitor::prepare_later(size_t p) {
   failures = std::min(failures + 1, kDoublingsMax);
 }
 
-// A standby has one thing to say: that a template of its is ready.
+// A standby says that a template of its is ready, or waits for a key.
 void Monitor::take_standby_messages(size_t p) {
   Partition& partition = partitions_[p];
   if (!partition.standby->to_mos.flush(partition.standby->mos.socket))
@@ -119,6 +119,10 @@ void Monitor::take_standby_messages(size_t p) {
     if (!received) return drop_standby(p, "its runtime died");
     if (!*received) return;
     const auto e = enclave_of(p, (*received)->message.enclave);
+    if (e && (*received)->type() == control::Type::kLocked) {
+      on_locked(*partition.standby, *e, (*received)->message);
+      continue;
+    }
     const auto found =
         e ? partition.standby->templates.find(*e) : partition.standby->templates.end();
     if ((*received)->type() != control::Type::kReady ||

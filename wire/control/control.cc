@@ -16,7 +16,7 @@ constexpr uint32_t kAllFds = 0x1F;
 
 bool sound(const Message& m) {
   return m.type >= static_cast<uint32_t>(Type::kManifest) &&
-         m.type <= static_cast<uint32_t>(Type::kPrepare) && m.name.canonical() &&
+         m.type <= static_cast<uint32_t>(Type::kUnlock) && m.name.canonical() &&
          m.reason.canonical() && m.quote_size <= m.quote.size() && m.claims_size <= m.claims.size();
 }
 

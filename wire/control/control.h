@@ -9,6 +9,7 @@
 //   down  kAdopt kConnect kDisconnect kAttested kStop          up  kReady kRefused kRunning kDied
 //   kAttest
 //         kManifest kFork (mOS to template)                        kForked (template to mOS)
+//         kUnlock                                                  kLocked
 //
 //   Owns     descriptors that came with a received message.
 //   Threads  one thread per socket.
@@ -52,6 +53,10 @@ enum class Type : uint32_t {
   kPing = 13,      // down to a gateway's instance: answer as soon as you listen
   kPong = 14,      // up: the answer
   kPrepare = 15,   // down to the template: make an instance ahead of need
+  // template up: its model is sealed. The hashes are those of a key that it has made, `quote` is
+  // what it asks the key service (wire/sealed); the monitor passes it on and reads nothing of it.
+  kLocked = 16,
+  kUnlock = 17,  // down to the template: the service's answer in `quote`, or code and reason
 };
 
 enum class Role : uint32_t { kCaller = 1, kCallee = 2 };

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Private files: small secrets that only this user can read, there whole or not at all.
+//
+//   Owns     nothing.
+//   Threads  any.
+//   Trust    who else can write to the folder can take a file away, and not read or exchange it
+//            unnoticed.
+//   Fails    kNotFound, kDenied for a file that others can read, kInvalid for one of another size.
+
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace casemate::keys {
+
+Result<std::vector<uint8_t>> read_private_file(const std::string& path, size_t size);
+// On disk when it returns. Replaces nothing: kDenied where there is a file.
+Status write_private_file(const std::string& path, Bytes content);
+
+}  // namespace casemate::keys
