@@ -67,11 +67,12 @@ constexpr Field kTexts[] = {CASEMATE_FIELD(Message, name), CASEMATE_FIELD(Messag
 
 // Small, huge and negative, as a field of any size takes them.
 constexpr uint64_t kValues[] = {1, 0x7FFF'FFFF'7FFF'FFFF, 0x8000'0000'8000'0000, ~uint64_t{0}};
-constexpr Type kFromRuntimes[] = {Type::kReady, Type::kRefused, Type::kRunning,
-                                  Type::kDied,  Type::kAttest,  Type::kPong};
+constexpr Type kFromRuntimes[] = {Type::kReady,  Type::kRefused, Type::kRunning, Type::kDied,
+                                  Type::kAttest, Type::kPong,    Type::kLocked};
 constexpr Type kFromMonitor[] = {Type::kManifest, Type::kAdopt,      Type::kFork,
                                  Type::kConnect,  Type::kDisconnect, Type::kAttested,
-                                 Type::kStop,     Type::kPing,       Type::kPrepare};
+                                 Type::kStop,     Type::kPing,       Type::kPrepare,
+                                 Type::kUnlock};
 
 Lie deed(const char* name) {
   Lie lie;
@@ -218,7 +219,7 @@ TEST_F(HostilePartition, is_ended_for_what_only_the_monitor_says_and_for_message
   for (const Type type : kFromMonitor)
     rows.push_back({formatted("type {}", static_cast<uint32_t>(type)), message(type),
                     Cost::kPartition, kPresumption});
-  for (const uint32_t type : {0u, 16u, 0x7FFF'FFFFu, 0x8000'0000u, 0xFFFF'FFFFu})
+  for (const uint32_t type : {0u, 18u, 0x7FFF'FFFFu, 0x8000'0000u, 0xFFFF'FFFFu})
     rows.push_back({formatted("type {}", type), message(static_cast<Type>(type)), Cost::kPartition,
                     kPresumption});
   for (const uint32_t size :
