@@ -97,6 +97,12 @@ TEST_F(RunProgram, gets_its_words_environment_files_and_input_and_its_exit_code_
   EXPECT_EQ(said.out, "shell casemate\nhello\n");
 }
 
+TEST_F(RunProgram, has_the_variable_that_its_user_gives_it_in_place_of_ours) {
+  const Ended said = run({"--env", "HOME=/elsewhere"}, {"/usr/bin/env"});
+  EXPECT_TRUE(said.out.contains("HOME=/elsewhere\n")) << said.out << said.err;
+  EXPECT_FALSE(said.out.contains("HOME=/tmp")) << said.out;
+}
+
 TEST_F(RunProgram, that_dies_of_a_signal_ends_us_as_a_shell_says_it) {
   EXPECT_EQ(run({}, {"/bin/sh", "-c", "kill -SEGV $$"}).code, 128 + 11);
 }

@@ -56,14 +56,16 @@ def beat(server, kills, kill_times):
         raise Unmeasured("the partition did not come back in time")
 
 
-def phases_of(server, at, answered):
+def phases_of(server, at, answers):
     """Where the time from a kill to the next answer goes, in ms: the monitor's own lines tell, each
-    of which it writes when that is done."""
+    of which it writes when that is done. An answer before it has noticed is the dying instance's:
+    its runtime is what was killed, and it follows."""
     def line_after(start, words):
         return next((when for when, text in list(server.lines) if when >= start and words in text), None)
     noticed = line_after(at, "partition victim: its runtime died")
     running = line_after(at, "partition victim: running again")
-    if noticed is None or running is None:
+    answered = min((when for when in answers if noticed is not None and when > noticed), default=None)
+    if noticed is None or running is None or answered is None:
         raise Unmeasured("the monitor did not say what became of the partition")
     return [1e3 * ms for ms in (noticed - at, running - noticed, answered - running, answered - at)]
 
@@ -77,12 +79,8 @@ def round_of(server, picture, kills):
     for _ in range(KILLS):
         beat(server, kills, kill_times)
     victim, neighbour = (result(process) for process in both)
-    outages = []
-    for at in kill_times:
-        answers = [begin + ms / 1e3 for begin, ms in victim["calls"] if begin > at]
-        if answers:
-            outages.append(phases_of(server, at, min(answers)))
-    return victim, neighbour, outages
+    answers = [begin + ms / 1e3 for begin, ms in victim["calls"]]
+    return victim, neighbour, [phases_of(server, at, answers) for at in kill_times]
 
 
 def p99(calls):

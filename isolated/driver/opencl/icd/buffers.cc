@@ -70,8 +70,8 @@ cl_int api::clEnqueueReadBuffer(cl_command_queue queue, cl_mem buffer, cl_bool b
                                   CL_COMMAND_READ_BUFFER, event);
 }
 
-cl_int api::clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool, size_t offset,
-                                 size_t size, const void* host, cl_uint wait_count,
+cl_int api::clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking,
+                                 size_t offset, size_t size, const void* host, cl_uint wait_count,
                                  const cl_event* waits, cl_event* event) {
   if (!valid(queue)) return CL_INVALID_COMMAND_QUEUE;
   const cl_int sound = check_range(buffer, offset, size);
@@ -79,8 +79,9 @@ cl_int api::clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool,
   if (host == nullptr) return CL_INVALID_VALUE;
   if (buffer->context.raw() != queue->context.raw()) return CL_INVALID_CONTEXT;
   // The data is on its way when this returns, so that a blocking write has nothing to wait for.
-  return Driver::instance()->write(queue, buffer, offset, {static_cast<const uint8_t*>(host), size},
-                                   {wait_count, waits}, CL_COMMAND_WRITE_BUFFER, event);
+  return Driver::instance()->write(queue, buffer, blocking != CL_FALSE, offset,
+                                   {static_cast<const uint8_t*>(host), size}, {wait_count, waits},
+                                   CL_COMMAND_WRITE_BUFFER, event);
 }
 
 cl_int api::clEnqueueCopyBuffer(cl_command_queue queue, cl_mem source, cl_mem target,

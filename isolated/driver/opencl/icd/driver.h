@@ -48,11 +48,12 @@ class Driver final {
     const Lock lock(mutex_);
     return link_.post(call, queue);
   }
-  // Posts `call` with `data` in its `region`.
+  // Posts `call` with `data` in its `region`, when no more than `window` bytes are on their way.
   template <class T>
-  cl_int post_with(T call, Region T::* region, Bytes data, uint32_t queue = 0) {
+  cl_int post_with(T call, Region T::* region, Bytes data, uint32_t queue = 0,
+                   uint64_t window = UINT64_MAX) {
     const Lock lock(mutex_);
-    const auto room = link_.place(data.size());
+    const auto room = link_.place(data.size(), window);
     if (!room) return CL_OUT_OF_RESOURCES;
     std::ranges::copy(data, link_.incoming(*room));
     call.*region = *room;
@@ -104,7 +105,8 @@ class Driver final {
     return end(started, post(call, queue->id), event);
   }
 
-  cl_int write(cl_command_queue queue, cl_mem buffer, uint64_t offset, Bytes data,
+  // What blocks may wait, and so uses the same little memory again, which is near.
+  cl_int write(cl_command_queue queue, cl_mem buffer, bool blocking, uint64_t offset, Bytes data,
                const WaitList& waits, cl_command_type type, cl_event* event);
   cl_int read(cl_command_queue queue, cl_mem buffer, bool blocking, uint64_t offset,
               MutableBytes data, const WaitList& waits, cl_command_type type, cl_event* event);

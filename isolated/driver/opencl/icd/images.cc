@@ -263,8 +263,8 @@ cl_int api::clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem memory, void*
   if (!map->written) {
     status = Driver::instance()->command(queue, list, CL_COMMAND_UNMAP_MEM_OBJECT, Mark{}, event);
   } else if (memory->pixel == 0) {
-    status = Driver::instance()->write(queue, memory, map->offset, {map->pointer, map->size}, list,
-                                       CL_COMMAND_UNMAP_MEM_OBJECT, event);
+    status = Driver::instance()->write(queue, memory, false, map->offset, {map->pointer, map->size},
+                                       list, CL_COMMAND_UNMAP_MEM_OBJECT, event);
   } else {
     status =
         write_image(queue, memory, map->origin, map->box, list, CL_COMMAND_UNMAP_MEM_OBJECT, event);

@@ -67,11 +67,31 @@ cl_int Link::wait(uint64_t sequence, std::vector<uint8_t>* value) {
   return CL_OUT_OF_RESOURCES;
 }
 
-std::optional<Region> Link::place(uint64_t size) {
+uint64_t Link::next_place(uint64_t need) {
+  const uint64_t total = in_size();
+  while (true) {  // what has been answered is free
+    const auto reply = caller_.poll();
+    if (!reply || !*reply || !note(**reply)) break;
+  }
+  if (in_begin_ == in_end_ || in_flight_.empty()) in_begin_ = in_end_ += total - in_end_ % total;
+  const uint64_t at = in_end_ % total;
+  // A first touch of a page costs more than to copy it: what has been used before is used again.
+  const uint64_t used = in_begin_ % total;
+  const bool again = at + need > in_touched_ && used <= at && need <= used;
+  if (!again && at + need <= total) {
+    in_touched_ = std::max(in_touched_, at + need);
+    return in_end_;
+  }
+  return in_end_ + (total - at);
+}
+
+std::optional<Region> Link::place(uint64_t size, uint64_t window) {
   const uint64_t total = in_size(), need = aligned(std::max<uint64_t>(size, 1));
   if (need > total / 2) return std::nullopt;
-  const uint64_t at = in_end_ % total;
-  const uint64_t begin = at + need <= total ? in_end_ : in_end_ + (total - at);
+  while (in_end_ - in_begin_ + need > window && !in_flight_.empty()) {
+    if (!take()) return std::nullopt;
+  }
+  const uint64_t begin = next_place(need);
   while (begin + need - in_begin_ > total) {
     if (in_flight_.empty()) {
       in_begin_ = begin;

@@ -48,9 +48,9 @@ class Link final {
   }
   cl_int wait(uint64_t sequence, std::vector<uint8_t>* value = nullptr);
 
-  // Room for data that goes with the next call. Waits until there is some; nothing where there
-  // never will be.
-  std::optional<Region> place(uint64_t size);
+  // Room for data that goes with the next call. Waits until there is some, and until no more than
+  // `window` bytes are on their way; nothing where there never will be.
+  std::optional<Region> place(uint64_t size, uint64_t window = UINT64_MAX);
   [[nodiscard]] uint8_t* incoming(const Region& region) const {
     return caller_.bulk_in().data() + region.offset;
   }
@@ -77,6 +77,8 @@ class Link final {
   std::optional<uint64_t> send(uint32_t call, Bytes args, uint32_t queue);
   // The next reply, whoever asked for it.
   std::optional<srpc::Reply> take();
+  // Where the next `need` incoming bytes go, counted for ever. Requires: need <= in_size().
+  uint64_t next_place(uint64_t need);
   // Of the oldest call in flight. False: there is none.
   bool note(const srpc::Reply& reply);
 
@@ -85,6 +87,7 @@ class Link final {
   std::deque<InFlight> in_flight_;
   uint64_t in_begin_ = 0;  // incoming bytes in use, counted for ever
   uint64_t in_end_ = 0;
+  uint64_t in_touched_ = 0;       // the place beyond which none has been used yet
   std::vector<Region> out_used_;  // sorted
   std::map<uint32_t, cl_int> queue_errors_;
 };

@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint64_t kPiece = 2 << 20;
 constexpr size_t kPiecesAhead = 4;
+constexpr uint64_t kNear = 2 * kPiece;  // one piece is copied in while another is copied out
 
 Part part_of(size_t at, size_t size, size_t total, bool one_event) {
   if (!one_event || size == total) return Part::kWhole;
@@ -45,8 +46,8 @@ std::vector<std::pair<Triple, Triple>> Driver::slabs(const Triple& extent,
   return pieces;
 }
 
-cl_int Driver::write(cl_command_queue queue, cl_mem buffer, uint64_t offset, Bytes data,
-                     const WaitList& waits, cl_command_type type, cl_event* event) {
+cl_int Driver::write(cl_command_queue queue, cl_mem buffer, bool blocking, uint64_t offset,
+                     Bytes data, const WaitList& waits, cl_command_type type, cl_event* event) {
   Started started;
   cl_int status = begin(queue, waits, type, event != nullptr, started);
   if (status != CL_SUCCESS) return status;
@@ -58,7 +59,7 @@ cl_int Driver::write(cl_command_queue queue, cl_mem buffer, uint64_t offset, Byt
     call.offset = offset + at;
     const Bytes part = data.subspan(at, std::min(piece, data.size() - at));
     call.part = static_cast<uint32_t>(part_of(at, part.size(), data.size(), event != nullptr));
-    status = post_with(call, &WriteBuffer::data, part, queue->id);
+    status = post_with(call, &WriteBuffer::data, part, queue->id, blocking ? kNear : UINT64_MAX);
   }
   return end(started, status, event);
 }
@@ -162,8 +163,8 @@ cl_int Driver::upload(cl_mem buffer, Bytes data) {
     Upload call;
     call.id = buffer->id;
     call.offset = at;
-    const cl_int status =
-        post_with(call, &Upload::data, data.subspan(at, std::min(piece, data.size() - at)));
+    const cl_int status = post_with(call, &Upload::data,
+                                    data.subspan(at, std::min(piece, data.size() - at)), 0, kNear);
     if (status != CL_SUCCESS) return status;
   }
   return CL_SUCCESS;
