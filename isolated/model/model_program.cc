@@ -85,8 +85,7 @@ Status ModelProgram::unlock(const control::Socket& control, const control::Messa
       return Error{Code::kCancelled, "told to stop before the model's key came"};
     if (received.type() != control::Type::kUnlock) continue;
     const control::Message& answer = received.message;
-    if (answer.code != 0)
-      return Error{code_from(answer.code), std::string(answer.reason.view())};
+    if (answer.code != 0) return Error{code_from(answer.code), std::string(answer.reason.view())};
     if (answer.quote_size != sizeof(sealed::WrappedKey))
       return Error{Code::kInvalid, "what came as the model's key is none"};
     unsealed_ = TRY(unsealer.open(load<sealed::WrappedKey>(answer.quote)));
@@ -106,9 +105,8 @@ Status ModelProgram::start(const control::Message& manifest) {
   options.directory = kFolder;
   options.threads = static_cast<int>(manifest.threads);
   options.operations_per_thread = engine::kOperationsPerThread;
-  options.memory_bytes_max = manifest.memory_bytes > 2 * overhead
-                                 ? manifest.memory_bytes - overhead
-                                 : manifest.memory_bytes / 2;
+  options.memory_bytes_max = manifest.memory_bytes > 2 * overhead ? manifest.memory_bytes - overhead
+                                                                  : manifest.memory_bytes / 2;
   model_.emplace(TRY(engine::Model::load(file, options)));
   TRY(model_->seal());
   loading_ = system_clock().now() - begin;

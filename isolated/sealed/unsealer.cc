@@ -67,8 +67,8 @@ Result<SecretKey> Unsealer::unwrap(const WrappedKey& answer) const {
   TRY(check_form(answer));
   const KeyBinding binding = binding_of(request(), answer.nonce);
   const Bytes info = bytes_of(binding);
-  const std::unique_ptr<OSSL_HPKE_CTX, HpkeFree> hpke(OSSL_HPKE_CTX_new(
-      OSSL_HPKE_MODE_BASE, kSuite, OSSL_HPKE_ROLE_RECEIVER, nullptr, nullptr));
+  const std::unique_ptr<OSSL_HPKE_CTX, HpkeFree> hpke(
+      OSSL_HPKE_CTX_new(OSSL_HPKE_MODE_BASE, kSuite, OSSL_HPKE_ROLE_RECEIVER, nullptr, nullptr));
   SecretKey key{};
   size_t size = key.size();
   const bool opened =
@@ -79,8 +79,7 @@ Result<SecretKey> Unsealer::unwrap(const WrappedKey& answer) const {
                      answer.sealed_key.size()) == 1 &&
       size == key.size();
   ERR_clear_error();
-  if (!opened)
-    return Error{Code::kDenied, "what came as the model's key is not for this enclave"};
+  if (!opened) return Error{Code::kDenied, "what came as the model's key is not for this enclave"};
   return key;
 }
 

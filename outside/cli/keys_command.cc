@@ -102,14 +102,16 @@ Run add_keys(CLI::App& app) {
   const auto flags = std::make_shared<KeysFlags>();
   const auto actions = std::make_shared<std::vector<std::pair<CLI::App*, Action>>>();
   app.require_subcommand(1);
-  CLI::App* serve = add_action(app, *flags, "serve", "give keys to enclaves that prove who they are");
+  CLI::App* serve =
+      add_action(app, *flags, "serve", "give keys to enclaves that prove who they are");
   serve->add_option("--listen", flags->listen, "ADDRESS:PORT; port 0 picks one")
       ->capture_default_str();
   actions->emplace_back(serve, serve_keys);
   actions->emplace_back(
       add_action(app, *flags, "list", "the packages whose keys are here"),
       [](keys::Store& store, const KeysFlags&, Streams out) { return list_keys(store, out); });
-  CLI::App* audit = add_action(app, *flags, "audit", "who was given a key, who was refused, and why");
+  CLI::App* audit =
+      add_action(app, *flags, "audit", "who was given a key, who was refused, and why");
   audit->add_option("--count", flags->count, "the latest so many lines")->capture_default_str();
   actions->emplace_back(audit, [](keys::Store& store, const KeysFlags& given, Streams out) {
     return print_audit(store, given.count, out);

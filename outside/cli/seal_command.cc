@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// casemate seal: encrypts a model so that only enclaves that its owner's policy accepts can open it.
+// casemate seal: encrypts a model, for enclaves that its owner's policy accepts to open.
 #include <memory>
 #include <nlohmann/json.hpp>
 

@@ -78,8 +78,7 @@ int64_t Statement::number(int column) const {
 Result<Database> Database::open(const std::string& path) {
   TRY(make_private(path));
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &opened,
-                                   SQLITE_OPEN_READWRITE, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, nullptr);
   Database database(opened);
   if (code != SQLITE_OK) return said(opened, path);
   sqlite3_busy_timeout(opened, kPatienceMs);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Database: SQLite, as far as a key store needs it. What was committed is on the disk, whatever ends
-// the process; what was not is as if it had never been (write-ahead log, synchronous = FULL).
+// Database: SQLite, as far as a key store needs it. What was committed is on the disk, whatever
+// ends the process; what was not is as if it had never been (write-ahead log, synchronous = FULL).
 //
 //   Owns     the connection; statements end before it.
 //   Threads  one.
@@ -65,8 +65,7 @@ class Database final {
 class Transaction final {
  public:
   static Result<Transaction> begin(Database& database);
-  Transaction(Transaction&& other) noexcept
-      : database_(std::exchange(other.database_, nullptr)) {}
+  Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
   ~Transaction();
   Status commit();
 

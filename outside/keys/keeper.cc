@@ -21,9 +21,10 @@ Status check_package(const Record& record, const EnclaveToken& token) {
                             token.model_version, record.version));
   }
   if (token.model_measurement != record.measurement) {
-    return denied(formatted("key.package: the enclave has measured another model ({}) than the one "
-                            "that was sealed ({})",
-                            to_hex(token.model_measurement), to_hex(record.measurement)));
+    return denied(
+        formatted("key.package: the enclave has measured another model ({}) than the one "
+                  "that was sealed ({})",
+                  to_hex(token.model_measurement), to_hex(record.measurement)));
   }
   return {};
 }
@@ -42,8 +43,9 @@ Status Keeper::take(const Nonce& nonce) {
   std::erase_if(nonces_, [&](const Out& out) { return clock_.now() - out.at > kNonceLife; });
   const auto found = std::ranges::find_if(nonces_, [&](const Out& o) { return o.nonce == nonce; });
   if (found == nonces_.end()) {
-    return denied("key.nonce: it is not one that this service gave out within the last minute, or "
-                  "it was used before; ask for another");
+    return denied(
+        "key.nonce: it is not one that this service gave out within the last minute, or "
+        "it was used before; ask for another");
   }
   nonces_.erase(found);
   return {};
@@ -56,9 +58,10 @@ Result<Record> Keeper::judge(const sealed::KeyRequest& request, Bytes evidence) 
     return denied("key.package: the request names another model or version than was sealed");
   const uint32_t lowest = TRY(store_.floor(record.name));
   if (record.version < lowest) {
-    return denied(formatted("key.rollback: version {} is not opened any more, {} is the lowest; "
-                            "serve a newer package",
-                            record.version, lowest));
+    return denied(
+        formatted("key.rollback: version {} is not opened any more, {} is the lowest; "
+                  "serve a newer package",
+                  record.version, lowest));
   }
   const verify::Policy policy =
       TRY(verify::parse_policy(record.policy, formatted("of model '{}'", record.name)));

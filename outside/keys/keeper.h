@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Keeper: decides who gets a key. It hands out nonces, each good for one request within a minute;
-// verifies the evidence that comes with a request under the policy of the package; and wraps the key
-// for the enclave that the evidence is about. What it decides is in the audit log before anybody
-// hears of it.
+// verifies the evidence that comes with a request under the policy of the package; and wraps the
+// key for the enclave that the evidence is about. What it decides is in the audit log before
+// anybody hears of it.
 //
 //   Owns     the nonces that are out.
 //   Threads  one.

@@ -41,11 +41,10 @@ Status write_private_file(const std::string& path, Bytes content) {
   const Fd fd(::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const std::string folder = std::filesystem::path(path).parent_path().string();
   const Fd place(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const bool written =
-      fd.valid() && place.valid() &&
-      ::write(fd.number(), content.data(), content.size()) ==
-          static_cast<ssize_t>(content.size()) &&
-      ::fsync(fd.number()) == 0 && ::link(half.c_str(), path.c_str()) == 0;
+  const bool written = fd.valid() && place.valid() &&
+                       ::write(fd.number(), content.data(), content.size()) ==
+                           static_cast<ssize_t>(content.size()) &&
+                       ::fsync(fd.number()) == 0 && ::link(half.c_str(), path.c_str()) == 0;
   const Status failure = written ? Status() : errno_error(formatted("writing {}", path));
   ::unlink(half.c_str());
   TRY(failure);

@@ -23,8 +23,8 @@ constexpr const char* kTables =
 
 // What a hidden key belongs to: it opens as no other package's.
 std::vector<uint8_t> label_of(const Record& record) {
-  const std::string text =
-      formatted("casemate key store, {} {} {}", to_hex(record.package), record.version, record.name);
+  const std::string text = formatted("casemate key store, {} {} {}", to_hex(record.package),
+                                     record.version, record.name);
   const Bytes bytes = bytes_of(std::string_view(text));
   return {bytes.begin(), bytes.end()};
 }
@@ -81,8 +81,9 @@ Status Store::prepare() {
   if (TRY(maker.step())) {
     const auto der = show(bytes_of(kMakerLabel), maker.blob(0));
     if (!der) {
-      return Error{Code::kInvalid, "key store: its key does not fit; the file beside it that ends "
-                                   "in .key is another store's, or one of them is damaged"};
+      return Error{Code::kInvalid,
+                   "key store: its key does not fit; the file beside it that ends "
+                   "in .key is another store's, or one of them is damaged"};
     }
     maker_.emplace(TRY(SigningKey::from_der(*der)));
     return {};
@@ -172,9 +173,9 @@ Result<uint32_t> Store::floor(const std::string& name) {
 }
 
 Status Store::raise_floor(const std::string& name, uint32_t version) {
-  Statement raise = TRY(
-      database_.prepare("INSERT INTO floors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
-                        "version = max(version, excluded.version)"));
+  Statement raise =
+      TRY(database_.prepare("INSERT INTO floors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
+                            "version = max(version, excluded.version)"));
   TRY(raise.bind(std::string_view(name)).bind(version).step());
   return {};
 }

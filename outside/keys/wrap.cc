@@ -40,13 +40,14 @@ Result<std::pair<Point, size_t>> point_of(Bytes spki) {
 }  // namespace
 
 Result<sealed::WrappedKey> wrap(const SecretKey& key, const sealed::KeyRequest& request) {
-  const auto [point, size] = TRY(point_of(Bytes(request.public_key).first(request.public_key_bytes)));
+  const auto [point, size] =
+      TRY(point_of(Bytes(request.public_key).first(request.public_key_bytes)));
   sealed::WrappedKey wrapped;
   wrapped.nonce = request.nonce;
   const sealed::KeyBinding binding = binding_of(request, request.nonce);
   const Bytes info = bytes_of(binding);
-  const std::unique_ptr<OSSL_HPKE_CTX, HpkeFree> hpke(OSSL_HPKE_CTX_new(
-      OSSL_HPKE_MODE_BASE, kSuite, OSSL_HPKE_ROLE_SENDER, nullptr, nullptr));
+  const std::unique_ptr<OSSL_HPKE_CTX, HpkeFree> hpke(
+      OSSL_HPKE_CTX_new(OSSL_HPKE_MODE_BASE, kSuite, OSSL_HPKE_ROLE_SENDER, nullptr, nullptr));
   size_t encapsulated = wrapped.encapsulated.size();
   size_t hidden = wrapped.sealed_key.size();
   const bool done = hpke &&

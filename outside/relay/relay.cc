@@ -97,8 +97,8 @@ bool Relay::serve_all() {
       told_.clear();
       continue;
     }
-    std::string line = formatted("model {}: waits for its key: {}", waiting->name.view(),
-                                 served.error().text);
+    std::string line =
+        formatted("model {}: waits for its key: {}", waiting->name.view(), served.error().text);
     if (line != told_) tell_(line);
     told_ = std::move(line);
     return false;
@@ -111,13 +111,14 @@ Status Relay::serve(const KeyAnswer& waiting) {
   KeyQuestion vouch = question(KeyCommand::kVouch, waiting.ticket);
   vouch.nonce = TRY(fetch_nonce(service_));
   const KeyAnswer vouched = TRY(launch::ask_for_keys(monitor_, vouch));
-  const auto said = TRY(ask_service(
-      service_, {"POST", "/v1/keys",
-                 body_of(load<sealed::KeyRequest>(waiting.request), vouch.nonce, vouched.attested)}));
+  const auto said = TRY(ask_service(service_, {"POST", "/v1/keys",
+                                               body_of(load<sealed::KeyRequest>(waiting.request),
+                                                       vouch.nonce, vouched.attested)}));
   if (said.status == 200) return answer(waiting, Code::kOk, {}, said.body);
   if (said.status >= 500 || said.status == 408)
-    return Error{Code::kUnavailable, formatted("{} answers with status {}: {}", service_.authority(),
-                                               said.status, line_in(said.body))};
+    return Error{Code::kUnavailable,
+                 formatted("{} answers with status {}: {}", service_.authority(), said.status,
+                           line_in(said.body))};
   return answer(waiting, Code::kDenied,
                 formatted("the key service refuses its key: {}", line_in(said.body)), {});
 }

@@ -25,7 +25,9 @@ class Cutter final {
     stream_.SetTotalBytesLimit(INT32_MAX);
   }
 
-  bool walk_model() { return walk([&](int field) { return field == kModelGraph ? graph() : rest(); }); }
+  bool walk_model() {
+    return walk([&](int field) { return field == kModelGraph ? graph() : rest(); });
+  }
   [[nodiscard]] bool has_graph() const { return has_graph_; }
   [[nodiscard]] bool external() const { return external_; }
   [[nodiscard]] std::vector<sealed::Part> take() { return std::move(tensors_); }
@@ -75,7 +77,8 @@ class Cutter final {
     uint32_t size = 0;
     if (!stream_.ReadVarint32(&size) || size > INT32_MAX) return false;
     const auto at = static_cast<uint64_t>(stream_.CurrentPosition());
-    if (size >= kTensorMin && tensors_.size() + 1 < sealed::kPartsMax) tensors_.push_back({at, size});
+    if (size >= kTensorMin && tensors_.size() + 1 < sealed::kPartsMax)
+      tensors_.push_back({at, size});
     return stream_.Skip(static_cast<int>(size));
   }
   bool location() {
@@ -102,8 +105,9 @@ Result<std::vector<sealed::Part>> cut(Bytes onnx) {
   if (!cutter.walk_model() || !cutter.has_graph())
     return Error{Code::kInvalid, "not an ONNX file, or damaged: protobuf cannot read it"};
   if (cutter.external()) {
-    return Error{Code::kUnsupported, "its weights lie in other files; save the model as one file "
-                                     "(onnx.save with save_as_external_data=False) and seal that"};
+    return Error{Code::kUnsupported,
+                 "its weights lie in other files; save the model as one file "
+                 "(onnx.save with save_as_external_data=False) and seal that"};
   }
   std::vector<sealed::Part> parts = cutter.take();
   uint64_t tensors = 0;

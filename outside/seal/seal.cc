@@ -96,8 +96,9 @@ Result<Sealer> Sealer::make(Bytes onnx, const Order& order, const SigningKey& ma
 }
 
 std::vector<uint8_t> Sealer::hidden(uint32_t part, uint64_t chunk) const {
-  const Bytes plain =
-      part == 0 ? Bytes(graph_) : onnx_.subspan(package_.parts[part].at, package_.parts[part].bytes);
+  const Bytes plain = part == 0
+                          ? Bytes(graph_)
+                          : onnx_.subspan(package_.parts[part].at, package_.parts[part].bytes);
   SecretKey key = package_.key_of(key_, part);
   const sealed::ChunkLabel label = package_.label_of(part, chunk);
   auto sealed = keys::seal_bytes(
@@ -110,8 +111,7 @@ std::vector<uint8_t> Sealer::hidden(uint32_t part, uint64_t chunk) const {
 Result<Done> seal_model(const std::string& onnx, const std::string& place, const Order& order,
                         keys::Store& store, Clock& clock, Random& random) {
   const Mapping model = TRY(map_model(onnx));
-  const Sealer sealer =
-      TRY(Sealer::make(model.bytes(), order, store.maker(), clock, random));
+  const Sealer sealer = TRY(Sealer::make(model.bytes(), order, store.maker(), clock, random));
   auto file = TRY(zoo::OutputFile::make(place, sealer.bytes()));
   Sha384 hash;
   TRY(sealer.write([&](Bytes piece) {

@@ -20,8 +20,8 @@
 #include <string>
 
 #include "base/bytes.h"
-#include "outside/verify/policy.h"
 #include "outside/verdict/verdict.h"
+#include "outside/verify/policy.h"
 #include "wire/evidence/evidence.h"
 
 namespace casemate::verify {

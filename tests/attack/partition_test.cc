@@ -69,10 +69,9 @@ constexpr Field kTexts[] = {CASEMATE_FIELD(Message, name), CASEMATE_FIELD(Messag
 constexpr uint64_t kValues[] = {1, 0x7FFF'FFFF'7FFF'FFFF, 0x8000'0000'8000'0000, ~uint64_t{0}};
 constexpr Type kFromRuntimes[] = {Type::kReady,  Type::kRefused, Type::kRunning, Type::kDied,
                                   Type::kAttest, Type::kPong,    Type::kLocked};
-constexpr Type kFromMonitor[] = {Type::kManifest, Type::kAdopt,      Type::kFork,
-                                 Type::kConnect,  Type::kDisconnect, Type::kAttested,
-                                 Type::kStop,     Type::kPing,       Type::kPrepare,
-                                 Type::kUnlock};
+constexpr Type kFromMonitor[] = {Type::kManifest,   Type::kAdopt,    Type::kFork, Type::kConnect,
+                                 Type::kDisconnect, Type::kAttested, Type::kStop, Type::kPing,
+                                 Type::kPrepare,    Type::kUnlock};
 
 Lie deed(const char* name) {
   Lie lie;

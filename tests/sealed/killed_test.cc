@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process that is killed before any one of its system calls that change files: nothing is lost, and
-// nothing that is half there opens. It is stepped from call to call with ptrace(2), so that the code
-// knows nothing of it.
+// A process that is killed before any one of its system calls that change files: nothing is lost,
+// and nothing that is half there opens. It is stepped from call to call with ptrace(2), so that the
+// code knows nothing of it.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/ptrace.h>
@@ -25,9 +25,9 @@ namespace fs = std::filesystem;
 
 bool changes_files(const user_regs_struct& call) {
   static const std::set<long> changing = {
-      SYS_write,  SYS_pwrite64,  SYS_pwritev, SYS_writev,    SYS_fsync, SYS_fdatasync, SYS_ftruncate,
-      SYS_rename, SYS_renameat,  SYS_link,    SYS_linkat,    SYS_unlink, SYS_unlinkat, SYS_fallocate,
-      SYS_chmod,  SYS_renameat2, SYS_fchmod};
+      SYS_write,     SYS_pwrite64,  SYS_pwritev,  SYS_writev,    SYS_fsync,  SYS_fdatasync,
+      SYS_ftruncate, SYS_rename,    SYS_renameat, SYS_link,      SYS_linkat, SYS_unlink,
+      SYS_unlinkat,  SYS_fallocate, SYS_chmod,    SYS_renameat2, SYS_fchmod};
   const auto number = static_cast<long>(call.orig_rax);
   return changing.contains(number) || (number == SYS_openat && (call.rdx & O_CREAT) != 0) ||
          (number == SYS_open && (call.rsi & O_CREAT) != 0);
@@ -89,7 +89,8 @@ class KilledWhileSealing : public testing::Test {
     keys::Store store = TRY(keys::Store::open(at + "/keys", system_clock(), system_random()));
     const auto record = TRY(store.find(unsealer.package().header.package));
     const Mapping plain = TRY(unsealer.open_with(TRY(store.key_of(record))));
-    return text_of(plain.bytes()) == small_model() ? Status() : Status(Error{Code::kInvalid, "not it"});
+    return text_of(plain.bytes()) == small_model() ? Status()
+                                                   : Status(Error{Code::kInvalid, "not it"});
   }
   std::string fresh(const std::string& name) {
     fs::remove_all(folder_.path(name));

@@ -48,11 +48,8 @@ class KeyRelease : public testing::Test {
     return made;
   }
   void add(const Made& made) {
-    const keys::Record record{made.manifest.header.package,
-                              "small",
-                              made.manifest.header.version,
-                              sealed::measurement_of(sha384(made.package)),
-                              made.manifest.policy};
+    const keys::Record record{made.manifest.header.package, "small", made.manifest.header.version,
+                              sealed::measurement_of(sha384(made.package)), made.manifest.policy};
     const Status added = store_.add(record, made.key, false);
     ASSERT_TRUE(added) << added.error().text;
   }

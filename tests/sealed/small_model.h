@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// An ONNX file of two tensors of 200,000 and 70,000 bytes, a small one, and a node; and random numbers
-// that are the same each time.
+// An ONNX file of two tensors of 200,000 and 70,000 bytes, a small one, and a node; and random
+// numbers that are the same each time.
 
 #include <string>
 #include <vector>

@@ -78,16 +78,15 @@ class Sealed : public testing::Test {
   }
   void seal(const std::string& policy) {
     std::ofstream(folder_ + "/policy.json") << policy;
-    const std::string said = casemate({"seal", plain_model(), "-o",
-                                       models() + "/digits/1/model.sealed", "--model", "digits",
-                                       "--version", "1", "--store", store(), "--policy",
-                                       folder_ + "/policy.json"});
+    const std::string said = casemate(
+        {"seal", plain_model(), "-o", models() + "/digits/1/model.sealed", "--model", "digits",
+         "--version", "1", "--store", store(), "--policy", folder_ + "/policy.json"});
     ASSERT_TRUE(said.starts_with("0 sealed digits version 1")) << said;
   }
   void start_service() {
     const std::string printed = folder_ + "/service";
-    service_ = start_casemate(
-        {"keys", "serve", "--store", store(), "--listen", "127.0.0.1:0"}, printed);
+    service_ =
+        start_casemate({"keys", "serve", "--store", store(), "--listen", "127.0.0.1:0"}, printed);
     Patience patience(std::chrono::seconds(20));
     constexpr std::string_view kSays = "keys on ";
     while (!text_in(printed).ends_with("\n") && !patience.over())
@@ -273,9 +272,8 @@ TEST_F(Sealed, weights_and_key_are_held_by_no_process_and_no_file_outside_of_the
   int looked_at = 0;
   for (const auto& [name, pid] : family) {
     if (name == "model") continue;
-    looked_at += visit_memory(pid, [&](std::string_view bytes) {
-      EXPECT_FALSE(secret(bytes)) << name << " " << pid;
-    });
+    looked_at += visit_memory(
+        pid, [&](std::string_view bytes) { EXPECT_FALSE(secret(bytes)) << name << " " << pid; });
   }
   EXPECT_GE(looked_at, 2);  // the command and the monitor
   for (const std::string& where : {folder_, system.folder()}) {

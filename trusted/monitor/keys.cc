@@ -82,9 +82,8 @@ Status Monitor::answer_keys(const KeyQuestion& question, KeyAnswer& answer) {
 
 void Monitor::serve_keys(const Fd& client, const KeyQuestion& question) {
   KeyAnswer answer;
-  const Status done = question.magic == KeyQuestion::kMagic
-                          ? answer_keys(question, answer)
-                          : Status(Error{Code::kInvalid, ""});
+  const Status done = question.magic == KeyQuestion::kMagic ? answer_keys(question, answer)
+                                                            : Status(Error{Code::kInvalid, ""});
   if (!done) answer.code = static_cast<uint32_t>(done.error().code);
   ::send(client.number(), &answer, sizeof answer, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

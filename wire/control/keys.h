@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Keys: how the keys of sealed models get past the monitor. On the operator's socket, beside
-// wire/abi/operator.h, a program that belongs to the operator asks which templates wait for a key, has the
-// monitor vouch for one of them with the key service's nonce, and brings the service's answer. It
-// can keep an answer back, and read nothing: what it carries is public or sealed for the template.
+// wire/abi/operator.h, a program that belongs to the operator asks which templates wait for a key,
+// has the monitor vouch for one of them with the key service's nonce, and brings the service's
+// answer. It can keep an answer back, and read nothing: what it carries is public or sealed for the
+// template.
 
 #include <cstdint>
 

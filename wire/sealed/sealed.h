@@ -7,7 +7,7 @@
 //   '----------- manifest ---------'             the graph          a tensor
 //
 //   chunk = AES-256-GCM(part_key, nonce = its number, associated data = ChunkLabel), then its tag
-//   part_key = HKDF-SHA384(key of the package, salt = SHA-384(manifest), label = number of the part)
+//   part_key = HKDF-SHA384(key of the package, salt = SHA-384(manifest), label = its number)
 //
 // Everything in the manifest goes into every key, and everything about a chunk's place into its
 // label: what was changed, moved, left out, or comes from another package or version, does not
@@ -52,8 +52,8 @@ struct Header {
   int64_t sealed_unix = 0;
   uint32_t policy_bytes = 0;
   uint32_t maker_bytes = 0;
-  Text<64> name;             // of the model
-  ByteArray<128> maker{};    // the key that signed: SPKI DER
+  Text<64> name;           // of the model
+  ByteArray<128> maker{};  // the key that signed: SPKI DER
 };
 static_assert(sizeof(Header) == 256);
 
