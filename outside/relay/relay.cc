@@ -93,7 +93,7 @@ bool Relay::serve_all() {
     if (!waiting) return true;  // nobody waits, or the monitor is busy or gone
     ticket = waiting->ticket;
     const Status served = serve(*waiting);
-    if (served) {
+    if (served || served.error().code == Code::kNotFound) {  // or it has gone meanwhile
       told_.clear();
       continue;
     }

@@ -48,7 +48,7 @@ class Cutter final {
   template <class Inside>
   bool message(Inside inside) {
     uint32_t size = 0;
-    if (!has_length() || !stream_.ReadVarint32(&size) || size > INT32_MAX) return false;
+    if (!has_length() || !stream_.ReadVarint32(&size) || !within(size)) return false;
     const auto outer = stream_.PushLimit(static_cast<int>(size));
     const bool good = inside() && stream_.BytesUntilLimit() == 0;
     stream_.PopLimit(outer);
@@ -56,6 +56,11 @@ class Cutter final {
   }
   bool has_length() const {
     return WireFormatLite::GetTagWireType(tag_) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+  }
+
+  // A limit beyond the one that stands would be no limit to protobuf's reader, and no error.
+  bool within(uint32_t size) const {
+    return size <= INT32_MAX && static_cast<int>(size) <= stream_.BytesUntilLimit();
   }
 
   bool graph() {
@@ -75,7 +80,7 @@ class Cutter final {
   }
   bool raw_data() {
     uint32_t size = 0;
-    if (!stream_.ReadVarint32(&size) || size > INT32_MAX) return false;
+    if (!stream_.ReadVarint32(&size) || !within(size)) return false;
     const auto at = static_cast<uint64_t>(stream_.CurrentPosition());
     if (size >= kTensorMin && tensors_.size() + 1 < sealed::kPartsMax)
       tensors_.push_back({at, size});

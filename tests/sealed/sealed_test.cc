@@ -103,7 +103,7 @@ TEST_F(SealedModel, does_not_open_with_two_chunks_swapped_within_a_tensor_or_bet
   const uint64_t size = sealed.manifest.header.chunk_bytes + sealed::kTagBytes;
   const uint64_t places[] = {sealed.manifest.place_of(1, 0), sealed.manifest.place_of(1, 1),
                              sealed.manifest.place_of(2, 0)};
-  for (const auto [a, b] : {std::pair(0, 1), std::pair(0, 2), std::pair(1, 2)}) {
+  for (const auto& [a, b] : {std::pair(0, 1), std::pair(0, 2), std::pair(1, 2)}) {
     auto swapped = sealed.package;
     copy(sealed.package, places[a], swapped, places[b], size);
     copy(sealed.package, places[b], swapped, places[a], size);

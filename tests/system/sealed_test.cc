@@ -27,16 +27,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string text_in(const std::string& path) {
+std::string content_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// `casemate` as a process whose output goes to a file.
-pid_t start_casemate(std::vector<std::string> arguments, const std::string& printed) {
+// `casemate` as a process whose output goes to a file, after a while.
+pid_t start_casemate(std::vector<std::string> arguments, const std::string& printed,
+                     std::chrono::milliseconds after = {}) {
   const pid_t child = ::fork();
   if (child != 0) return child;
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  std::this_thread::sleep_for(after);
   const int log = ::open(printed.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   ::dup2(log, STDOUT_FILENO);
   ::dup2(log, STDERR_FILENO);
@@ -74,7 +76,7 @@ class Sealed : public testing::Test {
     const std::string printed = folder_ + "/printed";
     int status = 0;
     ::waitpid(start_casemate(arguments, printed), &status, 0);
-    return formatted("{} {}", WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_in(printed));
+    return formatted("{} {}", WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(printed));
   }
   void seal(const std::string& policy) {
     std::ofstream(folder_ + "/policy.json") << policy;
@@ -89,9 +91,9 @@ class Sealed : public testing::Test {
         start_casemate({"keys", "serve", "--store", store(), "--listen", "127.0.0.1:0"}, printed);
     Patience patience(std::chrono::seconds(20));
     constexpr std::string_view kSays = "keys on ";
-    while (!text_in(printed).ends_with("\n") && !patience.over())
+    while (!content_of(printed).ends_with("\n") && !patience.over())
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    const std::string said = text_in(printed);
+    const std::string said = content_of(printed);
     ASSERT_TRUE(said.starts_with(kSays)) << said;
     url_ = said.substr(kSays.size(), said.find('\n') - kSays.size());
   }
@@ -139,8 +141,8 @@ TEST_F(Sealed, model_answers_as_the_unsealed_one_and_comes_back_when_it_is_kille
   const auto status = system.status();
   ASSERT_TRUE(status);
   for (uint32_t p = 0; p < (*status)->partition_count; ++p) {
-    if ((*status)->partitions[p].name.view() == "digits")
-      EXPECT_TRUE(hurt((*status)->partitions[p].pid, SIGKILL));
+    if ((*status)->partitions[p].name.view() != "digits") continue;
+    EXPECT_TRUE(hurt((*status)->partitions[p].pid, SIGKILL));
   }
   EXPECT_TRUE(witness.answered_again()) << system.printed();
   EXPECT_EQ(witness.stop(), "");
@@ -173,14 +175,10 @@ TEST_F(Sealed, model_waits_for_a_key_service_that_is_not_there_yet) {
   const std::string address = url_;
   ::kill(service_, SIGTERM);
   ::waitpid(service_, nullptr, 0);
-  std::thread later([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
-    service_ = start_casemate({"keys", "serve", "--store", store(), "--listen",
-                               address.substr(std::string_view("http://").size())},
-                              folder_ + "/service");
-  });
+  service_ = start_casemate({"keys", "serve", "--store", store(), "--listen",
+                             address.substr(std::string_view("http://").size())},
+                            folder_ + "/service", std::chrono::seconds(3));
   const ServedSystem system(models(), "", {"--keys", address});
-  later.join();
   ASSERT_FALSE(system.url().empty()) << system.printed();
   EXPECT_TRUE(system.printed().contains("waits for its key")) << system.printed();
   Witness witness(system.url());
@@ -200,7 +198,7 @@ TEST_F(Sealed, model_is_not_served_without_a_key_service) {
 std::multimap<std::string, pid_t> family_of(pid_t first) {
   std::map<pid_t, std::pair<pid_t, std::string>> all;
   for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string stat = text_in(entry.path() / "stat");
+    const std::string stat = content_of(entry.path() / "stat");
     const size_t open = stat.find('(');
     const size_t close = stat.rfind(')');
     if (open == stat.npos || close == stat.npos || close + 4 > stat.size()) continue;
@@ -250,7 +248,7 @@ TEST_F(Sealed, weights_and_key_are_held_by_no_process_and_no_file_outside_of_the
   EXPECT_TRUE(witness.answered_again());
   EXPECT_EQ(witness.stop(), "");
   // In the middle of the file are weights.
-  const std::string model = text_in(plain_model());
+  const std::string model = content_of(plain_model());
   const std::string weights = model.substr(model.size() / 2, 48);
   std::string key;
   {
@@ -278,7 +276,8 @@ TEST_F(Sealed, weights_and_key_are_held_by_no_process_and_no_file_outside_of_the
   EXPECT_GE(looked_at, 2);  // the command and the monitor
   for (const std::string& where : {folder_, system.folder()}) {
     for (const auto& entry : fs::recursive_directory_iterator(where)) {
-      if (entry.is_regular_file()) EXPECT_FALSE(secret(text_in(entry.path()))) << entry.path();
+      if (!entry.is_regular_file()) continue;
+      EXPECT_FALSE(secret(content_of(entry.path()))) << entry.path();
     }
   }
 }

@@ -139,11 +139,10 @@ void Monitor::serve_operator() {
   static_assert(sizeof(KeyQuestion) > sizeof(Request));
   pollfd ready{client.number(), POLLIN, 0};
   if (::poll(&ready, 1, kPatienceMs) != 1) return;
-  const ssize_t size =
-      ::recv(client.number(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_TRUNC);
-  if (size == static_cast<ssize_t>(sizeof(KeyQuestion)))
+  const ssize_t got = ::recv(client.number(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_TRUNC);
+  if (got == static_cast<ssize_t>(sizeof(KeyQuestion)))
     return serve_keys(client, load<KeyQuestion>(bytes));
-  if (size != static_cast<ssize_t>(sizeof(Request))) return;
+  if (got != static_cast<ssize_t>(sizeof(Request))) return;
   const auto request = load<Request>(bytes);
   const auto reply = std::make_unique<Reply>();
   const Status done = obey(request);
