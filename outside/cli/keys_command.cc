@@ -25,8 +25,8 @@ struct KeysFlags {
   uint32_t count = 20;
 };
 
-std::string time_text(int64_t unix) {
-  const std::chrono::sys_seconds time{std::chrono::seconds(unix)};
+std::string time_text(int64_t seconds) {
+  const std::chrono::sys_seconds time{std::chrono::seconds(seconds)};
   return formatted("{:%FT%TZ}", time);
 }
 
