@@ -104,7 +104,9 @@ TEST(InferMessage, every_cut_of_a_message_is_refused_or_sound) {
   for (size_t size = 0; size < whole.size(); ++size) {
     const std::string cut = whole.substr(0, size);
     const auto result = read(cut);
-    if (result) EXPECT_LE(result->request.inputs.size(), 1u);
+    if (result) {
+      EXPECT_LE(result->request.inputs.size(), 1u);
+    }
   }
 }
 
