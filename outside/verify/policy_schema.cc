@@ -2,9 +2,9 @@
 #include "outside/verify/policy_schema.h"
 
 namespace casemate::verify {
+namespace {
 
-std::string_view policy_schema() {
-  return R"json({
+constexpr std::string_view kSchema = R"json({
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "$id": "urn:casemate:policy",
   "title": "Casemate policy",
@@ -90,6 +90,9 @@ std::string_view policy_schema() {
   }
 }
 )json";
-}
+
+}  // namespace
+
+std::string_view policy_schema() { return kSchema; }
 
 }  // namespace casemate::verify
