@@ -93,6 +93,9 @@ struct SecretHeap {
 // Sets the heap up, and keeps libcrypto from reading its configuration file. Requires: called
 // before any other function here.
 SecretHeap use_secret_heap(size_t size);
+// In a forked child: a copy of the heap in place of its parent's, which it shares until then.
+// False: do nothing with libcrypto.
+bool own_secret_heap();
 SecretHeap secret_heap();
 
 }  // namespace casemate

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace casemate {
 namespace {
 
@@ -81,6 +83,40 @@ TEST(SecretHeap, keys_live_in_memory_that_the_kernel_cannot_read) {
   }
   int status = 0;
   ::waitpid(child, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+    GTEST_SKIP() << "this kernel has no memfd_secret, or a sanitizer allocated first";
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+// Both make a key in the memory that is free next, which for both is the same.
+TEST(SecretHeap, a_child_that_has_its_own_changes_nothing_of_its_parents) {
+  const pid_t outer = ::fork();
+  if (outer == 0) {
+    if (use_secret_heap(4 << 20).size == 0) ::_exit(77);
+    const auto first = SigningKey::generate();
+    int made[2];
+    if (!first || ::pipe(made) != 0) ::_exit(2);
+    const pid_t inner = ::fork();
+    if (inner == 0) {
+      char byte = 0;
+      if (!own_secret_heap() || ::read(made[0], &byte, 1) != 1) ::_exit(3);
+      const auto others = {SigningKey::generate(), SigningKey::generate()};
+      const bool signs = first->sign({}) && std::ranges::all_of(others, [](const auto& key) {
+                           return key && key->sign({}).has_value();
+                         });
+      ::_exit(signs ? 0 : 4);
+    }
+    const auto ours = SigningKey::generate();
+    int status = 0;
+    if (::write(made[1], "!", 1) != 1 || ::waitpid(inner, &status, 0) != inner || status != 0)
+      ::_exit(5);
+    const auto signature = ours->sign(bytes_of(std::string_view("m")));
+    const bool good = signature && verify_signature(ours->public_der(),
+                                                    bytes_of(std::string_view("m")), *signature);
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(outer, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
     GTEST_SKIP() << "this kernel has no memfd_secret, or a sanitizer allocated first";
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;

@@ -179,6 +179,16 @@ SecretHeap use_secret_heap(size_t size) {
   return secret_heap();
 }
 
+bool own_secret_heap() {
+  const Heap& h = heap();
+  const auto size = static_cast<size_t>(h.end - h.begin);
+  if (size == 0) return true;
+  uint8_t* copy = map_secret(size);
+  if (copy == nullptr) return false;
+  std::memcpy(copy, h.begin, size);
+  return ::mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, h.begin) == h.begin;
+}
+
 SecretHeap secret_heap() {
   const std::lock_guard guard(heap().lock);
   return heap().facts;

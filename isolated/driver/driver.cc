@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/driver/driver.h"
 
+#include <atomic>
+
 #include "base/format.h"
 
 namespace casemate::driver {
+
+uint64_t new_handle() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
 
 std::string text_of(const Device& device) {
   const DeviceLimits& limits = device.limits();

@@ -150,6 +150,9 @@ class Device {
   virtual Status reset(Instant deadline) = 0;
 };
 
+// A number that no handle in this process has had.
+uint64_t new_handle();
+
 // A few lines for a person: limits, health, what was done.
 std::string text_of(const Device& device);
 

@@ -142,12 +142,22 @@ std::string text_of(const engine::Graph& graph, const std::vector<OpenDevice>& d
   return text;
 }
 
+// By node: which of the devices runs it.
+std::vector<size_t> on_of(const engine::Graph& graph, const driver::Cut& cut) {
+  std::vector<size_t> on(graph.nodes().size());
+  for (const driver::CutPiece& piece : cut.pieces) {
+    for (const size_t node : piece.nodes) on[node] = piece.device;
+  }
+  return on;
+}
+
 std::string json_of(const engine::Graph& graph, const std::vector<OpenDevice>& devices,
                     const driver::PlanOver& plan, const Options& options) {
   Json json = {{"nodes", graph.nodes().size()},
                {"threads", options.threads},
                {"rounds", options.rounds},
                {"cut", Json::parse(plan.cut.cut.json(graph, plan.cut.measured))},
+               {"on", on_of(graph, plan.cut.cut)},
                {"measured_ms", measured_ms(plan.cut)}};
   if (plan.whole) {
     json["whole"] = Json::parse(plan.whole->cut.json(graph, plan.whole->measured));

@@ -41,13 +41,48 @@ Status add_extent(Shape& shape, std::string_view part) {
   return {};
 }
 
+// "1*30": so many nodes on that device.
+Status add_run(ModelOptions& options, std::string_view part) {
+  uint32_t device = 0;
+  uint32_t nodes = 0;
+  const char* end = part.data() + part.size();
+  const auto [star, wrong] = std::from_chars(part.data(), end, device);
+  const bool marked = wrong == std::errc() && star != end && *star == '*';
+  const auto [rest, error] = std::from_chars(marked ? star + 1 : end, end, nodes);
+  if (error != std::errc() || rest != end || device >= options.devices.size() ||
+      nodes > ModelOptions::kNodes - options.on.size())
+    return refuse(part, "no run of nodes on a device");
+  options.on.insert(options.on.end(), nodes, device);
+  return {};
+}
+
+Status add_cut(ModelOptions& options, std::string_view part) {
+  std::string_view devices = take(part, '/');
+  while (!devices.empty()) {
+    const std::string_view device = take(devices, ',');
+    if (device.empty() || options.devices.size() == ModelOptions::kDevices)
+      return refuse(device, "no device, or one too many");
+    options.devices.emplace_back(device);
+  }
+  if (part.ends_with(',')) return refuse(part, "no cut: nothing follows its last comma");
+  while (!part.empty()) TRY(add_run(options, take(part, ',')));
+  if (options.on.empty()) return refuse(part, "no cut");
+  return {};
+}
+
 }  // namespace
 
 Result<ModelOptions> ModelOptions::parse(std::string_view text) {
   constexpr std::string_view kShape = "shape=";
+  constexpr std::string_view kCut = "cut=";
   ModelOptions options;
   while (!text.empty()) {
     std::string_view part = take(text, ';');
+    if (part.starts_with(kCut) && options.devices.empty()) {
+      part.remove_prefix(kCut.size());
+      TRY(add_cut(options, part));
+      continue;
+    }
     if (!part.starts_with(kShape) || options.shapes.size() == ModelOptions::kShapes)
       return refuse(part, "unknown, or one shape too many");
     part.remove_prefix(kShape.size());

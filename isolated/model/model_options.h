@@ -2,7 +2,9 @@
 #pragma once
 // ModelOptions: what a system file says of a model, as its enclave is told it in CASEMATE_OPTIONS:
 //
-//   shape=batch:8,sequence:128;shape=batch:1,sequence:128
+//   shape=batch:8,sequence:128;shape=batch:1,sequence:128;cut=cpu:0,npu:0/0*12,1*3,0*1
+//
+// A cut names devices, and which of them, counted from 0, the nodes of the graph run on, in runs.
 //
 //   Owns     values.
 //   Threads  values.
@@ -28,6 +30,12 @@ struct ModelOptions {
 
   // To compile for: what the model's symbolic extents stand for, by name.
   std::vector<std::map<std::string, int64_t>> shapes;
+
+  // No device: the processor runs all of it.
+  static constexpr size_t kDevices = 8;
+  static constexpr size_t kNodes = 16'384;  // as many as a cut is made of
+  std::vector<std::string> devices;
+  std::vector<uint32_t> on;  // by node
 
   static Result<ModelOptions> parse(std::string_view text);
 };

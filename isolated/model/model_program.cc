@@ -66,9 +66,10 @@ Status check_regions(const infer::InferArgs& args, Bytes in, Bytes out) {
 
 Status ModelProgram::start(const control::Message& manifest) {
   const Instant begin = system_clock().now();
-  const Mapping file = TRY(map_file(kFile));
+  file_ = TRY(map_file(kFile));
   engine::LoadOptions options;
-  options.shapes = TRY(ModelOptions::parse(options_)).shapes;
+  const ModelOptions said = TRY(ModelOptions::parse(options_));
+  options.shapes = said.shapes;
   if (!options.shapes.empty()) options.batch_sizes.clear();
   options.directory = kFolder;
   options.threads = static_cast<int>(manifest.threads);
@@ -76,7 +77,12 @@ Status ModelProgram::start(const control::Message& manifest) {
   options.memory_bytes_max = manifest.memory_bytes > 2 * kOverhead
                                  ? manifest.memory_bytes - kOverhead
                                  : manifest.memory_bytes / 2;
-  model_.emplace(TRY(engine::Model::load(file, options)));
+  model_.emplace(TRY(engine::Model::load(file_, options)));
+  if (!said.devices.empty()) {
+    divided_ = TRY(DividedModel::make(file_, said, options));
+  } else {
+    file_ = {};
+  }
   TRY(model_->seal());
   loading_ = system_clock().now() - begin;
   return {};
@@ -89,6 +95,7 @@ Status ModelProgram::prepare() {
 
 Status ModelProgram::run(control::Socket control, const control::Message&) {
   TRY(executor_->try_threads());
+  if (divided_) return run_divided(control);
   std::optional<srpc::Callee> callee;
   while (true) {
     if (!callee) {
@@ -106,6 +113,42 @@ Status ModelProgram::run(control::Socket control, const control::Message&) {
       callee.reset();  // the monitor connects a new stream when there is somebody to call again
     }
   }
+}
+
+// With devices that come and go, the monitor is listened to between calls.
+Status ModelProgram::run_divided(control::Socket& control) {
+  constexpr Duration kListen = std::chrono::milliseconds(100);
+  std::optional<srpc::Callee> callee;
+  while (true) {
+    while (auto received = TRY(control.poll())) {
+      if (received->type() == control::Type::kStop) return {};
+      take(*received, callee);
+    }
+    if (!callee) {
+      auto received = TRY(control.receive(-1));
+      if (received.type() == control::Type::kStop) return {};
+      take(received, callee);
+      continue;
+    }
+    const auto request = callee->next(kListen);
+    if (request) {
+      serve(*callee, *request);
+    } else if (request.error().code == Code::kPartitionFailed) {
+      callee.reset();
+    }
+  }
+}
+
+void ModelProgram::take(control::Received& received, std::optional<srpc::Callee>& callee) {
+  const bool caller = received.message.role == static_cast<uint32_t>(control::Role::kCaller);
+  const std::string name(received.message.name.view());
+  if (received.type() == control::Type::kDisconnect) divided_->disconnect(name);
+  if (received.type() != control::Type::kConnect) return;
+  auto end = control::stream_end_of(received);
+  if (end && caller) return divided_->connect(name, *std::move(end));
+  auto made = end ? srpc::Callee::make(*std::move(end), {.meet = model_->threads() == 1})
+                  : Result<srpc::Callee>(end.error());
+  if (made) callee.emplace(*std::move(made));
 }
 
 void ModelProgram::serve(srpc::Callee& callee, const srpc::Request& request) {
@@ -135,11 +178,17 @@ Result<uint64_t> ModelProgram::describe(srpc::Callee& callee, const infer::Infer
 Result<uint64_t> ModelProgram::infer(srpc::Callee& callee, const infer::InferArgs& args) {
   const auto inputs =
       TRY(infer::read_tensors(callee.bulk_in().subspan(args.in_offset, args.in_bytes)));
-  RegionSink sink(callee.bulk_out().subspan(args.out_offset, args.out_bytes),
-                  model_->description().output_count);
+  const ModelDescription& facts = model_->description();
+  const MutableBytes region = callee.bulk_out().subspan(args.out_offset, args.out_bytes);
   const Instant begin = system_clock().now();
-  TRY(executor_->run(inputs, sink, &callee.progress()));
-  sink.finish();
+  RegionSink divided(region, facts.output_count);
+  if (divided_ && divided_->run(inputs, facts.batch_max != 0, divided, callee.progress())) {
+    divided.finish();
+  } else {
+    RegionSink whole(region, facts.output_count);
+    TRY(executor_->run(inputs, whole, &callee.progress()));
+    whole.finish();
+  }
   return static_cast<uint64_t>((system_clock().now() - begin).count());
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // ModelProgram: the enclave that serves one model. Its template imports and compiles the model;
-// each instance answers the calls of wire/abi/infer.h on one stream.
+// each instance answers the calls of isolated/infer/infer.h on one stream.
 //
 //   Owns     the compiled model; an instance its executor.
 //   Threads  the stream is served by one; kernels run on the model's threads.
@@ -15,8 +15,9 @@
 
 #include "isolated/enclave/enclave.h"
 #include "isolated/engine/engine.h"
+#include "isolated/infer/infer.h"
+#include "isolated/model/divided_model.h"
 #include "isolated/model/model_options.h"
-#include "wire/abi/infer.h"
 #include "wire/srpc/srpc.h"
 
 namespace casemate::model {
@@ -30,6 +31,8 @@ class ModelProgram final : public enclave::Program {
   Status run(control::Socket control, const control::Message& manifest) override;
 
  private:
+  Status run_divided(control::Socket& control);
+  void take(control::Received& received, std::optional<srpc::Callee>& callee);
   void serve(srpc::Callee& callee, const srpc::Request& request);
   Result<uint64_t> describe(srpc::Callee& callee, const infer::InferArgs& args) const;
   Result<uint64_t> infer(srpc::Callee& callee, const infer::InferArgs& args);
@@ -38,6 +41,8 @@ class ModelProgram final : public enclave::Program {
   std::optional<engine::Model> model_;
   Duration loading_{};  // how long that took
   std::optional<engine::Executor> executor_;
+  Mapping file_;                           // as long as a part of the model is left in it
+  std::unique_ptr<DividedModel> divided_;  // where other devices run some of it
 };
 
 }  // namespace casemate::model

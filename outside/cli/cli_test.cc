@@ -17,6 +17,8 @@
 #include "outside/client/testing/pictures.h"
 #include "outside/client/testing/test_server.h"
 #include "outside/verify/intel/testing/platform.h"
+#include "outside/verify/jose/jose.h"
+#include "outside/verify/testing/issuer.h"
 
 namespace casemate::cli {
 namespace {
@@ -163,10 +165,10 @@ TEST_F(Cli, attest_of_a_refused_server_tells_the_verdict_and_exits_with_one) {
   EXPECT_EQ(json::parse(machine.out)["first_failure"]["code"], "root.kind");
 }
 
-TEST_F(Cli, a_saved_policy_pins_what_was_seen) {
+TEST_F(Cli, a_learned_policy_pins_what_was_seen) {
   const std::string policy = folder_.path("p.json");
   const Outcome saved =
-      casemate({"attest", server_.url(), kAllow, "--model", "digits", "--save-policy", policy});
+      casemate({"attest", server_.url(), kAllow, "--model", "digits", "--learn", policy});
   EXPECT_EQ(saved.code, kDone) << saved.err;
   const Outcome done =
       casemate({"infer", server_.url(), "digits", "--input", white_, "--policy", policy});
@@ -182,10 +184,38 @@ TEST_F(Cli, a_saved_policy_pins_what_was_seen) {
   EXPECT_TRUE(contains(refused.err, "root.key")) << refused.err;
 }
 
-TEST_F(Cli, no_policy_is_saved_from_a_refused_server) {
+TEST_F(Cli, a_policy_learned_of_a_refused_server_says_so_and_trusts_it_no_more) {
   const std::string policy = folder_.path("p.json");
-  EXPECT_EQ(casemate({"attest", server_.url(), "--save-policy", policy}).code, kRefused);
+  const Outcome learned =
+      casemate({"attest", server_.url(), "--model", "digits", "--learn", policy});
+  EXPECT_EQ(learned.code, kRefused) << "it is still refused";
+  EXPECT_TRUE(contains(learned.out, "to be reviewed")) << learned.out;
+  EXPECT_TRUE(contains(learned.out, "NOT VERIFIED (root.kind)")) << learned.out;
+  const Outcome strict = casemate({"attest", server_.url(), "--policy", policy});
+  EXPECT_EQ(strict.code, kRefused);
+  EXPECT_TRUE(contains(strict.err, "root.kind")) << "nobody opted in: " << strict.err;
+  EXPECT_EQ(casemate({"attest", server_.url(), "--policy", policy, kAllow}).code, kDone);
+  TestServer imposter(system_clock().unix_seconds());
+  const Outcome other = casemate({"attest", imposter.url(), "--policy", policy, kAllow});
+  EXPECT_TRUE(contains(other.err, "root.key")) << other.err;
+}
+
+TEST_F(Cli, nothing_is_learned_of_a_server_that_proves_nothing) {
+  const std::string policy = folder_.path("p.json");
+  server_.bend([](auto& signer) { signer.tokens[0].epoch = 0; });
+  const Outcome older = casemate({"attest", server_.url(), kAllow, "--learn", policy});
+  EXPECT_EQ(older.code, kRefused);
+  EXPECT_TRUE(contains(older.err, "nothing was learned")) << older.err;
+  const verify::testing::Signer thief;
+  server_.show(thief.tls, server_.signer.evidence());
+  EXPECT_EQ(casemate({"attest", server_.url(), kAllow, "--learn", policy}).code, kRefused);
   EXPECT_FALSE(client::read_file(policy, 1000));
+}
+
+TEST_F(Cli, the_schema_of_policies_is_printed) {
+  const Outcome done = casemate({"verify", "--policy-schema"});
+  EXPECT_EQ(done.code, kDone) << done.err;
+  EXPECT_TRUE(contains(done.out, "\"$id\": \"urn:casemate:policy\"")) << done.out;
 }
 
 TEST_F(Cli, a_policy_file_with_a_mistake_is_refused_by_name) {
@@ -242,10 +272,35 @@ TEST_F(Cli, verify_judges_a_hardware_root_s_quote_by_a_folder_of_collateral) {
   EXPECT_TRUE(contains(none.err, "platform.format")) << none.err;
 }
 
+TEST_F(Cli, verify_writes_a_result_that_others_can_check) {
+  const verify::testing::Signer& signer = server_.signer;
+  const std::string evidence = folder_.file("e.cbor", signer.evidence());
+  const std::string key = folder_.file("k.der", signer.tls.public_der());
+  const std::string pem = verify::testing::pem_of(signer.root);
+  const std::string ear_key = folder_.file("ear.pem", bytes_of(std::string_view(pem)));
+  const std::string path = folder_.file("result.jwt", {});
+  const auto result = [&] {
+    const auto jws = verify::read_jws(text_of(*client::read_file(path, 1 << 20)));
+    return jws && verify::check_jws(*jws, signer.root.public_der()) ? jws->payload : "";
+  };
+  EXPECT_EQ(
+      casemate({"verify", evidence, "--key", key, kAllow, "--ear", path, "--ear-key", ear_key})
+          .code,
+      kDone);
+  EXPECT_TRUE(contains(result(), R"("ear_status":"warning")")) << result();
+  EXPECT_EQ(casemate({"verify", evidence, "--key", key, "--ear", path, "--ear-key", ear_key}).code,
+            kRefused);
+  EXPECT_TRUE(contains(result(), R"("ear_status":"contraindicated")")) << result();
+  EXPECT_EQ(casemate({"verify", evidence, "--key", key, kAllow, "--ear", path}).code, kUsage);
+}
+
 TEST_F(Cli, verify_takes_a_time_a_nonce_and_a_model) {
   Nonce nonce{};
   nonce.fill(0xAB);
-  const std::string evidence = folder_.file("e.cbor", server_.fresh_evidence(nonce, "digits"));
+  SessionBinding session{};
+  session.fill(0xCD);
+  const std::string evidence =
+      folder_.file("e.cbor", server_.fresh_evidence(proof_nonce(nonce, session), "digits"));
   const std::string key = folder_.file("k.der", server_.signer.tls.public_der());
   const std::string hex = to_hex(nonce);
   const auto judged = [&](std::initializer_list<std::string> more) {
@@ -253,6 +308,10 @@ TEST_F(Cli, verify_takes_a_time_a_nonce_and_a_model) {
     std::ostringstream err;
     std::vector<std::string> list = {"verify", evidence, "--key", key, kAllow};
     list.insert(list.end(), more);
+    if (more.size() > 0 && !std::ranges::contains(list, "--session")) {
+      list.emplace_back("--session");
+      list.push_back(to_hex(session));
+    }
     const int code = run(list, {out, err});
     return formatted("{} {}", code, err.str());
   };
@@ -261,6 +320,10 @@ TEST_F(Cli, verify_takes_a_time_a_nonce_and_a_model) {
   EXPECT_TRUE(
       contains(judged({"--nonce", hex, "--model", "faces"}), "1 casemate: refused: model."));
   EXPECT_TRUE(contains(judged({}), "token.nonce"));
+  EXPECT_TRUE(contains(judged({"--nonce", hex, "--session", hex}), "token.nonce"))
+      << "another connection";
+  EXPECT_TRUE(
+      contains(casemate({"verify", evidence, "--key", key, "--nonce", hex}).err, "--session HEX"));
   EXPECT_TRUE(contains(judged({"--nonce", "ab"}), "64 hexadecimal"));
   EXPECT_TRUE(contains(judged({"--nonce", hex, "--at", "2020-01-01T00:00:00Z"}), "in the future"));
   EXPECT_TRUE(contains(judged({"--nonce", hex, "--at", "4102444800"}), "days old") ||

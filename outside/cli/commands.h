@@ -19,7 +19,9 @@
   COMMAND(doctor, "which walls stand on this machine, and which do not")          \
   COMMAND(infer, "run a model on a server that was verified first")               \
   COMMAND(attest, "who is there, and can it be trusted: a verdict, with reasons") \
+  COMMAND(proxy, "plain KServe v2 on this machine, a verified server behind it")  \
   COMMAND(verify, "the same off line, for evidence in a file")                    \
+  COMMAND(tpm, "have the key of this machine's TPM certified by its owner")       \
   COMMAND(zoo, "standard architectures with random weights, as ONNX files")       \
   COMMAND(check, "whether this build can serve a model, and if not, all reasons") \
   COMMAND(plan, "what the engine runs for a model, step by step")                 \

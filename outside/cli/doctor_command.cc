@@ -4,10 +4,24 @@
 
 #include <cerrno>
 
+#include "base/format.h"
 #include "outside/cli/commands.h"
 #include "outside/launch/programs.h"
+#include "outside/launch/roots.h"
 
 namespace casemate::cli {
+namespace {
+
+void print_roots(std::ostream& out) {
+  const auto roots = launch::roots_here();
+  const RootKind chosen = launch::choose_root("auto", roots).value_or(RootKind::kSoftware);
+  out << "\nRoots of trust, the strongest first (+ usable, - not, and why):\n";
+  for (const launch::RootHere& root : roots)
+    out << formatted("{} {}: {}\n", root.usable ? '+' : '-', name_of(root.kind), root.what);
+  out << formatted("casemate serve takes '{}' unless --root names another\n", name_of(chosen));
+}
+
+}  // namespace
 
 // The monitor tries each wall itself: only its own code can say what it would get.
 Run add_doctor(CLI::App&) {
@@ -29,7 +43,10 @@ Run add_doctor(CLI::App&) {
     while (::waitpid(child, &status, 0) < 0) {
       if (errno != EINTR) return fail(errno_error("waiting for " + program), streams);
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return kDone;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+      print_roots(streams.out);
+      return kDone;
+    }
     return fail({Code::kPlatform, program + " does not run: build it with ./dev build"}, streams);
   };
 }

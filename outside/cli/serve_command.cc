@@ -8,9 +8,11 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "outside/cli/commands.h"
+#include "outside/cli/divide.h"
 #include "outside/cli/serve_log.h"
 #include "outside/launch/describe.h"
 #include "outside/launch/programs.h"
+#include "outside/launch/roots.h"
 #include "outside/launch/start.h"
 
 namespace casemate::cli {
@@ -22,7 +24,7 @@ struct ServeFlags {
   std::string config;
   std::string models;
   std::string listen;
-  std::string root = "software";
+  std::string root = "auto";
   bool debug = false;
   std::string log = "text";
 };
@@ -37,13 +39,6 @@ Result<launch::SystemFile> settings_of(const ServeFlags& flags) {
   if (!flags.models.empty()) file.repository = flags.models;
   if (!flags.listen.empty()) file.gateway.listen = flags.listen;
   if (flags.debug) file.defaults.debug = true;
-  if (flags.root != "software") {
-    return Error{
-        Code::kUnsupported,
-        formatted(
-            "--root {}: this build has no such root of trust; only 'software', for development",
-            flags.root)};
-  }
   return file;
 }
 
@@ -123,11 +118,14 @@ int serve(const ServeFlags& flags, ServeLog& log) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   std::unique_ptr<SystemDescription> description;
   const auto prepared = [&]() -> Result<launch::RunningSystem> {
-    const launch::SystemFile file = TRY(settings_of(flags));
+    launch::SystemFile file = TRY(settings_of(flags));
+    const RootKind root = TRY(launch::choose_root(flags.root, launch::roots_here()));
     const std::string programs = TRY(launch::program_folder());
     const auto repository = TRY(launch::scan_repository(file.repository));
     for (const std::string& warning : repository.warnings) log.warn(warning);
+    TRY(divide(file, repository.models, programs));
     description = TRY(launch::describe(file, repository.models, programs));
+    description->root = static_cast<uint32_t>(root);
     const launch::Outputs outputs = TRY(log.open(*description));
     return launch::RunningSystem::start(*description, file.gateway, programs, outputs);
   };
@@ -158,7 +156,10 @@ Run add_serve(CLI::App& app) {
   app.add_option(
       "--listen", flags->listen,
       formatted("ADDRESS:PORT (default: {}; port 0 picks one)", launch::GatewaySettings().listen));
-  app.add_option("--root", flags->root, "root of trust: software");
+  app.add_option("--root", flags->root,
+                 "root of trust: tsm, gramine, tpm or software, or auto, the strongest that is "
+                 "here (casemate doctor lists them)")
+      ->capture_default_str();
   app.add_flag("--debug", flags->debug,
                "enclaves may write to stderr; every verdict shows it, and refuses it by default");
   app.add_option("--log", flags->log,

@@ -112,10 +112,14 @@ int ServeLog::fail(const Error& error) {
 }
 
 void ServeLog::serving(const std::string& url, const operating::Reply& status) {
+  const auto kind = static_cast<RootKind>(description_->root);
+  const bool software = kind == RootKind::kSoftware;
+  const std::string root = software
+                               ? "software, for development; a client refuses it unless it says "
+                                 "--allow-software-root"
+                               : std::string(name_of(kind));
   if (json_) {
-    Event event = own(Level::kInfo, "serving",
-                      "root of trust: software, for development; a client refuses it unless it "
-                      "says --allow-software-root");
+    Event event = own(Level::kInfo, "serving", "root of trust: " + root);
     event.url = url;
     return write(event);
   }
@@ -123,11 +127,10 @@ void ServeLog::serving(const std::string& url, const operating::Reply& status) {
   streams_.out << formatted("serving on {}\n\n", url);
   print_status(status, streams_.out);
   streams_.out << formatted(
-                      "\nroot of trust: software, for development; a client refuses it unless it "
-                      "says --allow-software-root\n"
-                      "verify:  casemate attest {} --allow-software-root\n"
+                      "\nroot of trust: {}\n"
+                      "verify:  casemate attest {}{}\n"
                       "watch:   casemate top        stop: Ctrl-C\n",
-                      url)
+                      root, url, software ? " --allow-software-root" : "")
                << std::flush;
 }
 

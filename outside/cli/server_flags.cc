@@ -16,8 +16,14 @@ void PolicyFlags::declare(CLI::App& app) {
   app.add_option("--policy", policy_path,
                  "what to accept: a JSON file, see outside/verify/policy.h")
       ->type_name("FILE");
+  app.add_option("--collateral", collateral_path,
+                 "folder with vendors' certificates, revocation lists and signed JSON, by which a "
+                 "hardware root is judged")
+      ->type_name("DIR");
   app.add_flag("--allow-software-root", allow_software_root,
                "accept a development root, which proves nothing (insecure)");
+  app.add_flag("--insecure-classical-key-exchange", allow_classical,
+               "connect also where the server knows no X25519MLKEM768");
 }
 
 Result<verify::Policy> PolicyFlags::policy() const {
@@ -26,7 +32,13 @@ Result<verify::Policy> PolicyFlags::policy() const {
     const auto text = TRY(client::read_file(policy_path, kPolicyBytes));
     policy = TRY(verify::parse_policy(text_of(text), policy_path));
   }
+  if (!collateral_path.empty()) {
+    policy.collateral = std::make_shared<const verify::Collateral>(
+        TRY(verify::Collateral::read_folder(collateral_path)));
+  }
   policy.allow_software_root = policy.allow_software_root || allow_software_root;
+  policy.insecure_allow_classical_key_exchange =
+      policy.insecure_allow_classical_key_exchange || allow_classical;
   return policy;
 }
 

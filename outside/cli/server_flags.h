@@ -17,7 +17,9 @@ namespace casemate::cli {
 
 struct PolicyFlags {
   std::string policy_path;
+  std::string collateral_path;
   bool allow_software_root = false;
+  bool allow_classical = false;
 
   void declare(CLI::App& app);
   // The policy of the file, or the strictest one, with what the flags add.

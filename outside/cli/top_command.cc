@@ -8,6 +8,7 @@
 #include "outside/cli/commands.h"
 #include "outside/cli/server_flags.h"
 #include "outside/client/session.h"
+#include "outside/launch/operator.h"
 #include "outside/top/latencies.h"
 #include "outside/top/live.h"
 

@@ -12,7 +12,9 @@
 #include "outside/cli/server_flags.h"
 #include "outside/client/file.h"
 #include "outside/verify/certificate.h"
+#include "outside/verify/ear/ear.h"
 #include "outside/verify/platform_evidence.h"
+#include "outside/verify/policy_schema.h"
 #include "outside/verify/verify.h"
 
 namespace casemate::cli {
@@ -27,10 +29,13 @@ struct VerifyFlags {
   std::string certificate_path;
   std::string nonce;
   std::string model;
+  std::string session;
   std::string at;
-  std::string collateral_path;
   std::string report_data;
+  std::string ear_path;
+  std::string ear_key_path;
   bool json = false;
+  bool schema = false;
   PolicyFlags policy;
 };
 
@@ -91,16 +96,38 @@ Result<int64_t> time_of(const std::string& text) {
                                          text)};
 }
 
-Result<std::optional<Nonce>> nonce_of(const std::string& text) {
-  if (text.empty()) return std::optional<Nonce>();
+Result<ByteArray<32>> bytes_32(const std::string& text, std::string_view flag) {
   const auto bytes = from_hex(text);
-  if (!bytes || bytes->size() != sizeof(Nonce))
-    return Error{Code::kInvalid, "--nonce should be 64 hexadecimal digits"};
-  return std::optional(load<Nonce>(*bytes));
+  if (!bytes || bytes->size() != sizeof(ByteArray<32>))
+    return Error{Code::kInvalid, formatted("{} should be 64 hexadecimal digits", flag)};
+  return load<ByteArray<32>>(*bytes);
 }
 
-Status print(const verify::Verdict& verdict, bool json, Streams streams) {
-  streams.out << (json ? verify::json_of(verdict) : verify::text_of(verdict));
+// What tokens carry for a nonce that was sent over a session; nothing when none was.
+Result<std::optional<Nonce>> nonce_of(const VerifyFlags& flags) {
+  if (flags.nonce.empty()) return std::optional<Nonce>();
+  if (flags.session.empty()) {
+    return Error{Code::kInvalid,
+                 "a proof is for one connection alone: give its channel binding with --session HEX "
+                 "(RFC 9266, tls-exporter)"};
+  }
+  return std::optional(proof_nonce(TRY(bytes_32(flags.nonce, "--nonce")),
+                                   TRY(bytes_32(flags.session, "--session"))));
+}
+
+// The verdict for others to read, good or bad.
+Status write_result(const VerifyFlags& flags, const verify::Verdict& verdict) {
+  if (flags.ear_path.empty()) return {};
+  verify::EarContext context{.build = "casemate " CASEMATE_VERSION};
+  if (!flags.nonce.empty()) context.nonce = TRY(from_hex(flags.nonce));
+  const auto key = TRY(client::read_file(flags.ear_key_path, kEvidenceBytes));
+  const auto result = TRY(verify::ear_file(verdict, context, flags.ear_path, text_of(key)));
+  return client::write_file(flags.ear_path, result);
+}
+
+Status conclude(const VerifyFlags& flags, const verify::Verdict& verdict, Streams streams) {
+  streams.out << (flags.json ? verify::json_of(verdict) : verify::text_of(verdict));
+  TRY(write_result(flags, verdict));
   if (!verdict.passed) return Error{Code::kDenied, verify::line_of(verdict)};
   return {};
 }
@@ -118,39 +145,48 @@ Status verify_quote(const VerifyFlags& flags, Bytes evidence, Streams streams) {
   const auto expected = from_hex(flags.report_data);
   if (!expected || expected->size() > 64)
     return Error{Code::kInvalid, "--report-data should be at most 128 hexadecimal digits"};
-  verify::Collateral collateral;
-  if (!flags.collateral_path.empty())
-    collateral = TRY(verify::Collateral::read_folder(flags.collateral_path));
-  return print(
-      verify::verify_platform(evidence, *expected, policy, collateral, TRY(time_of(flags.at))),
-      flags.json, streams);
+  return conclude(
+      flags,
+      verify::verify_platform(evidence, *expected, policy,
+                              policy.collateral ? *policy.collateral : verify::Collateral{},
+                              TRY(time_of(flags.at))),
+      streams);
 }
 
 Status verify_file(const VerifyFlags& flags, Streams streams) {
+  if (flags.schema) {
+    streams.out << verify::policy_schema();
+    return {};
+  }
   const auto file = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
   const auto evidence = verify::evidence_in(file);
-  // Whoever gives collateral means such evidence, whatever the file is.
-  if (verify::platform_evidence(evidence) || !flags.collateral_path.empty())
+  // Whoever gives collateral and no key means such evidence, whatever the file is.
+  const bool keyless =
+      flags.key_path.empty() && flags.certificate_path.empty() && !text_of(file).contains(kPemMark);
+  if (verify::platform_evidence(evidence) || (keyless && !flags.policy.collateral_path.empty()))
     return verify_quote(flags, evidence, streams);
   const verify::Policy policy = TRY(flags.policy.policy());
   const Material material = TRY(material_of(flags));
   const verify::Expectation expected{.tls_key = material.key,
-                                     .nonce = TRY(nonce_of(flags.nonce)),
+                                     .nonce = TRY(nonce_of(flags)),
                                      .model = flags.model,
                                      .now_unix = TRY(time_of(flags.at))};
-  return print(verify::verify_evidence(material.evidence, expected, policy), flags.json, streams);
+  return conclude(flags, verify::verify_evidence(material.evidence, expected, policy), streams);
 }
 
 }  // namespace
 
 Run add_verify(CLI::App& app) {
   const auto flags = std::make_shared<VerifyFlags>();
-  app.add_option(
-         "EVIDENCE", flags->evidence_path,
-         "evidence as the server's endpoint sent it, a PEM certificate that carries it, or a "
-         "hardware root's quote, as bytes or in hexadecimal")
-      ->type_name("")
-      ->required();
+  CLI::App* what = app.add_option_group("what");
+  what->add_option(
+          "EVIDENCE", flags->evidence_path,
+          "evidence as the server's endpoint sent it, a PEM certificate that carries it, or a "
+          "hardware root's quote, as bytes or in hexadecimal")
+      ->type_name("");
+  what->add_flag("--policy-schema", flags->schema,
+                 "print the JSON Schema of policy files, and end");
+  what->require_option(1);
   CLI::Option* key =
       app.add_option("--key", flags->key_path, "the server's TLS key: SubjectPublicKeyInfo, DER")
           ->type_name("FILE");
@@ -159,17 +195,24 @@ Run add_verify(CLI::App& app) {
       ->excludes(key);
   app.add_option("--nonce", flags->nonce, "the nonce that was sent, 64 hexadecimal digits")
       ->type_name("HEX");
+  app.add_option("--session", flags->session,
+                 "the channel binding of the connection that it was sent on, 64 hexadecimal digits")
+      ->type_name("HEX");
   app.add_option("--model", flags->model, "the model that must be attested")->type_name("NAME");
-  app.add_option(
-         "--collateral", flags->collateral_path,
-         "folder with the vendor's certificates, revocation lists and signed JSON, for a quote")
-      ->type_name("DIR");
   app.add_option("--report-data", flags->report_data,
                  "what the quote was made for, up to 128 hexadecimal digits")
       ->type_name("HEX");
   app.add_option("--at", flags->at, "judge as of this time, such as 2026-03-01T12:00:00Z")
       ->type_name("TIME");
   app.add_flag("--json", flags->json, "print the verdict as JSON");
+  CLI::Option* ear_key =
+      app.add_option("--ear-key", flags->ear_key_path, "the key that signs it: P-384, PKCS #8, PEM")
+          ->type_name("KEY.pem");
+  app.add_option("--ear", flags->ear_path,
+                 "also write the verdict as an attestation result (EAR), a JWT, or a CWT if the "
+                 "name ends with .cwt or .cbor")
+      ->type_name("FILE")
+      ->needs(ear_key);
   flags->policy.declare(app);
   return [flags](Streams streams) {
     const auto done = verify_file(*flags, streams);

@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/client/attest.h"
 
+#include <algorithm>
+
 #include "base/format.h"
+#include "outside/verify/pins.h"
 #include "outside/verify/verify.h"
 
 namespace casemate::client {
+
+KeyExchange exchange_of(const verify::Policy& policy) {
+  return policy.insecure_allow_classical_key_exchange ? KeyExchange::kHybridOrClassical
+                                                      : KeyExchange::kHybrid;
+}
+
+Result<Server> open_server(std::string_view url, const verify::Policy& policy, Options options) {
+  options.exchange = exchange_of(policy);
+  return Server::open(TRY(parse_url(url)), options);
+}
 
 Result<verify::Verdict> judge_certificate(const Server& server, const verify::Policy& policy) {
   if (server.certificate().evidence.empty()) {
@@ -16,31 +29,58 @@ Result<verify::Verdict> judge_certificate(const Server& server, const verify::Po
   }
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .now_unix = server.options().clock->unix_seconds()};
-  return verify::verify_evidence(server.certificate().evidence, expected, policy);
+  return verify::verify_evidence(server.certificate().evidence, expected, policy,
+                                 server.options().cache);
+}
+
+Result<verify::Verdict> judge_reused(Server& server, const verify::Policy& policy,
+                                     const std::string& model) {
+  Request request;
+  request.target = formatted("/v2/casemate/evidence?model={}", percent_encoded(model));
+  request.answer_bytes_max = kEvidenceBytes;
+  const Response response = TRY(server.ask(request));
+  const verify::Expectation expected{.tls_key = server.certificate().key,
+                                     .model = model,
+                                     .now_unix = server.options().clock->unix_seconds()};
+  return verify::verify_evidence(response.body, expected, policy, server.options().cache);
+}
+
+bool same_enclaves(const verify::Verdict& one, const verify::Verdict& other) {
+  return std::ranges::equal(one.tokens, other.tokens, [](EnclaveToken a, EnclaveToken b) {
+    for (EnclaveToken* token : {&a, &b}) {
+      token->nonce = {};
+      token->issued_unix = 0;
+      token->signature = {};
+    }
+    return std::ranges::equal(bytes_of(a), bytes_of(b));
+  });
 }
 
 Result<verify::Verdict> judge_fresh(Server& server, const verify::Policy& policy,
-                                    const std::string& model, uint32_t gateway_epoch_min) {
+                                    const std::string& model, uint32_t gateway_epoch_min,
+                                    std::optional<uint32_t> version) {
   Nonce nonce;
   server.options().random->fill(nonce);
   Request request;
   request.target = formatted("/v2/casemate/evidence?nonce={}", to_hex(nonce));
   if (!model.empty()) request.target += "&model=" + percent_encoded(model);
-  request.answer_bytes_max = limits::kEvidenceBytes;
+  if (version) request.target += formatted("&version={}", *version);
+  request.answer_bytes_max = kEvidenceBytes;
   const Response response = TRY(server.ask(request));
   const verify::Expectation expected{.tls_key = server.certificate().key,
-                                     .nonce = nonce,
+                                     .nonce = proof_nonce(nonce, response.session),
                                      .model = model,
+                                     .model_version = version,
                                      .gateway_epoch_min = gateway_epoch_min,
                                      .now_unix = server.options().clock->unix_seconds()};
-  return verify::verify_evidence(response.body, expected, policy);
+  return verify::verify_evidence(response.body, expected, policy, server.options().cache);
 }
 
 Result<verify::Verdict> attest(std::string_view url, const verify::Policy& policy,
-                               const Options& options, const std::string& model) {
-  Server server = TRY(Server::open(TRY(parse_url(url)), options));
+                               const Options& options, const std::string& model, bool curious) {
+  Server server = TRY(open_server(url, policy, options));
   verify::Verdict cached = TRY(judge_certificate(server, policy));
-  if (!cached.passed) return cached;
+  if (!cached.passed && !(curious && verify::holds(cached))) return cached;
   return judge_fresh(server, policy, model, cached.tokens.front().epoch);
 }
 

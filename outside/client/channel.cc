@@ -35,6 +35,41 @@ std::string tls_reason() {
   return text;
 }
 
+Result<Context> make_context(KeyExchange exchange) {
+  Context context(SSL_CTX_new(TLS_client_method()));
+  const char* groups =
+      exchange == KeyExchange::kHybrid ? "X25519MLKEM768" : "X25519MLKEM768:X25519:P-256:P-384";
+  if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) != 1)
+    return Error{Code::kPlatform, formatted("libssl does not start: {}", tls_reason())};
+  if (SSL_CTX_set1_groups_list(context.get(), groups) != 1) {
+    return Error{Code::kPlatform, formatted("libssl does not know X25519MLKEM768, which takes "
+                                            "OpenSSL 3.5 or later: {}",
+                                            tls_reason())};
+  }
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+  // Otherwise libssl looks for an authority, whom nobody would believe.
+  SSL_CTX_set_cert_verify_callback(
+      context.get(), [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  return context;
+}
+
+// One for all connections of the process: making it costs as much as a handshake.
+Result<SSL_CTX*> context_of(KeyExchange exchange) {
+  static const Result<Context> hybrid = make_context(KeyExchange::kHybrid);
+  static const Result<Context> either = make_context(KeyExchange::kHybridOrClassical);
+  const Result<Context>& context = exchange == KeyExchange::kHybrid ? hybrid : either;
+  if (!context) return context.error();
+  return context->get();
+}
+
+std::string_view exchange_hint(KeyExchange exchange) {
+  if (exchange != KeyExchange::kHybrid) return "";
+  return " If it knows no X25519MLKEM768, keys can be agreed on without, for whoever may open in "
+         "the future what is recorded today: --insecure-classical-key-exchange, or "
+         "\"insecure_allow_classical_key_exchange\": true in the policy";
+}
+
 Error broken(std::string_view what) {
   return {
       Code::kPartitionFailed,
@@ -60,21 +95,19 @@ Channel::~Channel() {
   ERR_clear_error();
 }
 
-Result<Channel> Channel::open(const Url& url, const Deadline& deadline) {
+Result<Channel> Channel::open(const Url& url, const Deadline& deadline, KeyExchange exchange,
+                              Protocol protocol) {
   Channel channel(TRY(connect_to(url, deadline)));
-  TRY(channel.start_tls(url));
-  TRY(channel.handshake(url, deadline));
+  TRY(channel.start_tls(url, exchange, protocol));
+  TRY(channel.handshake(url, exchange, deadline));
   TRY(channel.keep_certificate());
+  TRY(channel.keep_binding());
   return channel;
 }
 
-Status Channel::start_tls(const Url& url) {
-  const Context context(SSL_CTX_new(TLS_client_method()));
-  if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) != 1)
-    return Error{Code::kPlatform, formatted("libssl does not start: {}", tls_reason())};
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
-  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-  ssl_.reset(SSL_new(context.get()));
+Status Channel::start_tls(const Url& url, KeyExchange exchange, Protocol protocol) {
+  SSL_CTX* const context = TRY(context_of(exchange));
+  ssl_.reset(SSL_new(context));
   in_ = BIO_new(BIO_s_mem());
   out_ = BIO_new(BIO_s_mem());
   if (!ssl_ || in_ == nullptr || out_ == nullptr)
@@ -84,12 +117,13 @@ Status Channel::start_tls(const Url& url) {
   // Numbers and colons are no server names (RFC 6066, section 3).
   if (url.host.find_first_not_of("0123456789.") != std::string::npos && !url.host.contains(':'))
     SSL_set_tlsext_host_name(ssl_.get(), url.host.c_str());
-  static constexpr std::array<uint8_t, 9> kHttp = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-  SSL_set_alpn_protos(ssl_.get(), kHttp.data(), kHttp.size());
+  const bool http2 = protocol == Protocol::kHttp2;
+  const Bytes name = bytes_of(std::string_view(http2 ? "\x02h2" : "\x08http/1.1"));
+  SSL_set_alpn_protos(ssl_.get(), name.data(), static_cast<unsigned>(name.size()));
   return {};
 }
 
-Status Channel::handshake(const Url& url, const Deadline& deadline) {
+Status Channel::handshake(const Url& url, KeyExchange exchange, const Deadline& deadline) {
   for (;;) {
     ERR_clear_error();
     const int done = SSL_do_handshake(ssl_.get());
@@ -100,8 +134,8 @@ Status Channel::handshake(const Url& url, const Deadline& deadline) {
     if (error != SSL_ERROR_WANT_READ) {
       return Error{Code::kDenied,
                    formatted("{} does not complete a TLS 1.3 handshake ({}); is it a Casemate "
-                             "server, and its TLS port?",
-                             url.authority(), reason)};
+                             "server, and its TLS port?{}",
+                             url.authority(), reason, exchange_hint(exchange))};
     }
     const auto more = fill(deadline);
     if (!more && more.error().code == Code::kTimedOut) {
@@ -125,6 +159,19 @@ Status Channel::keep_certificate() {
   uint8_t* at = der.data();
   i2d_X509(certificate, &at);
   certificate_ = TRY(verify::read_certificate(der));
+  return {};
+}
+
+std::string_view Channel::group() const {
+  const char* name = SSL_get0_group_name(ssl_.get());
+  return name == nullptr ? "" : name;
+}
+
+Status Channel::keep_binding() {
+  static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  if (SSL_export_keying_material(ssl_.get(), binding_.data(), binding_.size(), kLabel.data(),
+                                 kLabel.size(), nullptr, 0, 0) != 1)
+    return Error{Code::kPlatform, formatted("no channel binding: {}", tls_reason())};
   return {};
 }
 
@@ -217,6 +264,13 @@ bool Channel::quiet() {
     if (!more || !*more) return false;
   }
   return false;
+}
+
+Channel::Parts Channel::release() && {
+  Parts parts{.socket = std::move(socket_), .tls = ssl_.release(), .ciphertext = {}};
+  parts.ciphertext.resize(BIO_ctrl_pending(in_));
+  BIO_read(in_, parts.ciphertext.data(), static_cast<int>(parts.ciphertext.size()));
+  return parts;
 }
 
 }  // namespace casemate::client

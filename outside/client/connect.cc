@@ -78,6 +78,24 @@ Status finish_connect(int fd, const Deadline& deadline) {
   return {};
 }
 
+// Once connected: the deadline is the caller's until then.
+Status watch_for_silence(int fd) {
+  struct Option {
+    int level;
+    int name;
+    int value;
+  };
+  static constexpr Option kOptions[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                                        {IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdleSeconds},
+                                        {IPPROTO_TCP, TCP_KEEPINTVL, kKeepEverySeconds},
+                                        {IPPROTO_TCP, TCP_USER_TIMEOUT, kVanishedMs}};
+  for (const Option& option : kOptions) {
+    if (::setsockopt(fd, option.level, option.name, &option.value, sizeof option.value) != 0)
+      return errno_error("setsockopt");
+  }
+  return {};
+}
+
 Result<Fd> connect_address(const addrinfo& address, const Deadline& deadline) {
   Fd fd(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return errno_error("socket");
@@ -87,6 +105,7 @@ Result<Fd> connect_address(const addrinfo& address, const Deadline& deadline) {
     if (errno != EINPROGRESS) return errno_error("connect");
     TRY(finish_connect(fd.number(), deadline));
   }
+  TRY(watch_for_silence(fd.number()));
   return fd;
 }
 

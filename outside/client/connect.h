@@ -17,7 +17,15 @@ struct addrinfo;
 
 namespace casemate::client {
 
-// Connected, non-blocking, close-on-exec, without Nagle's delay. All addresses of the host are
+// A machine that has vanished says so to nobody: one that is silent for kKeepIdleSeconds is asked
+// every kKeepEverySeconds whether it is there, and what it leaves unacknowledged for kVanishedMs
+// ends the connection. Longer than any wait of ours for a peer that is there and slow.
+inline constexpr int kKeepIdleSeconds = 30;
+inline constexpr int kKeepEverySeconds = 15;
+inline constexpr int kVanishedMs = 120'000;
+
+// Connected, non-blocking, close-on-exec, without Nagle's delay, and not for ever with a peer that
+// has vanished. All addresses of the host are
 // tried in the resolver's order, each for its share of the time that is left.
 Result<Fd> connect_to(const Url& url, const Deadline& deadline);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 namespace casemate::client {
@@ -73,6 +74,24 @@ TEST(Connect, when_nobody_answers_the_time_is_over_and_no_more) {
   ASSERT_FALSE(fd);
   EXPECT_EQ(fd.error().code, Code::kTimedOut);
   EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(2));
+}
+
+int option_of(const Fd& fd, int level, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(fd.number(), level, name, &value, &size), 0);
+  return value;
+}
+
+TEST(Connect, a_peer_that_vanishes_is_not_waited_for_for_ever) {
+  Listener alive(16);
+  const addrinfo only = alive.entry(nullptr);
+  const auto fd = connect_to_any(&only, Deadline(system_clock(), seconds(5)));
+  ASSERT_TRUE(fd);
+  EXPECT_EQ(option_of(*fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option_of(*fd, IPPROTO_TCP, TCP_KEEPIDLE), kKeepIdleSeconds);
+  EXPECT_EQ(option_of(*fd, IPPROTO_TCP, TCP_KEEPINTVL), kKeepEverySeconds);
+  EXPECT_EQ(option_of(*fd, IPPROTO_TCP, TCP_USER_TIMEOUT), kVanishedMs);
 }
 
 }  // namespace

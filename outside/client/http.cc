@@ -170,6 +170,7 @@ Result<Response> exchange(Channel& channel, const std::string& authority, const 
     if (response->status == 200 && response->body.size() > request.answer_bytes_max)
       return parse_error(beast::http::error::body_limit, request.answer_bytes_max);
     if (!*sent) response->reusable = false;
+    response->session = channel.binding();
     return response;
   } catch (const std::exception& failure) {
     return Error{Code::kPlatform,

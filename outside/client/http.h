@@ -35,7 +35,8 @@ struct Response {
   std::optional<uint64_t> json_size{};      // Inference-Header-Content-Length
   std::optional<uint32_t> retry_after_s{};  // Retry-After, if it is a number of seconds
   std::vector<uint8_t> body{};
-  bool reusable = false;  // the channel may carry another request
+  bool reusable = false;     // the channel may carry another request
+  SessionBinding session{};  // of the connection over which it came
 };
 
 // Sends `request` and reads its answer, whatever its status. `authority` is the HOST:PORT for the

@@ -9,15 +9,20 @@
 namespace casemate::client {
 
 Result<Server> Server::open(const Url& url, const Options& options) {
+  return over(TRY(Channel::open(url, Deadline(*options.clock, options.timeout), options.exchange)),
+              url, options);
+}
+
+Server Server::over(Channel channel, const Url& url, const Options& options) {
   Server server(url, options);
-  server.channel_ = TRY(Channel::open(url, Deadline(*options.clock, options.timeout)));
-  server.certificate_ = server.channel_->certificate();
+  server.certificate_ = channel.certificate();
+  server.channel_ = std::move(channel);
   return server;
 }
 
 Status Server::reconnect(const Deadline& deadline) {
   channel_.reset();
-  Channel fresh = TRY(Channel::open(url_, deadline));
+  Channel fresh = TRY(Channel::open(url_, deadline, options_.exchange));
   if (fresh.certificate().key != certificate_.key) {
     return Error{Code::kDenied,
                  formatted("{} now shows another key than the one that was verified, so nothing "

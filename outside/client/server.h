@@ -17,6 +17,7 @@
 #include "outside/client/channel.h"
 #include "outside/client/http.h"
 #include "outside/client/url.h"
+#include "outside/verify/cache.h"
 
 namespace casemate::client {
 
@@ -28,6 +29,11 @@ struct Options {
   uint32_t retries = 0;
   // Of one inference: the largest tensor and its JSON part.
   uint64_t answer_bytes_max = limits::kTensorBytes + (1 << 20);
+  // Also where the server knows curves alone; the policy says whether that may be.
+  KeyExchange exchange = KeyExchange::kHybrid;
+  // Of what has been verified before, for whoever connects more than once; it must outlive the
+  // server. None: every session verifies everything and asks for a proof of its own.
+  verify::Cache* cache = nullptr;
   const Clock* clock = &system_clock();
   Random* random = &system_random();
 };
@@ -35,6 +41,8 @@ struct Options {
 class Server final {
  public:
   static Result<Server> open(const Url& url, const Options& options);
+  // The same with a first connection that is there already, for HTTP/1.1.
+  static Server over(Channel channel, const Url& url, const Options& options);
 
   // What the first connection showed: the key that all connections have, and the evidence.
   [[nodiscard]] const verify::Certificate& certificate() const { return certificate_; }
@@ -42,6 +50,9 @@ class Server final {
 
   // The answer with status 200, or the server's refusal as an error.
   Result<Response> ask(const Request& request);
+
+  // The connection, if one is open: its binding() says whether it is still the first.
+  [[nodiscard]] std::optional<Channel> release() && { return std::move(channel_); }
 
  private:
   Server(Url url, const Options& options) : url_(std::move(url)), options_(options) {}

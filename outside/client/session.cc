@@ -18,11 +18,16 @@ std::string model_target(const std::string& model) {
 }  // namespace
 
 Result<Session> Session::connect(std::string_view url, verify::Policy policy, Options options) {
-  Server server = TRY(Server::open(TRY(parse_url(url)), options));
+  Server server = TRY(open_server(url, policy, options));
   const verify::Verdict cached = TRY(judge_certificate(server, policy));
   TRY(require_passed(cached));
+  verify::Cache* cache = options.cache;
+  if (cache != nullptr && cache->proved(cached.evidence_hash, cached.time_used_unix))
+    return Session(std::move(server), std::move(policy), cached);
   verify::Verdict fresh = TRY(judge_fresh(server, policy, "", cached.tokens.front().epoch));
   TRY(require_passed(fresh));
+  if (cache != nullptr && same_enclaves(cached, fresh))
+    cache->remember_proof(cached.evidence_hash, fresh.time_used_unix);
   return Session(std::move(server), std::move(policy), std::move(fresh));
 }
 
@@ -30,10 +35,24 @@ Result<verify::Verdict> Session::verdict(const std::string& model) {
   if (const auto known = model_verdicts_.find(model); known != model_verdicts_.end())
     return known->second;
   if (model.empty()) return Error{Code::kInvalid, "the name of the model is empty"};
-  verify::Verdict verdict =
-      TRY(judge_fresh(server_, policy_, model, verdict_.tokens.front().epoch));
-  TRY(require_passed(verdict));
+  verify::Verdict verdict = TRY(prove(model));
   return model_verdicts_.emplace(model, std::move(verdict)).first->second;
+}
+
+// Evidence that this client has seen proved needs no second proof.
+Result<verify::Verdict> Session::prove(const std::string& model) {
+  verify::Cache* cache = server_.options().cache;
+  std::optional<verify::Verdict> reused;
+  if (cache != nullptr) {
+    reused = TRY(judge_reused(server_, policy_, model));
+    TRY(require_passed(*reused));
+    if (cache->proved(reused->evidence_hash, reused->time_used_unix)) return *std::move(reused);
+  }
+  verify::Verdict fresh = TRY(judge_fresh(server_, policy_, model, verdict_.tokens.front().epoch));
+  TRY(require_passed(fresh));
+  if (reused && same_enclaves(*reused, fresh))
+    cache->remember_proof(reused->evidence_hash, fresh.time_used_unix);
+  return fresh;
 }
 
 Result<std::vector<ModelEntry>> Session::models() {

@@ -6,7 +6,9 @@
 //   const auto outputs = session->infer("digits", inputs);
 //
 // connect() sends nothing of the user's before the server's evidence has passed the policy. The
-// first infer() on a model has that model's enclaves attested too, with a nonce of its own. No
+// first infer() on a model has that model's enclaves attested too, with a nonce of its own. Who
+// connects again and again gives a cache (Options): then evidence that it has seen proved costs a
+// few hashes, until the server renews it. No
 // certificate authority has a say: trust comes from the evidence alone, and every later connection
 // must prove the key that it names.
 //
@@ -34,7 +36,8 @@ class Session final {
  public:
   static Result<Session> connect(std::string_view url, verify::Policy policy, Options options = {});
 
-  // Why this server is trusted: the verdict on fresh evidence of its gateway.
+  // Why this server is trusted: the verdict on a proof of its gateway, or, with a cache that knows
+  // one, on the evidence that was proved.
   [[nodiscard]] const verify::Verdict& verdict() const { return verdict_; }
   // The same with the model's enclaves; obtained once per session.
   Result<verify::Verdict> verdict(const std::string& model);
@@ -49,6 +52,8 @@ class Session final {
  private:
   Session(Server server, verify::Policy policy, verify::Verdict verdict)
       : server_(std::move(server)), policy_(std::move(policy)), verdict_(std::move(verdict)) {}
+
+  Result<verify::Verdict> prove(const std::string& model);
 
   Server server_;
   verify::Policy policy_;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <ranges>
 #include <set>
 
 #include "outside/client/attest.h"
@@ -12,6 +14,7 @@
 #include "outside/client/testing/test_server.h"
 #include "outside/verdict/checks.h"
 #include "outside/verify/pins.h"
+#include "outside/verify/verify.h"
 
 namespace casemate::client {
 namespace {
@@ -131,11 +134,133 @@ TEST(Session, fresh_evidence_relayed_from_another_server_is_refused) {
   TestServer honest;
   TestServer relay;
   relay.hook([&](const testing::HttpRequest& request) -> std::optional<Reply> {
-    const size_t at = request.target.find("nonce=");
-    const auto nonce = from_hex(request.target.substr(at + 6, 64));
-    return Reply{testing::http(200, text_of(honest.fresh_evidence(load<Nonce>(*nonce), "")))};
+    return Reply{testing::http(200, text_of(honest.fresh_evidence(request.proof(), "")))};
   });
   EXPECT_TRUE(contains(refusal(connect(relay)), "denied: refused: claims.tls_key"));
+}
+
+// Who has stolen the key of an honest gateway and sits between it and a client shows its
+// certificate and passes the client's question on; the proof is of that gateway, and of the wrong
+// connection.
+TEST(Session, a_proof_relayed_through_an_honest_enclave_is_refused_though_the_tls_key_was_stolen) {
+  TestServer honest;
+  TestServer relay;
+  relay.show(honest.signer.tls, honest.signer.evidence());
+  std::atomic<int> relayed = 0;
+  relay.hook([&](const testing::HttpRequest& request) -> std::optional<Reply> {
+    auto beyond = Server::open(*parse_url(honest.url()), quick());
+    Request question;
+    question.target = request.target;
+    const auto answer = beyond->ask(question);
+    EXPECT_TRUE(answer) << refusal(answer);
+    ++relayed;
+    return Reply{testing::http(200, text_of(answer->body))};
+  });
+  EXPECT_TRUE(contains(refusal(connect(relay)), "denied: refused: token.nonce of gateway"));
+  EXPECT_EQ(relayed, 1);
+  EXPECT_TRUE(connect(honest)) << "the same gateway without anybody in between";
+}
+
+TEST(Session, keys_are_agreed_on_with_x25519mlkem768_and_nothing_else_unless_the_policy_says_so) {
+  TestServer server;
+  const Deadline deadline(system_clock(), std::chrono::seconds(5));
+  const auto channel = Channel::open(*parse_url(server.url()), deadline);
+  ASSERT_TRUE(channel) << refusal(channel);
+  EXPECT_EQ(channel->group(), "X25519MLKEM768");
+  server.agree_with("X25519:P-256");
+  const std::string why = refusal(connect(server));
+  EXPECT_TRUE(contains(why, "denied: 127.0.0.1")) << why;
+  EXPECT_TRUE(contains(why, "insecure_allow_classical_key_exchange")) << why;
+  EXPECT_TRUE(server.requests().empty());
+  verify::Policy lenient = development();
+  lenient.insecure_allow_classical_key_exchange = true;
+  auto session = connect(server, lenient);
+  ASSERT_TRUE(session) << refusal(session);
+  EXPECT_TRUE(std::ranges::any_of(session->verdict().weakened, [](const std::string& weak) {
+    return weak.starts_with("insecure_classical_key_exchange");
+  }));
+  server.agree_with("X25519:X25519MLKEM768");
+  const auto better =
+      Channel::open(*parse_url(server.url()), deadline, KeyExchange::kHybridOrClassical);
+  ASSERT_TRUE(better) << refusal(better);
+  EXPECT_EQ(better->group(), "X25519MLKEM768") << "where both know it, whatever else they take";
+}
+
+// A calendar that a test moves.
+class MovedClock final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const override { return system_clock().now(); }
+  [[nodiscard]] int64_t unix_seconds() const override { return verify::testing::kNow + passed; }
+  int64_t passed = 0;
+};
+
+TEST(Session, evidence_is_refused_before_and_after_its_time_also_when_it_was_good_before) {
+  TestServer server;
+  MovedClock clock;
+  verify::Cache cache;
+  Options options = quick();
+  options.clock = &clock;
+  options.cache = &cache;
+  EXPECT_EQ(refusal(connect(server, development(), options)), "no refusal");
+  clock.passed = verify::Policy::kMaxAgeSeconds + 1;
+  EXPECT_TRUE(contains(refusal(connect(server, development(), options)), "refused: token.issued"));
+  clock.passed = -verify::kClockSkewSeconds - 1;
+  EXPECT_TRUE(contains(refusal(connect(server, development(), options)), "in the future"));
+  clock.passed = 0;
+  EXPECT_EQ(refusal(connect(server, development(), options)), "no refusal");
+}
+
+TEST(Session, with_a_cache_a_proof_is_asked_for_once_and_again_when_something_has_changed) {
+  TestServer server;
+  verify::Cache cache;
+  Options options = quick();
+  options.cache = &cache;
+  const auto asked = [&] {
+    const size_t before = server.requests().size();
+    auto session = connect(server, development(), options);
+    EXPECT_TRUE(session) << refusal(session);
+    EXPECT_TRUE(session->infer("digits", picture()));
+    std::string all;
+    for (const std::string& request : server.requests() | std::views::drop(before)) {
+      if (contains(request, "nonce=")) {
+        all += contains(request, "model=") ? "P" : "p";  // proofs of model and gateway
+      } else if (contains(request, "evidence")) {
+        all += "r";
+      }
+    }
+    return all;
+  };
+  EXPECT_EQ(asked(), "prP");
+  EXPECT_EQ(asked(), "r") << "both are known";
+  EXPECT_EQ(asked(), "r");
+  server.bend([](Signer&) {});  // the model was loaded again
+  EXPECT_EQ(asked(), "rP");
+  server.bend([](Signer& signer) {
+    signer.tokens.resize(1);
+    signer.tokens[0].epoch = 2;  // the gateway was started again
+    signer.set_nonce({});
+    signer.sign();
+  });
+  server.show(server.signer.tls, server.signer.evidence());
+  EXPECT_EQ(asked(), "prP");
+  EXPECT_EQ(asked(), "r");
+}
+
+TEST(Session, a_cache_that_knows_a_server_opens_no_door_to_another) {
+  TestServer server;
+  verify::Cache cache;
+  Options options = quick();
+  options.cache = &cache;
+  ASSERT_TRUE(connect(server, development(), options));
+  const Signer thief;
+  server.show(thief.tls, server.signer.evidence());
+  EXPECT_TRUE(contains(refusal(connect(server, development(), options)), "claims.tls_key"));
+  TestServer other;
+  ASSERT_TRUE(connect(other, development(), options));
+  EXPECT_EQ(other.requests().size(), 1u) << "another server proves itself";
+  server.show(server.signer.tls, server.signer.evidence());
+  EXPECT_TRUE(contains(refusal(connect(server, verify::Policy{}, options)), "root.kind"))
+      << "another policy";
 }
 
 TEST(Session, recorded_evidence_is_refused_for_its_nonce) {
@@ -187,8 +312,7 @@ TEST(Session, a_token_of_another_model_or_none_is_refused) {
   ASSERT_TRUE(session) << refusal(session);
   std::string other;
   server.hook([&](const testing::HttpRequest& request) -> std::optional<Reply> {
-    const auto nonce = from_hex(request.target.substr(request.target.find("nonce=") + 6, 64));
-    return Reply{testing::http(200, text_of(server.fresh_evidence(load<Nonce>(*nonce), other)))};
+    return Reply{testing::http(200, text_of(server.fresh_evidence(request.proof(), other)))};
   });
   EXPECT_TRUE(contains(refusal(session->infer("digits", picture())), "refused: model.name"));
   other = "faces";

@@ -27,6 +27,10 @@ constexpr uint64_t kShareMibMin = 64;
 // there in part, a head of 16, and 3 to spare.
 constexpr uint32_t kBodiesShare = 2;
 constexpr uint32_t kConnectionsPerMib = 1024 / 2 / 64;
+// Of a device's enclave: queues, and one that counts while it compiles.
+constexpr uint32_t kDeviceThreads = 8;
+// Of what crosses between two pieces, several at once.
+constexpr uint32_t kDeviceStreamMib = 32;
 
 class Describer final {
  public:
@@ -66,9 +70,10 @@ class Describer final {
                     g.request_mib, g.memory_mib, buffered_mib / 2)};
     }
     e.options = Text<EnclaveDescription::kOptions>::from(
-        formatted("connections_max={};request_mib={};idle_timeout_s={};buffered_mib={}",
+        formatted("connections_max={};request_mib={};idle_timeout_s={};buffered_mib={}{}",
                   std::min(g.connections_max, g.memory_mib * kConnectionsPerMib), g.request_mib,
-                  g.idle_timeout_s, buffered_mib));
+                  g.idle_timeout_s, buffered_mib,
+                  g.classical_key_exchange ? ";classical_key_exchange=1" : ""));
     return {};
   }
 
@@ -86,6 +91,48 @@ class Describer final {
         settings, DeviceKind::kCpu, settings.memory_mib * models.size(), processes, slowest));
     for (size_t i = 0; i < models.size(); ++i)
       TRY(add_model(settings, partition, models[i], parts[i]));
+    return {};
+  }
+
+  // The partition of an accelerator, with an enclave for each model that runs pieces on it.
+  Status add_device(const PartitionSettings& s, const std::string& programs,
+                    std::span<const std::string> models) {
+    const size_t colon = s.device.find(':');
+    const uint32_t program = TRY(b_.add_own_program(s.device.substr(0, colon), programs));
+    const uint32_t threads = threads_of(s);
+    const uint32_t processes = 2 * (threads + kDeviceThreads);
+    const uint32_t partition =
+        TRY(add_partition(s, DeviceKind::kNpu, s.memory_mib * models.size(),
+                          static_cast<uint32_t>(processes * models.size()), s.cpu_percent));
+    for (const std::string& model : models) {
+      EnclaveDescription& e = TRY(next_enclave());
+      const std::string name = formatted("{}@{}", model, s.device);
+      if (name.size() >= limits::kName) {
+        return Error{Code::kTooLarge,
+                     formatted("model '{}': its name is too long for its enclave at {}, which is "
+                               "named after both; shorten it",
+                               model, s.device)};
+      }
+      e.name = Text<limits::kName>::from(name);
+      e.partition = partition;
+      e.kind = static_cast<uint32_t>(EnclaveKind::kDevice);
+      e.program = program;
+      e.flags = s.debug ? EnclaveDescription::kDebug : 0;
+      e.threads = threads;
+      e.memory_bytes = s.memory_mib * kMib;
+      e.processes_max = processes;
+      e.options = Text<EnclaveDescription::kOptions>::from(
+          formatted("device={}", s.device.substr(colon + 1)));
+      StreamDescription& stream = TRY(b_.next(d_.streams, d_.stream_count, "streams"));
+      stream.caller = enclaves_.at(model);
+      stream.callee = d_.enclave_count - 1;
+      stream.slots = limits::kStreamSlots;
+      stream.regions = 1;
+      stream.bulk_in_bytes = stream.bulk_out_bytes =
+          std::max(kDeviceStreamMib, 2 * s.request_mib) * kMib;
+      charge(stream.caller, stream.bulk_in_bytes);
+      charge(stream.callee, stream.bulk_out_bytes);
+    }
     return {};
   }
 
@@ -239,6 +286,7 @@ class Describer final {
   Status add_model(const PartitionSettings& s, uint32_t partition, const ModelFiles& model,
                    const Part& part) {
     const uint32_t index = d_.enclave_count;
+    enclaves_[model.name] = index;
     EnclaveDescription& e = TRY(next_enclave());
     e.name = Text<limits::kName>::from(model.name);
     e.partition = partition;
@@ -270,7 +318,7 @@ class Describer final {
     return {};
   }
 
-  // As isolated/model reads them: shape=batch:8,sequence:128;shape=...
+  // As isolated/model reads them: shape=batch:8,sequence:128;shape=...;cut=...
   Status set_options(EnclaveDescription& e, const std::string& name) {
     const ModelSettings* settings = settings_of(name);
     if (settings == nullptr) return {};
@@ -280,12 +328,15 @@ class Describer final {
       for (const auto& [extent, value] : shape)
         options += formatted("{}{}:{}", options.ends_with('=') ? "" : ",", extent, value);
     }
+    if (!settings->cut.empty())
+      options += formatted("{}cut={}", options.empty() ? "" : ";", settings->cut);
     if (options.size() >= EnclaveDescription::kOptions) {
       return Error{
           Code::kTooLarge,
-          formatted("{}: the shapes of model '{}' take {} characters of at most {}; "
+          formatted("{}: the {} of model '{}' take {} characters of at most {}; "
                     "name fewer",
-                    settings->place, name, options.size(), EnclaveDescription::kOptions - 1)};
+                    settings->place, settings->cut.empty() ? "shapes" : "shapes and the cut", name,
+                    options.size(), EnclaveDescription::kOptions - 1)};
     }
     e.options = Text<EnclaveDescription::kOptions>::from(options);
     return {};
@@ -299,6 +350,7 @@ class Describer final {
   const SystemFile& file_;
   Builder b_;
   SystemDescription& d_;
+  std::map<std::string, uint32_t> enclaves_;  // of models
   uint32_t mos_ = 0;
   uint32_t gateway_ = 0;
   uint32_t model_ = 0;
@@ -345,6 +397,30 @@ Result<PartitionSettings> own_partition(const SystemFile& file, const std::strin
   return own;
 }
 
+// Devices beside the processor that cuts have, and whose.
+std::map<std::string, std::vector<std::string>> devices_of(const SystemFile& file) {
+  std::map<std::string, std::vector<std::string>> users;
+  for (const ModelSettings& model : file.models) {
+    std::string_view names = std::string_view(model.cut).substr(0, model.cut.find('/'));
+    while (!names.empty()) {
+      const std::string_view name = names.substr(0, names.find(','));
+      names.remove_prefix(std::min(name.size() + 1, names.size()));
+      if (name != PartitionSettings().device) users[std::string(name)].push_back(model.name);
+    }
+  }
+  return users;
+}
+
+// Its partition in the file, or one of its own.
+PartitionSettings partition_with(const SystemFile& file, const std::string& device) {
+  const auto named = std::ranges::find(file.partitions, device, &PartitionSettings::device);
+  if (named != file.partitions.end()) return *named;
+  PartitionSettings own = file.defaults;
+  own.device = own.name = device;
+  std::ranges::replace(own.name, ':', '-');
+  return own;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
@@ -356,6 +432,7 @@ Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
   TRY(describer.add_gateway());
   std::map<std::string, std::string> placed;
   for (const PartitionSettings& partition : file.partitions) {
+    if (partition.device != PartitionSettings().device) continue;
     std::vector<ModelFiles> served;
     for (const std::string& name : partition.models) {
       const auto [earlier, fresh] = placed.emplace(name, partition.name);
@@ -373,6 +450,8 @@ Result<std::unique_ptr<SystemDescription>> describe(const SystemFile& file,
     const PartitionSettings own = TRY(own_partition(file, model.name));
     TRY(describer.add_models(own, std::span(&model, 1)));
   }
+  for (const auto& [device, users] : devices_of(file))
+    TRY(describer.add_device(partition_with(file, device), programs, users));
   return describer.take();
 }
 

@@ -2,7 +2,6 @@
 #include "outside/launch/start.h"
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -23,14 +22,12 @@
 
 #include "base/format.h"
 #include "base/memory_file.h"
-#include "outside/launch/address.h"
+#include "outside/launch/listen.h"
 #include "outside/launch/private_folder.h"
 #include "outside/launch/programs.h"
 
 namespace casemate::launch {
 namespace {
-
-constexpr int kBacklog = 4096;
 
 Result<Fd> seal_description(const SystemDescription& description) {
   Fd fd = TRY(make_memory_file("system"));
@@ -60,51 +57,6 @@ Result<Fd> listen_for_operator(const std::string& path) {
     return errno_error(formatted("listening on {}", path));
   }
   return fd;
-}
-
-struct AddressList {
-  addrinfo* first = nullptr;
-  ~AddressList() {
-    if (first != nullptr) ::freeaddrinfo(first);
-  }
-};
-
-Result<Fd> listen_for_clients(const std::string& where) {
-  const Address address = TRY(Address::parse(where));
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  AddressList list;
-  const int failed = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(),
-                                   &hints, &list.first);
-  if (failed != 0) {
-    return Error{Code::kInvalid,
-                 formatted("'{}' is no address to listen on ({}); name one of this machine's",
-                           where, ::gai_strerror(failed))};
-  }
-  Fd fd(::socket(list.first->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int on = 1;
-  if (!fd.valid() || ::setsockopt(fd.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      ::bind(fd.number(), list.first->ai_addr, list.first->ai_addrlen) != 0 ||
-      ::listen(fd.number(), kBacklog) != 0) {
-    return errno_error(formatted("listening on {}", where));
-  }
-  return fd;
-}
-
-Result<std::string> address_of(const Fd& fd) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  auto* address = static_cast<sockaddr*>(static_cast<void*>(&storage));
-  char host[64] = {};
-  char port[16] = {};
-  if (::getsockname(fd.number(), address, &size) != 0 ||
-      ::getnameinfo(address, size, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return errno_error("asking for the listening address");
-  }
-  const bool six = storage.ss_family == AF_INET6;
-  return formatted("{}{}{}:{}", six ? "[" : "", host, six ? "]" : "", port);
 }
 
 [[noreturn]] void become_monitor(const std::string& program, const std::string& state,
@@ -150,7 +102,7 @@ Result<std::string> state_folder() {
 Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
                                            const GatewaySettings& gateway,
                                            const std::string& programs, const Outputs& outputs) {
-  const Fd listener = TRY(listen_for_clients(gateway.listen));
+  const Fd listener = TRY(listen_on(gateway.listen));
   auto system = TRY(start(description, listener, programs, outputs));
   system.address_ = TRY(address_of(listener));
   return system;

@@ -116,13 +116,29 @@ Setter name(std::string& out) {
   };
 }
 
-Setter device(std::string& out) {
-  return [&out](const toml::node& node, const Place& place, std::string_view key) -> Status {
-    TRY(text(out, 20)(node, place, key));
-    if (out != "cpu:0")
-      return refuse(place, node, key, "'cpu:0', the only device that this build drives");
-    return {};
-  };
+constexpr std::string_view kProcessor = "cpu:0";
+
+// That partitions of this build can have.
+bool known_device(const std::string& name) { return name == kProcessor || name == "npu:0"; }
+
+Setter device(std::string& out, bool defaults) {
+  return
+      [&out, defaults](const toml::node& node, const Place& place, std::string_view key) -> Status {
+        TRY(text(out, 20)(node, place, key));
+        if (defaults && out != kProcessor)
+          return refuse(place, node, key, "'cpu:0'; another device is that of one partition");
+        if (!known_device(out)) {
+          return refuse(place, node, key,
+                        "'cpu:0' or 'npu:0', the devices that partitions of this build have");
+        }
+        return {};
+      };
+}
+
+std::optional<std::string> device_in(const toml::node& node) {
+  auto device = node.value_exact<std::string>();
+  if (device && !known_device(*device)) return std::nullopt;
+  return device;
 }
 
 Setter listen_address(std::string& out) {
@@ -290,14 +306,24 @@ Setter model_tables(std::vector<ModelSettings>& out) {
       model.name = name.str();
       model.place = place.at(name.source());
       TRY(read_table(*table, {place.source, title},
-                     {{"shapes", shapes(model.shapes)}, {"share", number(model.share, 1, 100)}}));
+                     {{"devices", list(model.devices, device_in, "devices, 'cpu:0' or 'npu:0'")},
+                      {"prefer", device(model.prefer, false)},
+                      {"shapes", shapes(model.shapes)},
+                      {"share", number(model.share, 1, 100)}}));
+      if (!model.prefer.empty() && !std::ranges::contains(model.devices, model.prefer)) {
+        return Error{
+            Code::kInvalid,
+            formatted("{}: {} prefers '{}', which is not among its devices; name it there, "
+                      "too",
+                      model.place, title, model.prefer)};
+      }
     }
     return {};
   };
 }
 
 Keys partition_keys(PartitionSettings& p, bool defaults) {
-  Keys keys = {{"device", device(p.device)},
+  Keys keys = {{"device", device(p.device, defaults)},
                {"cores", list(p.cores, core_in, "core numbers from 0 to 63")},
                {"cpu_percent", number(p.cpu_percent, 1, limits::kCpuPercent)},
                {"memory_mib", number(p.memory_mib, 64, 1u << 20)},
@@ -320,7 +346,8 @@ Keys gateway_keys(GatewaySettings& g) {
           {"connections_max", number(g.connections_max, 1, 1'000'000)},
           {"request_mib", number(g.request_mib, 1, 256)},
           {"idle_timeout_s", number(g.idle_timeout_s, 1, 86'400)},
-          {"standby", flag(g.standby)}};
+          {"standby", flag(g.standby)},
+          {"classical_key_exchange", flag(g.classical_key_exchange)}};
 }
 
 Setter default_table(PartitionSettings& out) {
@@ -338,12 +365,25 @@ Status read_partition(SystemFile& file, const toml::table& table, const Place& p
     return Error{Code::kInvalid,
                  formatted("{}: partition has no name; give every partition one", p.place)};
   }
-  if (p.models.empty()) {
+  const bool serves = p.device == kProcessor;
+  if (p.models.empty() && serves) {
     return Error{Code::kInvalid,
                  formatted("{}: partition '{}' has no models; name at least one that it serves",
                            p.place, p.name)};
   }
+  if (!p.models.empty() && !serves) {
+    return Error{Code::kInvalid,
+                 formatted("{}: partition '{}' has the device {} and models; name the device in "
+                           "[model.{}] instead, which a partition of cpu:0 serves",
+                           p.place, p.name, p.device, shown(p.models.front()))};
+  }
   for (const PartitionSettings& other : file.partitions) {
+    if (!serves && other.device == p.device) {
+      return Error{Code::kInvalid,
+                   formatted("{}: partition '{}' has the device {}, as partition '{}' does; give a "
+                             "device to one of them",
+                             p.place, p.name, p.device, other.name)};
+    }
     if (other.name == p.name) {
       return Error{Code::kInvalid,
                    formatted("{}: partition '{}' has the name of the one at {}; choose another",

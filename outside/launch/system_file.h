@@ -40,18 +40,22 @@ struct GatewaySettings {
   uint32_t request_mib = 64;          // the largest request body; at most a quarter of the memory
   uint32_t idle_timeout_s = 120;
   bool standby = true;  // keep a second one loaded, to take over when it fails
+  // Also serve clients that know no X25519MLKEM768: a future machine may open what is recorded.
+  bool classical_key_exchange = false;
 };
 
 struct PartitionSettings {
   std::string name;
   std::string device = "cpu:0";
-  std::vector<std::string> models;  // empty in the defaults
-  std::vector<uint32_t> cores;      // empty: all
-  uint32_t cpu_percent = 0;         // 0: no quota
-  uint32_t memory_mib = 2048;       // of each model in it
-  uint32_t threads = 0;             // of each model; 0: one per core
-  uint32_t request_mib = 16;        // of bulk memory for one call, in each direction
-  uint32_t calls_in_flight = 8;     // per model
+  // Empty in the defaults, and of a partition that has another device than the processor: that runs
+  // what models have on it that name it.
+  std::vector<std::string> models;
+  std::vector<uint32_t> cores;   // empty: all
+  uint32_t cpu_percent = 0;      // 0: no quota
+  uint32_t memory_mib = 2048;    // of each model in it
+  uint32_t threads = 0;          // of each model; 0: one per core
+  uint32_t request_mib = 16;     // of bulk memory for one call, in each direction
+  uint32_t calls_in_flight = 8;  // per model
   Restart restart;
   bool standby = true;  // keep its models loaded twice, so that a failure costs milliseconds
   bool debug = false;
@@ -70,6 +74,12 @@ struct ModelSettings {
   std::string name;
   // Percent of its partition's device, cores and memory; 0: as much as others leave.
   uint32_t share = 0;
+  // Over which it is cut, "cpu:0" among them or not, and which of them is to run whatever it takes;
+  // empty: the processor alone; none is preferred. See also divide() in outside/cli.
+  std::vector<std::string> devices;
+  std::string prefer;
+  // What that comes to, as isolated/model takes it: "cpu:0,npu:0/0*12,1*3"; not from the file.
+  std::string cut;
   // To be compiled for when it is loaded; empty: batches of 1, 2, 4 and 8 where its batch varies.
   std::vector<Shape> shapes;
   std::string place;  // "file:line" of its table

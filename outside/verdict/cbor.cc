@@ -68,7 +68,59 @@ Result<Bytes> CborReader::string(CborType type, std::string_view what) {
 Result<Bytes> CborReader::bytes(std::string_view what) { return string(CborType::kBytes, what); }
 
 Result<std::string_view> CborReader::text(std::string_view what) {
-  return text_of(TRY(string(CborType::kText, what)));
+  return casemate::text_of(TRY(string(CborType::kText, what)));
+}
+
+std::optional<CborType> CborReader::next() const {
+  if (at_ >= data_.size()) return std::nullopt;
+  return static_cast<CborType>(data_[at_] >> 5);
+}
+
+Result<Bytes> CborReader::skip(std::string_view what) {
+  const size_t start = at_;
+  // Items that are still to come; each has a byte at least, so their number is bounded by what is
+  // left.
+  for (uint64_t items = 1; items > 0; --items) {
+    const auto type = next();
+    if (!type) return Error{Code::kInvalid, formatted("the bytes end inside {}", what)};
+    if (*type == CborType::kBytes || *type == CborType::kText) {
+      TRY(string(*type, what));
+      continue;
+    }
+    if (*type == CborType::kSimple) {
+      TRY(skip_simple(what));
+      continue;
+    }
+    const uint64_t value = TRY(head(*type, what));
+    const bool container = *type == CborType::kArray || *type == CborType::kMap;
+    if (container && value > data_.size() - at_)
+      return Error{Code::kInvalid, formatted("{} announces more items than bytes follow", what)};
+    items += *type == CborType::kArray ? value : *type == CborType::kMap ? 2 * value : 0;
+    items += *type == CborType::kTag ? 1 : 0;
+    if (items > data_.size())
+      return Error{Code::kInvalid, formatted("{} announces more items than bytes follow", what)};
+  }
+  return data_.subspan(start, at_ - start);
+}
+
+// false, true, null, undefined, and floating-point numbers of two, four or eight bytes.
+Status CborReader::skip_simple(std::string_view what) {
+  const uint8_t detail = data_[at_] & 31;
+  const size_t size = detail >= 25 && detail <= 27 ? size_t{1} << (detail - 24) : 0;
+  if ((detail < 20 || detail > 23) && size == 0)
+    return Error{Code::kInvalid, formatted("{} holds a simple value that nobody defined", what)};
+  if (data_.size() - at_ - 1 < size)
+    return Error{Code::kInvalid, formatted("the bytes end inside {}", what)};
+  at_ += 1 + size;
+  return {};
+}
+
+Result<int64_t> CborReader::integer(std::string_view what) {
+  const bool negative = next() == CborType::kNegative;
+  const uint64_t value = TRY(head(negative ? CborType::kNegative : CborType::kUnsigned, what));
+  if (value > INT64_MAX)
+    return Error{Code::kInvalid, formatted("{} is beyond any number that is meant here", what)};
+  return negative ? -1 - static_cast<int64_t>(value) : static_cast<int64_t>(value);
 }
 
 Status CborReader::end(std::string_view what) const {

@@ -13,6 +13,7 @@
 //   Fails    kInvalid with what was being read, the offset, and what was found.
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -23,11 +24,13 @@ namespace casemate::verify {
 // The major types of RFC 8949, section 3.1, that evidence uses.
 enum class CborType : uint8_t {
   kUnsigned = 0,
+  kNegative = 1,
   kBytes = 2,
   kText = 3,
   kArray = 4,
   kMap = 5,
   kTag = 6,
+  kSimple = 7,
 };
 
 class CborReader final {
@@ -40,11 +43,19 @@ class CborReader final {
   // A byte string; a text string (whose UTF-8 is not checked: compare it, do not print it).
   Result<Bytes> bytes(std::string_view what);
   Result<std::string_view> text(std::string_view what);
+  // The type of the next item; nothing at the end.
+  [[nodiscard]] std::optional<CborType> next() const;
+  // Passes over one item with all that is in it, however deep, and returns its bytes. Simple
+  // values and floating-point numbers are passed over too, and read by nobody.
+  Result<Bytes> skip(std::string_view what);
+  // A number, negative or not; fails beyond the range of int64_t.
+  Result<int64_t> integer(std::string_view what);
   // Succeeds when nothing is left.
   Status end(std::string_view what) const;
 
  private:
   Result<Bytes> string(CborType type, std::string_view what);
+  Status skip_simple(std::string_view what);
   Bytes data_;
   size_t at_ = 0;
 };

@@ -12,9 +12,9 @@ const Check* Verdict::first_failure() const {
 std::string_view Verdict::next() const {
   if (const Check* failure = first_failure(); failure != nullptr) return failure->remedy;
   if (development_root) return "use a server with a hardware root for anything but development";
-  if (!weakened.empty() && quoted)
+  if (!weakened.empty() && quoted && tokens.empty())
     return "pin its measurements in the policy, and compare its report data";
-  if (!weakened.empty()) return "pin what is open: casemate attest URL --save-policy FILE";
+  if (!weakened.empty()) return "pin what is open: casemate attest URL --learn FILE";
   return "nothing";
 }
 

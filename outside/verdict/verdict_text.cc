@@ -83,7 +83,8 @@ Json check_json(const Check& check) {
 // draft-ietf-rats-ear: affirming, warning, contraindicated.
 int ear_status(const Verdict& verdict) {
   if (!verdict.passed) return 96;
-  return verdict.development_root || !verdict.weakened.empty() ? 32 : 2;
+  const bool allowed = std::ranges::contains(verdict.checks, Outcome::kAllowed, &Check::outcome);
+  return allowed || verdict.development_root || !verdict.weakened.empty() ? 32 : 2;
 }
 
 std::string measurements_text(const Verdict& verdict) {
@@ -156,9 +157,8 @@ std::string text_of(const Verdict& verdict) {
   }
   text += line_of(verdict) + "\n";
   for (const std::string& weak : verdict.weakened) text += formatted("  {}\n", weak);
-  if (verdict.quoted)
-    text += quoted_text(verdict);
-  else if (!verdict.root.empty())
+  if (verdict.quoted) text += quoted_text(verdict);
+  if (!verdict.root.empty() && (!verdict.quoted || !verdict.tokens.empty()))
     text += measurements_text(verdict);
   text += formatted("  evidence  SHA-256 {}, judged at {}\n", to_hex(verdict.evidence_hash),
                     date_of(verdict.time_used_unix));

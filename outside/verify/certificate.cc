@@ -29,12 +29,32 @@ using KeyOwner = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 using BioOwner = std::unique_ptr<BIO, Free<BIO_free>>;
 using ObjectOwner = std::unique_ptr<ASN1_OBJECT, Free<ASN1_OBJECT_free>>;
 
-// Far above a certificate that holds limits::kEvidenceBytes.
+// Far above a certificate that holds kEvidenceBytes.
 constexpr size_t kCertificateBytes = 64 << 10;
 
 Error refuse(std::string_view text) {
   ERR_clear_error();
   return {Code::kInvalid, std::string(text)};
+}
+
+// Appends the value of an extension that may be there once; false when it is not.
+Result<bool> take_extension(const X509* certificate, const char* name, std::vector<uint8_t>& into) {
+  const ObjectOwner oid(OBJ_txt2obj(name, 1));
+  if (!oid) return Error{Code::kPlatform, "libcrypto has no memory for an object identifier"};
+  const int at = X509_get_ext_by_OBJ(certificate, oid.get(), -1);
+  if (at < 0) return false;
+  if (X509_get_ext_by_OBJ(certificate, oid.get(), at) >= 0)
+    return refuse(formatted("the certificate carries the extension {} twice", name));
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
+  const auto length = static_cast<size_t>(ASN1_STRING_length(value));
+  if (length + into.size() > kEvidenceBytes) {
+    return Error{Code::kTooLarge, formatted("the certificate carries {} bytes of evidence, over "
+                                            "the limit of {}",
+                                            length + into.size(), kEvidenceBytes)};
+  }
+  const uint8_t* data = ASN1_STRING_get0_data(value);
+  into.insert(into.end(), data, data + length);
+  return true;
 }
 
 Result<Certificate> read(X509* certificate) {
@@ -46,20 +66,9 @@ Result<Certificate> read(X509* certificate) {
   uint8_t* out = result.key.data();
   i2d_PUBKEY(key, &out);
 
-  const ObjectOwner oid(OBJ_txt2obj(kEvidenceOid, 1));
-  const int at = X509_get_ext_by_OBJ(certificate, oid.get(), -1);
-  if (at < 0) return result;
-  if (X509_get_ext_by_OBJ(certificate, oid.get(), at) >= 0)
-    return refuse("the certificate carries the evidence extension twice");
-  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
-  const auto length = static_cast<size_t>(ASN1_STRING_length(value));
-  if (length > limits::kEvidenceBytes) {
-    return Error{Code::kTooLarge, formatted("the certificate carries {} bytes of evidence, over "
-                                            "the limit of {}",
-                                            length, limits::kEvidenceBytes)};
-  }
-  const uint8_t* data = ASN1_STRING_get0_data(value);
-  result.evidence.assign(data, data + length);
+  const bool quoted = TRY(take_extension(certificate, kEvidenceOid, result.evidence));
+  if (TRY(take_extension(certificate, kTokensOid, result.evidence)) && !quoted)
+    return refuse("the certificate carries tokens and no evidence that they belong to");
   return result;
 }
 

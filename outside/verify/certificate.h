@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What a verifier needs of an X.509 certificate: its public key, and the evidence it carries in the
-// extension 2.23.133.5.4.9. Issuer, names and dates are not looked at: trust comes from the
-// evidence alone, which names the key and the time itself.
+// extension 2.23.133.5.4.9 and, with tokens, in ours behind it. Issuer, names and dates are not
+// looked at: trust comes from the evidence alone, which names the key and the time itself.
 //
 //   Owns     values.
 //   Threads  pure functions.
 //   Trust    the certificate may be hostile; libcrypto parses it.
-//   Fails    kInvalid for what is no certificate or carries the extension twice, kTooLarge beyond
-//            limits::kEvidenceBytes.
+//   Fails    kInvalid for what is no certificate, carries an extension twice, or tokens without
+//            evidence; kTooLarge beyond kEvidenceBytes.
 
 #include <string_view>
 #include <vector>
@@ -19,8 +19,9 @@
 namespace casemate::verify {
 
 struct Certificate {
-  std::vector<uint8_t> key;       // SPKI DER, re-encoded by libcrypto
-  std::vector<uint8_t> evidence;  // empty when the certificate carries none
+  std::vector<uint8_t> key;  // SPKI DER, re-encoded by libcrypto
+  // The values of both extensions, one behind the other; empty when the certificate carries none.
+  std::vector<uint8_t> evidence;
 };
 
 // From one DER certificate with nothing behind it.

@@ -37,7 +37,7 @@ TEST(Certificate, the_extension_twice_is_refused) {
 
 TEST(Certificate, evidence_over_the_limit_is_refused) {
   const Signer signer;
-  const std::vector<uint8_t> bomb(limits::kEvidenceBytes + 1);
+  const std::vector<uint8_t> bomb(kEvidenceBytes + 1);
   const auto read = read_certificate(make_certificate(signer.tls, bomb));
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, Code::kTooLarge);

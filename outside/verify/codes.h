@@ -19,7 +19,7 @@ inline constexpr std::string_view kDoLeaveForged =
     "do not use this server: the evidence was changed or pieced together after it was signed";
 inline constexpr std::string_view kDoPin =
     "if the change is intended, take the new value into the policy: casemate attest URL "
-    "--save-policy FILE writes what is there now";
+    "--learn FILE writes what is there now";
 inline constexpr std::string_view kDoMatchReleases =
     "use a client and a server of the same release; if they are, the evidence was damaged";
 inline constexpr std::string_view kDoCompareClocks =
@@ -46,6 +46,13 @@ inline constexpr CheckKind kTlsKey{
     "claims.tls_key", "the claims name the TLS key of this connection", kDoLeaveRelayed};
 inline constexpr CheckKind kMonitorKey{"claims.monitor_key", "the claims name a monitor key",
                                        kDoMatchReleases};
+inline constexpr CheckKind kMonitor{
+    "claims.platform",
+    "the quote, where it measures the monitor, and the claims say the same of it", kDoLeaveForged};
+inline constexpr CheckKind kStart{
+    "platform.start", "the policy names what may have been started on such hardware",
+    "genuine hardware is to be had by the hour: pin what it starts (casemate attest --learn shows "
+    "it), or, for development only, set \"insecure_allow_any_start\": true in the policy"};
 inline constexpr CheckKind kTokens{"tokens.present", "the evidence has a token of the gateway",
                                    "ask the server's operator: its gateway is not attested"};
 inline constexpr CheckKind kTokenSignature{"token.signature", "the token is signed by the monitor",
@@ -57,6 +64,9 @@ inline constexpr CheckKind kTokenKind{"token.kind", "the token is of the right k
                                       kDoLeaveRelayed};
 inline constexpr CheckKind kTokenKey{"token.key", "the gateway enclave owns the TLS key",
                                      kDoLeaveRelayed};
+inline constexpr CheckKind kTokenLine{
+    "token.line", "every enclave that a model calls is there, in the order of its calls",
+    "do not use this server: an enclave was left out, put in or moved"};
 inline constexpr CheckKind kTokenEpoch{
     "token.epoch", "the gateway is not older than already seen",
     "connect again; if it repeats, somebody replays old evidence"};

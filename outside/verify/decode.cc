@@ -41,18 +41,18 @@ Error claim_error(std::string_view what, std::string_view key) {
 }  // namespace
 
 Result<Evidence> decode_evidence(Bytes bytes) {
-  if (bytes.size() > limits::kEvidenceBytes) {
+  if (bytes.size() > kEvidenceBytes) {
     return Error{Code::kTooLarge, formatted("evidence of {} bytes is over the limit of {}",
-                                            bytes.size(), limits::kEvidenceBytes)};
+                                            bytes.size(), kEvidenceBytes)};
   }
   CborReader reader(bytes);
   const uint64_t tag = TRY(reader.head(CborType::kTag, "the evidence tag"));
   if (tag != kEvidenceTag) {
     return Error{Code::kInvalid,
-                 formatted("the evidence has tag {} instead of {} (\"CSM1\")", tag, kEvidenceTag)};
+                 formatted("the evidence has tag {} instead of {}", tag, kEvidenceTag)};
   }
-  if (TRY(reader.head(CborType::kArray, "the evidence")) != 3)
-    return Error{Code::kInvalid, "the evidence should be [quote, claims, tokens]"};
+  if (TRY(reader.head(CborType::kArray, "the evidence")) != 2)
+    return Error{Code::kInvalid, "the evidence should be [quote, claims]"};
   Evidence evidence;
   evidence.quote = TRY(reader.bytes("the quote"));
   evidence.claims = TRY(reader.bytes("the claims"));
@@ -78,12 +78,18 @@ Result<Claims> decode_claims(Bytes bytes) {
   CborReader reader(bytes);
   const uint64_t count = TRY(reader.head(CborType::kMap, "the claims"));
   std::optional<Sha256Digest> hash;
+  std::optional<Bytes> platform;
   std::optional<Bytes> key;
   for (uint64_t i = 0; i < count; ++i) {
     const std::string_view name = TRY(reader.text("the name of a claim"));
     if (name == "pubkey-hash") {
       if (hash) return claim_error("is there twice", name);
       hash = TRY(decode_key_hash(TRY(reader.bytes("claim pubkey-hash"))));
+    } else if (name == "casemate-platform") {
+      if (platform) return claim_error("is there twice", name);
+      platform = TRY(reader.bytes("claim casemate-platform"));
+      if (platform->size() != sizeof(Sha384Digest))
+        return claim_error(formatted("has {} bytes instead of 48", platform->size()), name);
     } else if (name == "casemate-monitor-key") {
       if (key) return claim_error("is there twice", name);
       key = TRY(reader.bytes("claim casemate-monitor-key"));
@@ -93,11 +99,13 @@ Result<Claims> decode_claims(Bytes bytes) {
   }
   TRY(reader.end("the claims"));
   if (!hash) return claim_error("is missing", "pubkey-hash");
+  if (!platform) return claim_error("is missing", "casemate-platform");
   if (!key) return claim_error("is missing", "casemate-monitor-key");
   // Order is the one thing left that could differ from the deterministic encoding.
-  if (!std::ranges::equal(encode_claims(*hash, *key), bytes))
+  const auto measured = load<Sha384Digest>(*platform);
+  if (!std::ranges::equal(encode_claims(*hash, measured, *key), bytes))
     return Error{Code::kInvalid, "the claims are not in deterministic order (RFC 8949, 4.2.1)"};
-  return Claims{*hash, *key};
+  return Claims{*hash, measured, *key};
 }
 
 }  // namespace casemate::verify

@@ -6,7 +6,7 @@
 //   Owns     Evidence borrows quote and claims from the bytes it was decoded from; Claims borrows
 //            the monitor key likewise.
 //   Threads  pure functions.
-//   Trust    the bytes may be hostile: at most limits::kEvidenceBytes, one spelling, nothing
+//   Trust    the bytes may be hostile: at most kEvidenceBytes, one spelling, nothing
 //            behind.
 //   Fails    kInvalid with the field and the offset; kTooLarge beyond the limit.
 
@@ -19,7 +19,7 @@
 
 namespace casemate::verify {
 
-// The parts of the item described in wire/evidence/evidence.h.
+// The parts of the two items described in wire/evidence/evidence.h, one behind the other.
 struct Evidence {
   Bytes quote;
   Bytes claims;
@@ -29,12 +29,13 @@ struct Evidence {
 // What the quote's report data commit to.
 struct Claims {
   Sha256Digest tls_key_hash{};
-  Bytes monitor_key;  // SPKI DER, as sent
+  Sha384Digest platform{};  // the monitor's measurement of itself
+  Bytes monitor_key;        // SPKI DER, as sent
 };
 
 Result<Evidence> decode_evidence(Bytes bytes);
 
-// Exactly the two known claims, each once, encoded as encode_claims() does.
+// Exactly the three known claims, each once, encoded as encode_claims() does.
 Result<Claims> decode_claims(Bytes bytes);
 
 }  // namespace casemate::verify

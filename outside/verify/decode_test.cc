@@ -52,14 +52,14 @@ TEST(Decode, trailing_bytes_are_refused) {
 }
 
 TEST(Decode, evidence_over_the_limit_is_refused_unread) {
-  const auto evidence = decode_evidence(Buffer(limits::kEvidenceBytes + 1));
+  const auto evidence = decode_evidence(Buffer(kEvidenceBytes + 1));
   ASSERT_FALSE(evidence);
   EXPECT_EQ(evidence.error().code, Code::kTooLarge);
 }
 
 TEST(Decode, an_inner_length_beyond_the_outer_one_is_refused) {
-  // Tag, array of 3, then a quote that says it has 4 GiB.
-  const Buffer head = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x83};
+  // Tag, array of 2, then a quote that says it has 4 GiB.
+  const Buffer head = {0xD9, 0xEA, 0x60, 0x82};
   EXPECT_NE(refusal(decode_evidence(head + Buffer{0x5A, 0xFF, 0xFF, 0xFF, 0xFF})).find("only 0"),
             std::string::npos);
   const Buffer huge = {0x5B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
@@ -67,31 +67,30 @@ TEST(Decode, an_inner_length_beyond_the_outer_one_is_refused) {
 }
 
 TEST(Decode, more_tokens_than_bytes_are_refused_before_memory_is_taken) {
-  const Buffer many = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x83, 0x40,
-                       0x40, 0x9A, 0xFF, 0xFF, 0xFF, 0xFF};
+  const Buffer many = {0xD9, 0xEA, 0x60, 0x82, 0x40, 0x40, 0x9A, 0xFF, 0xFF, 0xFF, 0xFF};
   EXPECT_NE(refusal(decode_evidence(many)).find("more than fit"), std::string::npos);
 }
 
 TEST(Decode, another_tag_or_shape_is_refused) {
   Buffer bytes = good_evidence();
-  bytes[4] ^= 1;
+  bytes[2] ^= 1;
   EXPECT_NE(refusal(decode_evidence(bytes)).find("tag"), std::string::npos);
   bytes = good_evidence();
-  bytes[5] = 0x84;
-  EXPECT_NE(refusal(decode_evidence(bytes)).find("[quote, claims, tokens]"), std::string::npos);
-  bytes[5] = 0xA3;
+  bytes[3] = 0x83;
+  EXPECT_NE(refusal(decode_evidence(bytes)).find("[quote, claims]"), std::string::npos);
+  bytes[3] = 0xA2;
   EXPECT_NE(refusal(decode_evidence(bytes)).find("is a map"), std::string::npos);
 }
 
 TEST(Decode, a_token_of_another_size_is_refused) {
-  const Buffer bytes = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x83, 0x40, 0x40, 0x81, 0x41, 0x00};
+  const Buffer bytes = {0xD9, 0xEA, 0x60, 0x82, 0x40, 0x40, 0x81, 0x41, 0x00};
   EXPECT_FALSE(decode_evidence(bytes));
   Buffer padded = bytes + Buffer(sizeof(EnclaveToken));
   EXPECT_NE(refusal(decode_evidence(padded)).find("token 0 has 1 bytes"), std::string::npos);
 }
 
 TEST(Decode, only_the_shortest_spelling_of_a_length_is_taken) {
-  const Buffer head = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x83};
+  const Buffer head = {0xD9, 0xEA, 0x60, 0x82};
   const Buffer rest = {0x40, 0x80};  // empty claims, no tokens
   EXPECT_TRUE(decode_evidence(head + Buffer{0x40} + rest));
   for (const Buffer& empty : {Buffer{0x58, 0x00}, Buffer{0x59, 0x00, 0x00},
@@ -124,44 +123,64 @@ const Buffer kKeyName = [] {
   return Buffer{0x74} + Buffer(name.begin(), name.end());
 }();
 const Buffer kKey = {0x43, 1, 2, 3};
+// The name and 48 bytes.
+const Buffer kPlatform = [] {
+  const std::string_view name = "casemate-platform";
+  return Buffer{0x71} + Buffer(name.begin(), name.end()) + Buffer{0x58, 0x30} + Buffer(48, 9);
+}();
 
-TEST(Claims, the_two_known_claims_are_read) {
-  const Buffer bytes = Buffer{0xA2} + kHashName + kHash + kKeyName + kKey;
+TEST(Claims, the_three_known_claims_are_read) {
+  const Buffer bytes = Buffer{0xA3} + kHashName + kHash + kPlatform + kKeyName + kKey;
   const auto claims = decode_claims(bytes);
   ASSERT_TRUE(claims) << claims.error().text;
   EXPECT_EQ(claims->tls_key_hash[31], 7);
+  EXPECT_EQ(claims->platform[47], 9);
   EXPECT_EQ(to_hex(claims->monitor_key), "010203");
 }
 
 TEST(Claims, claims_cut_at_any_byte_are_refused) {
-  const Buffer bytes = Buffer{0xA2} + kHashName + kHash + kKeyName + kKey;
+  const Buffer bytes = Buffer{0xA3} + kHashName + kHash + kPlatform + kKeyName + kKey;
   for (size_t size = 0; size < bytes.size(); ++size)
     EXPECT_FALSE(decode_claims(Bytes(bytes).first(size))) << size;
 }
 
 TEST(Claims, a_claim_that_is_twice_there_unknown_or_missing_is_named) {
-  const Buffer twice = Buffer{0xA3} + kHashName + kHash + kHashName + kHash + kKeyName + kKey;
-  EXPECT_EQ(refusal(decode_claims(twice)), "claim \"pubkey-hash\" is there twice");
-  const Buffer keys = Buffer{0xA3} + kHashName + kHash + kKeyName + kKey + kKeyName + kKey;
-  EXPECT_EQ(refusal(decode_claims(keys)), "claim \"casemate-monitor-key\" is there twice");
-  const Buffer nonce =
-      Buffer{0xA3, 0x65, 'n', 'o', 'n', 'c', 'e', 0x40} + kHashName + kHash + kKeyName + kKey;
-  EXPECT_EQ(refusal(decode_claims(nonce)), "claim \"nonce\" is not known to this build");
-  EXPECT_EQ(refusal(decode_claims(Buffer{0xA1} + kHashName + kHash)),
+  const Buffer hash = kHashName + kHash;
+  const Buffer key = kKeyName + kKey;
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + hash + kPlatform + key)),
+            "claim \"pubkey-hash\" is there twice");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + kPlatform + kPlatform + key)),
+            "claim \"casemate-platform\" is there twice");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + hash + kPlatform + key + key)),
+            "claim \"casemate-monitor-key\" is there twice");
+  const Buffer nonce = Buffer{0x65, 'n', 'o', 'n', 'c', 'e', 0x40};
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA4} + nonce + hash + kPlatform + key)),
+            "claim \"nonce\" is not known to this build");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA2} + hash + kPlatform)),
             "claim \"casemate-monitor-key\" is missing");
-  EXPECT_EQ(refusal(decode_claims(Buffer{0xA1} + kKeyName + kKey)),
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA2} + kPlatform + key)),
             "claim \"pubkey-hash\" is missing");
+  EXPECT_EQ(refusal(decode_claims(Buffer{0xA2} + hash + key)),
+            "claim \"casemate-platform\" is missing");
   EXPECT_EQ(refusal(decode_claims(Buffer{0xA0})), "claim \"pubkey-hash\" is missing");
 }
 
 TEST(Claims, another_order_is_refused) {
-  const Buffer bytes = Buffer{0xA2} + kKeyName + kKey + kHashName + kHash;
+  const Buffer bytes = Buffer{0xA3} + kKeyName + kKey + kPlatform + kHashName + kHash;
   EXPECT_NE(refusal(decode_claims(bytes)).find("order"), std::string::npos);
+}
+
+TEST(Claims, a_platform_of_another_length_is_refused) {
+  Buffer bytes = Buffer{0xA3} + kHashName + kHash + kPlatform;
+  bytes[bytes.size() - 49] = 0x2F;
+  bytes.pop_back();
+  EXPECT_NE(refusal(decode_claims(bytes + kKeyName + kKey)).find("has 47 bytes instead of 48"),
+            std::string::npos);
 }
 
 TEST(Claims, another_hash_algorithm_or_length_is_refused) {
   const auto with = [](const Buffer& hash) {
-    return refusal(decode_claims(Buffer{0xA2} + kHashName + hash + kKeyName + kKey));
+    return refusal(decode_claims(Buffer{0xA3} + kHashName + hash + kPlatform + kKeyName + kKey));
   };
   EXPECT_NE(with(Buffer{0x58, 0x24, 0x82, 0x07, 0x58, 0x20} + Buffer(32)).find("algorithm 7"),
             std::string::npos);

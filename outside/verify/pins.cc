@@ -6,6 +6,9 @@
 #include "base/check.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "outside/verify/codes.h"
+#include "outside/verify/line.h"
+#include "outside/verify/start.h"
 
 namespace casemate::verify {
 namespace {
@@ -41,6 +44,10 @@ std::vector<std::string> weaknesses_of(const Policy& policy) {
   add("any_root", policy.allow_software_root && policy.software_roots.empty(),
       "any software root is accepted: the policy names none");
   add("debug", policy.insecure_allow_debug, "debug platforms and enclaves are accepted");
+  add("any_start", policy.insecure_allow_any_start,
+      "genuine hardware is accepted whatever was started on it");
+  add("classical_key_exchange", policy.insecure_allow_classical_key_exchange,
+      "the channel may do without X25519MLKEM768: what is recorded may be opened in the future");
   add("unpinned", policy.platform.empty(), "any platform is accepted");
   unpinned("the gateway", open_fields(policy.gateway, false));
   add("unpinned", policy.models.empty(), "any model is accepted");
@@ -49,14 +56,27 @@ std::vector<std::string> weaknesses_of(const Policy& policy) {
   return weak;
 }
 
+bool holds(const Verdict& verdict) {
+  // Behind a broken link nothing runs.
+  return !verdict.checks.empty() && std::ranges::none_of(verdict.checks, [](const Check& check) {
+    return check.outcome == Outcome::kNotRun;
+  });
+}
+
 Policy pinned_policy(const Verdict& verdict) {
-  CHECK(verdict.passed, "only what was proved is worth pinning");
+  CHECK(holds(verdict), "only what was proved is worth pinning");
   Policy policy;
-  policy.allow_software_root = verdict.development_root;
+  policy.allow_software_root = std::ranges::any_of(verdict.checks, [](const Check& check) {
+    return check.code == code::kRootKind && check.outcome == Outcome::kAllowed;
+  });
   if (verdict.development_root) policy.software_roots = {verdict.root_key_hash};
   policy.platform = {verdict.platform};
+  if (verdict.quoted) name_start(*verdict.quoted, policy);
   policy.security_version_min = verdict.security_version;
+  const auto callers = callers_of(verdict.tokens);
   for (size_t i = 0; i < verdict.tokens.size(); ++i) {
+    // Whom a model calls is pinned with the model, by its peers; whom those call is not.
+    if (callers && (*callers)[i] != 0 && (*callers)[(*callers)[i]] == 0) continue;
     const EnclaveToken& token = verdict.tokens[i];
     EnclavePolicy& enclave =
         i == 0 ? policy.gateway : policy.models[std::string(token.name.view())];

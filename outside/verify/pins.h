@@ -18,8 +18,12 @@ namespace casemate::verify {
 // "insecure_NAME: what it means", one for each thing that `policy` lets through or leaves open.
 std::vector<std::string> weaknesses_of(const Policy& policy);
 
-// A policy that accepts exactly what `verdict` saw, and weakens nothing but its development root.
-// Requires: verdict.passed.
+// Every link of the evidence holds, so what it says is what the server is; at most the policy said
+// no to that. Otherwise what the verdict shows is anybody's claim.
+bool holds(const Verdict& verdict);
+
+// A policy that accepts exactly what `verdict` saw. It weakens nothing: a development root is
+// allowed only where the policy of the verdict allowed it. Requires: holds(verdict).
 Policy pinned_policy(const Verdict& verdict);
 
 }  // namespace casemate::verify

@@ -6,9 +6,14 @@
 
 #include "base/format.h"
 #include "outside/verdict/checks.h"
+#include "outside/verify/cca/cca.h"
 #include "outside/verify/codes.h"
+#include "outside/verify/ear/eat.h"
 #include "outside/verify/intel/intel.h"
 #include "outside/verify/intel/ra_tls.h"
+#include "outside/verify/nvidia/nvidia.h"
+#include "outside/verify/snp/snp.h"
+#include "outside/verify/start.h"
 
 namespace casemate::verify {
 namespace {
@@ -49,6 +54,26 @@ constexpr std::array kFormats = {
               Checks& checks) {
              return intel::appraise_certificate(*quoting_certificate(evidence), policy.intel,
                                                 collateral, now, checks);
+           }},
+    Format{"SEV-SNP report", snp::looks_like,
+           [](Bytes evidence, const Policy& policy, const Collateral& collateral, int64_t now,
+              Checks& checks) {
+             return snp::appraise(evidence, policy.snp, collateral, now, checks);
+           }},
+    Format{"Arm CCA token", cca::looks_like,
+           [](Bytes evidence, const Policy& policy, const Collateral& collateral, int64_t now,
+              Checks& checks) {
+             return cca::appraise(evidence, policy.cca, collateral, now, checks);
+           }},
+    Format{"NVIDIA measurements", nvidia::looks_like,
+           [](Bytes evidence, const Policy& policy, const Collateral& collateral, int64_t now,
+              Checks& checks) {
+             return nvidia::appraise(evidence, policy.nvidia, collateral, now, checks);
+           }},
+    Format{"attestation token", eat::looks_like,
+           [](Bytes evidence, const Policy& policy, const Collateral& collateral, int64_t now,
+              Checks& checks) {
+             return eat::appraise(evidence, policy.eat, collateral, now, checks);
            }}};
 
 const Format* format_of(Bytes evidence) {
@@ -96,13 +121,14 @@ void judge_platform(const Platform& platform, Bytes expected, const Policy& poli
   checks.judge(code::kPlatform, "", [&] { return pinned(policy.platform, platform.digest); });
 }
 
-std::vector<std::string> weaknesses_of_platform(const Policy& policy, Bytes expected) {
+std::vector<std::string> weaknesses_of_platform(std::string_view root, const Policy& policy,
+                                                Bytes expected) {
   std::vector<std::string> weak;
   if (policy.allow_software_root)
     weak.emplace_back("insecure_software_root: a development root is accepted");
-  if (policy.intel.insecure_allow_debug)
+  if (debug_is_allowed(root, policy))
     weak.emplace_back("insecure_debug: debug platforms and enclaves are accepted");
-  if (policy.platform.empty() && policy.intel.measurements.empty())
+  if (policy.platform.empty() && !start_is_named(root, policy).good)
     weak.emplace_back("insecure_unpinned: any measurement is accepted");
   if (expected.empty()) weak.emplace_back("insecure_unbound: whom it was made for is not compared");
   return weak;
@@ -129,7 +155,6 @@ Verdict verify_platform(Bytes evidence, Bytes expected_report_data, const Policy
   Verdict verdict;
   verdict.evidence_hash = sha256(evidence);
   verdict.time_used_unix = now_unix;
-  verdict.weakened = weaknesses_of_platform(policy, expected_report_data);
   Checks checks(verdict);
   const Format* format = format_of(evidence);
   checks.require(code::kPlatformFormat, "", [&] {
@@ -140,6 +165,7 @@ Verdict verify_platform(Bytes evidence, Bytes expected_report_data, const Policy
   if (format != nullptr)
     platform = format->appraise(evidence, policy, collateral, now_unix, checks);
   judge_platform(platform, expected_report_data, policy, checks);
+  verdict.weakened = weaknesses_of_platform(platform.root, policy, expected_report_data);
   verdict.root = platform.root;
   verdict.development_root = platform.development;
   if (!platform.root_key.empty()) verdict.root_key_hash = sha384(platform.root_key);

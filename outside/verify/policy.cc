@@ -74,6 +74,22 @@ nlohmann::ordered_json enclave_json(const EnclavePolicy& policy, bool model) {
   return object;
 }
 
+template <class Rules>
+Status parse_rules_of(std::string_view key, Result<Rules> (*parse)(JsonObject&), JsonObject& object,
+                      Rules& into) {
+  const Json* value = object.take(key);
+  if (value == nullptr) return {};
+  JsonObject inner = TRY(JsonObject::of(*value, formatted("{}: \"{}\"", object.where(), key)));
+  into = TRY(parse(inner));
+  return {};
+}
+
+// Rules that say nothing are left out: most servers have one kind of root.
+void write_rules(const char* key, nlohmann::ordered_json rules, const nlohmann::ordered_json& none,
+                 nlohmann::ordered_json& object) {
+  if (rules != none) object[key] = std::move(rules);
+}
+
 }  // namespace
 
 Result<Policy> parse_policy(std::string_view text, std::string_view what) {
@@ -92,11 +108,16 @@ Result<Policy> parse_policy(std::string_view text, std::string_view what) {
     TRY(parse_models(*models, where + ": \"models\"", policy));
   policy.max_age_seconds =
       TRY(object.number("max_age_seconds", Policy::kMaxAgeSeconds, 1, kAgeLimit));
-  if (const Json* rules = object.take("intel"); rules != nullptr) {
-    JsonObject inner = TRY(JsonObject::of(*rules, where + ": \"intel\""));
-    policy.intel = TRY(intel::parse_rules(inner));
-  }
+  TRY(parse_rules_of("intel", intel::parse_rules, object, policy.intel));
+  TRY(parse_rules_of("snp", snp::parse_rules, object, policy.snp));
+  TRY(parse_rules_of("cca", cca::parse_rules, object, policy.cca));
+  TRY(parse_rules_of("nvidia", nvidia::parse_rules, object, policy.nvidia));
+  TRY(parse_rules_of("eat", eat::parse_rules, object, policy.eat));
+  TRY(parse_rules_of("tpm", parse_tpm_rules, object, policy.tpm));
   policy.insecure_allow_debug = TRY(object.boolean("insecure_allow_debug", false));
+  policy.insecure_allow_any_start = TRY(object.boolean("insecure_allow_any_start", false));
+  policy.insecure_allow_classical_key_exchange =
+      TRY(object.boolean("insecure_allow_classical_key_exchange", false));
   TRY(object.finish());
   return policy;
 }
@@ -112,8 +133,15 @@ std::string policy_text(const Policy& policy) {
   for (const auto& [name, model] : policy.models)
     object["models"][name] = enclave_json(model, true);
   object["max_age_seconds"] = policy.max_age_seconds;
-  object["intel"] = intel::rules_json(policy.intel);
+  write_rules("intel", intel::rules_json(policy.intel), intel::rules_json({}), object);
+  write_rules("snp", snp::rules_json(policy.snp), snp::rules_json({}), object);
+  write_rules("cca", cca::rules_json(policy.cca), cca::rules_json({}), object);
+  write_rules("nvidia", nvidia::rules_json(policy.nvidia), nvidia::rules_json({}), object);
+  write_rules("eat", eat::rules_json(policy.eat), eat::rules_json({}), object);
+  write_rules("tpm", tpm_rules_json(policy.tpm), tpm_rules_json({}), object);
   object["insecure_allow_debug"] = policy.insecure_allow_debug;
+  object["insecure_allow_any_start"] = policy.insecure_allow_any_start;
+  object["insecure_allow_classical_key_exchange"] = policy.insecure_allow_classical_key_exchange;
   return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

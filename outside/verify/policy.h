@@ -10,9 +10,12 @@
 //     "gateway": {"program": ["<hex>"], "manifest": [], "device": [], "peers": []},
 //     "models": {"digits": {"model": ["<hex>"], "program": [], "manifest": [], "device": [],
 //                           "peers": []}},    not empty: no model beside these is accepted
-//     "max_age_seconds": 604800,        of the quote and of every token
-//     "intel": {},                      rules for Intel's evidence: outside/verify/intel/rules.h
-//     "insecure_allow_debug": false     a debug enclave's memory can be read from outside
+//     "max_age_seconds": 604800,        of every token, and of quotes whose format has a time
+//     "intel": {}, "snp": {}, "cca": {}, "nvidia": {}, "eat": {}, "tpm": {},   rules for evidence
+//                                       of that kind: the headers that say so, docs/evidence.md
+//     "insecure_allow_debug": false,    a debug enclave's memory can be read from outside
+//     "insecure_allow_any_start": false,    of hardware whose rules do not name what it has started
+//     "insecure_allow_classical_key_exchange": false    of the channel: not X25519MLKEM768
 //   }
 //
 // Every key may be left out. An empty list pins nothing, and every verdict says so by name.
@@ -25,13 +28,19 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/crypto.h"
 #include "base/result.h"
+#include "outside/verify/cca/rules.h"
+#include "outside/verify/ear/eat.h"
 #include "outside/verify/intel/rules.h"
+#include "outside/verify/nvidia/nvidia.h"
+#include "outside/verify/snp/rules.h"
+#include "outside/verify/tpm/verify_tpm.h"
 
 namespace casemate::verify {
 
@@ -59,7 +68,16 @@ struct Policy {
   std::map<std::string, EnclavePolicy, std::less<>> models;
   int64_t max_age_seconds = kMaxAgeSeconds;
   intel::Rules intel;
+  snp::Rules snp;
+  cca::Rules cca;
+  nvidia::Rules nvidia;
+  eat::Rules eat;
+  TpmRules tpm;
+  // What the rules are held against; it is no part of the file.
+  std::shared_ptr<const Collateral> collateral;
   bool insecure_allow_debug = false;
+  bool insecure_allow_any_start = false;
+  bool insecure_allow_classical_key_exchange = false;
 };
 
 // `what` names the text in an error, such as the file's path.

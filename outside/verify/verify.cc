@@ -9,8 +9,11 @@
 #include "outside/verify/certificate.h"
 #include "outside/verify/codes.h"
 #include "outside/verify/decode.h"
+#include "outside/verify/line.h"
 #include "outside/verify/pins.h"
 #include "outside/verify/quote.h"
+#include "outside/verify/root_quote.h"
+#include "outside/verify/start.h"
 
 namespace casemate::verify {
 namespace {
@@ -57,8 +60,8 @@ Finding believable(int64_t issued, int64_t now, int64_t age_max) {
 // may rely on all before it.
 class Verification final {
  public:
-  Verification(Bytes bytes, const Expectation& expected, const Policy& policy)
-      : bytes_(bytes), expected_(expected), policy_(policy), checks_(verdict_) {}
+  Verification(Bytes bytes, const Expectation& expected, const Policy& policy, Cache* cache)
+      : bytes_(bytes), expected_(expected), policy_(policy), cache_(cache), checks_(verdict_) {}
 
   Verdict run() && {
     verdict_.evidence_hash = sha256(bytes_);
@@ -69,6 +72,9 @@ class Verification final {
     checks_.require(code::kTokens, "", [&] { return gateway_present(); });
     const size_t count = std::max<size_t>(evidence_.tokens.size(), 1);
     for (size_t i = 0; i < count; ++i) check_token(i);
+    checks_.require(code::kTokenLine, "", [&] {
+      return keep(callers_of(evidence_.tokens), callers_, "tokens in the order of calls");
+    });
     judge_platform();
     for (size_t i = 0; i < count; ++i) judge_enclave(i);
     verdict_.passed = std::ranges::all_of(verdict_.checks, [](const Check& check) {
@@ -84,6 +90,13 @@ class Verification final {
     if (read) into = *std::move(read);
     return sound(read ? Status() : Status(read.error()), std::string(expected));
   }
+  // A check that the same bytes always pass or fail.
+  template <class Body>
+  Status once(std::string_view what, Bytes first, Bytes second, Body body) {
+    // Nobody shows the tokens of a proof again.
+    const bool again = cache_ != nullptr && !(what == "token" && expected_.nonce);
+    return again ? cache_->once(what, first, second, body) : body();
+  }
   const EnclaveToken& token(size_t i) const {
     return i < evidence_.tokens.size() ? evidence_.tokens[i] : kNoToken;
   }
@@ -97,10 +110,14 @@ class Verification final {
   }
 
   void check_quote();
+  void check_software_quote();
   void check_claims();
   void check_token(size_t i);
   void judge_platform();
+  void judge_measured();
   void judge_enclave(size_t i);
+  bool leads(size_t i) const { return i > 0 && (i >= callers_.size() || callers_[i] == 0); }
+  bool pinned_by_caller(size_t i) const;
   Finding gateway_present() const;
   Finding right_kind(size_t i) const;
   Finding right_key(size_t i) const;
@@ -109,11 +126,13 @@ class Verification final {
   Bytes bytes_;
   const Expectation& expected_;
   const Policy& policy_;
+  Cache* cache_;
   Verdict verdict_;
   Checks checks_;
   Evidence evidence_;
-  Quote quote_;
+  Platform platform_;
   Claims claims_;
+  std::vector<size_t> callers_;  // of each token
 };
 
 void Verification::check_quote() {
@@ -122,38 +141,73 @@ void Verification::check_quote() {
     verdict_.tokens = evidence_.tokens;
     return finding;
   });
+  const bool hardware = of_hardware(evidence_.quote);
+  if (hardware) {
+    platform_ = appraise_root(evidence_.quote, policy_, expected_.now_unix, checks_);
+    if (!platform_.root_key.empty()) verdict_.root_key_hash = sha384(platform_.root_key);
+    verdict_.quoted = platform_;
+  } else {
+    check_software_quote();
+  }
+  verdict_.root = platform_.root;
+  verdict_.development_root = platform_.development;
+  verdict_.platform = platform_.digest;
+  verdict_.security_version = platform_.security_version;
+  verdict_.quote_issued_unix = platform_.issued_unix.value_or(0);
+  checks_.judge(code::kRootKind, "", [&] {
+    return Finding{!platform_.development, "a hardware root",
+                   "a development root, made in software", policy_.allow_software_root};
+  });
+  if (hardware) return;  // whose rules say which keys count
+  checks_.judge(code::kRootKey, "",
+                [&] { return one_of(policy_.software_roots, verdict_.root_key_hash); });
+}
+
+void Verification::check_software_quote() {
   checks_.require(code::kQuoteForm, "", [&] {
-    Finding finding = keep(read_quote(evidence_.quote), quote_, "a quote of a known root");
-    verdict_.root = quote_.root;
-    verdict_.development_root = quote_.development;
-    verdict_.root_key_hash = quote_.root_key_hash;
-    verdict_.platform = quote_.platform;
-    verdict_.security_version = quote_.security_version;
-    verdict_.quote_issued_unix = quote_.issued_unix;
+    Quote quote;
+    Finding finding = keep(read_quote(evidence_.quote), quote, "a quote of a known root");
+    platform_ = {.root = quote.root,
+                 .development = quote.development,
+                 .root_key = quote.root_key,
+                 .report_data = quote.report_data,
+                 .digest = quote.platform,
+                 .security_version = quote.security_version,
+                 .debug = quote.debug,
+                 .issued_unix = quote.issued_unix};
+    verdict_.root_key_hash = quote.root_key_hash;
     return finding;
   });
   checks_.require(code::kQuoteSignature, "", [&] {
-    return sound(check_quote_signature(evidence_.quote),
-                 formatted("a signature by root key {}", to_hex(quote_.root_key_hash)));
+    return sound(
+        once("quote", evidence_.quote, {}, [&] { return check_quote_signature(evidence_.quote); }),
+        formatted("a signature by root key {}", to_hex(verdict_.root_key_hash)));
   });
-  checks_.judge(code::kRootKind, "", [&] {
-    return Finding{!quote_.development, "a hardware root", "a development root, made in software",
-                   policy_.allow_software_root};
-  });
-  checks_.judge(code::kRootKey, "",
-                [&] { return one_of(policy_.software_roots, quote_.root_key_hash); });
 }
 
 void Verification::check_claims() {
   checks_.require(code::kReportData, "",
-                  [&] { return same(report_data_of(evidence_.claims), quote_.report_data); });
+                  [&] { return same(report_data_of(evidence_.claims), platform_.report_data); });
   checks_.require(code::kClaimsForm, "", [&] {
-    return keep(decode_claims(evidence_.claims), claims_, "pubkey-hash and casemate-monitor-key");
+    Finding finding = keep(decode_claims(evidence_.claims), claims_,
+                           "pubkey-hash, casemate-platform and casemate-monitor-key");
+    if (finding.good) verdict_.platform = claims_.platform;
+    return finding;
   });
   checks_.require(code::kTlsKey, "",
                   [&] { return same(sha256(expected_.tls_key), claims_.tls_key_hash); });
-  checks_.require(code::kMonitorKey, "",
-                  [&] { return sound(check_p384_key(claims_.monitor_key), "a P-384 key"); });
+  checks_.require(code::kMonitorKey, "", [&] {
+    return sound(once("monitor key", claims_.monitor_key, {},
+                      [&] { return check_p384_key(claims_.monitor_key); }),
+                 "a P-384 key");
+  });
+  // Hardware measures what was booted, and that is what has to see to it that no other monitor
+  // runs; of the monitor it has the claims' word.
+  checks_.require(code::kMonitor, "", [&] {
+    const bool measures =
+        platform_.root == name_of(RootKind::kSoftware) || platform_.root == name_of(RootKind::kTpm);
+    return measures ? same(platform_.digest, claims_.platform) : Finding{.good = true};
+  });
 }
 
 Finding Verification::gateway_present() const {
@@ -163,7 +217,11 @@ Finding Verification::gateway_present() const {
 
 void Verification::check_token(size_t i) {
   checks_.require(code::kTokenSignature, subject(i), [&] {
-    return sound(verify_signature(claims_.monitor_key, token(i).signed_bytes(), token(i).signature),
+    return sound(once("token", claims_.monitor_key, bytes_of(token(i)),
+                      [&] {
+                        return verify_signature(claims_.monitor_key, token(i).signed_bytes(),
+                                                token(i).signature);
+                      }),
                  "a signature by the monitor that the claims name");
   });
   checks_.require(code::kTokenForm, subject(i), [&] {
@@ -194,7 +252,8 @@ void Verification::check_token(size_t i) {
 
 Finding Verification::right_kind(size_t i) const {
   const EnclaveKind wanted = i == 0 ? EnclaveKind::kGateway : EnclaveKind::kModel;
-  if (token(i).kind != static_cast<uint32_t>(wanted)) {
+  const bool driver = i > 1 && token(i).kind == static_cast<uint32_t>(EnclaveKind::kDevice);
+  if (token(i).kind != static_cast<uint32_t>(wanted) && !driver) {
     return {false, i == 0 ? "a gateway (kind 1)" : "a model (kind 2)",
             formatted("kind {}", token(i).kind)};
   }
@@ -209,16 +268,31 @@ Finding Verification::right_kind(size_t i) const {
 }
 
 void Verification::judge_platform() {
-  checks_.judge(code::kQuoteDebug, "", [&] { return not_debug(quote_.debug, policy_); });
+  checks_.judge(code::kQuoteDebug, "", [&] { return not_debug(platform_.debug, policy_); });
+  if (!platform_.root.empty() && !platform_.development) {
+    checks_.judge(code::kStart, "", [&] {
+      Finding finding = start_is_named(platform_.root, policy_);
+      finding.allowed = policy_.insecure_allow_any_start;
+      return finding;
+    });
+  }
+  // Reports of most hardware carry no time. They are no older than the monitor's key, which is made
+  // at its start, and tokens say when they were signed.
+  if (!platform_.root.empty() && !platform_.issued_unix) return judge_measured();
   checks_.judge(code::kQuoteIssued, "", [&] {
-    return believable(quote_.issued_unix, expected_.now_unix, policy_.max_age_seconds);
+    return believable(platform_.issued_unix.value_or(0), expected_.now_unix,
+                      policy_.max_age_seconds);
   });
+  judge_measured();
+}
+
+void Verification::judge_measured() {
   checks_.judge(code::kSecurityVersion, "", [&] {
-    return Finding{quote_.security_version >= policy_.security_version_min,
+    return Finding{platform_.security_version >= policy_.security_version_min,
                    formatted("{} or higher", policy_.security_version_min),
-                   formatted("{}", quote_.security_version)};
+                   formatted("{}", platform_.security_version)};
   });
-  checks_.judge(code::kPlatform, "", [&] { return one_of(policy_.platform, quote_.platform); });
+  checks_.judge(code::kPlatform, "", [&] { return one_of(policy_.platform, claims_.platform); });
   if (expected_.model.empty()) return;
   checks_.judge(code::kModelName, "", [&] {
     return Finding{evidence_.tokens.size() > 1,
@@ -229,32 +303,57 @@ void Verification::judge_platform() {
 
 Finding Verification::right_model(size_t i) const {
   const std::string_view name = token(i).name.view();
+  if (token(i).kind != static_cast<uint32_t>(EnclaveKind::kModel))
+    return {false, "a model (kind 2)", formatted("kind {}", token(i).kind)};
   if (!expected_.model.empty() && name != expected_.model)
     return {false, formatted("model {}", printable(expected_.model, 64)), subject(i)};
+  if (i == 1 && expected_.model_version.value_or(token(i).model_version) != token(i).model_version)
+    return {false, formatted("version {}", *expected_.model_version),
+            formatted("version {}", token(i).model_version)};
   if (!policy_.models.empty() && policy_of(i) == nullptr)
     return {false, "a model that the policy names", subject(i)};
   return {.good = true};
 }
 
 void Verification::judge_enclave(size_t i) {
-  if (i > 0) checks_.judge(code::kModelName, subject(i), [&] { return right_model(i); });
+  if (leads(i)) checks_.judge(code::kModelName, subject(i), [&] { return right_model(i); });
   const EnclavePolicy* found = policy_of(i);
+  const bool covered = found == nullptr && pinned_by_caller(i);
+  // Whom a worker calls in its turn sees what it is sent, and no list pins who that is.
+  if (i > 0 && !leads(i) && found == nullptr && !covered && !policy_.models.empty()) {
+    checks_.judge(code::kModelName, subject(i), [&] {
+      return Finding{false, "an enclave that the policy names, or its caller's peers pin",
+                     subject(i)};
+    });
+  }
   const EnclavePolicy policy = found == nullptr ? EnclavePolicy{} : *found;
   const auto judge = [&](const CheckKind& kind, const Accepted& accepted,
                          const Sha384Digest& actual) {
-    checks_.judge(kind, subject(i), [&] { return one_of(accepted, actual); });
+    checks_.judge(kind, subject(i),
+                  [&] { return covered ? Finding{.good = true} : one_of(accepted, actual); });
   };
   if (i > 0) judge(code::kModel, policy.model, token(i).model_measurement);
   judge(code::kProgram, policy.program, token(i).program_measurement);
   judge(code::kManifest, policy.manifest, token(i).manifest_measurement);
   judge(code::kDevice, policy.device, token(i).device_measurement);
-  judge(code::kPeers, policy.peers, token(i).peers_measurement);
+  if (!covered || token(i).peer_count > 0)
+    checks_.judge(code::kPeers, subject(i),
+                  [&] { return one_of(policy.peers, token(i).peers_measurement); });
+}
+
+// The list of its caller, which was held against the tokens, is one of the policy's: so is what
+// this enclave is, though not whom it calls in its turn.
+bool Verification::pinned_by_caller(size_t i) const {
+  if (i == 0 || i >= callers_.size() || callers_[i] == 0) return false;
+  const EnclavePolicy* caller = policy_of(callers_[i]);
+  return caller != nullptr && !caller->peers.empty();
 }
 
 }  // namespace
 
-Verdict verify_evidence(Bytes evidence, const Expectation& expected, const Policy& policy) {
-  return Verification(evidence, expected, policy).run();
+Verdict verify_evidence(Bytes evidence, const Expectation& expected, const Policy& policy,
+                        Cache* cache) {
+  return Verification(evidence, expected, policy, cache).run();
 }
 
 }  // namespace casemate::verify

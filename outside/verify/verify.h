@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "outside/verdict/verdict.h"
+#include "outside/verify/cache.h"
 #include "outside/verify/policy.h"
 #include "wire/evidence/evidence.h"
 
@@ -31,13 +32,18 @@ inline constexpr int64_t kClockSkewSeconds = 300;
 
 // What the caller knows, against which the evidence is held.
 struct Expectation {
-  Bytes tls_key{};               // SPKI DER of the key that the peer proved to hold
-  std::optional<Nonce> nonce{};  // random, sent by us; none: cached evidence, whose nonces are zero
-  std::string model{};           // the model that the tokens behind the gateway's must be of; or ""
-  uint32_t gateway_epoch_min = 0;  // the epoch in evidence seen before over the same key
-  int64_t now_unix = 0;            // 0 to 2^48
+  Bytes tls_key{};  // SPKI DER of the key that the peer proved to hold
+  // proof_nonce() of what we sent and the connection that it came back on; none: evidence that is
+  // reused, whose nonces are zero.
+  std::optional<Nonce> nonce{};
+  std::string model{};  // the model that the tokens behind the gateway's must be of; or ""
+  std::optional<uint32_t> model_version{};  // of the first of them; none: any
+  uint32_t gateway_epoch_min = 0;           // the epoch in evidence seen before over the same key
+  int64_t now_unix = 0;                     // 0 to 2^48
 };
 
-Verdict verify_evidence(Bytes evidence, const Expectation& expected, const Policy& policy);
+// With a cache, signatures that it knows are not verified again; everything else is.
+Verdict verify_evidence(Bytes evidence, const Expectation& expected, const Policy& policy,
+                        Cache* cache = nullptr);
 
 }  // namespace casemate::verify

@@ -262,12 +262,22 @@ TEST(Verify, claims_for_our_key_cannot_vouch_for_a_gateway_with_another_key) {
 
 TEST(Verify, a_monitor_key_that_is_none_is_refused) {
   EXPECT_EQ(after([](Signer& s) {
-              s.claims =
-                  encode_claims(sha256(s.tls.public_der()), bytes_of(std::string_view("no")));
+              s.claims = encode_claims(sha256(s.tls.public_der()), s.quote.platform_measurement,
+                                       bytes_of(std::string_view("no")));
               s.quote.report_data = report_data_of(s.claims);
               s.sign_quote();
             }),
             code::kMonitorKey);
+}
+
+TEST(Verify, claims_of_another_monitor_than_the_quote_measures_are_refused) {
+  EXPECT_EQ(after([](Signer& s) {
+              s.claims = encode_claims(sha256(s.tls.public_der()), testing::digest_of("other"),
+                                       s.monitor.public_der());
+              s.quote.report_data = report_data_of(s.claims);
+              s.sign_quote();
+            }),
+            code::kMonitor);
 }
 
 TEST(Verify, a_token_signed_by_another_monitor_is_refused) {
@@ -310,7 +320,7 @@ TEST(Verify, a_token_of_another_form_is_refused_though_signed) {
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].magic ^= 1; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].version = 2; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].flags = 2; }), code::kTokenForm);
-  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].reserved[215] = 1; }), code::kTokenForm);
+  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].reserved[211] = 1; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].name.characters.fill('x'); }),
             code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].device.characters[20] = 'x'; }),
@@ -433,7 +443,7 @@ TEST(Verify, each_pinned_field_is_held_against_the_evidence) {
   EXPECT_EQ(bent_token(1, &EnclaveToken::manifest_measurement), code::kManifest);
   EXPECT_EQ(bent_token(1, &EnclaveToken::model_measurement), code::kModel);
   EXPECT_EQ(bent_token(1, &EnclaveToken::device_measurement), code::kDevice);
-  EXPECT_EQ(bent_token(1, &EnclaveToken::peers_measurement), code::kPeers);
+  EXPECT_EQ(bent_token(1, &EnclaveToken::peers_measurement), code::kTokenLine);
   EXPECT_EQ(signed_after([](Signer& s) { s.quote.platform_measurement[0] ^= 1; }, pinned()),
             code::kPlatform);
   EXPECT_EQ(signed_after([](Signer& s) { s.quote.security_version = 2; }, pinned()),

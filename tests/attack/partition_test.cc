@@ -61,7 +61,6 @@ constexpr Field kPlain[] = {
     CASEMATE_FIELD(Message, nonce),         CASEMATE_FIELD(Message, key_sha256),
     CASEMATE_FIELD(Message, key_sha384),    CASEMATE_FIELD(Message, quote_size),
     CASEMATE_FIELD(Message, claims_size),   CASEMATE_FIELD(Message, token),
-    CASEMATE_FIELD(Message, quote),         CASEMATE_FIELD(Message, claims),
 };
 constexpr Field kTexts[] = {CASEMATE_FIELD(Message, name), CASEMATE_FIELD(Message, reason)};
 

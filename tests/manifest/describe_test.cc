@@ -219,6 +219,47 @@ TEST_F(Describe, refuses_shapes_that_take_too_much_room) {
                  "f:1: the shapes of model 'm' take 1029 characters of at most 1023; name fewer");
 }
 
+TEST_F(Describe, gives_each_model_that_is_cut_over_a_device_an_enclave_there) {
+  auto file = SystemFile::parse(
+      "[model.a]\ndevices = [\"npu:0\"]\n[model.b]\nshapes = [{n = 2}]\ndevices = [\"npu:0\"]\n"
+      "[[partition]]\nname = \"unit\"\ndevice = \"npu:0\"\nmemory_mib = 100\n",
+      "f");
+  ASSERT_TRUE(file) << file.error().text;
+  file->models[0].cut = "cpu:0,npu:0/0*2,1*3";
+  file->models[1].cut = "cpu:0,npu:0/1*4";
+  const auto made = describe(*file, models_named({"a", "b", "c"}));
+  ASSERT_TRUE(made) << made.error().text;
+  const SystemDescription& d = **made;
+  EXPECT_EQ(refusal(check_description(d)), "");
+  ASSERT_EQ(d.partition_count, 5u);
+  EXPECT_EQ(d.partitions[4].name.view(), "unit");
+  EXPECT_EQ(name_of(d.partitions[4].device), "npu:0");
+  ASSERT_EQ(d.enclave_count, 6u);
+  EXPECT_EQ(d.enclaves[4].name.view(), "a@npu:0");
+  EXPECT_EQ(d.enclaves[4].options.view(), "device=0");
+  EXPECT_EQ(d.enclaves[4].kind, static_cast<uint32_t>(EnclaveKind::kDevice));
+  EXPECT_EQ(d.enclaves[1].options.view(), "cut=cpu:0,npu:0/0*2,1*3");
+  EXPECT_EQ(d.enclaves[2].options.view(), "shape=n:2;cut=cpu:0,npu:0/1*4");
+  const auto options = model::ModelOptions::parse(d.enclaves[2].options.view());
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->on, (std::vector<uint32_t>{1, 1, 1, 1}));
+  ASSERT_EQ(d.stream_count, 5u);
+  EXPECT_EQ(d.streams[3].caller, 1u);
+  EXPECT_EQ(d.streams[3].callee, 4u);
+  EXPECT_EQ(d.streams[4].caller, 2u);
+}
+
+TEST_F(Describe, makes_a_device_that_no_partition_has_one_of_its_own) {
+  auto file = SystemFile::parse("[model.a]\ndevices = [\"npu:0\"]\n", "f");
+  ASSERT_TRUE(file) << file.error().text;
+  EXPECT_EQ((*describe(*file, models_named({"a"})))->partition_count, 2u) << "nothing runs there";
+  file->models[0].cut = "cpu:0,npu:0/0*2,1*3";
+  const auto made = describe(*file, models_named({"a"}));
+  ASSERT_TRUE(made) << made.error().text;
+  ASSERT_EQ((*made)->partition_count, 3u);
+  EXPECT_EQ((*made)->partitions[2].name.view(), "npu-0");
+}
+
 TEST_F(Describe, refuses_more_partitions_than_fit) {
   expect_refused({}, models_named(many_names(64)), Code::kTooLarge,
                  "the system needs more than 64 partitions: serve fewer models, or from two "

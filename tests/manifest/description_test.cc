@@ -107,8 +107,8 @@ std::vector<Corruption> corrupt_heads() {
       {"newer_version", [](D& d) { ++d.version; }, kFormat},
       {"all_ones", [](D& d) { std::ranges::fill(mutable_bytes_of(d), uint8_t{0xFF}); }, kFormat},
       {"all_zeros", [](D& d) { std::ranges::fill(mutable_bytes_of(d), uint8_t{0}); }, kFormat},
-      {"root_unknown", [](D& d) { d.root = 2; },
-       "system description: root 2 is unknown to this build; name one up to 1"},
+      {"root_unknown", [](D& d) { d.root = 5; },
+       "system description: root 5 is unknown to this build; name one up to 4"},
       {"image_count", [](D& d) { d.image_count = 385; }, full("images", 384), Code::kTooLarge},
       {"program_count", [](D& d) { d.program_count = 9; }, full("programs", 8), Code::kTooLarge},
       {"partition_count", [](D& d) { d.partition_count = 65; }, full("partitions", 64),
@@ -195,11 +195,18 @@ std::vector<Corruption> corrupt_programs() {
 std::vector<Corruption> corrupt_devices() {
   const std::string at = "system description, partition 1: ";
   return {
-      {"device_kind", [](D& d) { d.partitions[1].device.kind = 3; },
-       at + "device kind 3 is unknown to this build; name 0 (none), 1 (cpu) or 2 (opencl)"},
+      {"device_kind", [](D& d) { d.partitions[1].device.kind = 4; },
+       at + "device kind 4 is unknown to this build; name 0 (none), 1 (cpu), 2 (opencl) or 3 "
+            "(npu)"},
       {"device_index_opencl",
        [](D& d) {
          d.partitions[1].device.kind = 2;
+         d.partitions[1].device.index = 16;
+       },
+       at + "device index is 16, but must be from 0 to 15"},
+      {"device_index_npu",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
          d.partitions[1].device.index = 16;
        },
        at + "device index is 16, but must be from 0 to 15"},

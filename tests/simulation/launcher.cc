@@ -42,11 +42,12 @@ Cgroups Cgroups::open(const allow::Spawn&, const std::string&) { return {}; }
 }  // namespace jail
 
 namespace attest {
-Result<Voucher> Voucher::make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root) {
-  return Voucher(vouch, std::move(root), SigningKey(nullptr));
+Result<Voucher> Voucher::make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root,
+                              const Sha384Digest& platform) {
+  return Voucher(vouch, std::move(root), platform, SigningKey(nullptr));
 }
-Result<Voucher::Evidence> Voucher::vouch_for_key(const Sha256Digest&) {
-  return Evidence{std::vector<uint8_t>(64), std::vector<uint8_t>(32)};
+Result<Voucher::Vouched> Voucher::vouch_for_key(const Sha256Digest&) {
+  return Vouched{std::vector<uint8_t>(32), std::vector<uint8_t>(64), std::nullopt};
 }
 Result<EnclaveToken> Voucher::token(const Measured& measured, Epoch epoch, const Sha384Digest&,
                                     const Nonce&) const {

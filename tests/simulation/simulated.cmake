@@ -8,11 +8,11 @@ find_package(OpenSSL REQUIRED)
 
 # Without base/clock.cc and base/log.cc, the monitor's launcher, measurements and signatures: those are the machine's.
 set(product
-  base/bytes.cc base/check.cc base/crypto.cc base/format.cc base/mapping_unsafe.cc base/memory_file.cc base/result.cc
-  wire/abi/infer.cc wire/abi/model.cc wire/abi/share.cc wire/abi/system.cc wire/abi/tensor.cc wire/control/control.cc
+  base/bytes.cc base/check.cc base/crypto.cc base/format.cc base/mapping_unsafe.cc base/memory_file.cc base/result.cc base/secret_heap_unsafe.cc
+  isolated/infer/infer.cc wire/abi/model.cc wire/abi/share.cc wire/abi/system.cc wire/abi/tensor.cc wire/control/control.cc
   wire/control/socket_unsafe.cc wire/evidence/evidence.cc wire/ring/ring_unsafe.cc wire/srpc/meeting.cc
   wire/srpc/spinning.cc wire/srpc/srpc.cc wire/srpc/stream_pair.cc
-  trusted/monitor/hangs.cc trusted/monitor/lifecycle.cc trusted/monitor/messages.cc trusted/monitor/monitor.cc
+  trusted/attest/quoting.cc trusted/monitor/hangs.cc trusted/monitor/lifecycle.cc trusted/monitor/messages.cc trusted/monitor/monitor.cc
   trusted/monitor/operators.cc trusted/monitor/partitions.cc trusted/monitor/restarts.cc
   trusted/monitor/stream_table.cc trusted/monitor/streams.cc trusted/monitor/tree.cc trusted/monitor/trees.cc
   isolated/mos/mos.cc isolated/mos/mos_unsafe.cc

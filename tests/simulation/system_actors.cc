@@ -4,10 +4,10 @@
 
 #include "isolated/gateway/program/monitor_link.h"
 #include "isolated/gateway/program/stream_channel.h"
+#include "isolated/infer/infer.h"
 #include "isolated/mos/mos.h"
 #include "tests/simulation/liar.h"
 #include "tests/simulation/system_world.h"
-#include "wire/abi/infer.h"
 
 namespace casemate::simulation {
 namespace {
@@ -259,7 +259,7 @@ void run_gateway(int socket, const Message& manifest) {
   gateway::MonitorLink link(**loop, std::move(control), manifest);
   Clients clients;
   gateway::ModelTable models(**loop, clients);
-  if (!link.open(models, [](Bytes) { return Status(); })) return;
+  if (!link.open(models, [](const gateway::CarriedEvidence&) { return Status(); })) return;
   Chance& chance = machine().chance();
   std::optional<gateway::Loop::Timer> timer;
   timer.emplace(**loop, [&] {

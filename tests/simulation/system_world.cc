@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 
 namespace casemate::simulation {
 namespace {
@@ -84,7 +84,7 @@ void SystemWorld::watch() {
                                               *jail::ImageStore::make(powers.spawn, ""));
   auto setup = std::make_unique<monitor::Monitor::Setup>(monitor::Monitor::Setup{
       *std::move(system), jail::Cgroups::open(powers.spawn, ""),
-      *attest::Voucher::make(powers.vouch, nullptr), Fd(::eventfd(0, EFD_CLOEXEC)),
+      *attest::Voucher::make(powers.vouch, nullptr, {}), Fd(::eventfd(0, EFD_CLOEXEC)),
       Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), stop_});
   monitor::Monitor monitor(powers, std::move(setup), machine_);
   monitor_ = &monitor;

@@ -179,10 +179,18 @@ TEST_F(Cli, doctor_has_a_line_for_every_wall) {
   std::string line;
   ASSERT_TRUE(std::getline(lines, line) && line.starts_with("Walls on this machine")) << line;
   std::vector<std::string> walls;
-  while (std::getline(lines, line)) {
+  while (std::getline(lines, line) && !line.empty()) {
     EXPECT_TRUE(line.starts_with("+ ") || line.starts_with("- ")) << line;
     walls.push_back(line);
   }
+  ASSERT_TRUE(std::getline(lines, line) && line.starts_with("Roots of trust")) << line;
+  for (const std::string root : {"tsm: ", "gramine: ", "tpm: ", "software: "}) {
+    ASSERT_TRUE(std::getline(lines, line)) << root;
+    EXPECT_TRUE(line == "+ " + line.substr(2) || line == "- " + line.substr(2)) << line;
+    EXPECT_TRUE(line.substr(2).starts_with(root)) << line;
+    EXPECT_GT(line.size(), 30u) << "it says what is there or missing";
+  }
+  ASSERT_TRUE(std::getline(lines, line) && line.starts_with("casemate serve takes '")) << line;
   for (const char* wall : {"namespaces", "seccomp", "Landlock", "memfd_secret"}) {
     EXPECT_TRUE(std::ranges::any_of(walls, [&](const auto& w) { return w.contains(wall); }))
         << wall << " is missing in\n"

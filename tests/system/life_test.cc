@@ -158,6 +158,24 @@ TEST(Life, an_enclave_that_asks_for_signatures_without_end_gets_a_few) {
   EXPECT_LT(granted, 300) << "a hundred at once, and a few while it asked";
 }
 
+TEST(Life, a_leader_is_vouched_for_with_all_who_stand_behind_it_in_the_order_of_its_calls) {
+  const auto led = [](SystemDescription& d) {
+    d.streams[1].caller = 1;  // one calls two and four, and two calls three
+    d.streams[2].caller = 2;
+    d.streams[3].caller = 1;
+  };
+  SmallSystem system({{"one", "p1"}, {"two", "p2"}, {"three", "p2"}, {"four", "p2"}}, led);
+  ASSERT_TRUE(system.answers("one"));
+  EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "1")),
+            "one>2 two>1 three>0 four>0 denied");
+  EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "2")), "two>1 three>0 denied");
+  EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "0")), "denied") << "its own caller";
+  EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "1 key")), "denied")
+      << "clients connect to gateways alone";
+  EXPECT_EQ(system.text(system.ask("one", Call::kAskBehind, "3")), "denied")
+      << "whom it does not call itself";
+}
+
 TEST(Life, a_stopped_runtime_is_taken_for_hung) {
   SmallSystem system({{"one", "p1"}});
   ASSERT_TRUE(system.answers("one"));

@@ -180,6 +180,11 @@ TEST(Gateway, with_little_memory_takes_fewer_connections_and_no_large_requests) 
   ASSERT_TRUE(system) << system.error().text;
   EXPECT_EQ((*system)->enclaves[0].options.view(),
             "connections_max=512;request_mib=16;idle_timeout_s=120;buffered_mib=32");
+  file.gateway.classical_key_exchange = true;
+  const auto lenient = launch::describe(file, {digits()}, build_folder() + "/bin");
+  ASSERT_TRUE(lenient) << lenient.error().text;
+  EXPECT_TRUE((*lenient)->enclaves[0].options.view().ends_with(";classical_key_exchange=1"))
+      << "it is measured";
 }
 
 }  // namespace

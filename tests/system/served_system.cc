@@ -66,21 +66,17 @@ std::string source_folder() {
 }
 
 ServedSystem::ServedSystem(const std::string& models, const std::string& system_file,
-                           const std::vector<std::string>& more) {
+                           const std::vector<std::string>& more, const std::string& programs) {
   std::string scratch = "/tmp/casemate-test-XXXXXX";
   if (::mkdtemp(scratch.data()) == nullptr) return;
   folder_ = scratch;
   fs::create_directory(folder_ + "/run");
   fs::permissions(folder_ + "/run", fs::perms::owner_all);
   std::ofstream(folder_ + "/system.toml") << system_file;
-  std::vector<std::string> arguments = {build_folder() + "/bin/casemate",
-                                        "serve",
-                                        "--config",
-                                        folder_ + "/system.toml",
-                                        "--models",
-                                        models,
-                                        "--listen",
-                                        "127.0.0.1:0"};
+  const std::string folder = programs.empty() ? build_folder() + "/bin" : programs;
+  std::vector<std::string> arguments = {
+      folder + "/casemate", "serve", "--config", folder_ + "/system.toml",
+      "--models",           models,  "--listen", "127.0.0.1:0"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   start(arguments);
 }

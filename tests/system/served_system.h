@@ -23,9 +23,10 @@ std::string source_folder();
 class ServedSystem final {
  public:
   // Serves `models` and waits until everything runs. `system_file` is a text for --config, `more`
-  // are further arguments.
+  // are further arguments, `programs` is where they lie if not in this build.
   explicit ServedSystem(const std::string& models, const std::string& system_file = "",
-                        const std::vector<std::string>& more = {});
+                        const std::vector<std::string>& more = {},
+                        const std::string& programs = "");
   ~ServedSystem();
   ServedSystem(const ServedSystem&) = delete;
 

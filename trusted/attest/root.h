@@ -16,16 +16,17 @@
 #include "base/crypto.h"
 #include "base/result.h"
 #include "trusted/allow/allow.h"
+#include "wire/evidence/evidence.h"
 
 namespace casemate::attest {
-
-enum class RootKind : uint32_t { kSoftware = 1 };
 
 class RootOfTrust {
  public:
   virtual ~RootOfTrust() = default;
   virtual Result<std::vector<uint8_t>> quote(const allow::Vouch&,
                                              const ByteArray<64>& report_data) = 0;
+  // Whether quote() always returns within a few milliseconds.
+  [[nodiscard]] virtual bool quick() const { return false; }
 };
 
 // The development root: a P-384 key in `state_folder`, made at first use, readable by its owner
@@ -34,5 +35,12 @@ class RootOfTrust {
 Result<std::unique_ptr<RootOfTrust>> open_software_root(const std::string& state_folder,
                                                         const Sha384Digest& platform_measurement,
                                                         bool debug);
+
+// The root of a confidential guest: reports of Linux's configfs-tsm, which is at `folder`. Its
+// quotes say what the guest has booted; of the monitor they say what the claims do.
+Result<std::unique_ptr<RootOfTrust>> open_tsm_root(const std::string& folder);
+
+// The root of an SGX enclave under Gramine, whose files are in `folder`.
+Result<std::unique_ptr<RootOfTrust>> open_gramine_root(const std::string& folder);
 
 }  // namespace casemate::attest

@@ -5,16 +5,22 @@
 
 namespace casemate::attest {
 
-Result<Voucher> Voucher::make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root) {
+Result<Voucher> Voucher::make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root,
+                              const Sha384Digest& platform) {
   SigningKey key = TRY(SigningKey::generate());
-  return Voucher(vouch, std::move(root), std::move(key));
+  return Voucher(vouch, std::move(root), platform, std::move(key));
 }
 
-Result<Voucher::Evidence> Voucher::vouch_for_key(const Sha256Digest& tls_key_hash) {
-  Evidence evidence;
-  evidence.claims = encode_claims(tls_key_hash, key_.public_der());
-  evidence.quote = TRY(root_->quote(vouch_, report_data_of(evidence.claims)));
-  return evidence;
+Result<Voucher::Vouched> Voucher::vouch_for_key(const Sha256Digest& tls_key_hash) {
+  Vouched vouched;
+  vouched.claims = encode_claims(tls_key_hash, platform_, key_.public_der());
+  const ByteArray<64> data = report_data_of(vouched.claims);
+  if (root_->quick()) {
+    vouched.quote = TRY(root_->quote(vouch_, data));
+  } else {
+    vouched.quoting.emplace(TRY(Quoting::start(*root_, vouch_, data)));
+  }
+  return vouched;
 }
 
 Result<EnclaveToken> Voucher::token(const Measured& measured, Epoch epoch,
@@ -33,6 +39,7 @@ Result<EnclaveToken> Voucher::token(const Measured& measured, Epoch epoch,
   token.device_measurement = measured.device;
   token.key_hash = key_hash;
   token.peers_measurement = measured.peers;
+  token.peer_count = measured.peer_count;
   token.name = Text<64>::from(measured.name);
   token.device = Text<32>::from(measured.device_name);
   token.signature = TRY(key_.sign(token.signed_bytes()));

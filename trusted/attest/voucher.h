@@ -10,7 +10,9 @@
 //   Fails    kPlatform from the root or libcrypto.
 
 #include <memory>
+#include <optional>
 
+#include "trusted/attest/quoting.h"
 #include "trusted/attest/root.h"
 #include "wire/evidence/evidence.h"
 
@@ -27,30 +29,36 @@ struct Measured {
   Sha384Digest model{};
   Sha384Digest device{};
   Sha384Digest peers{};
+  uint32_t peer_count = 0;
   std::string name;
   std::string device_name;
 };
 
 class Voucher final {
  public:
-  static Result<Voucher> make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root);
+  // `platform` is what the monitor has measured of itself.
+  static Result<Voucher> make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root,
+                              const Sha384Digest& platform);
 
-  struct Evidence {
-    std::vector<uint8_t> quote;
+  // The root's quote over the claims {TLS key, platform, monitor key}.
+  struct Vouched {
     std::vector<uint8_t> claims;
+    std::vector<uint8_t> quote;
+    std::optional<Quoting> quoting;  // of a root that is not quick: there is no quote yet
   };
-  // The root's quote over the claims {TLS key, monitor key}.
-  Result<Evidence> vouch_for_key(const Sha256Digest& tls_key_hash);
+  Result<Vouched> vouch_for_key(const Sha256Digest& tls_key_hash);
   // A signed token about an enclave, with its key's hash (zero: none) and a nonce (zero: cached
   // evidence).
   Result<EnclaveToken> token(const Measured& measured, Epoch epoch, const Sha384Digest& key_hash,
                              const Nonce& nonce) const;
 
  private:
-  Voucher(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root, SigningKey key)
-      : vouch_(vouch), root_(std::move(root)), key_(std::move(key)) {}
+  Voucher(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root,
+          const Sha384Digest& platform, SigningKey key)
+      : vouch_(vouch), root_(std::move(root)), platform_(platform), key_(std::move(key)) {}
   allow::Vouch vouch_;
   std::unique_ptr<RootOfTrust> root_;
+  Sha384Digest platform_;
   SigningKey key_;
 };
 

@@ -15,13 +15,22 @@ class Notary final : public RootOfTrust {
     asked_->push_back(data);
     return std::vector<uint8_t>{1, 2, 3};
   }
+  [[nodiscard]] bool quick() const override { return true; }
 
  private:
   std::vector<ByteArray<64>>* asked_;
 };
 
+template <class Digest>
+Digest filled(uint8_t byte) {
+  Digest digest{};
+  digest.fill(byte);
+  return digest;
+}
+
 Voucher make(std::vector<ByteArray<64>>* asked) {
-  auto voucher = Voucher::make(allow::assume_all_powers().vouch, std::make_unique<Notary>(asked));
+  auto voucher = Voucher::make(allow::assume_all_powers().vouch, std::make_unique<Notary>(asked),
+                               filled<Sha384Digest>(5));
   EXPECT_TRUE(voucher);
   return std::move(*voucher);
 }
@@ -31,13 +40,6 @@ std::vector<uint8_t> key_in(const std::vector<uint8_t>& claims) {
   constexpr size_t kKey = 120;
   EXPECT_GT(claims.size(), kKey);
   return {claims.end() - kKey, claims.end()};
-}
-
-template <class Digest>
-Digest filled(uint8_t byte) {
-  Digest digest{};
-  digest.fill(byte);
-  return digest;
 }
 
 Measured measured() {
@@ -63,7 +65,7 @@ TEST(Voucher, has_the_root_vouch_for_exactly_the_two_keys) {
   ASSERT_TRUE(evidence);
   EXPECT_EQ(evidence->quote, (std::vector<uint8_t>{1, 2, 3}));
   const auto own_key = key_in(evidence->claims);
-  EXPECT_EQ(evidence->claims, encode_claims(tls_key, own_key));
+  EXPECT_EQ(evidence->claims, encode_claims(tls_key, filled<Sha384Digest>(5), own_key));
   ASSERT_EQ(asked.size(), 1u);
   EXPECT_EQ(asked[0], report_data_of(evidence->claims));
   const auto other = voucher.vouch_for_key(filled<Sha256Digest>(8));

@@ -69,9 +69,6 @@ std::vector<std::string> describe_walls(const allow::Spawn& power) {
   lines.push_back(line(secret >= 0,
                        "keys in memory that the kernel itself cannot read (memfd_secret)",
                        "keys lie in ordinary memory of their process"));
-  lines.push_back(
-      "- hardware root of trust: none is supported yet; evidence is signed by a development key "
-      "(--root software)");
   return lines;
 }
 

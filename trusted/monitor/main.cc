@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <span>
 
 #include "base/crypto.h"
@@ -24,7 +25,9 @@
 #include "base/lockdown/lockdown.h"
 #include "base/log.h"
 #include "base/mapping.h"
+#include "trusted/attest/tpm_root.h"
 #include "trusted/monitor/monitor.h"
+#include "wire/tpm/quote.h"
 
 namespace {
 
@@ -149,6 +152,31 @@ Result<Sha384Digest> measure_platform(jail::ImageStore& store) {
   return sha384(digests);
 }
 
+Result<std::unique_ptr<attest::RootOfTrust>> open_root(const SystemDescription& d,
+                                                       const std::string& state_folder,
+                                                       const Sha384Digest& platform) {
+  switch (static_cast<RootKind>(d.root)) {
+    case RootKind::kTsm:
+      return attest::open_tsm_root("/sys/kernel/config/tsm");
+    case RootKind::kGramine:
+      return attest::open_gramine_root("/dev/attestation");
+    default:
+      break;
+  }
+  // These have to be told what other hardware knows by itself.
+  const bool debug = std::ranges::any_of(d.enclaves, [](const EnclaveDescription& e) {
+    return (e.flags & EnclaveDescription::kDebug) != 0;
+  });
+  if (static_cast<RootKind>(d.root) != RootKind::kTpm)
+    return attest::open_software_root(state_folder, platform, debug);
+  // Whoever names another TPM gets its word: what that is worth is for verifiers to say.
+  attest::TpmOptions options{
+      .certificate_path = casemate::formatted("{}/{}", state_folder, kTpmCertificateFile),
+      .debug = debug};
+  if (const char* device = std::getenv("CASEMATE_TPM")) options.device = device;
+  return attest::open_tpm_root(options, platform);
+}
+
 // A share that nobody enforces would be a lie to whoever verifies it.
 Status check_shares(const SystemDescription& d, const jail::Cgroups& cgroups) {
   const auto enclaves = std::span(d.enclaves).first(d.enclave_count);
@@ -172,12 +200,8 @@ Status run(const std::string& state_folder, const std::string& run_folder) {
   const allow::Powers powers = allow::assume_all_powers();
   auto store = TRY(jail::ImageStore::make(powers.spawn, run_folder));
   const Sha384Digest platform = TRY(measure_platform(store));
-  bool debug = false;
-  for (uint32_t e = 0; e < std::min<uint32_t>(description->enclave_count, limits::kEnclaves); ++e) {
-    debug |= (description->enclaves[e].flags & EnclaveDescription::kDebug) != 0;
-  }
-  auto root = TRY(attest::open_software_root(state_folder, platform, debug));
-  auto voucher = TRY(attest::Voucher::make(powers.vouch, std::move(root)));
+  auto root = TRY(open_root(*description, state_folder, platform));
+  auto voucher = TRY(attest::Voucher::make(powers.vouch, std::move(root), platform));
   auto system =
       TRY(monitor::MeasuredSystem::make(powers.spawn, std::move(description), std::move(store)));
   auto cgroups = jail::Cgroups::open(powers.spawn, casemate::formatted("casemate-{}", ::getpid()));

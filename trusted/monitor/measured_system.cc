@@ -27,8 +27,7 @@ Result<MeasuredSystem> MeasuredSystem::make(const allow::Spawn&,
   TRY(system.lay_out_roots());
   for (uint32_t i = 0; i < system.description_->enclave_count; ++i) TRY(system.measure_enclave(i));
   // Peers are named by what they are, so they come after everything has been measured.
-  for (uint32_t i = 0; i < system.description_->enclave_count; ++i)
-    system.measured_[i].peers = system.peers_of(i);
+  for (uint32_t i = 0; i < system.description_->enclave_count; ++i) system.measure_peers(i);
   TRY(system.store_.freeze());
   return system;
 }
@@ -104,19 +103,16 @@ Sha384Digest MeasuredSystem::manifest_of(size_t index) const {
   return Sha384().field(bytes_of(enclave)).finish();
 }
 
-Sha384Digest MeasuredSystem::peers_of(size_t index) const {
+void MeasuredSystem::measure_peers(size_t index) {
   const SystemDescription& d = *description_;
-  Sha384 hash;
+  PeersMeasurement peers;
   for (uint32_t i = 0; i < d.stream_count; ++i) {
     if (d.streams[i].caller != index) continue;
     const attest::Measured& peer = measured_[d.streams[i].callee];
-    hash.field(bytes_of(std::string_view(peer.name)))
-        .field(peer.program)
-        .field(peer.manifest)
-        .field(peer.model)
-        .field(peer.device);
+    peers.add(peer.name, peer.program, peer.manifest, peer.model, peer.device);
+    ++measured_[index].peer_count;
   }
-  return hash.finish();
+  measured_[index].peers = peers.finish();
 }
 
 std::string MeasuredSystem::program_path(uint32_t program) const {

@@ -41,7 +41,7 @@ class MeasuredSystem final {
   Status lay_out_roots();
   Status measure_enclave(size_t index);
   [[nodiscard]] Sha384Digest manifest_of(size_t enclave) const;
-  [[nodiscard]] Sha384Digest peers_of(size_t enclave) const;
+  void measure_peers(size_t enclave);
 
   std::unique_ptr<SystemDescription> description_;
   jail::ImageStore store_;

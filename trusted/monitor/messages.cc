@@ -2,6 +2,8 @@
 // What partitions say to the monitor. Each message names an enclave; it must be one of the sender's
 // own.
 
+#include <poll.h>
+
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"
 
@@ -147,35 +149,87 @@ bool Monitor::may_vouch(size_t asker, size_t subject) const {
   return false;
 }
 
+// An enclave, and behind it all that it calls in the order of its streams, each followed by those
+// that it calls in its turn: the order of tokens (wire/evidence).
+void Monitor::list_callees(size_t e, std::vector<size_t>& list) const {
+  if (list.size() == enclaves_.size()) return;  // streams that run in a circle
+  list.push_back(e);
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_.caller(i) == e) list_callees(streams_.callee(i), list);
+  }
+}
+
 void Monitor::on_attest(size_t p, size_t e, const Message& message) {
   Message answer = control::make(Type::kAttested, EnclaveId{message.enclave});
   answer.ticket = message.ticket;
   const bool granted = partitions_[p].attestations.take(clock_.now());
-  answer.code = static_cast<uint32_t>(granted ? attest(e, message, answer) : Code::kUnavailable);
+  // Keys are vouched for where clients connect: others would be taken for that by whoever reads
+  // nothing but the quote, and would keep the root from it.
+  const bool keyed = message.key_sha256 != Sha256Digest{};
+  const Code code = !granted                  ? Code::kUnavailable
+                    : keyed && !is_gateway(e) ? Code::kDenied
+                                              : attest(e, message, answer);
+  if (code == Code::kOk && keyed && message.stream == e)
+    return vouch(e, message.key_sha256, answer);
+  answer.code = static_cast<uint32_t>(code);
   send(e, answer);
 }
 
-// Vouches for an enclave, and for a key of the asker's own.
+// The token about an enclave, or one of those behind it, with a key of the asker's own.
 Code Monitor::attest(size_t e, const Message& question, Message& answer) {
-  const size_t subject = question.stream;  // index of the enclave that is asked about
-  if (subject >= enclaves_.size() || !may_vouch(e, subject)) return Code::kDenied;
-  const bool own = subject == e;
+  const size_t named = question.stream;  // index of the enclave that is asked about
+  if (named >= enclaves_.size() || !may_vouch(e, named)) return Code::kDenied;
+  std::vector<size_t> list;
+  list_callees(named, list);
+  if (question.place >= list.size()) return Code::kDenied;
+  answer.place_count = static_cast<uint32_t>(list.size());
+  const size_t subject = list[question.place];
   const uint32_t epoch = partitions_[description().enclaves[subject].partition].epoch;
   const auto token =
       setup_->voucher.token(setup_->system.measured(subject), {epoch},
-                            own ? question.key_sha384 : Sha384Digest{}, question.nonce);
+                            subject == e ? question.key_sha384 : Sha384Digest{}, question.nonce);
   if (!token) return token.error().code;
   answer.token = *token;
-  if (!own || question.key_sha256 == Sha256Digest{}) return Code::kOk;
-  const auto evidence = setup_->voucher.vouch_for_key(question.key_sha256);
-  if (!evidence || evidence->quote.size() > answer.quote.size() ||
-      evidence->claims.size() > answer.claims.size())
-    return Code::kPlatform;
-  answer.quote_size = static_cast<uint32_t>(evidence->quote.size());
-  answer.claims_size = static_cast<uint32_t>(evidence->claims.size());
-  std::ranges::copy(evidence->quote, answer.quote.begin());
-  std::ranges::copy(evidence->claims, answer.claims.begin());
   return Code::kOk;
+}
+
+// Has the root vouch for a key, and answers when it has. A root that takes its time does so for
+// one at a time: whoever comes meanwhile is told to ask again.
+void Monitor::vouch(size_t e, const Sha256Digest& key, const Message& answer) {
+  if (quoted_)
+    return send_evidence(e, answer, Error{Code::kUnavailable, "another quote is on its way"}, {});
+  auto vouched = setup_->voucher.vouch_for_key(key);
+  if (!vouched) return send_evidence(e, answer, vouched.error(), {});
+  if (!vouched->quoting) return send_evidence(e, answer, vouched->quote, vouched->claims);
+  quoted_.emplace(Quoted{*std::move(vouched), e, enclaves_[e].fork_at, answer,
+                         clock_.now() + attest::Quoting::kPatience});
+}
+
+void Monitor::finish_quote(Instant now) {
+  if (!quoted_) return;
+  pollfd ended{quoted_->vouched.quoting->fd(), POLLIN, 0};
+  if (now < quoted_->until && ::poll(&ended, 1, 0) != 1) return;
+  Quoted quoted = *std::exchange(quoted_, std::nullopt);
+  reap();
+  // An instance that came after the one that asked has another key.
+  if (enclaves_[quoted.enclave].fork_at != quoted.forked_at) return;
+  send_evidence(quoted.enclave, quoted.answer, quoted.vouched.quoting->finish(),
+                quoted.vouched.claims);
+}
+
+void Monitor::send_evidence(size_t e, Message answer, const Result<std::vector<uint8_t>>& quote,
+                            Bytes claims) {
+  std::vector<Fd> fds;
+  auto attached = quote ? control::attach_evidence(answer, *quote, claims) : quote.error();
+  if (attached) {
+    fds.push_back(std::move(*attached));
+  } else {
+    answer.code = static_cast<uint32_t>(attached.error().code);
+    // Who has to wait for another asks again many times.
+    if (attached.error().code != Code::kUnavailable)
+      log("enclave {}: its key is not vouched for: {}", name(e), attached.error().text);
+  }
+  send(e, answer, std::move(fds));
 }
 
 }  // namespace casemate::monitor

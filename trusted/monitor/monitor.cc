@@ -55,6 +55,7 @@ Status Monitor::run() {
     wait_for_events();
     const Instant now = clock_.now();
     forget_the_dead();
+    finish_quote(now);
     tell_restarts();
     if (now >= hang_check_at_) {
       hang_check_at_ = now + kHangCheck;
@@ -79,6 +80,7 @@ int Monitor::milliseconds_to_next(Instant now) const {
     consider(p.prepare_at);
   }
   for (const Enclave& e : enclaves_) consider(e.restart_at);
+  if (quoted_) consider(quoted_->until);
   for (size_t i = 0; i < streams_.size(); ++i) consider(streams_.reconnect_at(i));
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next - now).count());
 }
@@ -109,6 +111,7 @@ void Monitor::wait_for_events() {
     for (const jail::Child& child : remains.processes)
       fds.push_back({child.pidfd.number(), POLLIN, 0});
   }
+  if (quoted_) fds.push_back({quoted_->vouched.quoting->fd(), POLLIN, 0});
   if (::poll(fds.data(), fds.size(), milliseconds_to_next(clock_.now())) <= 0) return;
   if (fds[0].revents != 0) stopping_ = true;
   for (size_t i = 0; i < owners.size(); ++i) {

@@ -90,6 +90,14 @@ class Monitor final {
     Code code = Code::kOk;
     Text<256> reason;
   };
+  // What the root is asked for, for whom, and what they are told then.
+  struct Quoted {
+    attest::Voucher::Vouched vouched;
+    size_t enclave;
+    Instant forked_at;  // its instance
+    control::Message answer;
+    Instant until;
+  };
   enum class Cause { kFailure, kDeath, kRequest };
 
   // partitions.cc
@@ -138,8 +146,13 @@ class Monitor final {
   void on_died(size_t e);
   void on_attest(size_t p, size_t e, const control::Message& message);
   Code attest(size_t e, const control::Message& question, control::Message& answer);
+  void vouch(size_t e, const Sha256Digest& key, const control::Message& answer);
+  void finish_quote(Instant now);
+  void send_evidence(size_t e, control::Message answer, const Result<std::vector<uint8_t>>& quote,
+                     Bytes claims);
   [[nodiscard]] std::optional<size_t> enclave_of(size_t p, uint32_t id) const;
   [[nodiscard]] bool may_vouch(size_t asker, size_t subject) const;
+  void list_callees(size_t e, std::vector<size_t>& list) const;
   void send(size_t e, const control::Message& message, std::vector<Fd> fds = {});
 
   // streams.cc
@@ -185,6 +198,7 @@ class Monitor final {
   StreamTable streams_;
   std::vector<Partition> partitions_;
   std::vector<Enclave> enclaves_;
+  std::optional<Quoted> quoted_;
   std::vector<Remains> remains_;
   std::deque<std::pair<pid_t, int>> ended_;  // children that were waited for, the latest first
   Instant hang_check_at_{};

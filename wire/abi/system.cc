@@ -71,10 +71,10 @@ Status check_counts(const SystemDescription& d) {
     return Error{Code::kInvalid,
                  "system description: has no partition or no enclave; describe one to start"};
   }
-  if (d.root > SystemDescription::kRoots) {
+  if (d.root > kRootKinds) {
     return Error{Code::kInvalid, formatted("system description: root {} is unknown to this "
                                            "build; name one up to {}",
-                                           d.root, SystemDescription::kRoots)};
+                                           d.root, kRootKinds)};
   }
   return {};
 }
@@ -127,17 +127,18 @@ Status check_programs(const SystemDescription& d) {
 }
 
 Status check_device(const DeviceDescription& device, size_t partition) {
-  if (device.kind > static_cast<uint32_t>(DeviceKind::kOpencl)) {
+  if (device.kind > static_cast<uint32_t>(DeviceKind::kNpu)) {
     return wrong("partition", partition,
-                 formatted("device kind {} is unknown to this build; name 0 (none), 1 (cpu) or 2 "
-                           "(opencl)",
+                 formatted("device kind {} is unknown to this build; name 0 (none), 1 (cpu), 2 "
+                           "(opencl) or 3 (npu)",
                            device.kind));
   }
   // The index is part of the name that tokens vouch for, and there is but one processor.
-  if (device.kind == static_cast<uint32_t>(DeviceKind::kOpencl) && device.index >= limits::kDevices)
+  const bool many = device.kind >= static_cast<uint32_t>(DeviceKind::kOpencl);
+  if (many && device.index >= limits::kDevices)
     return wrong("partition", partition,
                  "device index " + beyond(device.index, 0, limits::kDevices - 1));
-  if (device.kind != static_cast<uint32_t>(DeviceKind::kOpencl) && device.index != 0)
+  if (!many && device.index != 0)
     return wrong("partition", partition,
                  formatted("device index {} does not exist; name 0", device.index));
   if (device.cpu_percent > limits::kCpuPercent)
@@ -302,6 +303,8 @@ std::string name_of(const DeviceDescription& device) {
       return formatted("cpu:{}", device.index);
     case DeviceKind::kOpencl:
       return formatted("opencl:{}", device.index);
+    case DeviceKind::kNpu:
+      return formatted("npu:{}", device.index);
     default:
       return "none";
   }

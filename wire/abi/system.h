@@ -20,7 +20,7 @@
 
 namespace casemate {
 
-enum class DeviceKind : uint32_t { kNone = 0, kCpu = 1, kOpencl = 2 };
+enum class DeviceKind : uint32_t { kNone = 0, kCpu = 1, kOpencl = 2, kNpu = 3 };
 
 // The accelerator of a partition, and the share of it.
 struct DeviceDescription {
@@ -98,11 +98,10 @@ struct StreamDescription {
 struct SystemDescription {
   static constexpr uint64_t kMagic = 0x4D45545359534D43;  // "CMSYSTEM"
   static constexpr uint32_t kVersion = 4;
-  static constexpr uint32_t kRoots = 1;  // the kinds of root are 1 to this; 0 leaves it open
 
   uint64_t magic = kMagic;
   uint32_t version = kVersion;
-  uint32_t root = 0;  // RootKind, see trusted/attest
+  uint32_t root = 0;  // RootKind; 0: software
   uint32_t image_count = 0;
   uint32_t program_count = 0;
   uint32_t partition_count = 0;

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/format.h"
+#include "base/memory_file.h"
 
 namespace casemate::control {
 namespace {
@@ -13,11 +14,13 @@ namespace {
 // Which of the five descriptors of a stream are attached, as bits in `flags`: requests, replies,
 // bulk in, bulk out, bell.
 constexpr uint32_t kAllFds = 0x1F;
+// Three keys or hashes with their names.
+constexpr size_t kClaimsBytes = 512;
 
 bool sound(const Message& m) {
   return m.type >= static_cast<uint32_t>(Type::kManifest) &&
          m.type <= static_cast<uint32_t>(Type::kPrepare) && m.name.canonical() &&
-         m.reason.canonical() && m.quote_size <= m.quote.size() && m.claims_size <= m.claims.size();
+         m.reason.canonical() && m.quote_size <= kQuoteBytes && m.claims_size <= kClaimsBytes;
 }
 
 }  // namespace
@@ -101,6 +104,33 @@ Result<srpc::StreamEnd> stream_end_of(Received& received) {
     bit <<= 1;
   }
   return end;
+}
+
+Result<Fd> attach_evidence(Message& message, Bytes quote, Bytes claims) {
+  Fd fd = TRY(make_memory_file("evidence"));
+  std::vector<uint8_t> both(quote.begin(), quote.end());
+  both.insert(both.end(), claims.begin(), claims.end());
+  // Not write(): whoever gets the descriptor reads from the place that it is at.
+  if (::pwrite(fd.number(), both.data(), both.size(), 0) != static_cast<ssize_t>(both.size()))
+    return errno_error("writing evidence into memory");
+  message.quote_size = static_cast<uint32_t>(quote.size());
+  message.claims_size = static_cast<uint32_t>(claims.size());
+  return fd;
+}
+
+Result<AttachedEvidence> attached_evidence(const Received& received) {
+  const Message& m = received.message;
+  if (m.quote_size == 0 || m.quote_size > kQuoteBytes || m.claims_size > kClaimsBytes ||
+      received.fds.size() != 1)
+    return Error{Code::kInvalid, "evidence came without its memory file or with a wrong size"};
+  std::vector<uint8_t> both(size_t{m.quote_size} + m.claims_size);
+  for (size_t done = 0; done < both.size();) {
+    const ssize_t got = ::read(received.fds[0].number(), both.data() + done, both.size() - done);
+    if (got <= 0) return Error{Code::kInvalid, "evidence is shorter than the message says"};
+    done += static_cast<size_t>(got);
+  }
+  const auto middle = both.begin() + m.quote_size;
+  return AttachedEvidence{{both.begin(), middle}, {middle, both.end()}};
 }
 
 }  // namespace casemate::control

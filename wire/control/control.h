@@ -56,7 +56,7 @@ enum class Type : uint32_t {
 
 enum class Role : uint32_t { kCaller = 1, kCallee = 2 };
 
-// Every message is this one structure: 2 KiB costs nothing at a few hundred messages per restart,
+// Every message is this one structure: 1.5 KiB costs nothing at a few hundred messages per restart,
 // and one size leaves nothing to get wrong. Fields that a type does not use are zero.
 struct Message {
   static constexpr size_t kFds = 6;
@@ -74,24 +74,26 @@ struct Message {
   uint32_t threads = 0;
   uint32_t model_version = 0;
   uint32_t flags = 0;  // kRunning: how its predecessor ended, as of waitpid(), and kEnded; 0: none
+  // kAttest: which of the list that begins with the enclave of index `stream` and has all that it
+  // calls behind it, in the order of wire/evidence. kAttested: how many that list has.
+  uint32_t place = 0;
+  uint32_t place_count = 0;
   uint64_t bulk_in_bytes = 0;
   uint64_t bulk_out_bytes = 0;
   uint64_t memory_bytes = 0;
   uint64_t ticket = 0;       // of an attestation, echoed
   Text<limits::kName> name;  // of the enclave, or of the stream's other side
   Text<256> reason;
-  // kAttest: the subject is `enclave`; zero hashes vouch for no key.
+  // kAttest: zero hashes vouch for no key.
   Nonce nonce{};
   Sha256Digest key_sha256{};
   Sha384Digest key_sha384{};
-  // kAttested
+  // kAttested; quote and claims are in the memory file that is attached
   uint32_t quote_size = 0;
   uint32_t claims_size = 0;
   EnclaveToken token;
-  ByteArray<512> quote{};
-  ByteArray<256> claims{};
 };
-static_assert(std::is_trivially_copyable_v<Message> && sizeof(Message) <= 2304);
+static_assert(std::is_trivially_copyable_v<Message> && sizeof(Message) <= 1536);
 
 struct Received {
   Message message;
@@ -147,5 +149,15 @@ struct StreamMessage {
 };
 StreamMessage connect_message(srpc::StreamEnd end, Role role, EnclaveId enclave);
 Result<srpc::StreamEnd> stream_end_of(Received& received);
+
+// What a root says about a key, which is more than a message holds: writes the sizes into
+// `message` and both into the memory file that is to go with it.
+Result<Fd> attach_evidence(Message& message, Bytes quote, Bytes claims);
+// The two that came with a message. kInvalid: not as long as it says, or longer than they may be.
+struct AttachedEvidence {
+  std::vector<uint8_t> quote;
+  std::vector<uint8_t> claims;
+};
+Result<AttachedEvidence> attached_evidence(const Received& received);
 
 }  // namespace casemate::control

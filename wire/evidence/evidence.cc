@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/format.h"
+
 namespace casemate {
 namespace {
 
@@ -56,6 +58,30 @@ bool zero(const ByteArray<N>& bytes) {
 
 }  // namespace
 
+std::string_view name_of(RootKind root) {
+  constexpr std::string_view kNames[] = {"unknown", "software", "tpm", "tsm", "gramine"};
+  const auto number = static_cast<uint32_t>(root);
+  return kNames[number <= kRootKinds ? number : 0];
+}
+
+Result<std::vector<uint8_t>> encode_hardware_quote(RootKind root, std::string_view provider,
+                                                   Bytes report, Bytes auxiliary, Bytes manifest) {
+  HardwareQuote head;
+  head.root = static_cast<uint32_t>(root);
+  head.provider = Text<32>::from(provider);
+  head.report_size = static_cast<uint32_t>(report.size());
+  head.auxiliary_size = static_cast<uint32_t>(auxiliary.size());
+  head.manifest_size = static_cast<uint32_t>(manifest.size());
+  std::vector<uint8_t> quote;
+  for (const Bytes part : {bytes_of(head), report, auxiliary, manifest})
+    quote.insert(quote.end(), part.begin(), part.end());
+  if (quote.size() <= kQuoteBytes) return quote;
+  return Error{Code::kTooLarge,
+               formatted("the root's quote has {} bytes and its certificates {}, and all of it may "
+                         "have {}: have the host provide fewer certificates",
+                         report.size(), auxiliary.size(), kQuoteBytes)};
+}
+
 Status check_form(const SoftwareQuote& quote) {
   if (quote.magic != SoftwareQuote::kMagic)
     return Error{Code::kInvalid, "the quote does not start with the software root's magic"};
@@ -80,13 +106,16 @@ Status check_form(const EnclaveToken& token) {
   return {};
 }
 
-std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, Bytes monitor_key_der) {
+std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, const Sha384Digest& platform,
+                                   Bytes monitor_key_der) {
   // 1 is SHA-256 in the IANA registry of named information hash algorithms.
   const auto hash = CborWriter().head(kArray, 2).head(kUnsigned, 1).bytes(tls_key_hash).take();
   return CborWriter()
-      .head(kMap, 2)
+      .head(kMap, 3)
       .text("pubkey-hash")
       .bytes(hash)
+      .text("casemate-platform")
+      .bytes(platform)
       .text("casemate-monitor-key")
       .bytes(monitor_key_der)
       .take();
@@ -98,16 +127,45 @@ ByteArray<64> report_data_of(Bytes claims) {
   return data;
 }
 
-std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
-                                     std::span<const EnclaveToken> tokens) {
+PeersMeasurement& PeersMeasurement::add(std::string_view name, const Sha384Digest& program,
+                                        const Sha384Digest& manifest, const Sha384Digest& model,
+                                        const Sha384Digest& device) {
+  hash_.field(bytes_of(name)).field(program).field(manifest).field(model).field(device);
+  return *this;
+}
+
+PeersMeasurement& PeersMeasurement::add(const EnclaveToken& peer) {
+  return add(peer.name.view(), peer.program_measurement, peer.manifest_measurement,
+             peer.model_measurement, peer.device_measurement);
+}
+
+Nonce proof_nonce(const Nonce& nonce, const SessionBinding& session) {
+  // Every part has a fixed length, so none can trade bytes with its neighbour.
+  static constexpr std::string_view kLabel = "casemate proof 1";
+  ByteArray<kLabel.size() + sizeof(Nonce) + sizeof(SessionBinding)> bytes{};
+  auto at = std::ranges::copy(bytes_of(kLabel), bytes.begin()).out;
+  at = std::ranges::copy(nonce, at).out;
+  std::ranges::copy(session, at);
+  return sha256(bytes);
+}
+
+std::vector<uint8_t> encode_quote(Bytes quote, Bytes claims) {
+  return CborWriter().head(kTag, kEvidenceTag).head(kArray, 2).bytes(quote).bytes(claims).take();
+}
+
+std::vector<uint8_t> encode_tokens(std::span<const EnclaveToken> tokens) {
   CborWriter writer;
-  writer.head(kTag, kEvidenceTag)
-      .head(kArray, 3)
-      .bytes(quote)
-      .bytes(claims)
-      .head(kArray, tokens.size());
+  writer.head(kArray, tokens.size());
   for (const EnclaveToken& token : tokens) writer.bytes(bytes_of(token));
   return writer.take();
+}
+
+std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
+                                     std::span<const EnclaveToken> tokens) {
+  std::vector<uint8_t> bytes = encode_quote(quote, claims);
+  const std::vector<uint8_t> behind = encode_tokens(tokens);
+  bytes.insert(bytes.end(), behind.begin(), behind.end());
+  return bytes;
 }
 
 }  // namespace casemate

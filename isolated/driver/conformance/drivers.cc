@@ -5,6 +5,7 @@
 #include "isolated/driver/fake/fake.h"
 #include "isolated/driver/npu_device/npu_device.h"
 #include "isolated/driver/opencl/device/kernel_cache.h"
+#include "isolated/driver/remote/served_device.h"
 
 namespace casemate::driver {
 
@@ -29,6 +30,21 @@ const std::vector<Driver>& drivers() {
        }},
       {"npu", [](uint64_t memory_bytes) { return make_npu({.memory_bytes = memory_bytes}); }},
       {"opencl", [](uint64_t memory_bytes) { return make_opencl({.memory_bytes = memory_bytes}); }},
+      {"remote_fake",
+       [](uint64_t memory_bytes) {
+         return make_served(make_fake({.memory_bytes = memory_bytes, .slow_steps = 2}));
+       }},
+      {"remote_cpu",
+       [](uint64_t memory_bytes) {
+         return make_served(
+             Result<std::unique_ptr<Device>>(make_cpu({.memory_bytes = memory_bytes})));
+       }},
+      {"remote_npu",
+       [](uint64_t memory_bytes) { return make_served(make_npu({.memory_bytes = memory_bytes})); }},
+      {"remote_opencl",
+       [](uint64_t memory_bytes) {
+         return make_served(make_opencl({.memory_bytes = memory_bytes}));
+       }},
   };
   return all;
 }

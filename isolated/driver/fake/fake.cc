@@ -85,7 +85,8 @@ class FakeMachine final : public Machine {
   }
 
   Result<bool> advance(Command& command) override {
-    if (command.number == options_.hang_at) return false;
+    command.hangs = command.number == options_.hang_at;
+    if (command.hangs) return false;
     if (command.number == options_.fault_at) {
       return Error{Code::kPlatform,
                    formatted("the fake device failed at command {}, as it was told to: reset it",

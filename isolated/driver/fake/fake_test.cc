@@ -41,6 +41,7 @@ TEST(FakeDevice, hangs_at_the_command_that_it_was_told_to_and_makes_steps_in_no_
             Code::kTimedOut);
   EXPECT_EQ(code_of(behind->wait(at_once())), Code::kTimedOut);
   EXPECT_EQ(rig.device->state().commands, 1u);
+  EXPECT_EQ(rig.device->state().steps, 1u) << "whoever is slow makes steps";
   EXPECT_EQ(rig.device->state().health, Health::kWell) << "who waits decides what a hang is";
   const auto other = *rig.device->make_queue();
   EXPECT_TRUE((*other->write(*rig.buffer, 0, rig.bytes))->wait(at_once()));
@@ -54,7 +55,7 @@ TEST(FakeDevice, a_reset_ends_the_wait_for_a_hung_command) {
   const auto hung = rig.write();
   Status ended;
   std::thread waiter([&] { ended = hung->wait(in_the_end()); });
-  while (rig.device->state().steps == 0) std::this_thread::yield();  // it is at it
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));  // till it is at it, or soon will be
   EXPECT_TRUE(rig.device->reset(in_the_end()));
   waiter.join();
   EXPECT_EQ(code_of(ended), Code::kCancelled);

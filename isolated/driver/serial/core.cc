@@ -8,11 +8,6 @@
 namespace casemate::driver {
 namespace {
 
-uint64_t next_id() {
-  static std::atomic<uint64_t> last = 0;
-  return ++last;
-}
-
 // How long a waiter that runs commands itself sleeps before it looks again at one that is not done.
 constexpr Duration kBetweenSteps = std::chrono::microseconds(100);
 
@@ -79,7 +74,7 @@ Result<uint64_t> SerialCore::make_buffer(uint64_t bytes) {
       (std::max<uint64_t>(bytes, 1) + limits.alignment - 1) / limits.alignment * limits.alignment;
   TRY(room_locked(taken));
   auto memory = TRY(machine->allocate(bytes));
-  const uint64_t id = next_id();
+  const uint64_t id = new_handle();
   buffers_[id] = {std::make_shared<Held<Memory>>(used_bytes_, taken, std::move(memory)), bytes};
   return id;
 }
@@ -112,7 +107,7 @@ Result<uint64_t> SerialCore::compile(const engine::Graph& piece) {
   if (counted_.epoch != epoch)
     return Error{Code::kCancelled, "the device was reset while it compiled"};
   TRY(room_locked(code->bytes()));
-  const uint64_t id = next_id();
+  const uint64_t id = new_handle();
   const uint64_t bytes = code->bytes();
   entry.code = std::make_shared<Held<MachineCode>>(used_bytes_, bytes, std::move(code));
   programs_[id] = std::move(entry);
@@ -221,7 +216,7 @@ void SerialCore::finish_locked(Line& line, const std::shared_ptr<Pending>& pendi
     line.waiting.pop_front();
     return end_locked(*pending, *pending->stopped);
   }
-  ++counted_.steps;
+  if (!pending->command.hangs) ++counted_.steps;
   ++pending->command.steps;
   if (!*last) return;
   ++counted_.commands;

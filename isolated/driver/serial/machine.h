@@ -63,6 +63,7 @@ struct Command {
   MutableBytes to = {};
   MachineCode* code = nullptr;  // of kRun
   std::unique_ptr<Unfinished> unfinished = {};
+  bool hangs = false;  // set by a machine that makes no more steps of it
 };
 
 class Machine {

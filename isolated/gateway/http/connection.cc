@@ -23,11 +23,7 @@ constexpr std::string_view kPlainText =
 }  // namespace
 
 Connection::Connection(Server& server, uint32_t place, std::unique_ptr<TlsStream> tls)
-    : server_(server),
-      place_(place),
-      turn_(server.turns_[place]),
-      tls_(std::move(tls)),
-      deadline_(*this) {}
+    : ClientConnection(server, place, std::move(tls)), turn_(server.turns_[place]) {}
 
 Connection::~Connection() = default;
 
@@ -42,6 +38,7 @@ void Connection::ready(uint32_t events) {
 void Connection::shake_hands() {
   switch (tls_->handshake()) {
     case TlsStream::State::kDone:
+      if (tls_->speaks_http2()) return server_.upgrade(*this);
       phase_ = Phase::kHead;
       readable_ = true;
       return drive();
@@ -181,7 +178,7 @@ Connection::Step Connection::refuse_head(const Refusal& refusal) {
   return refuse(refusal, true);
 }
 
-bool Connection::answer(const Response& response) {
+bool Connection::answer(uint32_t, const Response& response) {
   if (!send(response)) return false;
   if (driving_) return true;  // serve() answered at once; drive() goes on from here
   if (!count_unsent()) phase_ = Phase::kGone;
@@ -189,6 +186,19 @@ bool Connection::answer(const Response& response) {
     server_.loop_.again(*this);
   arm();
   return true;
+}
+
+void Connection::answer(uint32_t turn, const Refusal& refusal) {
+  const std::string document = error_document(refusal.text);
+  const Bytes body = bytes_of(std::string_view(document));
+  answer(turn, Response{.status = refusal.status,
+                        .allow = refusal.allow,
+                        .retry_after_s = refusal.retry_after_s,
+                        .body = {&body, 1}});
+}
+
+void Connection::cancel(Service& service) {
+  if (phase_ == Phase::kWaiting) service.cancelled(call());
 }
 
 void Connection::abandon() {

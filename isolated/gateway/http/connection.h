@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Connection: one client of a Server, from its handshake to its end.
+// Connection: one client of a Server that speaks HTTP/1.1, from its handshake to its end. One that
+// chose HTTP/2 in its handshake becomes an Http2Connection behind it.
 //
 //   handshake -> head -> body -> waiting for the service -> sending -> head ...
 //   whatever is refused for good: sending -> lingering -> gone
@@ -14,42 +15,32 @@
 #include <optional>
 #include <vector>
 
+#include "isolated/gateway/http/client_connection.h"
 #include "isolated/gateway/http/request_head.h"
-#include "isolated/gateway/http/server.h"
 
 namespace casemate::gateway {
 
-class Connection final : public Watcher, private ChunkReader::Sink {
+class Connection final : public ClientConnection, private ChunkReader::Sink {
  public:
   Connection(Server& server, uint32_t place, std::unique_ptr<TlsStream> tls);
-  ~Connection();
+  ~Connection() override;
 
   // One step of the handshake; the server calls it when it is this connection's turn.
   void shake_hands();
-  // False, with nothing done, when the response's origin has failed.
-  bool answer(const Response& response);
-  // Ends it in its next turn, with no further word.
-  void abandon();
-  // Its deadline has passed.
-  void expired();
-  // It waits for a request and may be closed without harm.
-  [[nodiscard]] bool idle() const { return phase_ == Phase::kHead && nothing_yet(); }
-  // Closes an idle connection to make room.
-  void dismiss();
-
-  [[nodiscard]] CallId call() const { return {place_, turn_}; }
-  [[nodiscard]] bool waiting() const { return phase_ == Phase::kWaiting; }
-  [[nodiscard]] int socket() const { return tls_->socket(); }
-  Deadline& deadline() { return deadline_; }
+  [[nodiscard]] bool waits(uint32_t turn) const override {
+    return phase_ == Phase::kWaiting && turn == turn_;
+  }
+  bool answer(uint32_t turn, const Response& response) override;
+  void answer(uint32_t turn, const Refusal& refusal) override;
+  void cancel(Service& service) override;
+  void abandon() override;
+  void expired() override;
+  void dismiss() override;
 
  private:
   enum class Phase : uint8_t { kHandshake, kHead, kBody, kWaiting, kSending, kLingering, kGone };
   // Whether a phase can go on at once, must wait for an event, or has ended the connection.
   enum class Step : uint8_t { kOn, kWait, kGone };
-  struct Timed : Deadline {
-    explicit Timed(Connection& c) : connection(c) {}
-    Connection& connection;
-  };
   friend class Server;
 
   void ready(uint32_t events) override;
@@ -91,11 +82,9 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   void finish();
   Step discard();
 
-  Server& server_;
-  const uint32_t place_;
+  [[nodiscard]] CallId call() const { return {place_, turn_}; }
+
   uint32_t turn_ = 0;
-  std::unique_ptr<TlsStream> tls_;
-  Timed deadline_;
   Phase phase_ = Phase::kHandshake;
   bool driving_ = false;
   bool readable_ = false;  // a read may find something
@@ -104,7 +93,6 @@ class Connection final : public Watcher, private ChunkReader::Sink {
   bool last_ = false;         // close after the answer
   bool head_only_ = false;    // HEAD: answer without a body
   bool said_goodbye_ = false;
-  bool queued_ = false;  // for a step of its handshake
 
   // Plaintext that is not yet used: a view of the server's buffer while driving, else input_.
   Bytes fresh_;

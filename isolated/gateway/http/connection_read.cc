@@ -13,14 +13,6 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // Old clients send one behind a body.
 constexpr size_t kEmptyLinesMax = 8;
 
-// Work of a request beyond its bytes, so that a burst of tiny ones ends a turn as well.
-constexpr uint64_t kRequestCost = 4 << 10;
-
-// Work of a read beyond its bytes: records may be tiny. One that brings nothing may be a key
-// update, which derives keys and is answered.
-constexpr uint64_t kReadCost = 1 << 10;
-constexpr uint64_t kEmptyReadCost = 4 << 10;
-
 Refusal full(const HttpLimits& limits) {
   return {.status = 503,
           .text = "the server holds as many bodies as it can; try again",
@@ -51,7 +43,7 @@ void Connection::park() {
 Connection::Step Connection::absorb(TlsStream::Moved moved) {
   switch (moved.state) {
     case TlsStream::State::kDone:
-      moved_ += moved.bytes + (moved.bytes == 0 ? kEmptyReadCost : kReadCost);
+      moved_ += moved.bytes + (moved.bytes == 0 ? Cost::kEmptyRead : Cost::kRead);
       window_bytes_ += moved.bytes;
       readable_ = tls_->more() || hung_up_;
       return Step::kOn;
@@ -136,7 +128,7 @@ Connection::Step Connection::begin_request(RequestHead head, std::string_view bl
   empty_lines_ = 0;
   turn_ = ++server_.turns_[place_];
   ++server_.counters_.requests;
-  moved_ += kRequestCost;
+  moved_ += Cost::kRequest;
   last_ = !head_.keep_alive;
   head_only_ = head_.method == Method::kHead;
   body_left_ = head_.content_length.value_or(0);

@@ -440,17 +440,31 @@ TEST(Tls, is_1_3_and_nothing_else) {
   EXPECT_TRUE(soon([&] { return server.counters().handshakes_failed == 1; }));
 }
 
-TEST(Tls, offers_hybrid_and_classical_key_exchange) {
+TEST(Tls, agrees_on_hybrid_keys_and_on_no_others_unless_it_may) {
   EchoServer server;
-  for (const std::string group : {"X25519MLKEM768", "X25519", "P-256", "P-384"})
-    EXPECT_TRUE(TlsClient(server.port(), {.groups = group}).connected()) << group;
-  EXPECT_FALSE(TlsClient(server.port(), {.groups = "P-521"}).connected());
+  EchoServer lenient({}, 0, KeyExchange::kHybridOrClassical);
+  for (EchoServer* each : {&server, &lenient}) {
+    TlsClient client(each->port());
+    ASSERT_TRUE(client.connected());
+    EXPECT_STREQ(SSL_get0_group_name(client.native()), "X25519MLKEM768")
+        << "what a stock client offers by itself will do";
+    TlsClient reluctant(each->port(), {.groups = "X25519:X25519MLKEM768"});
+    ASSERT_TRUE(reluctant.connected());
+    EXPECT_STREQ(SSL_get0_group_name(reluctant.native()), "X25519MLKEM768")
+        << "whatever the client likes better";
+  }
+  for (const std::string group : {"X25519", "P-256", "P-384"}) {
+    EXPECT_FALSE(TlsClient(server.port(), {.groups = group}).connected()) << group;
+    EXPECT_TRUE(TlsClient(lenient.port(), {.groups = group}).connected()) << group;
+  }
+  EXPECT_FALSE(TlsClient(lenient.port(), {.groups = "P-521"}).connected());
 }
 
-TEST(Tls, speaks_http_1_1_when_asked_what_it_speaks) {
+TEST(Tls, speaks_two_versions_of_http_and_nothing_else) {
   EchoServer server;
   EXPECT_TRUE(TlsClient(server.port(), {.alpn = "http/1.1"}).connected());
-  EXPECT_FALSE(TlsClient(server.port(), {.alpn = "h2"}).connected());
+  EXPECT_TRUE(TlsClient(server.port(), {.alpn = "h2"}).connected());
+  EXPECT_FALSE(TlsClient(server.port(), {.alpn = "h3"}).connected());
 }
 
 TEST(Tls, gives_no_session_to_resume) {

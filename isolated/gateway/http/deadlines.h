@@ -3,7 +3,7 @@
 // Deadlines: when connections run out of patience. Each kind has one duration, so a list in the
 // order of entry is a list in the order of expiry: entering, leaving and finding the next are O(1).
 //
-//   Owns     nothing: the entries are parts of their connections, and leave the list with them.
+//   Owns     nothing: entries are parts of connections and streams, and leave the list with them.
 //   Threads  one.
 //   Trust    none needed.
 //   Fails    never.
@@ -21,8 +21,13 @@ inline constexpr size_t kWaits = 6;
 
 struct Deadline
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  // May destroy it.
+  virtual void expired() = 0;
   Wait wait = Wait::kHandshake;
   Instant due{};
+
+ protected:
+  ~Deadline() = default;
 };
 
 class DeadlineLists final {

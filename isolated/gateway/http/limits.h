@@ -20,6 +20,12 @@ struct HttpLimits {
   // The JSON part, and a JSON answer. It is parsed in one go while other clients wait: at 50 MB/s,
   // 8 MiB are 170 ms. A picture of 3 x 224 x 224 is 1 to 3 MB as text; beyond that there is binary.
   size_t json_bytes = 8 << 20;
+  // Of one connection of HTTP/2 at a time. Each is one that waits for a model, like a connection of
+  // HTTP/1.1; clients in use open a hundred at most before they connect again.
+  uint32_t streams = 128;
+  // What a client of HTTP/2 may send before we have said that we took it. It is taken at once, so
+  // this is no bound on memory (buffered_bytes is); 4 MiB are 30 ms at 1 Gbit/s.
+  uint32_t window_bytes = 4 << 20;
   // One body after decompression: the largest tensor and its JSON part.
   uint64_t body_bytes = limits::kTensorBytes + (8 << 20);
   // Bodies, decoded tensors and unsent answers, encrypted or not, of all connections together:

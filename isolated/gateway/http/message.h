@@ -10,6 +10,7 @@
 //   Trust    targets, headers and bodies are a client's; the server has checked their framing only.
 //   Fails    see Server.
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -24,7 +25,7 @@ namespace casemate::gateway {
 
 enum class Method : uint8_t { kGet, kPost, kHead, kOther };
 
-// One request on one connection; never used again.
+// One request on one connection; never used again. Of HTTP/2 there may be several at a time.
 struct CallId {
   uint32_t connection = 0;
   uint32_t turn = 0;
@@ -36,10 +37,14 @@ struct Request {
   std::string_view target;
   // Of Inference-Header-Content-Length, if there is such a header.
   std::optional<std::string_view> inference_header_length{};
+  // A call of gRPC: the body is its messages, each behind a head of five bytes.
+  bool grpc = false;
+  std::optional<std::chrono::nanoseconds> grpc_timeout{};
   Body body;
 };
 
-// An error that ends one request. The text becomes {"error": text}.
+// An error that ends one request. The text becomes {"error": text}; of a call of gRPC, its message,
+// beside the status that grpc_status_of() says.
 struct Refusal {
   uint16_t status = 500;
   std::string text{};
@@ -58,6 +63,7 @@ class Origin {
   ~Origin() = default;
 };
 
+// Of a call of gRPC the body is an answer's messages, and all else is set by the server.
 struct Response {
   uint16_t status = 200;
   std::string_view content_type = "application/json";

@@ -11,8 +11,8 @@
 
 #include "base/check.h"
 #include "isolated/gateway/http/connection.h"
+#include "isolated/gateway/http/http2_connection.h"
 #include "isolated/gateway/http/response_head.h"
-#include "isolated/gateway/protocol/documents.h"
 
 namespace casemate::gateway {
 namespace {
@@ -52,7 +52,7 @@ Server::~Server() {
     if (connection == nullptr) continue;
     loop_.forget(connection->socket(), *connection);
     // The service holds bodies that count against our budget.
-    if (connection->waiting()) service_.cancelled(connection->call());
+    connection->cancel(service_);
   }
 }
 
@@ -129,7 +129,7 @@ void Server::adopt(Fd socket) {
 bool Server::make_room() {
   Deadline* idlest = deadlines_.first(Wait::kIdle);
   if (idlest == nullptr) return false;
-  static_cast<Connection::Timed*>(idlest)->connection.dismiss();
+  static_cast<ClientConnection::Timed*>(idlest)->connection.dismiss();
   return true;
 }
 
@@ -160,26 +160,25 @@ void Server::expire() {
     for (;;) {
       Deadline* first = deadlines_.first(wait);
       if (first == nullptr || first->due > loop_.now()) break;
-      static_cast<Connection::Timed*>(first)->connection.expired();
+      first->expired();
     }
   }
   const Instant next = deadlines_.next();
   if (next < expiry_.due()) expiry_.set(next);
 }
 
-Connection* Server::find(CallId call) {
+ClientConnection* Server::find(CallId call) {
   if (call.connection >= connections_.size()) return nullptr;
-  Connection* connection = connections_[call.connection].get();
-  const bool current = connection != nullptr && connection->waiting() && connection->call() == call;
-  return current ? connection : nullptr;
+  ClientConnection* connection = connections_[call.connection].get();
+  return connection != nullptr && connection->waits(call.turn) ? connection : nullptr;
 }
 
 bool Server::answer(CallId call, const Response& response) {
-  Connection* connection = find(call);
+  ClientConnection* connection = find(call);
   if (connection == nullptr) return true;
   // The seam: without memory for the answer its connection ends, and nobody else's.
   try {
-    return connection->answer(response);
+    return connection->answer(call.turn, response);
   } catch (const std::exception&) {
     connection->abandon();
     return true;
@@ -187,24 +186,48 @@ bool Server::answer(CallId call, const Response& response) {
 }
 
 void Server::answer(CallId call, const Refusal& refusal) {
-  const std::string document = error_document(refusal.text);
-  const Bytes body = bytes_of(std::string_view(document));
-  answer(call, Response{.status = refusal.status,
-                        .allow = refusal.allow,
-                        .retry_after_s = refusal.retry_after_s,
-                        .body = {&body, 1}});
+  ClientConnection* connection = find(call);
+  if (connection == nullptr) return;
+  try {
+    connection->answer(call.turn, refusal);
+  } catch (const std::exception&) {
+    connection->abandon();
+  }
 }
 
-void Server::remove(Connection& connection) {
-  const uint32_t place = connection.call().connection;
-  const std::unique_ptr<Connection> last = std::move(connections_[place]);
+Result<SessionBinding> Server::binding(CallId call) {
+  const ClientConnection* connection = find(call);
+  if (connection == nullptr) return Error{Code::kCancelled, "the client has gone"};
+  return connection->binding();
+}
+
+// The handshake is over and its client speaks HTTP/2: another kind of connection takes its place.
+void Server::upgrade(Connection& connection) {
+  const uint32_t place = connection.place();
+  loop_.forget(connection.socket(), connection);
+  // The seam: a client for whom there is no memory goes.
+  std::unique_ptr<Http2Connection> next;
+  try {
+    next = Http2Connection::make(*this, place, connection.tls_);
+  } catch (const std::exception&) {
+  }
+  if (next == nullptr) return remove(connection);
+  Http2Connection& grown = *next;
+  connections_[place] = std::move(next);
+  if (!loop_.watch(grown.socket(), EPOLLIN | EPOLLOUT | EPOLLRDHUP, grown)) return remove(grown);
+  grown.begin();
+}
+
+void Server::remove(ClientConnection& connection) {
+  const uint32_t place = connection.place();
+  const std::unique_ptr<ClientConnection> last = std::move(connections_[place]);
   CHECK(last.get() == &connection, "a connection lives at its place");
   if (connection.queued_) std::erase(handshakes_, &connection);
   loop_.forget(connection.socket(), connection);
   free_.push_back(place);
   --counters_.connections;
   // The place is free before the service hears of it: whatever it does, it cannot reach the client.
-  if (connection.waiting()) service_.cancelled(connection.call());
+  connection.cancel(service_);
 }
 
 const std::string& Server::date() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Server: HTTP/1.1 over TLS 1.3 on one listening socket.
+// Server: HTTP/1.1 and HTTP/2, whichever a client's handshake chooses, over TLS 1.3 on one
+// listening socket.
 //
 // A connection is read only as long as there is use for what it says: one request at a time, its
 // body into memory that is counted, the next request only after the answer. A client that closes
@@ -30,6 +31,7 @@
 
 namespace casemate::gateway {
 
+class ClientConnection;
 class Connection;
 
 struct ServerCounters {
@@ -57,6 +59,8 @@ class Server final : public Watcher {
   // fails later, the connection ends in the middle of the answer.
   bool answer(CallId call, const Response& response);
   void answer(CallId call, const Refusal& refusal);
+  // Of the connection on which the call came; kCancelled when that is over.
+  [[nodiscard]] Result<SessionBinding> binding(CallId call);
   // For connections from now on, such as a certificate with newer evidence.
   void present(TlsContext tls) { tls_ = std::move(tls); }
   // Takes no more connections; those that exist go on.
@@ -66,6 +70,7 @@ class Server final : public Watcher {
 
  private:
   friend class Connection;
+  friend class Http2Connection;
   Server(Loop& loop, Fd listener, TlsContext tls, Service& service, const HttpLimits& limits);
   void ready(uint32_t events) override;
   void accept_some();
@@ -75,8 +80,9 @@ class Server final : public Watcher {
   void run_handshakes();
   void enter(Deadline& deadline, Wait wait);
   void expire();
-  Connection* find(CallId call);
-  void remove(Connection& connection);
+  ClientConnection* find(CallId call);
+  void upgrade(Connection& connection);
+  void remove(ClientConnection& connection);
   const std::string& date();
 
   Loop& loop_;
@@ -89,7 +95,7 @@ class Server final : public Watcher {
   Loop::Timer expiry_;
   Loop::Timer accept_again_;
   bool acceptable_ = false;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<uint32_t> turns_;  // of each place in connections_: requests that it has had
   std::vector<uint32_t> free_;
   std::deque<Connection*> handshakes_;  // waiting for their turn, first come first served

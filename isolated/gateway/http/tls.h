@@ -24,16 +24,22 @@
 #include "base/crypto.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "wire/evidence/evidence.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
 
 namespace casemate::gateway {
 
+// How both ends agree on keys: X25519 with ML-KEM-768, so that what is recorded today stays closed
+// to tomorrow's machines, or also curves alone, for clients that know nothing else.
+enum class KeyExchange : uint8_t { kHybrid, kHybridOrClassical };
+
 class TlsContext final {
  public:
   // Requires: the certificate is DER and carries the key's public half.
-  static Result<TlsContext> make(const SigningKey& key, Bytes certificate_der);
+  static Result<TlsContext> make(const SigningKey& key, Bytes certificate_der,
+                                 KeyExchange exchange = KeyExchange::kHybrid);
   TlsContext(TlsContext&& other) noexcept;
   TlsContext& operator=(TlsContext&& other) noexcept;
   ~TlsContext();
@@ -96,7 +102,12 @@ class TlsStream final {
   [[nodiscard]] bool end_of_input() const { return end_of_input_; }
   // The peer spoke plain HTTP: handshake() failed, and plain text would be understood.
   [[nodiscard]] bool plain_http() const { return plain_http_; }
+  // The handshake chose HTTP/2. Requires: handshake() returned kDone.
+  [[nodiscard]] bool speaks_http2() const;
   [[nodiscard]] int socket() const { return socket_.number(); }
+  // What this connection's two ends alone know (RFC 9266, tls-exporter). Requires: handshake() is
+  // done.
+  [[nodiscard]] Result<SessionBinding> binding() const;
 
  private:
   friend struct TlsBio;

@@ -11,12 +11,13 @@
 namespace casemate::gateway {
 namespace {
 
-// X25519 with ML-KEM-768 first: what is recorded today stays closed to tomorrow's machines.
-constexpr const char* kGroups = "X25519MLKEM768:X25519:P-256:P-384";
-constexpr const char* kGroupsBeforeOpenssl35 = "X25519:P-256:P-384";
+constexpr const char* kHybridGroups = "X25519MLKEM768";
+// The slash: whoever knows the first is asked for it, whichever key he has sent at once.
+constexpr const char* kGroups = "X25519MLKEM768/X25519:P-256:P-384";
 constexpr const char* kCiphers =
     "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256";
-constexpr unsigned char kProtocol[] = "\x08http/1.1";
+// Who speaks both gets HTTP/1.1, in which a body goes from the socket into its place at once.
+constexpr unsigned char kProtocols[] = "\x08http/1.1\x02h2";
 
 Error library_error(std::string_view what) {
   char text[160];
@@ -27,14 +28,15 @@ Error library_error(std::string_view what) {
 
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned int in_size, void*) {
-  const int chosen = SSL_select_next_proto(const_cast<unsigned char**>(out), out_size, kProtocol,
-                                           sizeof kProtocol - 1, in, in_size);
+  const int chosen = SSL_select_next_proto(const_cast<unsigned char**>(out), out_size, kProtocols,
+                                           sizeof kProtocols - 1, in, in_size);
   return chosen == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 }  // namespace
 
-Result<TlsContext> TlsContext::make(const SigningKey& key, Bytes certificate_der) {
+Result<TlsContext> TlsContext::make(const SigningKey& key, Bytes certificate_der,
+                                    KeyExchange exchange) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   if (context == nullptr) return library_error("SSL_CTX_new");
   TlsContext made(context);
@@ -53,11 +55,9 @@ Result<TlsContext> TlsContext::make(const SigningKey& key, Bytes certificate_der
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
   if (SSL_CTX_set_ciphersuites(context, kCiphers) != 1)
     return library_error("choosing cipher suites");
-  if (SSL_CTX_set1_groups_list(context, kGroups) != 1) {
-    ERR_clear_error();
-    if (SSL_CTX_set1_groups_list(context, kGroupsBeforeOpenssl35) != 1)
-      return library_error("choosing key exchange groups");
-  }
+  const char* groups = exchange == KeyExchange::kHybrid ? kHybridGroups : kGroups;
+  if (SSL_CTX_set1_groups_list(context, groups) != 1)
+    return library_error("choosing the key exchange, which takes OpenSSL 3.5 or later");
   if (SSL_CTX_use_certificate_ASN1(context, static_cast<int>(certificate_der.size()),
                                    certificate_der.data()) != 1)
     return library_error("reading the certificate");

@@ -212,6 +212,24 @@ void TlsStream::close_output() {
   ERR_clear_error();
 }
 
+Result<SessionBinding> TlsStream::binding() const {
+  static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  SessionBinding binding{};
+  if (SSL_export_keying_material(ssl_, binding.data(), binding.size(), kLabel.data(), kLabel.size(),
+                                 nullptr, 0, 0) != 1) {
+    ERR_clear_error();
+    return Error{Code::kPlatform, "libssl derives no channel binding"};
+  }
+  return binding;
+}
+
+bool TlsStream::speaks_http2() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &size);
+  return text_of(Bytes(name, size)) == "h2";
+}
+
 bool TlsStream::more() const { return !drained_ || SSL_has_pending(ssl_) == 1; }
 
 }  // namespace casemate::gateway

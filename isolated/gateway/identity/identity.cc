@@ -110,20 +110,26 @@ Status add_known(X509* certificate, int nid, const char* value) {
   return {};
 }
 
-Status add_evidence(X509* certificate, Bytes evidence) {
-  if (evidence.empty()) return {};
-  if (evidence.size() > limits::kEvidenceBytes)
-    return Error{Code::kInvalid, formatted("the evidence has {} bytes, the limit is {}",
-                                           evidence.size(), limits::kEvidenceBytes)};
-  const Object oid(OBJ_txt2obj(kEvidenceOid, 1));
+Status add_octets(X509* certificate, const char* name, Bytes octets) {
+  if (octets.empty()) return {};
+  const Object oid(OBJ_txt2obj(name, 1));
   const Octets value(ASN1_OCTET_STRING_new());
   if (!oid || !value ||
-      ASN1_OCTET_STRING_set(value.get(), evidence.data(), static_cast<int>(evidence.size())) != 1)
+      ASN1_OCTET_STRING_set(value.get(), octets.data(), static_cast<int>(octets.size())) != 1)
     return library_error("evidence");
   const Extension extension(X509_EXTENSION_create_by_OBJ(nullptr, oid.get(), 0, value.get()));
   if (!extension || X509_add_ext(certificate, extension.get(), -1) != 1)
     return library_error("evidence");
   return {};
+}
+
+Status add_evidence(X509* certificate, const CarriedEvidence& evidence) {
+  const size_t size = evidence.quote.size() + evidence.tokens.size();
+  if (size > kEvidenceBytes)
+    return Error{Code::kInvalid,
+                 formatted("the evidence has {} bytes, the limit is {}", size, kEvidenceBytes)};
+  TRY(add_octets(certificate, kEvidenceOid, evidence.quote));
+  return add_octets(certificate, kTokensOid, evidence.tokens);
 }
 
 Status set_fields(X509* certificate, const SigningKey& key, const Clock& clock) {
@@ -145,8 +151,9 @@ Status set_fields(X509* certificate, const SigningKey& key, const Clock& clock) 
 }  // namespace
 
 Result<std::vector<uint8_t>> make_certificate(const SigningKey& key,
-                                              std::span<const std::string> names, Bytes evidence,
-                                              const Clock& clock, Random& random) {
+                                              std::span<const std::string> names,
+                                              const CarriedEvidence& evidence, const Clock& clock,
+                                              Random& random) {
   const Certificate certificate(X509_new());
   if (!certificate) return library_error("memory");
   TRY(set_serial(certificate.get(), random));

@@ -21,12 +21,19 @@
 
 namespace casemate::gateway {
 
+// What a certificate carries (wire/evidence): encode_quote() and encode_tokens().
+struct CarriedEvidence {
+  Bytes quote{};
+  Bytes tokens{};
+};
+
 // The X.509 certificate (RFC 5280), DER: version 3, P-384 with SHA-384, a random serial, subject
 // and issuer CN=casemate gateway, `names` as subject alternative names, valid from five minutes ago
-// for 90 days, and `evidence` as the value of the non-critical extension 2.23.133.5.4.9. Without
-// evidence there is no such extension.
+// for 90 days, and each part of `evidence` that is not empty as the value of its extension, which
+// is not critical.
 Result<std::vector<uint8_t>> make_certificate(const SigningKey& key,
-                                              std::span<const std::string> names, Bytes evidence,
-                                              const Clock& clock, Random& random);
+                                              std::span<const std::string> names,
+                                              const CarriedEvidence& evidence, const Clock& clock,
+                                              Random& random);
 
 }  // namespace casemate::gateway

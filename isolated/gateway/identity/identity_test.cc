@@ -24,9 +24,10 @@ Certificate parse(const std::vector<uint8_t>& der) {
 
 struct Made {
   SigningKey key = *SigningKey::generate();
-  std::vector<uint8_t> evidence = {0xDA, 0x43, 0x53, 0x4D, 0x31, 0x80};
+  std::vector<uint8_t> quote = {0xD9, 0xEA, 0x60, 0x80};
+  std::vector<uint8_t> tokens = {0x81, 0x40};
   Result<std::vector<uint8_t>> der =
-      make_certificate(key, kNames, evidence, system_clock(), system_random());
+      make_certificate(key, kNames, {quote, tokens}, system_clock(), system_random());
 };
 
 TEST(Identity, the_certificate_is_its_own_and_of_its_key) {
@@ -44,18 +45,25 @@ TEST(Identity, the_certificate_is_its_own_and_of_its_key) {
   OPENSSL_free(spki);
 }
 
+// The value of the extension, which must be there once and not critical.
+std::vector<uint8_t> carried(X509* certificate, const char* name) {
+  ASN1_OBJECT* oid = OBJ_txt2obj(name, 1);
+  const int at = X509_get_ext_by_OBJ(certificate, oid, -1);
+  EXPECT_EQ(X509_get_ext_by_OBJ(certificate, oid, at), -1);
+  ASN1_OBJECT_free(oid);
+  if (at < 0) return {};
+  X509_EXTENSION* extension = X509_get_ext(certificate, at);
+  EXPECT_EQ(X509_EXTENSION_get_critical(extension), 0);
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
+  const uint8_t* data = ASN1_STRING_get0_data(value);
+  return {data, data + ASN1_STRING_length(value)};
+}
+
 TEST(Identity, it_carries_the_evidence_unchanged_and_uncritical) {
   const Made made;
   const Certificate certificate = parse(*made.der);
-  ASN1_OBJECT* oid = OBJ_txt2obj(kEvidenceOid, 1);
-  const int at = X509_get_ext_by_OBJ(certificate.get(), oid, -1);
-  ASN1_OBJECT_free(oid);
-  ASSERT_GE(at, 0);
-  const X509_EXTENSION* extension = X509_get_ext(certificate.get(), at);
-  EXPECT_EQ(X509_EXTENSION_get_critical(extension), 0);
-  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(const_cast<X509_EXTENSION*>(extension));
-  const uint8_t* data = ASN1_STRING_get0_data(value);
-  EXPECT_EQ(std::vector<uint8_t>(data, data + ASN1_STRING_length(value)), made.evidence);
+  EXPECT_EQ(carried(certificate.get(), kEvidenceOid), made.quote);
+  EXPECT_EQ(carried(certificate.get(), kTokensOid), made.tokens);
 }
 
 TEST(Identity, it_names_every_host_and_address) {
@@ -94,11 +102,13 @@ TEST(Identity, names_that_are_none_and_too_much_evidence_are_refused) {
   const SigningKey key = *SigningKey::generate();
   const auto make = [&](const std::string& name, size_t evidence) {
     const std::vector<uint8_t> bytes(evidence);
-    return make_certificate(key, {&name, 1}, bytes, system_clock(), system_random()).has_value();
+    const CarriedEvidence halves{Bytes(bytes).first(evidence / 2),
+                                 Bytes(bytes).subspan(evidence / 2)};
+    return make_certificate(key, {&name, 1}, halves, system_clock(), system_random()).has_value();
   };
   EXPECT_TRUE(make("a.b", 0));
-  EXPECT_TRUE(make("*.example.org", limits::kEvidenceBytes));
-  EXPECT_FALSE(make("a.b", limits::kEvidenceBytes + 1));
+  EXPECT_TRUE(make("*.example.org", kEvidenceBytes));
+  EXPECT_FALSE(make("a.b", kEvidenceBytes + 1));
   for (const std::string& name :
        {std::string(), std::string("a b"), std::string("a\0b", 3), std::string("-a"),
         std::string(300, 'a'), std::string("a/b"), std::string("a\nb")})

@@ -25,9 +25,11 @@ namespace casemate::gateway {
 
 class EchoServer final : private Service {
  public:
-  explicit EchoServer(const HttpLimits& limits = {}, size_t big_bytes = 0) : big_(big_bytes, 'z') {
+  explicit EchoServer(const HttpLimits& limits = {}, size_t big_bytes = 0,
+                      KeyExchange exchange = KeyExchange::kHybrid)
+      : big_(big_bytes, 'z') {
     auto listener = listen_on_loopback();
-    auto identity = loopback_identity();
+    auto identity = loopback_identity({}, exchange);
     CHECK(listener && identity, "loopback works");
     port_ = listener->port;
     auto server = Server::make(thread_.loop(), std::move(listener->socket), *std::move(identity),

@@ -44,12 +44,12 @@ Result<Listener> listen_on_loopback(int backlog) {
   return listener;
 }
 
-Result<TlsContext> loopback_identity(Bytes evidence) {
+Result<TlsContext> loopback_identity(const CarriedEvidence& evidence, KeyExchange exchange) {
   const SigningKey key = TRY(SigningKey::generate());
   const std::string names[] = {"localhost", "127.0.0.1"};
   const auto certificate =
       TRY(make_certificate(key, names, evidence, system_clock(), system_random()));
-  return TlsContext::make(key, certificate);
+  return TlsContext::make(key, certificate, exchange);
 }
 
 Fd connect_to(uint16_t port) {
@@ -144,6 +144,14 @@ std::optional<HttpAnswer> TlsClient::receive(bool head_only) {
 }
 
 bool TlsClient::closed() { return input_.empty() && !fill() && errno != EAGAIN; }
+
+SessionBinding TlsClient::binding() const {
+  static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  SessionBinding binding{};
+  SSL_export_keying_material(ssl_, binding.data(), binding.size(), kLabel.data(), kLabel.size(),
+                             nullptr, 0, 0);
+  return binding;
+}
 
 void TlsClient::half_close() {
   SSL_shutdown(ssl_);

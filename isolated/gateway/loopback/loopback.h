@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "isolated/gateway/http/tls.h"
+#include "isolated/gateway/identity/identity.h"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -30,7 +31,8 @@ struct Listener {
 };
 Result<Listener> listen_on_loopback(int backlog = 4096);
 // A fresh key with a certificate for localhost that carries `evidence`.
-Result<TlsContext> loopback_identity(Bytes evidence = {});
+Result<TlsContext> loopback_identity(const CarriedEvidence& evidence = {},
+                                     KeyExchange exchange = KeyExchange::kHybrid);
 
 struct HttpAnswer {
   int status = 0;
@@ -71,6 +73,8 @@ class TlsClient final {
   void half_close();  // close_notify, and no more sending
   void reset();       // an RST
   void vanish();      // closes the socket without a word of TLS
+  // What the connection's two ends alone know.
+  [[nodiscard]] SessionBinding binding() const;
   [[nodiscard]] int socket() const { return socket_.number(); }
   [[nodiscard]] ssl_st* native() const { return ssl_; }
 

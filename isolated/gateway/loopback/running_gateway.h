@@ -7,8 +7,11 @@
 //   Trust    none needed.
 //   Fails    by stopping the test.
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "isolated/gateway/loopback/fake_model.h"
@@ -18,15 +21,35 @@
 
 namespace casemate::gateway {
 
-// Answers with the nonce and the name that it was asked for.
+// Answers with the name, the version and the nonce that it was asked for, unless it is told to
+// refuse or to hold its answers.
 class FakeAttestor final : public Attestor {
  public:
-  void evidence(const std::optional<Nonce>& nonce, std::string_view model, std::string_view,
+  void evidence(const std::optional<Nonce>& nonce, std::string_view model, std::string_view version,
                 Done done) override {
+    ++asked;
+    if (refusals > 0) {
+      --refusals;
+      return done(Error{Code::kUnavailable, "the fake monitor was told to refuse"});
+    }
     std::vector<uint8_t> bytes(model.begin(), model.end());
+    if (!version.empty()) bytes.push_back(' ');
+    bytes.insert(bytes.end(), version.begin(), version.end());
     if (nonce) bytes.insert(bytes.end(), nonce->begin(), nonce->end());
-    done(std::move(bytes));
+    if (!hold) return done(std::move(bytes));
+    held_.emplace_back(std::move(done), std::move(bytes));
   }
+  // Gives what it holds, and holds no more. On the loop's thread.
+  void release() {
+    hold = false;
+    for (auto& [done, bytes] : std::exchange(held_, {})) done(std::move(bytes));
+  }
+  std::atomic<int> asked = 0;
+  std::atomic<int> refusals = 0;  // still to come
+  std::atomic<bool> hold = false;
+
+ private:
+  std::vector<std::pair<Done, std::vector<uint8_t>>> held_;
 };
 
 class RunningGateway final {
@@ -74,6 +97,7 @@ class RunningGateway final {
   [[nodiscard]] Model& model() { return *model_; }
   [[nodiscard]] Serving& serving() { return serving_; }
   [[nodiscard]] Server& server() { return *server_; }
+  [[nodiscard]] FakeAttestor& attestor() { return attestor_; }
   // The channel attached last; gone once it has failed.
   [[nodiscard]] FakeChannel& channel() { return *channel_; }
 

@@ -28,7 +28,13 @@ Result<uint64_t> number_of(std::string_view text) {
   return value;
 }
 
-Status set_option(HttpLimits& limits, std::string_view key, uint64_t value) {
+struct Options {
+  HttpLimits limits;
+  KeyExchange exchange = KeyExchange::kHybrid;
+};
+
+Status set_option(Options& options, std::string_view key, uint64_t value) {
+  HttpLimits& limits = options.limits;
   if (key == "connections_max") {
     limits.connections = static_cast<uint32_t>(value);
   } else if (key == "request_mib") {
@@ -37,29 +43,33 @@ Status set_option(HttpLimits& limits, std::string_view key, uint64_t value) {
     limits.buffered_bytes = value << 20;
   } else if (key == "idle_timeout_s") {
     limits.idle = std::chrono::seconds(value);
+  } else if (key == "classical_key_exchange") {
+    options.exchange = value == 0 ? KeyExchange::kHybrid : KeyExchange::kHybridOrClassical;
   } else {
     return Error{Code::kInvalid, formatted("gateway option '{}' is unknown", key)};
   }
   return {};
 }
 
-Result<HttpLimits> parse_options(std::string_view options) {
-  HttpLimits limits;
+Result<Options> parse_options(std::string_view options) {
+  Options parsed;
   while (!options.empty()) {
     const size_t end = std::min(options.find(';'), options.size());
     const std::string_view option = options.substr(0, end);
     const size_t equals = std::min(option.find('='), option.size());
     const std::string_view value = option.substr(std::min(equals + 1, option.size()));
-    TRY(set_option(limits, option.substr(0, equals), TRY(number_of(value))));
+    TRY(set_option(parsed, option.substr(0, equals), TRY(number_of(value))));
     options.remove_prefix(std::min(end + 1, options.size()));
   }
-  return limits;
+  return parsed;
 }
 
-Result<TlsContext> identity(const SigningKey& key, Bytes evidence, const Clock& clock) {
+Result<TlsContext> identity(const SigningKey& key, const CarriedEvidence& evidence,
+                            KeyExchange exchange, const Clock& clock) {
   // Clients trust the evidence, not the name; these are for tools that insist on one.
   const std::vector<std::string> names = {"localhost", "127.0.0.1", "casemate"};
-  return TlsContext::make(key, TRY(make_certificate(key, names, evidence, clock, system_random())));
+  const auto certificate = TRY(make_certificate(key, names, evidence, clock, system_random()));
+  return TlsContext::make(key, certificate, exchange);
 }
 
 }  // namespace
@@ -78,17 +88,17 @@ Status GatewayProgram::run(control::Socket control, const control::Message& mani
 
 Status GatewayProgram::serve(Fd listener, control::Socket control,
                              const control::Message& manifest) {
-  const HttpLimits limits = TRY(parse_options(options_));
+  const Options options = TRY(parse_options(options_));
   const auto loop = TRY(Loop::make(clock_));
   MonitorLink monitor(*loop, std::move(control), manifest);
   const SigningKey key = TRY(SigningKey::generate());
-  auto tls = TRY(identity(key, TRY(monitor.vouch_for(key)), clock_));
+  auto tls = TRY(identity(key, TRY(monitor.vouch_for(key)), options.exchange, clock_));
   Serving serving(*loop, monitor);
   const auto server =
-      TRY(Server::make(*loop, std::move(listener), std::move(tls), serving, limits));
+      TRY(Server::make(*loop, std::move(listener), std::move(tls), serving, options.limits));
   serving.open(*server);
-  TRY(monitor.open(serving.models(), [&](Bytes evidence) -> Status {
-    server->present(TRY(identity(key, evidence, clock_)));
+  TRY(monitor.open(serving.models(), [&](const CarriedEvidence& evidence) -> Status {
+    server->present(TRY(identity(key, evidence, options.exchange, clock_)));
     return {};
   }));
   return loop->run();

@@ -54,14 +54,19 @@ class Gateway final {
     }
     return question;
   }
+  bool answers_a_ping() {
+    (void)monitor_.send(control::make(Type::kPing));
+    const auto received = monitor_.receive(10'000);
+    return received && received->type() == Type::kPong;
+  }
   void answer(const Message& question, std::string_view quote, Code code = Code::kOk) {
     Message message = control::make(Type::kAttested);
     message.ticket = question.ticket;
     message.code = static_cast<uint32_t>(code);
     message.token.nonce = question.nonce;
-    message.quote_size = static_cast<uint32_t>(quote.size());
-    std::ranges::copy(quote, message.quote.begin());
-    EXPECT_TRUE(monitor_.send(message));
+    const auto evidence = control::attach_evidence(message, bytes_of(quote), {});
+    const std::array<int, 1> fds = {evidence->number()};
+    EXPECT_TRUE(monitor_.send(message, fds));
   }
   // What the certificate of a new connection holds.
   std::string certificate() {
@@ -95,6 +100,28 @@ class Gateway final {
   std::thread thread_;
 };
 
+TEST(GatewayProgram, serves_a_quote_as_large_as_any_root_s) {
+  const std::string quote = "begin" + std::string(kQuoteBytes - 8, 'q') + "end";
+  Gateway gateway;
+  gateway.answer(gateway.question(false).value(), quote);
+  EXPECT_NE(gateway.certificate().find(quote), std::string::npos);
+  TlsClient client(gateway.port());
+  EXPECT_NE(client.exchange(get("/v2/casemate/evidence"))->body.find(quote), std::string::npos);
+}
+
+TEST(GatewayProgram, listens_while_its_first_evidence_takes_time) {
+  Gateway gateway;
+  const auto first = gateway.question(false);
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(gateway.answers_a_ping());
+  gateway.answer(*first, "", Code::kUnavailable);
+  const auto again = gateway.question(false);
+  ASSERT_TRUE(again) << "and asks again at once, since nobody is served before";
+  EXPECT_TRUE(gateway.answers_a_ping());
+  gateway.answer(*again, "late quote");
+  EXPECT_NE(gateway.certificate().find("late quote"), std::string::npos);
+}
+
 TEST(GatewayProgram, renews_its_evidence_every_day_for_new_clients_and_for_nonces) {
   Gateway gateway;
   const auto first = gateway.question(false);
@@ -124,7 +151,27 @@ TEST(GatewayProgram, renews_its_evidence_every_day_for_new_clients_and_for_nonce
   const auto answer = client.receive();
   ASSERT_TRUE(answer);
   EXPECT_NE(answer->body.find("quote of Tuesday"), std::string::npos);
-  EXPECT_NE(answer->body.find(std::string(32, '\xaa')), std::string::npos);
+  EXPECT_NE(answer->body.find(text_of(third->nonce)), std::string::npos);
+}
+
+TEST(GatewayProgram, signs_for_the_connection_that_asked_and_never_what_a_client_sent) {
+  Gateway gateway;
+  gateway.answer(gateway.question(false).value(), "quote");
+  Nonce sent{};
+  sent.fill(0xAA);
+  std::vector<Nonce> asked;
+  for (int i = 0; i < 2; ++i) {
+    TlsClient client(gateway.port());
+    ASSERT_TRUE(client.send(get("/v2/casemate/evidence?nonce=" + to_hex(sent))));
+    std::optional<Message> question;
+    for (int k = 0; k < 20 && !question; ++k) question = gateway.question();
+    ASSERT_TRUE(question);
+    EXPECT_EQ(question->nonce, proof_nonce(sent, client.binding()));
+    asked.push_back(question->nonce);
+    gateway.answer(*question, "");
+    ASSERT_TRUE(client.receive());
+  }
+  EXPECT_NE(asked[0], asked[1]) << "one nonce on two connections";
 }
 
 TEST(GatewayProgram, asks_again_after_a_minute_when_evidence_is_refused_and_serves_meanwhile) {

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/program/monitor_link.h"
 
+#include <algorithm>
 #include <thread>
 
+#include "base/format.h"
 #include "base/log.h"
 
 namespace casemate::gateway {
 namespace {
 
-// The monitor signs in about a millisecond; it may be starting partitions meanwhile.
-constexpr int kVouchPatienceMs = 30'000;
+// The monitor signs in about a millisecond; hardware may take as long as the monitor waits for it.
+constexpr Duration kVouchPatience = std::chrono::seconds(45);
 constexpr Duration kVouchAgain = std::chrono::milliseconds(25);
 // A ticket names a request and, in its low bits, which of its tokens. The first one is that of the
 // evidence about our own key.
-constexpr uint64_t kTokensPerRequest = 2;
+constexpr uint64_t kTokensPerRequest = 2 * limits::kEnclaves;
+// What evidence has room for beside the quote and the claims.
+constexpr uint32_t kTokensMax = (kEvidenceBytes - kQuoteBytes - 1024) / (sizeof(EnclaveToken) + 3);
 constexpr uint64_t kOwnTicket = 0;
 
 }  // namespace
@@ -33,46 +37,54 @@ MonitorLink::~MonitorLink() {
   if (models_ != nullptr) loop_.forget(socket_.fd(), *this);
 }
 
-Status MonitorLink::ask(uint64_t ticket, uint32_t subject, const Nonce& nonce, bool quote) {
+Status MonitorLink::ask(uint64_t ticket, const Question& question) {
   Message message = control::make(Type::kAttest, self_);
   message.ticket = ticket;
-  message.stream = subject;
-  message.nonce = nonce;
-  if (subject == self_.index()) message.key_sha384 = key_sha384_;
-  if (quote) message.key_sha256 = key_sha256_;
+  message.stream = question.subject;
+  message.place = question.place;
+  message.nonce = question.nonce;
+  if (question.subject == self_.index()) message.key_sha384 = key_sha384_;
+  if (question.quote) message.key_sha256 = key_sha256_;
   return socket_.send(message);
 }
 
-Result<std::vector<uint8_t>> MonitorLink::vouch_for(const SigningKey& key) {
+Result<CarriedEvidence> MonitorLink::vouch_for(const SigningKey& key) {
   key_sha256_ = sha256(key.public_der());
   key_sha384_ = sha384(key.public_der());
-  TRY(ask(kOwnTicket, self_.index(), Nonce{}, true));
-  const Instant deadline = system_clock().now() + std::chrono::milliseconds(kVouchPatienceMs);
+  const Question own{.subject = self_.index(), .quote = true};
+  TRY(ask(kOwnTicket, own));
+  const Instant deadline = system_clock().now() + kVouchPatience;
   while (true) {
-    auto received = TRY(socket_.receive(kVouchPatienceMs));
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - system_clock().now());
+    auto received = TRY(socket_.receive(std::max(static_cast<int>(left.count()), 0)));
+    // We listen: it is the root that takes its time.
+    if (received.type() == Type::kPing) {
+      TRY(socket_.send(control::make(Type::kPong, self_)));
+      continue;
+    }
     if (received.type() != Type::kAttested) {
       early_.push_back(std::move(received));
       continue;
     }
-    const Status kept = keep(received.message);
-    if (kept) return cached_;
+    const Status kept = keep(received);
+    if (kept) return CarriedEvidence{carried_quote_, carried_tokens_};
     // Clients of the instance before this one may have asked for as much as the monitor gives.
     if (kept.error().code != Code::kUnavailable || system_clock().now() > deadline)
       return kept.error();
     std::this_thread::sleep_for(kVouchAgain);
-    TRY(ask(kOwnTicket, self_.index(), Nonce{}, true));
+    TRY(ask(kOwnTicket, own));
   }
 }
 
 // Takes what the monitor says about our own key.
-Status MonitorLink::keep(const Message& m) {
-  if (m.code != 0 || m.quote_size == 0) {
-    return Error{m.code == 0 ? Code::kPlatform : code_from(m.code),
-                 "the monitor does not vouch for the gateway's key"};
-  }
-  quote_.assign(m.quote.begin(), m.quote.begin() + m.quote_size);
-  claims_.assign(m.claims.begin(), m.claims.begin() + m.claims_size);
-  cached_ = encode_evidence(quote_, claims_, std::span(&m.token, 1));
+Status MonitorLink::keep(const Received& received) {
+  const Message& m = received.message;
+  if (m.code != 0)
+    return Error{code_from(m.code), "the monitor does not vouch for the gateway's key"};
+  vouched_ = TRY(control::attached_evidence(received));
+  carried_quote_ = encode_quote(vouched_.quote, vouched_.claims);
+  carried_tokens_ = encode_tokens(std::span(&m.token, 1));
+  forget_reused();
   vouched_unix_ = loop_.clock().unix_seconds();
   return {};
 }
@@ -83,8 +95,8 @@ void MonitorLink::renew() {
   renewal_.set(loop_.now() + kLookEvery);
   const int64_t age = loop_.clock().unix_seconds() - vouched_unix_;
   if (age >= 0 && age < kRenewAfterSeconds) return;
-  if (const Status asked = ask(kOwnTicket, self_.index(), Nonce{}, true); !asked)
-    log("evidence is not renewed yet: {}", asked.error().text);
+  const Status asked = ask(kOwnTicket, {.subject = self_.index(), .quote = true});
+  if (!asked) log("evidence is not renewed yet: {}", asked.error().text);
 }
 
 Status MonitorLink::open(ModelTable& models, Renewed renewed) {
@@ -117,7 +129,7 @@ Status MonitorLink::take(Received& received) {
       disconnect(received.message);
       return {};
     case Type::kAttested:
-      attested(received.message);
+      attested(received);
       return {};
     case Type::kPing:
       return socket_.send(control::make(Type::kPong, self_));
@@ -139,6 +151,7 @@ Result<Model*> MonitorLink::model_of(const Message& message) {
 
 Status MonitorLink::connect(Received& received) {
   Model* model = TRY(model_of(received.message));
+  forget_reused();
   const uint32_t stream = received.message.stream;
   const uint32_t regions = received.message.regions;
   auto channel = TRY(StreamChannel::make(TRY(control::stream_end_of(received)), regions));
@@ -176,6 +189,7 @@ void MonitorLink::introduce(uint32_t stream) {
 void MonitorLink::disconnect(const Message& message) {
   const auto model = model_of(message);
   if (!model) return;
+  forget_reused();
   if (const auto newcomer = newcomers_.find(message.stream); newcomer != newcomers_.end()) {
     loop_.forget(newcomer->second->channel->bell(), *newcomer->second);
     newcomers_.erase(newcomer);
@@ -189,33 +203,81 @@ void MonitorLink::disconnect(const Message& message) {
     (*model)->give_up(std::string(message.reason.view()));
 }
 
+// Evidence about models is given to everybody until something is no longer as it says.
+void MonitorLink::forget_reused() {
+  reused_.clear();
+  for (auto& [request, pending] : pending_) pending.renewed = true;
+}
+
 void MonitorLink::evidence(const std::optional<Nonce>& nonce, std::string_view model,
                            std::string_view version, Done done) {
-  if (!nonce && model.empty()) return done(cached_);
-  std::vector<uint32_t> subjects = {self_.index()};
+  Pending pending{.done = std::move(done), .nonce = nonce.value_or(Nonce{})};
+  if (!nonce && model.empty()) {
+    std::vector<uint8_t> own = carried_quote_;
+    own.insert(own.end(), carried_tokens_.begin(), carried_tokens_.end());
+    return pending.done(std::move(own));
+  }
   if (!model.empty()) {
     const auto found = models_->find(model, version);
-    if (!found) return done(found.error());
-    subjects.push_back(subjects_[*found]);
+    if (!found) return pending.done(found.error());
+    pending.model = *found;
+    pending.subject = subjects_[*found];
+    const auto known = reused_.find(pending.model);
+    if (!nonce && known != reused_.end()) return pending.done(known->second);
   }
   const uint64_t request = next_ticket_++;
   const uint64_t first = request * kTokensPerRequest;
-  pending_[request] = {std::move(done), std::vector<EnclaveToken>(subjects.size()), subjects.size(),
-                       Code::kOk};
-  for (size_t i = 0; i < subjects.size(); ++i) {
-    if (const Status asked = ask(first + i, subjects[i], nonce.value_or(Nonce{}), false); !asked) {
-      auto failed = std::move(pending_[request].done);
-      pending_.erase(request);
-      return failed(
-          Error{Code::kUnavailable, "the monitor is busy: ask for evidence again in a second"});
+  pending.missing = pending.model == nullptr ? 1 : 2;
+  pending.tokens.resize(pending.missing);
+  Status asked = ask(first, {.subject = self_.index(), .nonce = pending.nonce});
+  if (asked && pending.model != nullptr)
+    asked = ask(first + 1, {.subject = pending.subject, .nonce = pending.nonce});
+  if (!asked) {
+    return pending.done(
+        Error{Code::kUnavailable, "the monitor is busy: ask for evidence again in a second"});
+  }
+  pending_[request] = std::move(pending);
+}
+
+// Asks for the tokens of all that a model calls, once that is known.
+void MonitorLink::list(Pending& pending, uint64_t request, uint32_t count) {
+  if (count > kTokensMax - 1) {
+    pending.code = Code::kTooLarge;
+    return;
+  }
+  pending.tokens.resize(1 + count);
+  for (uint32_t place = 1; place < count; ++place) {
+    const Status asked = ask(request * kTokensPerRequest + 1 + place,
+                             {.subject = pending.subject, .place = place, .nonce = pending.nonce});
+    if (!asked) {
+      pending.code = Code::kUnavailable;
+      return;
     }
+    ++pending.missing;
   }
 }
 
-void MonitorLink::attested(const Message& message) {
+void MonitorLink::complete(Pending pending) {
+  if (pending.code == Code::kUnavailable)
+    return pending.done(
+        Error{pending.code, "evidence is asked for too often: ask again in a second"});
+  if (pending.code == Code::kTooLarge)
+    return pending.done(Error{
+        pending.code, formatted("the model calls more than the {} enclaves that evidence has room "
+                                "for",
+                                kTokensMax - 2)});
+  if (pending.code != Code::kOk)
+    return pending.done(Error{pending.code, "the monitor does not vouch for that enclave"});
+  std::vector<uint8_t> bytes = encode_evidence(vouched_.quote, vouched_.claims, pending.tokens);
+  if (pending.nonce == Nonce{} && !pending.renewed) reused_[pending.model] = bytes;
+  pending.done(std::move(bytes));
+}
+
+void MonitorLink::attested(const Received& received) {
+  const Message& message = received.message;
   if (message.ticket == kOwnTicket) {
-    Status taken = keep(message);
-    if (taken) taken = renewed_(cached_);
+    Status taken = keep(received);
+    if (taken) taken = renewed_({carried_quote_, carried_tokens_});
     if (taken) return;
     vouched_unix_ = 0;  // whatever went wrong, it is tried again
     log("evidence is not renewed yet: {}", taken.error().text);
@@ -227,15 +289,12 @@ void MonitorLink::attested(const Message& message) {
   Pending& pending = found->second;
   if (message.code != 0) pending.code = code_from(message.code);
   pending.tokens[index] = message.token;
+  if (index == 1 && message.code == 0)
+    list(pending, found->first, std::max(message.place_count, 1u));
   if (--pending.missing > 0) return;
-  const Pending complete = std::move(pending);
+  Pending whole = std::move(pending);
   pending_.erase(found);
-  if (complete.code == Code::kUnavailable)
-    return complete.done(
-        Error{complete.code, "evidence is asked for too often: ask again in a second"});
-  if (complete.code != Code::kOk)
-    return complete.done(Error{complete.code, "the monitor does not vouch for that enclave"});
-  complete.done(encode_evidence(quote_, claims_, complete.tokens));
+  complete(std::move(whole));
 }
 
 }  // namespace casemate::gateway

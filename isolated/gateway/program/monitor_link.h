@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 
+#include "isolated/gateway/identity/identity.h"
 #include "isolated/gateway/program/stream_channel.h"
 #include "isolated/gateway/serving/attestor.h"
 #include "isolated/gateway/serving/model_table.h"
@@ -30,14 +31,14 @@ class MonitorLink final : public Attestor, private Watcher {
   // sleeps and its timers do not.
   static constexpr Duration kLookEvery = std::chrono::minutes(1);
   // Takes renewed evidence to where clients see it.
-  using Renewed = std::function<Status(Bytes evidence)>;
+  using Renewed = std::function<Status(const CarriedEvidence& evidence)>;
 
   MonitorLink(Loop& loop, control::Socket socket, const control::Message& manifest);
   ~MonitorLink();
 
-  // Has the monitor vouch for `key`; the evidence that goes into the certificate. Waits for the
-  // answer: nobody is served before.
-  Result<std::vector<uint8_t>> vouch_for(const SigningKey& key);
+  // Has the monitor vouch for `key`; the evidence that goes into the certificate, which is ours
+  // until it is renewed. Waits for the answer: nobody is served before.
+  Result<CarriedEvidence> vouch_for(const SigningKey& key);
   // From now on models come and go in `models`, and evidence is renewed. Requires: vouch_for()
   // succeeded.
   Status open(ModelTable& models, Renewed renewed);
@@ -56,10 +57,15 @@ class MonitorLink final : public Attestor, private Watcher {
     Model& model;
     std::unique_ptr<StreamChannel> channel;
   };
-  // An evidence request whose tokens are on their way.
+  // An evidence request whose tokens are on their way: the gateway's, then a model's, whose answer
+  // says how many there are behind it.
   struct Pending {
     Done done;
-    std::vector<EnclaveToken> tokens;
+    Nonce nonce{};
+    const Model* model = nullptr;
+    uint32_t subject = 0;  // the model's enclave, as an index
+    bool renewed = false;  // the evidence was renewed, or a model came or went, since it was asked
+    std::vector<EnclaveToken> tokens{};
     size_t missing = 0;
     Code code = Code::kOk;
   };
@@ -69,11 +75,20 @@ class MonitorLink final : public Attestor, private Watcher {
   Status connect(control::Received& received);
   void introduce(uint32_t stream);
   void disconnect(const control::Message& message);
-  void attested(const control::Message& message);
-  Status keep(const control::Message& message);
+  void attested(const control::Received& received);
+  void list(Pending& pending, uint64_t request, uint32_t count);
+  void complete(Pending pending);
+  void forget_reused();
+  Status keep(const control::Received& received);
   void renew();
   Result<Model*> model_of(const control::Message& message);
-  Status ask(uint64_t ticket, uint32_t subject, const Nonce& nonce, bool quote);
+  struct Question {
+    uint32_t subject = 0;
+    uint32_t place = 0;  // behind it
+    Nonce nonce{};
+    bool quote = false;
+  };
+  Status ask(uint64_t ticket, const Question& question);
 
   Loop& loop_;
   control::Socket socket_;
@@ -81,10 +96,12 @@ class MonitorLink final : public Attestor, private Watcher {
   ModelTable* models_ = nullptr;
   Sha256Digest key_sha256_{};
   Sha384Digest key_sha384_{};
-  std::vector<uint8_t> quote_;
-  std::vector<uint8_t> claims_;
-  std::vector<uint8_t> cached_;
-  int64_t vouched_unix_ = 0;  // when the three above were made
+  control::AttachedEvidence vouched_;
+  std::vector<uint8_t> carried_quote_;   // both as the certificate carries them
+  std::vector<uint8_t> carried_tokens_;  // ...
+  int64_t vouched_unix_ = 0;             // when the four above were made
+  // Evidence of models that every client is given who sends no nonce.
+  std::map<const Model*, std::vector<uint8_t>> reused_;
   Renewed renewed_;
   Loop::Timer renewal_;
   std::vector<control::Received> early_;  // what came while the first answer was waited for

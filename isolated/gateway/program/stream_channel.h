@@ -14,7 +14,7 @@
 #include <optional>
 
 #include "isolated/gateway/serving/channel.h"
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 #include "wire/abi/model.h"
 #include "wire/srpc/srpc.h"
 

@@ -83,10 +83,7 @@ std::string server_document(std::string_view server_version) {
   JsonWriter json(out);
   json.open('{').key("name").text("casemate").key("version").text(server_version);
   json.key("extensions").open('[');
-  for (const std::string_view extension :
-       {"classification", "model_repository", "model_configuration", "binary_tensor_data",
-        "parameters", "statistics", "casemate_evidence"})
-    json.text(extension);
+  for (const std::string_view extension : kExtensions) json.text(extension);
   json.close(']').close('}');
   return out;
 }

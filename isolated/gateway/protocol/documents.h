@@ -8,6 +8,7 @@
 //   Trust    descriptions were sound(); texts may hold anything.
 //   Fails    only read_index_filter(), with kInvalid.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -68,6 +69,11 @@ struct StatisticsEntry {
   ModelLabel model;
   const Statistics* statistics;
 };
+
+// What the server's metadata names.
+inline constexpr std::array<std::string_view, 7> kExtensions = {
+    "classification", "model_repository", "model_configuration", "binary_tensor_data",
+    "parameters",     "statistics",       "casemate_evidence"};
 
 std::string server_document(std::string_view server_version);
 std::string metadata_document(const ModelLabel& model, std::span<const std::string> versions,

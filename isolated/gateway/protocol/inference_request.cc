@@ -83,6 +83,7 @@ class Matcher final {
   Status check_shape(const PortDescription& port, const Shape& shape);
   Status place(JsonInput& input, bool has_length);
   Result<Bytes> take_binary(const JsonInput& input, const PortDescription& port);
+  Result<Bytes> take_raw(Bytes raw, const Shape& shape, const PortDescription& port);
   Status choose_outputs(const RequestJson& json);
   Status choose(const PortDescription& port, OutputChoice choice);
   Result<Shape> raw_shape(const PortDescription& port) const;
@@ -143,6 +144,17 @@ Result<Bytes> Matcher::take_binary(const JsonInput& input, const PortDescription
   return data;
 }
 
+Result<Bytes> Matcher::take_raw(Bytes raw, const Shape& shape, const PortDescription& port) {
+  const uint64_t expected = TRY(expected_bytes(port, shape));
+  if (port.element_type() != ElementType::kString && raw.size() != expected)
+    return invalid(formatted(
+        "input '{}': its raw contents have {} bytes, but {} of shape {} takes "
+        "{}",
+        port.name.view(), raw.size(), name_of(port.element_type()), shape.text(), expected));
+  request_.uses_body = true;
+  return raw;
+}
+
 Status Matcher::place(JsonInput& input, bool has_length) {
   const size_t index = TRY(port_of(input));
   const PortDescription& port = model_.inputs[index];
@@ -150,7 +162,7 @@ Status Matcher::place(JsonInput& input, bool has_length) {
     return invalid(formatted("input '{}': datatype is {}, but the model takes {}", port.name.view(),
                              name_of(*input.type), name_of(port.element_type())));
   TRY(check_shape(port, *input.shape));
-  if (input.decoded == input.binary_size.has_value())
+  if (!input.raw && input.decoded == input.binary_size.has_value())
     return invalid(
         formatted("input '{}': give exactly one of data and the parameter "
                   "binary_data_size",
@@ -158,6 +170,10 @@ Status Matcher::place(JsonInput& input, bool has_length) {
   TensorView& view = request_.inputs[index];
   view.type = port.element_type();
   view.shape = *input.shape;
+  if (input.raw) {
+    view.data = TRY(take_raw(*input.raw, view.shape, port));
+    return check_content(port, view.shape, view.data);
+  }
   if (input.decoded) {
     request_.decoded.push_back(std::move(input.data));
     view.data = request_.decoded.back();
@@ -309,6 +325,10 @@ Result<InferenceRequest> parse_inference_request(const ModelDescription& descrip
   auto json = TRY(read_request_json(text_of(body.first(json_size))));
   return Matcher(description, body.subspan(json_size))
       .match(std::move(json), header_length.has_value());
+}
+
+Result<InferenceRequest> match_request(const ModelDescription& description, RequestJson request) {
+  return Matcher(description, {}).match(std::move(request), false);
 }
 
 }  // namespace casemate::gateway

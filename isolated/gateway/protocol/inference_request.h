@@ -53,4 +53,9 @@ Result<InferenceRequest> parse_inference_request(const ModelDescription& descrip
                                                  std::optional<std::string_view> header_length,
                                                  size_t json_bytes_max);
 
+// The same for a request that was read from elsewhere; see isolated/gateway/grpc. Requires: every
+// input has a type and a shape; what their `raw` views outlives the result.
+struct RequestJson;
+Result<InferenceRequest> match_request(const ModelDescription& description, RequestJson request);
+
 }  // namespace casemate::gateway

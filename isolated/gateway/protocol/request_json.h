@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "wire/abi/tensor.h"
 
@@ -35,6 +36,8 @@ struct JsonInput {
   std::optional<ElementType> type;
   std::optional<Shape> shape;
   std::optional<uint64_t> binary_size;
+  // Of a request that came as protobuf: its bytes, where they lie.
+  std::optional<Bytes> raw;
   // From `data`, in the tensor's binary form.
   bool decoded = false;
   std::vector<uint8_t> data;

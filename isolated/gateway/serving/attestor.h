@@ -21,8 +21,9 @@ namespace casemate::gateway {
 class Attestor {
  public:
   using Done = std::function<void(Result<std::vector<uint8_t>>)>;
-  // Evidence for the gateway, and for the model of that name and version unless the name is empty.
-  // Without a nonce, cached evidence will do.
+  // Evidence for the gateway and, unless the name is empty, for the model of that name and version
+  // and all enclaves that it calls. With a nonce, which is proof_nonce()'s, its tokens are signed
+  // anew; without one, evidence that others have been given will do.
   virtual void evidence(const std::optional<Nonce>& nonce, std::string_view model,
                         std::string_view version, Done done) = 0;
 

@@ -91,14 +91,16 @@ void Model::give_up(std::string reason) {
   queue_.clear();
   for (auto& inference : ended) {
     ++statistics_.backend_failed;
-    answer(*inference,
-           Error{Code::kUnavailable, formatted("model '{}' is unavailable: {}", name_, reason_)});
+    answer(*inference, unavailable());
   }
 }
 
+Error Model::unavailable() const {
+  return {Code::kUnavailable, formatted("model '{}' is unavailable: {}", name_, reason_)};
+}
+
 Status Model::admits() const {
-  if (given_up_ || description_ == nullptr)
-    return Error{Code::kUnavailable, formatted("model '{}' is unavailable: {}", name_, reason_)};
+  if (given_up_ || description_ == nullptr) return unavailable();
   if (queue_.size() >= limits::kModelQueue)
     return Error{Code::kUnavailable,
                  formatted("{} requests wait for model '{}' already; try again later",

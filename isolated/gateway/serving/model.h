@@ -45,6 +45,7 @@ struct Inference {
   uint32_t failures = 0;  // channels that failed while they had it
   uint64_t ticket = 0;
   bool abandoned = false;  // nobody waits for it; it only occupies its slot
+  bool grpc = false;       // how it wants its answer
 };
 
 class Model;
@@ -95,11 +96,14 @@ class Model final {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& version() const { return version_text_; }
   [[nodiscard]] uint32_t version_number() const { return version_; }
+  [[nodiscard]] ModelLabel label() const { return {name_, version_text_}; }
   [[nodiscard]] bool available() const { return !seats_.empty(); }
   // A decision has been made about it since it was added: a channel came, or was given up.
   [[nodiscard]] bool settled() const { return settled_; }
   // Why it is not available.
   [[nodiscard]] const std::string& reason() const { return reason_; }
+  // What to say to whoever asks for it meanwhile.
+  [[nodiscard]] Error unavailable() const;
   // nullptr before the first attach().
   [[nodiscard]] const ModelDescription* description() const { return description_.get(); }
   [[nodiscard]] size_t queued() const { return queue_.size(); }

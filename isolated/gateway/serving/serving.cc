@@ -2,21 +2,39 @@
 #include "isolated/gateway/serving/serving.h"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <utility>
 
 #include "base/check.h"
+#include "isolated/gateway/http/http2_fields.h"
 #include "isolated/gateway/protocol/documents.h"
+#include "isolated/gateway/serving/absent.h"
 #include "isolated/gateway/serving/metrics.h"
 
 namespace casemate::gateway {
 namespace {
 
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+// A body so small that it need not be asked what of it is text: all of it counts.
+constexpr uint64_t kTinyBody = 4 << 10;
 
 Refusal refusal_of(const Error& error) {
   const uint16_t status = status_of(error.code);
   return {.status = status, .text = error.text, .retry_after_s = status == 503 ? 1u : 0u};
+}
+
+// What of a body takes time to read: JSON, or what protobuf does not carry as raw bytes. What a
+// client says wrongly about it is refused before that is read.
+uint64_t text_size(const Request& request) {
+  const Bytes body = request.body.bytes();
+  if (body.size() <= kTinyBody) return body.size();
+  if (of_grpc(request.target)) {
+    const auto message = single_message(body);
+    return message ? typed_bytes(*message, Backlog::kAtOnce + 1) : 0;
+  }
+  if (!request.inference_header_length) return body.size();
+  return std::min<uint64_t>(decimal(*request.inference_header_length).value_or(0), body.size());
 }
 
 // Why an endpoint that stock clients know does nothing here; nullptr for one that does something.
@@ -24,25 +42,16 @@ const char* why_absent(Endpoint endpoint) {
   switch (endpoint) {
     case Endpoint::kLoad:
     case Endpoint::kUnload:
-      return "models are fixed when the gateway starts, since their measurements are part of the "
-             "evidence; change the configuration and start it again";
+      return absent::kLoading;
     case Endpoint::kSharedMemory:
-      return "shared memory is not offered, since a client's memory lies outside the wall; send "
-             "tensors in the request";
+      return absent::kSharedMemory;
     case Endpoint::kTrace:
-      return "traces are not offered, since they would carry requests out of the wall; GET "
-             "/v2/models/stats and GET /metrics have times and counts";
+      return absent::kTraces;
     case Endpoint::kLogging:
-      return "log settings are not offered: nothing that a client sends is logged";
+      return absent::kLogging;
     default:
       return nullptr;
   }
-}
-
-ModelLabel label_of(const Model& model) { return {model.name(), model.version()}; }
-
-Error unavailable(const Model& model) {
-  return {Code::kUnavailable, "model '" + model.name() + "' is unavailable: " + model.reason()};
 }
 
 }  // namespace
@@ -74,7 +83,19 @@ uint16_t status_of(Code code) {
 }
 
 Serving::Serving(Loop& loop, Attestor& attestor, ServingOptions options)
-    : loop_(loop), attestor_(attestor), options_(std::move(options)), models_(loop, *this) {}
+    : loop_(loop),
+      options_(std::move(options)),
+      models_(loop, *this),
+      backlog_(loop,
+               [this](CallId call, Request request) { begin_late(call, std::move(request)); }),
+      evidence_(loop, attestor,
+                {.asked = options_.evidence_pending,
+                 .known = options_.evidence_pending * ServingOptions::kEvidenceKnown,
+                 .patience = options_.evidence_patience},
+                [this](CallId call, const Result<std::vector<uint8_t>>& evidence) {
+                  if (!evidence) return send(call, evidence.error());
+                  send(call, text_of(*evidence), "application/cbor");
+                }) {}
 
 bool Serving::ready() const { return std::ranges::all_of(models_.models(), &Model::settled); }
 
@@ -86,6 +107,7 @@ void Serving::send(CallId call, std::string_view body, std::string_view type) {
 void Serving::send(CallId call, const Error& error) { server_->answer(call, refusal_of(error)); }
 
 std::optional<Refusal> Serving::admit(Method method, std::string_view target, bool announced) {
+  if (of_grpc(target)) return admit_grpc(method, target);
   const auto asked = route(method, target);
   if (!asked) return asked.error();
   if (const char* why = why_absent(asked->endpoint)) return Refusal{.status = 501, .text = why};
@@ -104,6 +126,29 @@ std::optional<Refusal> Serving::admit(Method method, std::string_view target, bo
 
 void Serving::serve(CallId call, Request request) {
   CHECK(server_ != nullptr, "open() comes before the first request");
+  if (backlog_.admits(text_size(request))) return begin(call, std::move(request));
+  Body body = std::move(request.body);
+  backlog_.add(call, request, std::move(body));
+}
+
+// The seam: without memory for what a text becomes, its client is told so. A connection that serves
+// at once has a seam of its own.
+void Serving::begin_late(CallId call, Request request) {
+  try {
+    begin(call, std::move(request));
+  } catch (const std::exception&) {
+    send(call, Error{Code::kUnavailable, "the server is short of memory; try again"});
+  }
+}
+
+void Serving::cancelled(CallId call) {
+  if (backlog_.cancel(call)) return;
+  evidence_.cancel(call);
+  models_.cancel(call);
+}
+
+void Serving::begin(CallId call, Request request) {
+  if (of_grpc(request.target)) return serve_grpc(call, std::move(request));
   const auto asked = route(request.method, request.target);
   if (!asked) return server_->answer(call, asked.error());
   switch (asked->endpoint) {
@@ -115,7 +160,7 @@ void Serving::serve(CallId call, Request request) {
     case Endpoint::kServerMetadata:
       return send(call, server_document(options_.server_version));
     case Endpoint::kStatistics:
-      return statistics(call, models_.models());
+      return send(call, statistics_document(statistics_of("", nullptr)));
     case Endpoint::kIndex:
       return serve_index(call, request);
     case Endpoint::kMetrics:
@@ -133,40 +178,40 @@ void Serving::serve_model(CallId call, const Route& route, Request request) {
   Model& model = **found;
   if (route.endpoint == Endpoint::kModelStatistics) {
     // Without a version all of them are meant.
-    const auto all = models_.models();
-    const auto same = [&](const Model* m) {
-      return route.version.empty() ? m->name() == model.name() : m == &model;
-    };
-    std::vector<Model*> asked;
-    std::ranges::copy_if(all, std::back_inserter(asked), same);
-    return statistics(call, asked);
+    const Model* one = route.version.empty() ? nullptr : &model;
+    return send(call, statistics_document(statistics_of(model.name(), one)));
   }
   if (route.endpoint == Endpoint::kModelReady) {
-    if (!model.available()) return send(call, unavailable(model));
+    if (!model.available()) return send(call, model.unavailable());
     return send(call, "{\"ready\":true}");
   }
-  if (model.description() == nullptr) return send(call, unavailable(model));
+  if (model.description() == nullptr) return send(call, model.unavailable());
   switch (route.endpoint) {
     case Endpoint::kModelInfer:
       return infer(call, model, std::move(request));
     case Endpoint::kModelConfig:
-      return send(call, config_document(label_of(model), *model.description()));
+      return send(call, config_document(model.label(), *model.description()));
     default:
-      return send(call, metadata_document(label_of(model), models_.versions(model.name()),
+      return send(call, metadata_document(model.label(), models_.versions(model.name()),
                                           *model.description()));
   }
 }
 
 void Serving::infer(CallId call, Model& model, Request request) {
-  auto inference = std::make_unique<Inference>();
-  inference->call = call;
-  inference->arrived = loop_.now();
   auto parsed = parse_inference_request(*model.description(), request.body.bytes(),
                                         request.inference_header_length, options_.json_bytes);
+  submit(call, model, std::move(request), std::move(parsed));
+}
+
+void Serving::submit(CallId call, Model& model, Request request, Result<InferenceRequest> parsed) {
   if (!parsed) {
     ++model.statistics().other_failed;
     return send(call, parsed.error());
   }
+  auto inference = std::make_unique<Inference>();
+  inference->call = call;
+  inference->grpc = request.grpc;
+  inference->arrived = loop_.now();
   inference->request = *std::move(parsed);
   // Text that has been decoded is of no more use; what it became counts in its place.
   if (!inference->request.uses_body) request.body.clear();
@@ -175,11 +220,32 @@ void Serving::infer(CallId call, Model& model, Request request) {
                 Error{Code::kUnavailable, "the server holds as many tensors as it can; try again"});
   inference->body = std::move(request.body);
   const auto& asked = inference->request.timeout;
-  const Duration timeout =
-      asked && asked->count() > 0 ? std::min<Duration>(*asked, options_.timeout) : options_.timeout;
+  Duration timeout = options_.timeout;
+  if (asked && asked->count() > 0) timeout = std::min<Duration>(*asked, timeout);
+  if (request.grpc_timeout) timeout = std::min<Duration>(*request.grpc_timeout, timeout);
   inference->deadline = inference->arrived + timeout;
   const auto submitted = models_.submit(model, std::move(inference));
   if (!submitted) send(call, submitted.error());
+}
+
+// The answer's body, of pieces that stay until the next answer is written.
+Status Serving::write(const Model& model, const Inference& inference, const Outcome& outcome,
+                      Response& response) {
+  if (inference.grpc) {
+    TRY(write_infer_response(model.label(), *model.description(), inference.request,
+                             outcome.outputs, grpc_answer_));
+    response.body = grpc_answer_.pieces;
+    return {};
+  }
+  TRY(write_inference_response(model.label(), *model.description(), inference.request,
+                               outcome.outputs, options_.json_bytes, response_));
+  pieces_.assign(1, bytes_of(std::string_view(response_.json)));
+  pieces_.insert(pieces_.end(), response_.tensors.begin(), response_.tensors.end());
+  response.body = pieces_;
+  if (!response_.binary) return {};
+  response.content_type = "application/octet-stream";
+  response.inference_header_length = response_.json.size();
+  return {};
 }
 
 bool Serving::answered(Model& model, Inference& inference, const Result<Outcome>& outcome) {
@@ -188,22 +254,13 @@ bool Serving::answered(Model& model, Inference& inference, const Result<Outcome>
     return true;
   }
   const Instant began = loop_.clock().now();
-  const auto written =
-      write_inference_response(label_of(model), *model.description(), inference.request,
-                               outcome->outputs, options_.json_bytes, response_);
-  if (!written) {
+  Response response{.origin = &outcome->origin};
+  if (const Status written = write(model, inference, *outcome, response); !written) {
     // What cannot be written may be wrong only because it vanished.
     if (outcome->origin.failed()) return false;
     ++model.statistics().other_failed;
     send(inference.call, written.error());
     return true;
-  }
-  pieces_.assign(1, bytes_of(std::string_view(response_.json)));
-  pieces_.insert(pieces_.end(), response_.tensors.begin(), response_.tensors.end());
-  Response response{.body = pieces_, .origin = &outcome->origin};
-  if (response_.binary) {
-    response.content_type = "application/octet-stream";
-    response.inference_header_length = response_.json.size();
   }
   if (!server_->answer(inference.call, response)) return false;
   finished(model, inference, began);
@@ -221,52 +278,64 @@ void Serving::finished(Model& model, const Inference& inference, Instant began) 
   statistics.last_inference_ms = static_cast<uint64_t>(loop_.clock().unix_seconds()) * 1000;
 }
 
-void Serving::statistics(CallId call, std::span<Model* const> models) {
+// Of all models, of all versions of one, or of one version.
+std::vector<StatisticsEntry> Serving::statistics_of(std::string_view name,
+                                                    const Model* model) const {
   std::vector<StatisticsEntry> entries;
-  for (const Model* model : models) entries.push_back({label_of(*model), &model->statistics()});
-  send(call, statistics_document(entries));
+  for (const Model* each : models_.models()) {
+    if (!name.empty() && each->name() != name) continue;
+    if (model != nullptr && each != model) continue;
+    entries.push_back({each->label(), &each->statistics()});
+  }
+  return entries;
+}
+
+std::vector<IndexEntry> Serving::index(bool only_ready) const {
+  std::vector<IndexEntry> entries;
+  for (const Model* model : models_.models()) {
+    if (only_ready && !model->available()) continue;
+    entries.push_back({model->name(), model->version(), model->available(), model->reason()});
+  }
+  return entries;
 }
 
 void Serving::serve_index(CallId call, const Request& request) {
   const auto only_ready = read_index_filter(request.body.bytes());
   if (!only_ready) return send(call, only_ready.error());
-  std::vector<IndexEntry> entries;
-  for (const Model* model : models_.models()) {
-    if (*only_ready && !model->available()) continue;
-    entries.push_back({model->name(), model->version(), model->available(), model->reason()});
-  }
-  send(call, index_document(entries));
+  send(call, index_document(index(*only_ready)));
+}
+
+// nullptr when none is named.
+Result<const Model*> Serving::vouched_model(const Route& route) const {
+  const auto name = TRY(query_value(route.query, "model"));
+  const auto version = TRY(query_value(route.query, "version"));
+  if (name) return TRY(models_.find(*name, version.value_or("")));
+  if (version)
+    return Error{Code::kInvalid, "version is that of a model: name it with the parameter model"};
+  return nullptr;
 }
 
 void Serving::serve_evidence(CallId call, const Route& route) {
   const auto nonce_text = query_value(route.query, "nonce");
-  const auto name = query_value(route.query, "model");
   if (!nonce_text) return send(call, nonce_text.error());
-  if (!name) return send(call, name.error());
   std::optional<Nonce> nonce;
   if (*nonce_text) {
     const auto bytes = from_hex(**nonce_text);
     if (!bytes || bytes->size() != Nonce{}.size())
       return send(call, Error{Code::kInvalid, "nonce takes 64 hexadecimal digits"});
-    std::ranges::copy(*bytes, nonce.emplace().begin());
+    const auto session = server_->binding(call);
+    if (!session) return send(call, session.error());
+    nonce = proof_nonce(load<Nonce>(*bytes), *session);
   }
-  const Model* model = nullptr;
-  if (*name) {
-    const auto found = models_.find(**name, "");
-    if (!found) return send(call, found.error());
-    model = *found;
+  const auto model = vouched_model(route);
+  if (!model) return send(call, model.error());
+  EvidenceQueue::Question question{.call = call, .nonce = nonce, .model = {}, .version = {}};
+  if (*model != nullptr) {
+    question.model = (*model)->name();
+    question.version = (*model)->version();
   }
-  if (evidence_pending_ >= options_.evidence_pending)
-    return send(call,
-                Error{Code::kUnavailable, "too many clients ask for evidence at once; try again"});
-  ++evidence_pending_;
-  attestor_.evidence(nonce, model == nullptr ? "" : model->name(),
-                     model == nullptr ? "" : model->version(),
-                     [this, call](Result<std::vector<uint8_t>> evidence) {
-                       --evidence_pending_;
-                       if (!evidence) return send(call, evidence.error());
-                       send(call, text_of(*evidence), "application/cbor");
-                     });
+  const Status added = evidence_.add(std::move(question));
+  if (!added) send(call, added.error());
 }
 
 }  // namespace casemate::gateway

@@ -265,13 +265,17 @@ TEST(HostileRequests, too_much_json_is_refused_by_size) {
   EXPECT_EQ(status(gateway, post(kInfer, std::string(101, ' '))), 413);
 }
 
-TEST(Evidence, comes_with_the_nonce_and_for_the_model_that_were_asked_for) {
+TEST(Evidence, comes_for_the_nonce_the_connection_and_the_model_that_asked) {
   RunningGateway gateway;
-  const std::string nonce(64, 'a');
-  const auto answer = ask(gateway, get("/v2/casemate/evidence?model=double&nonce=" + nonce));
-  EXPECT_EQ(answer.status, 200);
-  EXPECT_EQ(answer.header("Content-Type"), "application/cbor");
-  EXPECT_EQ(answer.body, "double" + std::string(32, '\xaa'));
+  TlsClient client(gateway.port());
+  Nonce nonce{};
+  nonce.fill(0xAA);
+  const auto answer =
+      client.exchange(get("/v2/casemate/evidence?model=double&nonce=" + to_hex(nonce)));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(answer->header("Content-Type"), "application/cbor");
+  EXPECT_EQ(answer->body, "double 1" + std::string(text_of(proof_nonce(nonce, client.binding()))));
   EXPECT_EQ(ask(gateway, get("/v2/casemate/evidence")).body, "");
   EXPECT_EQ(status(gateway, get("/v2/casemate/evidence")), 200);
 }
@@ -289,6 +293,10 @@ TEST(Evidence, questions_that_make_no_sense_are_refused) {
        {"nonce=", "nonce=12", "nonce=zz", "nonce", "model=..", "nonce=%", "model=%zz"})
     EXPECT_EQ(status(gateway, get(formatted("/v2/casemate/evidence?{}", query))), 400) << query;
   EXPECT_EQ(status(gateway, get("/v2/casemate/evidence?model=nobody")), 404);
+  EXPECT_EQ(status(gateway, get("/v2/casemate/evidence?model=double&version=2")), 404);
+  const auto nameless = ask(gateway, get("/v2/casemate/evidence?version=1"));
+  EXPECT_EQ(nameless.status, 400);
+  EXPECT_TRUE(error_of(nameless).contains("parameter model")) << nameless.body;
 }
 
 TEST(Failures, a_model_that_restarts_is_unready_alone_and_its_requests_survive) {

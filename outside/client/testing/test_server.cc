@@ -71,7 +71,19 @@ std::string parameter(const std::string& target, const std::string& name) {
   return target.substr(begin, target.find('&', begin) - begin);
 }
 
+uint32_t number_in(std::string_view text, uint32_t otherwise) {
+  uint32_t number = otherwise;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 }  // namespace
+
+Nonce HttpRequest::proof() const {
+  const auto bytes = from_hex(parameter(target, "nonce"));
+  if (!bytes || bytes->size() != sizeof(Nonce)) return {};
+  return proof_nonce(load<Nonce>(*bytes), session);
+}
 
 std::string http(int status, std::string_view body, std::string_view headers) {
   return formatted("HTTP/1.1 {} {}\r\n{}Content-Length: {}\r\n\r\n{}", status, reason_of(status),
@@ -141,8 +153,12 @@ void TestServer::serve(int socket) {
 
 void TestServer::converse(SSL* ssl) {
   for (;;) {
-    const auto request = read_request(ssl);
+    auto request = read_request(ssl);
     if (!request) return;
+    static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+    SessionBinding& session = request->session;
+    SSL_export_keying_material(ssl, session.data(), session.size(), kLabel.data(), kLabel.size(),
+                               nullptr, 0, 0);
     const Reply reply = answer(*request);
     if (!write_all(ssl, reply.bytes)) return;
     if (reply.then == Reply::Then::kVanish) return;
@@ -196,21 +212,39 @@ Reply TestServer::answer(const HttpRequest& request) {
   if (hook) {
     if (auto reply = hook(request); reply) return *std::move(reply);
   }
-  if (request.target.starts_with("/v2/casemate/evidence")) return evidence_answer(request.target);
+  if (request.target.starts_with("/v2/casemate/evidence")) return evidence_answer(request);
   return {model_answer(request)};
 }
 
-Reply TestServer::evidence_answer(const std::string& target) {
-  const auto bytes = from_hex(parameter(target, "nonce"));
-  if (!bytes || bytes->size() != sizeof(Nonce)) return {http(400, R"({"error": "no nonce"})")};
-  const auto evidence = fresh_evidence(load<Nonce>(*bytes), parameter(target, "model"));
+Reply TestServer::evidence_answer(const HttpRequest& request) {
+  const std::string model = parameter(request.target, "model");
+  const bool fresh = !parameter(request.target, "nonce").empty();
+  const std::string version = parameter(request.target, "version");
+  std::vector<uint8_t> evidence;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!fresh && reused_.contains(model)) evidence = reused_[model];
+  }
+  if (evidence.empty()) evidence = fresh_evidence(request.proof(), model, number_in(version, 1));
+  if (!fresh) {
+    const std::lock_guard lock(mutex_);
+    reused_[model] = evidence;
+  }
   return {http(200, text_of(evidence), "Content-Type: application/cbor\r\n")};
 }
 
-std::vector<uint8_t> TestServer::fresh_evidence(const Nonce& nonce, const std::string& model) {
+std::vector<uint8_t> TestServer::fresh_evidence(const Nonce& nonce, const std::string& model,
+                                                uint32_t version) {
   const std::lock_guard lock(mutex_);
   signer.tokens.resize(1);
-  if (!model.empty()) signer.add_model(model).issued_unix = signer.tokens[0].issued_unix;
+  if (!model.empty()) {
+    EnclaveToken& token = signer.add_model(model);
+    token.issued_unix = signer.tokens[0].issued_unix;
+    token.model_version = version;
+    if (version != 1)
+      token.model_measurement =
+          verify::testing::digest_of(formatted("{} model {}", model, version));
+  }
   signer.set_nonce(nonce);
   signer.sign_tokens();
   return signer.evidence();
@@ -219,6 +253,7 @@ std::vector<uint8_t> TestServer::fresh_evidence(const Nonce& nonce, const std::s
 void TestServer::bend(const std::function<void(verify::testing::Signer&)>& change) {
   const std::lock_guard lock(mutex_);
   change(signer);
+  reused_.clear();
 }
 
 void TestServer::hook(Hook hook) {
@@ -234,6 +269,11 @@ void TestServer::answer_unread(std::optional<Reply> reply) {
 void TestServer::speak_tls12() {
   const std::lock_guard lock(mutex_);
   SSL_CTX_set_max_proto_version(context_, TLS1_2_VERSION);
+}
+
+void TestServer::agree_with(const std::string& groups) {
+  const std::lock_guard lock(mutex_);
+  CHECK(SSL_CTX_set1_groups_list(context_, groups.c_str()) == 1, "tests name groups that exist");
 }
 
 void TestServer::ignore_connections() {

@@ -31,6 +31,10 @@ struct HttpRequest {
   std::string target;
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
+  SessionBinding session{};  // of the connection on which it came
+
+  // What a proof carries that the target asks for; of zeros when it names no nonce.
+  [[nodiscard]] Nonce proof() const;
 };
 
 // Bytes for the wire, and what happens behind them.
@@ -59,7 +63,7 @@ class TestServer final {
 
   // Holds the keys. Requires: changed only before the first connection, or through bend().
   verify::testing::Signer signer;
-  // Changes the signer between two evidence answers.
+  // Changes the signer between two evidence answers; what was reused until then is no more.
   void bend(const std::function<void(verify::testing::Signer&)>& change);
 
   void hook(Hook hook);
@@ -72,12 +76,16 @@ class TestServer final {
   void ignore_connections();
   // Connections from now on offer nothing newer.
   void speak_tls12();
+  // Connections from now on agree on keys with one of these, as OpenSSL names them.
+  void agree_with(const std::string& groups);
   // "METHOD target" of every request so far; how many connections there were.
   [[nodiscard]] std::vector<std::string> requests();
   [[nodiscard]] int connections() const { return connections_; }
 
-  // Evidence with `nonce` as the endpoint would send it; `model` may be empty.
-  [[nodiscard]] std::vector<uint8_t> fresh_evidence(const Nonce& nonce, const std::string& model);
+  // Evidence whose tokens carry `nonce`, as the endpoint would send it; `model` may be empty. Other
+  // versions than the first are other models: digest_of("NAME model VERSION").
+  [[nodiscard]] std::vector<uint8_t> fresh_evidence(const Nonce& nonce, const std::string& model,
+                                                    uint32_t version = 1);
 
  private:
   struct Connection {
@@ -89,7 +97,7 @@ class TestServer final {
   void converse(ssl_st* ssl);
   std::optional<HttpRequest> read_request(ssl_st* ssl);
   Reply answer(const HttpRequest& request);
-  Reply evidence_answer(const std::string& target);
+  Reply evidence_answer(const HttpRequest& request);
   void stall();
 
   std::mutex mutex_;
@@ -99,6 +107,7 @@ class TestServer final {
   Hook hook_;
   std::optional<Reply> early_;
   bool ignoring_ = false;
+  std::map<std::string, std::vector<uint8_t>> reused_;  // evidence without a nonce, by model
   std::vector<std::string> requests_;
   std::atomic<int> connections_ = 0;
   std::atomic<bool> stopping_ = false;

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/check.h"
+#include "outside/verify/decode.h"
 
 namespace casemate::verify::testing {
 namespace {
@@ -34,7 +35,8 @@ EnclaveToken new_token(EnclaveKind kind, uint32_t partition, std::string_view na
   token.program_measurement = digest_of(text + " program");
   token.manifest_measurement = digest_of(text + " manifest");
   token.device_measurement = digest_of(text + " device");
-  token.peers_measurement = digest_of(text + " peers");
+  token.peers_measurement =
+      kind == EnclaveKind::kGateway ? digest_of(text + " peers") : PeersMeasurement().finish();
   token.name = Text<64>::from(name);
   token.device = Text<32>::from("cpu:0");
   return token;
@@ -42,8 +44,8 @@ EnclaveToken new_token(EnclaveKind kind, uint32_t partition, std::string_view na
 
 void check(int done) { CHECK(done == 1, "making a test certificate cannot fail"); }
 
-void add_evidence(X509* certificate, Bytes evidence) {
-  const std::unique_ptr<ASN1_OBJECT, decltype(&ASN1_OBJECT_free)> oid(OBJ_txt2obj(kEvidenceOid, 1),
+void add_octets(X509* certificate, const char* name, Bytes evidence) {
+  const std::unique_ptr<ASN1_OBJECT, decltype(&ASN1_OBJECT_free)> oid(OBJ_txt2obj(name, 1),
                                                                       ASN1_OBJECT_free);
   const std::unique_ptr<ASN1_OCTET_STRING, decltype(&ASN1_OCTET_STRING_free)> value(
       ASN1_OCTET_STRING_new(), ASN1_OCTET_STRING_free);
@@ -51,6 +53,13 @@ void add_evidence(X509* certificate, Bytes evidence) {
   const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
       X509_EXTENSION_create_by_OBJ(nullptr, oid.get(), 0, value.get()), X509_EXTENSION_free);
   check(X509_add_ext(certificate, extension.get(), -1));
+}
+
+// Where the list of tokens begins in `evidence`; its end when there is none.
+size_t tokens_begin(Bytes evidence) {
+  const auto decoded = decode_evidence(evidence);
+  if (!decoded) return evidence.size();
+  return encode_quote(decoded->quote, decoded->claims).size();
 }
 
 }  // namespace
@@ -75,12 +84,20 @@ EnclaveToken& Signer::add_model(std::string_view name) {
   return tokens.back();
 }
 
+void Signer::lead(size_t leader, uint32_t count) {
+  PeersMeasurement peers;
+  for (uint32_t i = 0; i < count; ++i) peers.add(tokens[leader + 1 + i]);
+  tokens[leader].peers_measurement = peers.finish();
+  tokens[leader].peer_count = count;
+}
+
 void Signer::set_nonce(const Nonce& nonce) {
   for (EnclaveToken& token : tokens) token.nonce = nonce;
 }
 
 void Signer::make_claims() {
-  claims = encode_claims(sha256(tls.public_der()), monitor.public_der());
+  claims =
+      encode_claims(sha256(tls.public_der()), quote.platform_measurement, monitor.public_der());
   quote.report_data = report_data_of(claims);
 }
 
@@ -112,7 +129,11 @@ std::vector<uint8_t> make_certificate(const SigningKey& key, Bytes evidence, int
       static_cast<const unsigned char*>(static_cast<const void*>("casemate test")), -1, -1, 0));
   check(X509_set_issuer_name(certificate.get(), name));
   check(X509_set_pubkey(certificate.get(), key.native()));
-  for (int i = 0; i < copies; ++i) add_evidence(certificate.get(), evidence);
+  const size_t cut = tokens_begin(evidence);
+  for (int i = 0; i < copies; ++i) {
+    add_octets(certificate.get(), kEvidenceOid, evidence.first(cut));
+    if (cut < evidence.size()) add_octets(certificate.get(), kTokensOid, evidence.subspan(cut));
+  }
   CHECK(X509_sign(certificate.get(), key.native(), EVP_sha384()) > 0, "signing cannot fail");
   std::vector<uint8_t> der(static_cast<size_t>(i2d_X509(certificate.get(), nullptr)));
   uint8_t* at = der.data();

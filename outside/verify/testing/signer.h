@@ -26,6 +26,8 @@ class Signer final {
 
   // Adds the token of a model enclave and returns it; the reference lasts until the next call.
   EnclaveToken& add_model(std::string_view name);
+  // Says that the token at `leader` calls the `count` enclaves whose tokens follow it.
+  void lead(size_t leader, uint32_t count);
   void set_nonce(const Nonce& nonce);
 
   // Fills in claims and report data, then signs everything.
@@ -44,8 +46,9 @@ class Signer final {
   std::vector<EnclaveToken> tokens;  // the gateway's first
 };
 
-// A self-signed DER certificate over `key`, valid 1970 to 9999, that carries `evidence` as often as
-// `copies` says.
+// A self-signed DER certificate over `key`, valid 1970 to 9999, that carries `evidence`, as
+// encode_evidence() makes it, as often as `copies` says. What is no such evidence goes into the
+// first extension whole.
 std::vector<uint8_t> make_certificate(const SigningKey& key, Bytes evidence, int copies = 1);
 
 // A digest that tells its origin: SHA-384 of the text.

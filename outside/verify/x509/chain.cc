@@ -20,6 +20,9 @@ Error refused(std::string text) {
   return {Code::kInvalid, std::move(text)};
 }
 
+// Beyond what any vendor uses; checking a signature by a longer one takes its sender's time.
+constexpr int kKeyBits = 4096;
+
 std::string day_of(int64_t unix_seconds) {
   if (unix_seconds == INT64_MIN) return "a time that cannot be read";
   return formatted("{:%FT%TZ}", std::chrono::sys_seconds(std::chrono::seconds(unix_seconds)));
@@ -32,7 +35,7 @@ bool is_anchor(const X509Certificate& certificate, const ChainRules& rules) {
 
 bool signed_by(const X509Certificate& certificate, const X509Certificate& issuer) {
   EVP_PKEY* key = X509_get0_pubkey(issuer.native());
-  const bool good = key != nullptr &&
+  const bool good = key != nullptr && EVP_PKEY_get_bits(key) <= kKeyBits &&
                     X509_NAME_cmp(X509_get_issuer_name(certificate.native()),
                                   X509_get_subject_name(issuer.native())) == 0 &&
                     X509_verify(certificate.native(), key) == 1;
@@ -40,12 +43,20 @@ bool signed_by(const X509Certificate& certificate, const X509Certificate& issuer
   return good;
 }
 
-// Extensions that libcrypto reads are its own to judge; X509_supported_extension() knows which.
+// What is read here or says nothing of whether a chain holds. Constraints of names and policies
+// are not enforced, so a certificate that insists on them is refused.
+bool understood(X509_EXTENSION* extension) {
+  constexpr std::array kKinds = {NID_basic_constraints,      NID_key_usage,
+                                 NID_ext_key_usage,          NID_subject_alt_name,
+                                 NID_certificate_policies,   NID_crl_distribution_points,
+                                 NID_subject_key_identifier, NID_authority_key_identifier};
+  return std::ranges::contains(kKinds, OBJ_obj2nid(X509_EXTENSION_get_object(extension)));
+}
+
 Status check_extensions(const X509Certificate& certificate, const ChainRules& rules) {
   for (int i = 0; i < X509_get_ext_count(certificate.native()); ++i) {
     X509_EXTENSION* extension = X509_get_ext(certificate.native(), i);
-    if (X509_EXTENSION_get_critical(extension) == 0 || X509_supported_extension(extension) != 0)
-      continue;
+    if (X509_EXTENSION_get_critical(extension) == 0 || understood(extension)) continue;
     std::array<char, 128> oid{};
     OBJ_obj2txt(oid.data(), oid.size(), X509_EXTENSION_get_object(extension), 1);
     if (!std::ranges::contains(rules.known_critical, std::string_view(oid.data()))) {
@@ -113,6 +124,10 @@ Listed look_up(const X509Crl& crl, const X509Certificate& certificate,
   // What was revoked once stays so: an old list is as good for that as a new one.
   if (found == 1 && now >= crl.this_update()) return Listed::kRevoked;
   const std::optional<int64_t> end = crl.next_update();
+  if (crl.this_update() == INT64_MIN || (end && *end == INT64_MIN)) {
+    wrong = formatted("the revocation list of {} has a time that cannot be read", crl.issuer());
+    return Listed::kUnusable;
+  }
   if (now < crl.this_update() || (end && now > *end && now - *end > grace)) {
     wrong = formatted("the revocation list of {} is of {} to {}, and it is {}", crl.issuer(),
                       day_of(crl.this_update()), end ? day_of(*end) : "no end", day_of(now));
@@ -141,12 +156,20 @@ Result<Chain> chain_of(const X509Certificate& leaf, std::span<const X509Certific
     TRY(check_issuer(*issuer, chain.size() - 1));
     chain.push_back(*issuer);
   }
+  // Its key is what is trusted. What else it says, such as until when, has to be its key's word.
+  const X509Certificate& anchor = chain.back();
+  const bool root = X509_NAME_cmp(X509_get_issuer_name(anchor.native()),
+                                  X509_get_subject_name(anchor.native())) == 0;
+  if (root && !signed_by(anchor, anchor))
+    return refused(formatted("the root {} is not signed by its own key", anchor.subject()));
   return chain;
 }
 
 Status check_validity(const Chain& chain, int64_t now_unix) {
   for (const X509Certificate& certificate : chain) {
-    if (now_unix < certificate.not_before() || now_unix > certificate.not_after()) {
+    const bool readable =
+        certificate.not_before() != INT64_MIN && certificate.not_after() != INT64_MIN;
+    if (!readable || now_unix < certificate.not_before() || now_unix > certificate.not_after()) {
       return refused(formatted("the certificate {} is valid from {} to {}, and it is {}",
                                certificate.subject(), day_of(certificate.not_before()),
                                day_of(certificate.not_after()), day_of(now_unix)));

@@ -33,7 +33,12 @@ class Server final {
     // The answer takes the data along.
     if (static_cast<Call>(request.call & ~kPosted) == Call::kReadBuffer)
       plain[offsetof(ReadBuffer, blocking)] = 1;
-    return reply(session_.handle(request.call & ~kPosted, args), pieces);
+    const Answer answer = session_.handle(request.call & ~kPosted, args);
+    // Boxes have no such field: what is on their queue is waited for.
+    if (pieces.out.size != 0 && args.size() >= sizeof(Command))
+      session_.handle(static_cast<uint32_t>(Call::kFinish),
+                      bytes_of(Finish{load<Command>(args).queue}));
+    return reply(answer, pieces);
   }
 
  private:

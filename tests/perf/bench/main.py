@@ -12,7 +12,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from measure import Unmeasured  # noqa: E402
 
 ENGINES = ["partitioned", "in-process", "onnxruntime", "pytorch"]
-NAMES = ("answers", "calls", "partitioned", "first-answer", "start", "recovery", "sharing", "programs", "zoo", "engine")
+NAMES = ("answers", "calls", "partitioned", "first-answer", "start", "recovery", "sharing", "attest", "programs",
+         "proxy", "zoo", "engine")
 
 
 def machine():

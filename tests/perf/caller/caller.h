@@ -12,7 +12,7 @@
 
 #include "isolated/enclave/enclave.h"
 #include "isolated/engine/engine.h"
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 #include "wire/srpc/srpc.h"
 
 namespace casemate::perf {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "isolated/enclave/enclave.h"
+#include "isolated/infer/infer.h"
 #include "tests/perf/peers/tensor_file.h"
-#include "wire/abi/infer.h"
 #include "wire/srpc/srpc.h"
 
 namespace casemate::perf {

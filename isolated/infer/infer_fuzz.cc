@@ -3,7 +3,7 @@
 // lie in it, be aligned, and be as large as its shape says.
 
 #include "base/check.h"
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 
 namespace {
 

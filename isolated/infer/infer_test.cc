@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wire/abi/infer.h"
+#include "isolated/infer/infer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a certificate says that its key is for (RFC 5280, extended key usage), in TCG's words.
+//
+//   Owns     constants.
+//   Threads  pure functions.
+//   Trust    the certificate may be hostile until its chain is checked.
+//   Fails    cannot: what cannot be read is not the wanted use.
+
+#include "outside/verify/x509/certificates.h"
+
+namespace casemate::verify {
+
+inline constexpr const char* kEndorsementKeyUse = "2.23.133.8.1";  // tcg-kp-EKCertificate
+inline constexpr const char* kAttestationKeyUse = "2.23.133.8.3";  // tcg-kp-AIKCertificate
+
+bool names_key_use(const X509Certificate& certificate, const char* use);
+// It names uses at all.
+bool restricts_key_use(const X509Certificate& certificate);
+
+}  // namespace casemate::verify
