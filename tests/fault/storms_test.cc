@@ -54,9 +54,8 @@ TEST(Storm, a_partition_that_is_killed_as_soon_as_it_is_up_is_given_up_as_config
   EXPECT_EQ(state_of(system.partition("p1")), State::kGivenUp);
   EXPECT_EQ(system.enclave("one").state, static_cast<uint32_t>(State::kGivenUp));
   // The driver hears of it when it next listens.
-  EXPECT_TRUE(eventually([&] {
-    return code_from(system.ask("one", Call::kEcho).code) == Code::kUnavailable;
-  }));
+  EXPECT_TRUE(eventually(
+      [&] { return code_from(system.ask("one", Call::kEcho).code) == Code::kUnavailable; }));
   EXPECT_EQ(system.text(system.ask("two", Call::kRecall)), "kept");
   EXPECT_EQ(system.kill("p1").error().code, Code::kUnavailable);
   EXPECT_EQ(system.partition("p1").epoch, kFailures + 1) << "nobody starts it again";

@@ -28,7 +28,7 @@ enum class LogHash : uint16_t { kSha256 = 0x000B, kSha384 = 0x000C };  // TPM_AL
 struct LoggedEvent {
   uint32_t index = 0;  // of the register
   uint32_t type = 0;
-  Bytes digest;
+  Bytes digest;  // like the data a part of the bytes that were read, which have to stay
   Bytes data;
   bool data_measured = false;
 };

@@ -42,7 +42,8 @@ void expect_refused(Bytes bytes, std::string_view words) {
 }
 
 TEST(EventLogs, replay_to_what_each_register_holds) {
-  const auto log = read(small_log().log());
+  const auto bytes = small_log().log();  // which events are views of
+  const auto log = read(bytes);
   ASSERT_TRUE(log) << log.error().text;
   ASSERT_EQ(log->events().size(), 3u);
   EXPECT_EQ(log->events()[1].index, 7u);
@@ -52,7 +53,7 @@ TEST(EventLogs, replay_to_what_each_register_holds) {
   EXPECT_EQ(log->replay(0), extended({"version 1", std::string_view("\0\0\0\0", 4)}));
   EXPECT_EQ(log->replay(7), extended({"variable"}));
   EXPECT_EQ(log->replay(1), std::vector<uint8_t>(32));
-  const auto longer = EventLog::read(small_log().log(), LogHash::kSha384);
+  const auto longer = EventLog::read(bytes, LogHash::kSha384);
   ASSERT_TRUE(longer) << longer.error().text;
   EXPECT_EQ(longer->replay(7).size(), 48u);
 }
@@ -60,7 +61,8 @@ TEST(EventLogs, replay_to_what_each_register_holds) {
 TEST(EventLogs, tell_data_that_were_measured_from_data_that_were_not) {
   LogWriter log;
   log.event(4, 0x80000003, "a description of the boot loader", "the boot loader");
-  const auto read_log = read(log.log());
+  const auto bytes = log.log();
+  const auto read_log = read(bytes);
   ASSERT_TRUE(read_log);
   EXPECT_FALSE(read_log->events()[0].data_measured);
   EXPECT_EQ(read_log->replay(4), extended({"the boot loader"}));
@@ -84,7 +86,8 @@ TEST(EventLogs, start_pcr_0_at_the_locality_that_started_the_tpm) {
 TEST(EventLogs, end_where_the_table_is_longer) {
   LogWriter log = small_log();
   log.number<uint32_t>(0xFFFFFFFF).bytes(ByteArray<100>{});
-  const auto read_log = read(log.log());
+  const auto bytes = log.log();
+  const auto read_log = read(bytes);
   ASSERT_TRUE(read_log) << read_log.error().text;
   EXPECT_EQ(read_log->events().size(), 3u);
 }

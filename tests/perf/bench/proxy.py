@@ -73,7 +73,7 @@ def grpc_request(folder, count):
         field(7, images(count))
     path = pathlib.Path(folder, f"grpc-{count}")
     path.write_bytes(b"\0" + struct.pack(">I", len(message)) + message)
-    return ["-d", path, "-H", "content-type: application/grpc", "-H", "te: trailers"], \
+    return ["--alpn-list=h2", "-d", path, "-H", "content-type: application/grpc", "-H", "te: trailers"], \
         "/inference.GRPCInferenceService/ModelInfer"
 
 
@@ -83,8 +83,8 @@ def load(folder, url, request, requests, connections):
     log.unlink(missing_ok=True)
     options, path = request
     begin = time.monotonic()
-    done = subprocess.run(["h2load", "-n", str(requests), "-c", str(connections), "-m", "1", "--log-file", log,
-                           *map(str, options), url + path], capture_output=True, text=True)
+    done = subprocess.run(["h2load", "-n", str(requests), "-c", str(connections), "-m", "1", "--groups=X25519MLKEM768",
+                           "--log-file", log, *map(str, options), url + path], capture_output=True, text=True)
     seconds = time.monotonic() - begin
     if f"{requests} succeeded" not in done.stdout:
         raise Unmeasured(f"h2load: {done.stdout} {done.stderr}")
