@@ -20,7 +20,8 @@ class TpmRooted : public testing::Test {
  protected:
   void SetUp() override {
     auto tpm = SoftwareTpm::make(true);
-    if (!tpm) GTEST_SKIP() << tpm.error().text;
+    if (!SoftwareTpm::installed()) GTEST_SKIP() << "swtpm is not installed";
+    ASSERT_TRUE(tpm) << tpm.error().text;
     tpm_.emplace(*std::move(tpm));
     ::setenv("CASEMATE_TPM", tpm_->socket().c_str(), 1);
     system_.emplace(source_folder() + "/models", "", std::vector<std::string>{"--root", "tpm"});

@@ -21,7 +21,8 @@ class TpmQuotes : public testing::Test {
  protected:
   void SetUp() override {
     auto made = SoftwareTpm::make();
-    if (!made) GTEST_SKIP() << made.error().text;
+    if (!SoftwareTpm::installed()) GTEST_SKIP() << "swtpm is not installed";
+    ASSERT_TRUE(made) << made.error().text;
     tpm_.emplace(std::move(*made));
     const auto quote = quote_of(*tpm_);
     ASSERT_TRUE(quote) << quote.error().text;
@@ -212,7 +213,8 @@ TEST_F(TpmQuotes, are_signed_with_the_same_key_after_a_restart_of_the_machine) {
 
 TEST(TpmBanks, say_what_to_do_where_there_is_none_of_sha_256) {
   const auto tpm = SoftwareTpm::make(false, "sha384");
-  if (!tpm) GTEST_SKIP() << tpm.error().text;
+  if (!SoftwareTpm::installed()) GTEST_SKIP() << "swtpm is not installed";
+  ASSERT_TRUE(tpm) << tpm.error().text;
   const auto quote = quote_of(*tpm);
   ASSERT_FALSE(quote);
   EXPECT_EQ(quote.error().code, Code::kDenied);
@@ -221,7 +223,8 @@ TEST(TpmBanks, say_what_to_do_where_there_is_none_of_sha_256) {
 
 TEST(TpmPasswords, of_the_endorsement_hierarchy_are_named_in_the_refusal) {
   const auto tpm = SoftwareTpm::make();
-  if (!tpm) GTEST_SKIP() << tpm.error().text;
+  if (!SoftwareTpm::installed()) GTEST_SKIP() << "swtpm is not installed";
+  ASSERT_TRUE(tpm) << tpm.error().text;
   const auto done = tpm->tool({"tpm2_changeauth", "-c", "e", "secret"});
   ASSERT_TRUE(done) << done.error().text;
   const auto quote = quote_of(*tpm);
@@ -232,7 +235,8 @@ TEST(TpmPasswords, of_the_endorsement_hierarchy_are_named_in_the_refusal) {
 
 TEST(TpmLeaks, of_keys_do_not_fill_the_tpm) {
   const auto tpm = SoftwareTpm::make();
-  if (!tpm) GTEST_SKIP() << tpm.error().text;
+  if (!SoftwareTpm::installed()) GTEST_SKIP() << "swtpm is not installed";
+  ASSERT_TRUE(tpm) << tpm.error().text;
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(quote_of(*tpm));  // it has room for three
 }
 

@@ -68,6 +68,10 @@ bool answers(const std::string& path) {
 
 }  // namespace
 
+bool SoftwareTpm::installed() {
+  return fs::exists("/usr/bin/swtpm") && fs::exists("/usr/bin/swtpm_setup");
+}
+
 Result<SoftwareTpm> SoftwareTpm::make(bool manufactured, const std::string& banks) {
   ::signal(SIGPIPE, SIG_IGN);  // as the monitor does: a TPM that is gone is an error
   std::string folder = "/tmp/casemate-tpm-XXXXXX";

@@ -5,7 +5,8 @@
 //   Owns     the process and the folder; both go with it.
 //   Threads  one.
 //   Trust    test code.
-//   Fails    make() returns why there is none, which is a reason to skip a test.
+//   Fails    make() returns why there is none. That is a reason to skip a test only where it is not
+//            installed(): one that does not start would leave everything here unproved.
 
 #include <sys/types.h>
 
@@ -18,6 +19,8 @@ namespace casemate::tests {
 
 class SoftwareTpm final {
  public:
+  // Whether swtpm and its tools are there.
+  static bool installed();
   // `manufactured`: with endorsement keys and certificates of a maker of its own. `banks`: the
   // only PCR banks, such as "sha384"; "": all.
   static Result<SoftwareTpm> make(bool manufactured = false, const std::string& banks = "");
