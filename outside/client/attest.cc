@@ -30,7 +30,7 @@ Result<verify::Verdict> judge_certificate(const Server& server, const verify::Po
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .now_unix = server.options().clock->unix_seconds()};
   return verify::verify_evidence(server.certificate().evidence, expected, policy,
-                                 server.options().cache);
+                                 server.signatures());
 }
 
 Result<verify::Verdict> judge_reused(Server& server, const verify::Policy& policy,
@@ -42,7 +42,7 @@ Result<verify::Verdict> judge_reused(Server& server, const verify::Policy& polic
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .model = model,
                                      .now_unix = server.options().clock->unix_seconds()};
-  return verify::verify_evidence(response.body, expected, policy, server.options().cache);
+  return verify::verify_evidence(response.body, expected, policy, server.signatures());
 }
 
 bool same_enclaves(const verify::Verdict& one, const verify::Verdict& other) {
@@ -73,7 +73,7 @@ Result<verify::Verdict> judge_fresh(Server& server, const verify::Policy& policy
                                      .model_version = version,
                                      .gateway_epoch_min = gateway_epoch_min,
                                      .now_unix = server.options().clock->unix_seconds()};
-  return verify::verify_evidence(response.body, expected, policy, server.options().cache);
+  return verify::verify_evidence(response.body, expected, policy, server.signatures());
 }
 
 Result<verify::Verdict> attest(std::string_view url, const verify::Policy& policy,

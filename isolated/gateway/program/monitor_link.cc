@@ -48,7 +48,7 @@ Status MonitorLink::ask(uint64_t ticket, const Question& question) {
   return socket_.send(message);
 }
 
-Result<CarriedEvidence> MonitorLink::vouch_for(const SigningKey& key) {
+Result<CarriedEvidence> MonitorLink::vouch_for(const TlsKey& key) {
   key_sha256_ = sha256(key.public_der());
   key_sha384_ = sha384(key.public_der());
   const Question own{.subject = self_.index(), .quote = true};

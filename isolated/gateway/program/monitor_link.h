@@ -38,7 +38,7 @@ class MonitorLink final : public Attestor, private Watcher {
 
   // Has the monitor vouch for `key`; the evidence that goes into the certificate, which is ours
   // until it is renewed. Waits for the answer: nobody is served before.
-  Result<CarriedEvidence> vouch_for(const SigningKey& key);
+  Result<CarriedEvidence> vouch_for(const TlsKey& key);
   // From now on models come and go in `models`, and evidence is renewed. Requires: vouch_for()
   // succeeded.
   Status open(ModelTable& models, Renewed renewed);
