@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "base/log.h"
 #include "base/mapping.h"
@@ -72,6 +74,13 @@ Status ModelProgram::unlock(const control::Socket& control, const control::Messa
   if (::stat(kSealedFile, &facts) != 0) return {};
   const Mapping file = TRY(map_file(kSealedFile));
   const auto unsealer = TRY(sealed::Unsealer::make(file.bytes()));
+  if (manifest.memory_bytes < kOverhead + unsealer.bytes_to_open()) {
+    return Error{
+        Code::kTooLarge,
+        formatted("the sealed model needs {} MiB to be opened, of {} that its enclave may "
+                  "have: raise memory_mib",
+                  ((kOverhead + unsealer.bytes_to_open()) >> 20) + 1, manifest.memory_bytes >> 20)};
+  }
   const sealed::KeyRequest request = unsealer.request();
   const Bytes key = Bytes(request.public_key).first(request.public_key_bytes);
   auto locked = control::make(control::Type::kLocked, EnclaveId{manifest.enclave});
@@ -111,7 +120,7 @@ Status ModelProgram::start(const control::Message& manifest) {
 Status ModelProgram::load_model(const control::Message& manifest) {
   const Instant begin = system_clock().now();
   // While it is loaded, a model that was sealed lies in memory twice.
-  const uint64_t overhead = kOverhead + unsealed_.size();
+  const uint64_t spare = manifest.memory_bytes - std::min(manifest.memory_bytes, unsealed_.size());
   file_ = sealed_ ? std::exchange(unsealed_, Mapping()) : TRY(map_file(kFile));
   engine::LoadOptions options;
   const ModelOptions said = TRY(ModelOptions::parse(options_));
@@ -120,8 +129,7 @@ Status ModelProgram::load_model(const control::Message& manifest) {
   options.directory = kFolder;
   options.threads = static_cast<int>(manifest.threads);
   options.operations_per_thread = engine::kOperationsPerThread;
-  options.memory_bytes_max = manifest.memory_bytes > 2 * overhead ? manifest.memory_bytes - overhead
-                                                                  : manifest.memory_bytes / 2;
+  options.memory_bytes_max = spare > 2 * kOverhead ? spare - kOverhead : spare / 2;
   model_.emplace(TRY(engine::Model::load(file_, options)));
   if (!said.devices.empty()) {
     divided_ = TRY(DividedModel::make(file_, said, options));

@@ -63,13 +63,12 @@ KeyRequest Unsealer::request() const {
   return request;
 }
 
-Result<SecretKey> Unsealer::unwrap(const WrappedKey& answer) const {
+Status Unsealer::unwrap(const WrappedKey& answer, SecretKey& key) const {
   TRY(check_form(answer));
   const KeyBinding binding = binding_of(request(), answer.nonce);
   const Bytes info = bytes_of(binding);
   const std::unique_ptr<OSSL_HPKE_CTX, HpkeFree> hpke(
       OSSL_HPKE_CTX_new(OSSL_HPKE_MODE_BASE, kSuite, OSSL_HPKE_ROLE_RECEIVER, nullptr, nullptr));
-  SecretKey key{};
   size_t size = key.size();
   const bool opened =
       hpke &&
@@ -80,7 +79,7 @@ Result<SecretKey> Unsealer::unwrap(const WrappedKey& answer) const {
       size == key.size();
   ERR_clear_error();
   if (!opened) return Error{Code::kDenied, "what came as the model's key is not for this enclave"};
-  return key;
+  return {};
 }
 
 Status Unsealer::open_part(uint32_t part, const SecretKey& package_key, MutableBytes plain) const {
@@ -103,8 +102,9 @@ Status Unsealer::open_part(uint32_t part, const SecretKey& package_key, MutableB
 }
 
 Result<Mapping> Unsealer::open(const WrappedKey& answer) const {
-  SecretKey key = TRY(unwrap(answer));
-  auto opened = open_with(key);
+  SecretKey key{};  // in this place alone, and only until the end
+  const Status got = unwrap(answer, key);
+  Result<Mapping> opened = got ? open_with(key) : Result<Mapping>(got.error());
   clear_secret(key);
   return opened;
 }

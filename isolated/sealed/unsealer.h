@@ -29,6 +29,10 @@ class Unsealer final {
 
   // What is to be asked, but for the service's nonce.
   [[nodiscard]] KeyRequest request() const;
+  // What open() takes at its peak: the file, and its graph once more.
+  [[nodiscard]] uint64_t bytes_to_open() const {
+    return package_.header.plain_bytes + package_.parts[0].bytes;
+  }
   // The ONNX file, in memory that is this process's alone.
   Result<Mapping> open(const WrappedKey& answer) const;
   // The same with the key itself.
@@ -40,7 +44,7 @@ class Unsealer final {
     void operator()(evp_pkey_st* key) const;
   };
   Unsealer(Bytes file, Package package) : file_(file), package_(std::move(package)) {}
-  Result<SecretKey> unwrap(const WrappedKey& answer) const;
+  Status unwrap(const WrappedKey& answer, SecretKey& key) const;
   Status open_part(uint32_t part, const SecretKey& key, MutableBytes plain) const;
 
   Bytes file_;

@@ -116,9 +116,11 @@ int stop(launch::RunningSystem& system, const Status& reason, ServeLog& log) {
 // Where the keys of sealed models come from; nothing where no model is sealed.
 Result<std::optional<client::Url>> key_service(const ServeFlags& flags,
                                                std::span<const launch::ModelFiles> models) {
-  if (!flags.keys.empty()) return std::optional(TRY(relay::parse_service(flags.keys)));
+  std::optional<client::Url> service;
+  if (!flags.keys.empty()) service = TRY(relay::parse_service(flags.keys));
   const auto sealed = std::ranges::find_if(models, &launch::ModelFiles::sealed);
   if (sealed == models.end()) return std::optional<client::Url>();
+  if (service) return service;
   return Error{Code::kInvalid,
                formatted("model {} is sealed; name the key service of its owner with --keys "
                          "http://HOST:PORT",

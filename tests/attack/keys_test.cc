@@ -21,12 +21,12 @@ constexpr uint32_t kLoadMs = 1000;
 
 class LockedModel : public testing::Test {
  protected:
-  void serve(const std::string& behaviour) {
+  void serve(const std::string& behaviour, bool standby = false) {
     system_.emplace(
         std::vector<ModelSpec>{{.name = "model", .partition = "p1", .behaviour = behaviour}},
-        [](SystemDescription& d) {
+        [=](SystemDescription& d) {
           d.enclaves[1].flags |= EnclaveDescription::kSealed;
-          d.partitions[1].standby = 0;
+          d.partitions[1].standby = standby ? 1 : 0;
           d.partitions[1].load_ms = kLoadMs;
         });
   }
@@ -125,6 +125,46 @@ TEST_F(LockedModel, is_refused_with_the_reason_that_was_given_or_for_an_answer_t
   serve("locked");
   ASSERT_TRUE(ask(KeyCommand::kUnlock, waiting(), answering("nonsense")));
   EXPECT_TRUE(eventually([&] { return state() == State::kRefused; }));
+}
+
+TEST_F(LockedModel, that_runs_without_a_key_is_given_none) {
+  serve("locked and runs");
+  EXPECT_TRUE(system_->answers("model"));
+  EXPECT_EQ(ask(KeyCommand::kNext, 0).error().code, Code::kNotFound);
+}
+
+TEST_F(LockedModel, asks_anew_when_it_was_refused_and_its_partition_is_restarted) {
+  serve("locked");
+  KeyQuestion no;
+  no.code = static_cast<uint32_t>(Code::kDenied);
+  ASSERT_TRUE(ask(KeyCommand::kUnlock, waiting(), no));
+  ASSERT_TRUE(eventually([&] { return state() == State::kRefused; }));
+  ASSERT_TRUE(system_->kill("p1"));
+  ASSERT_TRUE(ask(KeyCommand::kUnlock, waiting(), answering("run")));
+  EXPECT_TRUE(system_->answers("model"));
+}
+
+TEST_F(LockedModel, comes_back_from_its_standby_when_nobody_has_a_key_for_it_any_more) {
+  serve("locked", true);
+  ASSERT_TRUE(ask(KeyCommand::kUnlock, waiting(), answering("run")));
+  EXPECT_TRUE(system_->answers("model"));
+  ASSERT_TRUE(ask(KeyCommand::kUnlock, waiting(), answering("run"))) << "of the standby";
+  ASSERT_TRUE(eventually([&] { return system_->partition("p1").standby == 2; }));
+  ASSERT_TRUE(system_->kill("p1"));
+  EXPECT_TRUE(eventually([&] { return system_->partition("p1").epoch == 2; }));
+  EXPECT_TRUE(system_->answers("model"));
+}
+
+TEST_F(LockedModel, whose_standby_is_refused_goes_on_as_it_is) {
+  serve("locked", true);
+  ASSERT_TRUE(ask(KeyCommand::kUnlock, waiting(), answering("run")));
+  EXPECT_TRUE(system_->answers("model"));
+  KeyQuestion no;
+  no.code = static_cast<uint32_t>(Code::kDenied);
+  ASSERT_TRUE(ask(KeyCommand::kUnlock, waiting(), no));
+  EXPECT_TRUE(eventually([&] { return system_->partition("p1").standby == 0; }));
+  EXPECT_TRUE(system_->answers("model"));
+  EXPECT_EQ(system_->partition("p1").epoch, 1u);
 }
 
 TEST_F(LockedModel, is_forgotten_when_it_is_killed_and_its_successor_asks_anew) {

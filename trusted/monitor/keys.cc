@@ -17,18 +17,21 @@ using operating::KeyQuestion;
 
 // After a root has failed, or a partition has asked for too much.
 constexpr Duration kAskAgain = std::chrono::seconds(5);
+// Key services want a recent quote, and one may have to wait long for its service.
+constexpr Duration kQuoteLife = std::chrono::seconds(30);
 
 }  // namespace
 
 // Once for each template, before it has its key: who knows weights has no way to say anything to
-// the operator.
-void Monitor::on_locked(Tree& tree, size_t e, const control::Message& message) {
+// the operator. False: it has nothing to ask.
+bool Monitor::on_locked(Tree& tree, size_t e, const control::Message& message) {
   const auto found = tree.templates.find(e);
   // The last words of one that has been replaced have its own ticket.
   if (found == tree.templates.end() || found->second.ticket != message.ticket ||
       found->second.ready || found->second.locked || found->second.unlocked_at)
-    return;
+    return false;
   found->second.locked.emplace(Tree::Locked{message});
+  return true;
 }
 
 // Of the templates that wait and are `wanted`, the one that was started first.
@@ -76,11 +79,15 @@ void Monitor::keep_quote(uint64_t ticket, Result<std::vector<uint8_t>> quote,
                          std::vector<uint8_t> claims) {
   const auto found = first_waiting([&](const auto& process) { return process.ticket == ticket; });
   if (!found) return;  // it has died meanwhile
-  if (!quote)
+  Tree::Locked& locked = *found->process.locked;
+  if (!quote) {
+    locked.ask_at = clock_.now() + kAskAgain;
     return log("enclave {}: its key is not vouched for: {}", name(found->enclave),
                quote.error().text);
-  found->process.locked->quote = *std::move(quote);
-  found->process.locked->claims = std::move(claims);
+  }
+  locked.quote = *std::move(quote);
+  locked.claims = std::move(claims);
+  locked.quoted_at = clock_.now();
 }
 
 Status Monitor::answer_keys(const KeyQuestion& question, KeyAnswer& answer) {
@@ -91,35 +98,49 @@ Status Monitor::answer_keys(const KeyQuestion& question, KeyAnswer& answer) {
                                          : process.ticket == question.ticket);
   });
   if (!found) return Error{Code::kNotFound, ""};
-  auto& [tree, process, e] = *found;
-  const Tree::Locked& locked = *process.locked;
-  answer.ticket = process.ticket;
-  answer.name = description().enclaves[e].name;
-  answer.request = locked.question.blob;
-  if (command == KeyCommand::kVouch) {
-    Partition& partition = partitions_[description().enclaves[e].partition];
-    if (!partition.attestations.take(clock_.now())) return Error{Code::kUnavailable, ""};
-    // What is signed is never what somebody chose.
-    const Nonce nonce = proof_nonce(question.nonce, locked.question.key_sha256);
-    answer.token = TRY(setup_->voucher.token(setup_->system.measured(e), {partition.epoch},
-                                             locked.question.key_sha384, nonce));
-    answer.claims_bytes = static_cast<uint32_t>(locked.claims.size());
-    answer.quote_bytes = static_cast<uint32_t>(locked.quote.size());
-    const auto copy = [](Bytes from, MutableBytes to) {
-      std::ranges::copy(from, to.first(from.size()).begin());
-    };
-    copy(locked.claims, answer.claims);
-    copy(locked.quote, answer.quote);
+  answer.ticket = found->process.ticket;
+  answer.name = description().enclaves[found->enclave].name;
+  answer.request = found->process.locked->question.blob;
+  switch (command) {
+    case KeyCommand::kNext:
+      return {};
+    case KeyCommand::kVouch:
+      return vouch_to_service(*found, question.nonce, answer);
+    case KeyCommand::kUnlock:
+      return unlock(*found, question);
   }
-  if (command != KeyCommand::kUnlock) return {};
+  return Error{Code::kUnsupported, ""};
+}
+
+Status Monitor::vouch_to_service(const Waiting& waiting, const Nonce& asked, KeyAnswer& answer) {
+  Tree::Locked& locked = *waiting.process.locked;
+  Partition& partition = partitions_[description().enclaves[waiting.enclave].partition];
+  if (!partition.attestations.take(clock_.now())) return Error{Code::kUnavailable, ""};
+  if (clock_.now() - locked.quoted_at > kQuoteLife) {
+    locked.quote.clear();  // and the root is asked again
+    return Error{Code::kUnavailable, ""};
+  }
+  // What is signed is never what somebody chose.
+  const Nonce nonce = proof_nonce(asked, locked.question.key_sha256);
+  answer.token = TRY(setup_->voucher.token(setup_->system.measured(waiting.enclave),
+                                           {partition.epoch}, locked.question.key_sha384, nonce));
+  answer.claims_bytes = static_cast<uint32_t>(locked.claims.size());
+  answer.quote_bytes = static_cast<uint32_t>(locked.quote.size());
+  std::ranges::copy(locked.claims, answer.claims.begin());
+  std::ranges::copy(locked.quote, answer.quote.begin());
+  return {};
+}
+
+Status Monitor::unlock(const Waiting& waiting, const KeyQuestion& question) {
   if (!question.reason.canonical()) return Error{Code::kInvalid, ""};
-  auto unlock = control::make(control::Type::kUnlock, setup_->system.measured(e).enclave);
+  auto unlock =
+      control::make(control::Type::kUnlock, setup_->system.measured(waiting.enclave).enclave);
   unlock.code = question.code;
   unlock.reason = question.reason;
   unlock.blob = question.answer;
-  TRY(tree.to_mos.send(tree.mos.socket, unlock));
-  process.locked.reset();
-  process.unlocked_at = clock_.now();
+  TRY(waiting.tree.to_mos.send(waiting.tree.mos.socket, unlock));
+  waiting.process.locked.reset();
+  waiting.process.unlocked_at = clock_.now();
   return {};
 }
 

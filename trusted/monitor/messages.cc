@@ -67,7 +67,7 @@ void Monitor::take_message(size_t p, const control::Received& received) {
       return enclaves_[*e].pinged_at.reset();
     case Type::kLocked:
       if (!sealed(*e)) return fail_partition(p, "it asks for a key, and its model is not sealed");
-      return on_locked(*partitions_[p].active, *e, message);
+      return static_cast<void>(on_locked(*partitions_[p].active, *e, message));
     default:
       return fail_partition(p, "its runtime sent a message that only the monitor may send");
   }
@@ -87,6 +87,7 @@ void Monitor::on_ready(size_t e) {
   if (enclaves_[e].life.state() != State::kStarting || found == templates.end() ||
       std::exchange(found->second.ready, true))
     return;
+  found->second.locked.reset();
   fork_instance(e);
 }
 
@@ -190,9 +191,10 @@ Code Monitor::attest(size_t e, const Message& question, Message& answer) {
   answer.place_count = static_cast<uint32_t>(list.size());
   const size_t subject = list[question.place];
   const uint32_t epoch = partitions_[description().enclaves[subject].partition].epoch;
+  // The key of a model is one that it asks for its own key with, and keys.cc signs for those.
+  const Sha384Digest key = subject == e && is_gateway(e) ? question.key_sha384 : Sha384Digest{};
   const auto token =
-      setup_->voucher.token(setup_->system.measured(subject), {epoch},
-                            subject == e ? question.key_sha384 : Sha384Digest{}, question.nonce);
+      setup_->voucher.token(setup_->system.measured(subject), {epoch}, key, question.nonce);
   if (!token) return token.error().code;
   answer.token = *token;
   return Code::kOk;
@@ -221,6 +223,7 @@ void Monitor::finish_quote(Instant now) {
     return keep_quote(quoted.ticket, quoted.vouched.quoting->finish(),
                       std::move(quoted.vouched.claims));
   }
+  gateways_until_ = {};  // now it is a model's turn
   // An instance that came after the one that asked has another key.
   if (enclaves_[quoted.enclave].fork_at != quoted.forked_at) return;
   send_evidence(quoted.enclave, quoted.answer, quoted.vouched.quoting->finish(),

@@ -164,12 +164,14 @@ class Monitor final {
   void send(size_t e, const control::Message& message, std::vector<Fd> fds = {});
 
   // keys.cc
-  void on_locked(Tree& tree, size_t e, const control::Message& message);
+  bool on_locked(Tree& tree, size_t e, const control::Message& message);
   template <class Wanted>
   std::optional<Waiting> first_waiting(Wanted wanted);
   void vouch_for_locked(Instant now);
   void keep_quote(uint64_t ticket, Result<std::vector<uint8_t>> quote, std::vector<uint8_t> claims);
   Status answer_keys(const operating::KeyQuestion& question, operating::KeyAnswer& answer);
+  Status vouch_to_service(const Waiting& waiting, const Nonce& asked, operating::KeyAnswer& answer);
+  Status unlock(const Waiting& waiting, const operating::KeyQuestion& question);
   void serve_keys(const Fd& client, const operating::KeyQuestion& question);
   [[nodiscard]] bool sealed(size_t e) const {
     return (description().enclaves[e].flags & EnclaveDescription::kSealed) != 0;

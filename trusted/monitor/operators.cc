@@ -106,6 +106,14 @@ Status Monitor::kill_partition(std::string_view name) {
   for (size_t p = 0; p < partitions_.size(); ++p) {
     if (description().partitions[p].name.view() != name) continue;
     if (!partitions_[p].active) return Error{Code::kUnavailable, "the partition is not running"};
+    // Whoever was refused a key may have one now, and the standby was made without it.
+    for (size_t e = 0; e < enclaves_.size(); ++e) {
+      if (description().enclaves[e].partition != p || !sealed(e) ||
+          enclaves_[e].life.state() != State::kRefused)
+        continue;
+      enclaves_[e].life.reset();
+      if (partitions_[p].standby) bury(p, *std::exchange(partitions_[p].standby, std::nullopt));
+    }
     fail_partition(p, "", Cause::kRequest);
     return {};
   }

@@ -24,6 +24,7 @@ struct Tree {
     std::vector<uint8_t> claims = {};
     std::vector<uint8_t> quote = {};  // empty: the root is still to be asked, and not before
     Instant ask_at = {};
+    Instant quoted_at = {};
   };
   struct Template {
     jail::Child process;

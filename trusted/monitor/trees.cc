@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"
 
@@ -110,7 +111,8 @@ void Monitor::prepare_later(size_t p) {
   failures = std::min(failures + 1, kDoublingsMax);
 }
 
-// A standby has two things to say: that a template of its waits for a key, and that it is ready.
+// A standby has three things to say: that a template of its waits for a key, and that it is ready
+// or never will be.
 void Monitor::take_standby_messages(size_t p) {
   Partition& partition = partitions_[p];
   if (!partition.standby->to_mos.flush(partition.standby->mos.socket))
@@ -120,16 +122,19 @@ void Monitor::take_standby_messages(size_t p) {
     if (!received) return drop_standby(p, "its runtime died");
     if (!*received) return;
     const auto e = enclave_of(p, (*received)->message.enclave);
-    if (e && sealed(*e) && (*received)->type() == control::Type::kLocked) {
-      on_locked(*partition.standby, *e, (*received)->message);
+    const control::Message& said = (*received)->message;
+    if (e && sealed(*e) && (*received)->type() == control::Type::kLocked &&
+        on_locked(*partition.standby, *e, said))
       continue;
-    }
+    if (e && (*received)->type() == control::Type::kRefused)
+      return drop_standby(p, formatted("{} is refused: {}", name(*e), said.reason.view()));
     const auto found =
         e ? partition.standby->templates.find(*e) : partition.standby->templates.end();
     if ((*received)->type() != control::Type::kReady ||
         found == partition.standby->templates.end() || found->second.ready)
       return drop_standby(p, "it said something that a standby has no reason to say");
     found->second.ready = true;
+    found->second.locked.reset();
     // Instances inherit how they are scheduled, so the first is made only now.
     launcher_.set_background(found->second.process, false);
     Tree& tree = *partition.standby;
