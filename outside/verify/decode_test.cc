@@ -52,7 +52,7 @@ TEST(Decode, trailing_bytes_are_refused) {
 }
 
 TEST(Decode, evidence_over_the_limit_is_refused_unread) {
-  const auto evidence = decode_evidence(Buffer(kEvidenceBytes + 1));
+  const auto evidence = decode_evidence(Buffer(kProofBytes + 1));
   ASSERT_FALSE(evidence);
   EXPECT_EQ(evidence.error().code, Code::kTooLarge);
 }
