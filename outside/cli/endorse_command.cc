@@ -19,7 +19,7 @@ namespace casemate::cli {
 namespace {
 
 constexpr size_t kKeyBytes = 4096;
-constexpr int64_t kDay = 24 * 3600;
+constexpr int64_t kSecondsPerDay = 24 * 3600;
 
 struct EndorseFlags {
   std::string device;
@@ -90,7 +90,7 @@ Status endorse(const EndorseFlags& flags, Streams streams) {
                                    .issued_unix = system_clock().unix_seconds(),
                                    .device = flags.device,
                                    .programs = TRY(programs_of(flags))};
-  said.expires_unix = said.issued_unix + flags.days * kDay;
+  said.expires_unix = said.issued_unix + flags.days * kSecondsPerDay;
   const SigningKey key = TRY(author_key(flags.key, streams));
   const std::string text = TRY(verify::driver::endorse(said, key));
   TRY(client::write_file(flags.output, bytes_of(std::string_view(text))));
