@@ -11,6 +11,7 @@
 #include "outside/cli/divide.h"
 #include "outside/cli/serve_log.h"
 #include "outside/launch/describe.h"
+#include "outside/launch/device_evidence.h"
 #include "outside/launch/programs.h"
 #include "outside/launch/roots.h"
 #include "outside/launch/start.h"
@@ -27,6 +28,7 @@ struct ServeFlags {
   std::string listen;
   std::string root = "auto";
   std::string keys;
+  std::vector<std::string> device_evidence;
   bool debug = false;
   std::string log = "text";
 };
@@ -144,6 +146,7 @@ int serve(const ServeFlags& flags, ServeLog& log) {
     TRY(divide(file, repository.models, programs));
     description = TRY(launch::describe(file, repository.models, programs));
     description->root = static_cast<uint32_t>(root);
+    TRY(launch::add_device_evidence(*description, flags.device_evidence));
     const launch::Outputs outputs = TRY(log.open(*description));
     return launch::RunningSystem::start(*description, file.gateway, programs, outputs);
   };
@@ -180,6 +183,11 @@ Run add_serve(CLI::App& app) {
   app.add_option("--keys", flags->keys,
                  "the key service of sealed models' owner, http://HOST:PORT: casemate keys serve")
       ->type_name("URL");
+  app.add_option("--device-evidence", flags->device_evidence,
+                 "what an accelerator says of itself, or its driver's author of it, for clients to "
+                 "judge (docs/evidence.md); repeat it")
+      ->type_name("DEVICE=FILE")
+      ->allow_extra_args(false);
   app.add_option("--root", flags->root,
                  "root of trust: tsm, gramine, tpm or software, or auto, the strongest that is "
                  "here (casemate doctor lists them)")

@@ -20,7 +20,8 @@
 namespace casemate::cli {
 namespace {
 
-constexpr uint64_t kEvidenceBytes = 128 << 10;
+// In hexadecimal, too.
+constexpr uint64_t kEvidenceBytes = 256 << 10;
 constexpr std::string_view kPemMark = "-----BEGIN CERTIFICATE-----";
 
 struct VerifyFlags {

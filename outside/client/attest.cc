@@ -37,7 +37,7 @@ Result<verify::Verdict> judge_reused(Server& server, const verify::Policy& polic
                                      const std::string& model) {
   Request request;
   request.target = formatted("/v2/casemate/evidence?model={}", percent_encoded(model));
-  request.answer_bytes_max = kEvidenceBytes;
+  request.answer_bytes_max = kProofBytes;
   const Response response = TRY(server.ask(request));
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .model = model,
@@ -65,7 +65,7 @@ Result<verify::Verdict> judge_fresh(Server& server, const verify::Policy& policy
   request.target = formatted("/v2/casemate/evidence?nonce={}", to_hex(nonce));
   if (!model.empty()) request.target += "&model=" + percent_encoded(model);
   if (version) request.target += formatted("&version={}", *version);
-  request.answer_bytes_max = kEvidenceBytes;
+  request.answer_bytes_max = kProofBytes;
   const Response response = TRY(server.ask(request));
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .nonce = proof_nonce(nonce, response.session),

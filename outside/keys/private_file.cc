@@ -14,7 +14,10 @@
 
 namespace casemate::keys {
 
-Result<std::vector<uint8_t>> read_private_file(const std::string& path, size_t size) {
+namespace {
+
+// As much as there is, but for `most` and one byte.
+Result<std::vector<uint8_t>> read_private(const std::string& path, size_t most) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid() && errno == ENOENT) return Error{Code::kNotFound, path + ": is not there"};
   struct stat facts{};
@@ -25,14 +28,27 @@ Result<std::vector<uint8_t>> read_private_file(const std::string& path, size_t s
                                           "chmod 600 it",
                                           path)};
   }
-  std::vector<uint8_t> content(size + 1);
+  std::vector<uint8_t> content(most + 1);
   const ssize_t got = ::read(fd.number(), content.data(), content.size());
-  if (got != static_cast<ssize_t>(size)) {
-    clear_secret(content);
-    return Error{Code::kInvalid, formatted("{}: should have {} bytes", path, size)};
-  }
-  content.resize(size);
+  if (got < 0) return errno_error(formatted("reading {}", path));
+  content.resize(static_cast<size_t>(got));
   return content;
+}
+
+}  // namespace
+
+Result<std::vector<uint8_t>> read_private_file(const std::string& path, size_t size) {
+  auto content = TRY(read_private(path, size));
+  if (content.size() == size) return content;
+  clear_secret(content);
+  return Error{Code::kInvalid, formatted("{}: should have {} bytes", path, size)};
+}
+
+Result<std::vector<uint8_t>> read_private_text(const std::string& path, size_t most) {
+  auto content = TRY(read_private(path, most));
+  if (content.size() <= most) return content;
+  clear_secret(content);
+  return Error{Code::kTooLarge, formatted("{}: should have {} bytes at most", path, most)};
 }
 
 Status write_private_file(const std::string& path, Bytes content) {

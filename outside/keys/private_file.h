@@ -17,6 +17,8 @@
 namespace casemate::keys {
 
 Result<std::vector<uint8_t>> read_private_file(const std::string& path, size_t size);
+// The same of a text of up to so many bytes; kTooLarge beyond.
+Result<std::vector<uint8_t>> read_private_text(const std::string& path, size_t most);
 // On disk when it returns. Replaces nothing: kDenied where there is a file.
 Status write_private_file(const std::string& path, Bytes content);
 

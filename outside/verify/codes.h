@@ -74,6 +74,9 @@ inline constexpr CheckKind kTokenHpkeKey{
 inline constexpr CheckKind kTokenLine{
     "token.line", "every enclave that a model calls is there, in the order of its calls",
     "do not use this server: an enclave was left out, put in or moved"};
+inline constexpr CheckKind kDeviceEvidence{
+    "token.device_evidence", "what devices say of themselves is what tokens name, and all of it",
+    "do not use this server: evidence of a device was left out, put in, changed or moved"};
 inline constexpr CheckKind kTokenEpoch{
     "token.epoch", "the gateway is not older than already seen",
     "connect again; if it repeats, somebody replays old evidence"};
@@ -109,6 +112,21 @@ inline constexpr CheckKind kManifest{"enclave.manifest",
                                      "the enclave's manifest is one of the policy's", kDoPin};
 inline constexpr CheckKind kDevice{"enclave.device", "the enclave's device is one of the policy's",
                                    kDoPin};
+inline constexpr CheckKind kDeviceSaid{
+    "device.evidence", "the accelerator shows evidence",
+    "have the server's operator give it some (casemate serve --device-evidence), or set "
+    "\"required\" in the policy's \"drivers\" to false"};
+inline constexpr CheckKind kDeviceFormat{"device.format",
+                                         "the accelerator's evidence is in a format that is read",
+                                         "docs/evidence.md lists the formats"};
+inline constexpr CheckKind kDeviceNonce{
+    "device.nonce", "the policy says which nonce the accelerator must have answered",
+    "give the server's operator a nonce of your own to ask the device with, and name it in "
+    "\"nonce\" "
+    "of the policy's \"nvidia\": an answer is as fresh as that"};
+inline constexpr CheckKind kDeviceOne{
+    "device.one", "one accelerator shows this evidence",
+    "do not use this server: one device's answer stands for several"};
 inline constexpr CheckKind kPeers{"enclave.peers", "the enclave's peers are those of the policy",
                                   kDoPin};
 

@@ -33,6 +33,27 @@ Result<Sha256Digest> decode_key_hash(Bytes bytes, std::string_view claim) {
   return load<Sha256Digest>(hash);
 }
 
+// What devices say, where they say anything: otherwise the item is left out.
+Status read_devices(CborReader& reader, Evidence& evidence) {
+  const uint64_t count = TRY(reader.head(CborType::kArray, "the list of what devices say"));
+  if (count == 0 || count > evidence.tokens.size()) {
+    return Error{Code::kInvalid,
+                 formatted("the evidence announces what {} devices say, and {} tokens name 1 to as "
+                           "many",
+                           count, evidence.tokens.size())};
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    const Bytes device = TRY(reader.bytes("what a device says"));
+    if (device.empty() || device.size() > kDeviceEvidenceBytes) {
+      return Error{Code::kInvalid, formatted("what device {} says has {} bytes, but must have 1 to "
+                                             "{}",
+                                             i, device.size(), kDeviceEvidenceBytes)};
+    }
+    evidence.devices.push_back(device);
+  }
+  return {};
+}
+
 Error claim_error(std::string_view what, std::string_view key) {
   return {Code::kInvalid, formatted("claim \"{}\" {}", printable(key, 40), what)};
 }
@@ -40,9 +61,9 @@ Error claim_error(std::string_view what, std::string_view key) {
 }  // namespace
 
 Result<Evidence> decode_evidence(Bytes bytes) {
-  if (bytes.size() > kEvidenceBytes) {
+  if (bytes.size() > kProofBytes) {
     return Error{Code::kTooLarge, formatted("evidence of {} bytes is over the limit of {}",
-                                            bytes.size(), kEvidenceBytes)};
+                                            bytes.size(), kProofBytes)};
   }
   CborReader reader(bytes);
   const uint64_t tag = TRY(reader.head(CborType::kTag, "the evidence tag"));
@@ -69,8 +90,30 @@ Result<Evidence> decode_evidence(Bytes bytes) {
     }
     evidence.tokens.push_back(load<EnclaveToken>(token));
   }
+  if (reader.next() == CborType::kArray) TRY(read_devices(reader, evidence));
   TRY(reader.end("the evidence"));
   return evidence;
+}
+
+Status check_devices(const Evidence& evidence) {
+  std::vector<Sha384Digest> named;
+  for (const EnclaveToken& token : evidence.tokens) {
+    if (token.device_evidence != Sha384Digest{} &&
+        !std::ranges::contains(named, token.device_evidence))
+      named.push_back(token.device_evidence);
+  }
+  if (named.size() != evidence.devices.size()) {
+    return Error{Code::kInvalid, formatted("what {} devices say is there, and tokens name {}",
+                                           evidence.devices.size(), named.size())};
+  }
+  for (size_t i = 0; i < named.size(); ++i) {
+    const Sha384Digest found = sha384(evidence.devices[i]);
+    if (found == named[i]) continue;
+    return Error{Code::kInvalid, formatted("in place {} is what hashes to {}, and tokens name {} "
+                                           "there",
+                                           i, to_hex(found), to_hex(named[i]))};
+  }
+  return {};
 }
 
 Result<Claims> decode_claims(Bytes bytes) {

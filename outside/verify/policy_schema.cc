@@ -65,6 +65,24 @@ constexpr std::string_view kSchema = R"json({
       "description": "Rules for quotes of a TPM: docs/evidence.md.",
       "type": "object"
     },
+    "drivers": {
+      "description": "Whose word on accelerators counts: docs/evidence.md.",
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "keys": {
+          "description": "SHA-384 of keys (SPKI DER) of drivers' authors; empty: none counts.",
+          "type": "array",
+          "items": { "type": "string", "pattern": "^[0-9a-fA-F]{96}$" },
+          "default": []
+        },
+        "required": {
+          "description": "Refuse an accelerator that shows no evidence.",
+          "type": "boolean",
+          "default": false
+        }
+      }
+    },
     "max_age_seconds": {
       "description": "Of the quote and of every token.",
       "type": "integer",

@@ -42,7 +42,7 @@ void add_strings(const Json& node, std::vector<Sample>& samples) {
 
 // Rules for one kind of evidence, whose keys the schema leaves to docs/evidence.md. A policy that
 // has none writes none.
-const std::set<std::string> kRules = {"intel", "snp", "cca", "nvidia", "eat", "tpm"};
+const std::set<std::string> kRules = {"intel", "snp", "cca", "nvidia", "eat", "tpm", "drivers"};
 
 // Values of every kind that `node` speaks of, with what the schema says to them.
 std::vector<Sample> samples_of(const Json& unresolved) {

@@ -9,6 +9,7 @@
 #include "outside/verify/certificate.h"
 #include "outside/verify/codes.h"
 #include "outside/verify/decode.h"
+#include "outside/verify/device_evidence.h"
 #include "outside/verify/line.h"
 #include "outside/verify/pins.h"
 #include "outside/verify/quote.h"
@@ -75,8 +76,12 @@ class Verification final {
     checks_.require(code::kTokenLine, "", [&] {
       return keep(callers_of(evidence_.tokens), callers_, "tokens in the order of calls");
     });
+    checks_.require(code::kDeviceEvidence, "", [&] {
+      return sound(check_devices(evidence_), "what tokens name, in their order");
+    });
     judge_platform();
     for (size_t i = 0; i < count; ++i) judge_enclave(i);
+    if (!checks_.halted()) judge_devices(evidence_, policy_, expected_.now_unix, verdict_);
     verdict_.passed = std::ranges::all_of(verdict_.checks, [](const Check& check) {
       return check.outcome == Outcome::kPassed || check.outcome == Outcome::kAllowed;
     });

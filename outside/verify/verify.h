@@ -5,7 +5,8 @@
 //   who signed?   quote by the root, claims by the quote's report data, tokens by the monitor
 //   for whom?     the claims and the gateway's token name the TLS key of this very connection
 //   now?          tokens carry our nonce (or none, in cached evidence) and a believable time
-//   good enough?  root, measurements, debug flags and age against the policy
+//   good enough?  root, measurements, debug flags and age against the policy; what accelerators say
+//                 of themselves by its rules for that
 //
 // The order is fixed, and nothing is believed before it is proved: a broken link stops the rest,
 // a policy's "no" does not, so that the verdict shows all that a user may have to change.

@@ -351,9 +351,9 @@ TEST(Verify, a_gateway_that_carries_a_models_measurement_is_refused) {
 
 TEST(Verify, a_token_of_another_form_is_refused_though_signed) {
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].magic ^= 1; }), code::kTokenForm);
-  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].version = 2; }), code::kTokenForm);
+  EXPECT_EQ(signed_after([](Signer& s) { ++s.tokens[0].version; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].flags = 2; }), code::kTokenForm);
-  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].reserved[211] = 1; }), code::kTokenForm);
+  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].reserved.back() = 1; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].name.characters.fill('x'); }),
             code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].device.characters[20] = 'x'; }),

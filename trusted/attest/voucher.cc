@@ -42,6 +42,7 @@ Result<EnclaveToken> Voucher::token(const Measured& measured, Epoch epoch,
   token.peer_count = measured.peer_count;
   token.name = Text<64>::from(measured.name);
   token.device = Text<32>::from(measured.device_name);
+  if (!measured.device_evidence.empty()) token.device_evidence = sha384(measured.device_evidence);
   token.signature = TRY(key_.sign(token.signed_bytes()));
   return token;
 }

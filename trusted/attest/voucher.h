@@ -30,6 +30,7 @@ struct Measured {
   Sha384Digest device{};
   Sha384Digest peers{};
   uint32_t peer_count = 0;
+  std::vector<uint8_t> device_evidence;  // its bytes; none: empty
   std::string name;
   std::string device_name;
 };

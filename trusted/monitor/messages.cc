@@ -177,6 +177,10 @@ void Monitor::on_attest(size_t p, size_t e, const Message& message) {
                                               : attest(e, message, answer);
   if (code == Code::kOk && keyed && message.stream == e)
     return vouch(e, message.key_sha256, answer);
+  // What the device says goes along in the place of a quote.
+  if (const size_t subject = EnclaveId{answer.token.enclave}.index();
+      answer.token.device_evidence != Sha384Digest{})
+    return send_evidence(e, answer, setup_->system.measured(subject).device_evidence, {});
   answer.code = static_cast<uint32_t>(code);
   send(e, answer);
 }

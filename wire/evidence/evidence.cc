@@ -165,10 +165,14 @@ std::vector<uint8_t> encode_tokens(std::span<const EnclaveToken> tokens) {
 }
 
 std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
-                                     std::span<const EnclaveToken> tokens) {
+                                     std::span<const EnclaveToken> tokens,
+                                     std::span<const Bytes> devices) {
+  CborWriter last;
+  if (!devices.empty()) last.head(kArray, devices.size());
+  for (const Bytes device : devices) last.bytes(device);
   std::vector<uint8_t> bytes = encode_quote(quote, claims);
-  const std::vector<uint8_t> behind = encode_tokens(tokens);
-  bytes.insert(bytes.end(), behind.begin(), behind.end());
+  for (const auto& behind : {encode_tokens(tokens), last.take()})
+    bytes.insert(bytes.end(), behind.begin(), behind.end());
   return bytes;
 }
 
