@@ -4,17 +4,14 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
+#include "outside/verify/x509/owned.h"
 
 namespace casemate::verify {
 
 bool names_key_use(const X509Certificate& certificate, const char* use) {
-  const std::unique_ptr<EXTENDED_KEY_USAGE, decltype(&EXTENDED_KEY_USAGE_free)> uses(
-      static_cast<EXTENDED_KEY_USAGE*>(
-          X509_get_ext_d2i(certificate.native(), NID_ext_key_usage, nullptr, nullptr)),
-      EXTENDED_KEY_USAGE_free);
-  const std::unique_ptr<ASN1_OBJECT, decltype(&ASN1_OBJECT_free)> wanted(OBJ_txt2obj(use, 1),
-                                                                         ASN1_OBJECT_free);
+  const Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free> uses(static_cast<EXTENDED_KEY_USAGE*>(
+      X509_get_ext_d2i(certificate.native(), NID_ext_key_usage, nullptr, nullptr)));
+  const Owned<ASN1_OBJECT, ASN1_OBJECT_free> wanted(OBJ_txt2obj(use, 1));
   ERR_clear_error();
   for (int i = 0; uses && i < sk_ASN1_OBJECT_num(uses.get()); ++i)
     if (OBJ_cmp(sk_ASN1_OBJECT_value(uses.get(), i), wanted.get()) == 0) return true;
