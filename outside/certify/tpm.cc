@@ -49,6 +49,7 @@ Result<std::string> check_maker(const verify::X509Certificate& endorsement, cons
       !verify::names_key_use(endorsement, verify::kEndorsementKeyUse))
     return Error{Code::kInvalid, "the TPM's certificate is not of an endorsement key"};
   verify::ChainRules rules;
+  rules.certified_anchors = true;  // a maker's certificates come from the user, roots or not
   for (const auto& maker : terms.makers.certificates())
     rules.anchors.push_back(sha384(maker.key()));
   const auto chain = verify::chain_of(endorsement, terms.makers.certificates(), rules);
