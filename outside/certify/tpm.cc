@@ -48,6 +48,12 @@ Result<std::string> check_maker(const verify::X509Certificate& endorsement, cons
   if (verify::restricts_key_use(endorsement) &&
       !verify::names_key_use(endorsement, verify::kEndorsementKeyUse))
     return Error{Code::kInvalid, "the TPM's certificate is not of an endorsement key"};
+  // A credential is a secret that is enciphered for it.
+  if (!verify::may_encipher_keys(endorsement)) {
+    return Error{Code::kInvalid,
+                 "the TPM's certificate does not let keys be enciphered for its key (key usage): "
+                 "it is not of an endorsement key"};
+  }
   verify::ChainRules rules;
   rules.certified_anchors = true;  // a maker's certificates come from the user, roots or not
   for (const auto& maker : terms.makers.certificates())

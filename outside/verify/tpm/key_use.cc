@@ -7,6 +7,16 @@
 #include "outside/verify/x509/owned.h"
 
 namespace casemate::verify {
+namespace {
+
+bool allows(const X509Certificate& certificate, uint32_t usage) {
+  // Without the extension it has every bit, and none with one that libcrypto cannot read.
+  const uint32_t usages = X509_get_key_usage(certificate.native());
+  ERR_clear_error();
+  return (usages & usage) != 0;
+}
+
+}  // namespace
 
 bool names_key_use(const X509Certificate& certificate, const char* use) {
   const Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free> uses(static_cast<EXTENDED_KEY_USAGE*>(
@@ -20,6 +30,14 @@ bool names_key_use(const X509Certificate& certificate, const char* use) {
 
 bool restricts_key_use(const X509Certificate& certificate) {
   return X509_get_ext_by_NID(certificate.native(), NID_ext_key_usage, -1) >= 0;
+}
+
+bool may_sign(const X509Certificate& certificate) {
+  return allows(certificate, KU_DIGITAL_SIGNATURE);
+}
+
+bool may_encipher_keys(const X509Certificate& certificate) {
+  return allows(certificate, KU_KEY_ENCIPHERMENT);
 }
 
 }  // namespace casemate::verify

@@ -36,6 +36,10 @@ Result<Chain> certified(const TpmQuote& quote, const Collateral& collateral,
                                            "attestation (extended key usage {})",
                                            leaf.subject(), kAttestationKeyUse)};
   }
+  if (!may_sign(leaf)) {
+    return Error{Code::kInvalid, formatted("the key of the certificate {} may not sign (key usage)",
+                                           leaf.subject())};
+  }
   // Who runs many machines has an authority for them below one for everything.
   ChainRules wanted{.anchors = rules.authorities};
   wanted.certified_anchors = true;
