@@ -214,8 +214,8 @@ std::vector<Corruption> corrupt_devices() {
        at + "device index 1 does not exist; name 0"},
       {"device_percent", [](D& d) { d.partitions[1].device.cpu_percent = 6401; },
        at + "cpu_percent is 6401, but must be from 0 to 6400"},
-      {"device_reserved", [](D& d) { d.partitions[1].device.reserved = 1; },
-       at + "the device's reserved field must be 0"},
+      {"device_evidence_of_none", [](D& d) { d.partitions[1].device.evidence = 1; },
+       at + "the device's evidence is 1, but must be from 0 to 0"},
   };
 }
 

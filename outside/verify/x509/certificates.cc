@@ -10,6 +10,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "outside/verify/x509/owned.h"
 
 namespace casemate::verify {
 namespace {
@@ -17,19 +18,12 @@ namespace {
 constexpr size_t kObjectBytes = 1 << 20;  // Intel's lists of revoked keys have tens of kilobytes
 constexpr size_t kPemBlocks = 64;
 
-template <auto kFree>
-struct FreeBy {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, FreeBy<BIO_free>>;
-using Key = std::unique_ptr<EVP_PKEY, FreeBy<EVP_PKEY_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeBy<EVP_MD_CTX_free>>;
-using Oid = std::unique_ptr<ASN1_OBJECT, FreeBy<ASN1_OBJECT_free>>;
-using Number = std::unique_ptr<BIGNUM, FreeBy<BN_free>>;
-using EcdsaSignature = std::unique_ptr<ECDSA_SIG, FreeBy<ECDSA_SIG_free>>;
+using Bio = Owned<BIO, BIO_free>;
+using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
+using DigestContext = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using Oid = Owned<ASN1_OBJECT, ASN1_OBJECT_free>;
+using Number = Owned<BIGNUM, BN_free>;
+using EcdsaSignature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 
 Error broken(std::string text) {
   ERR_clear_error();

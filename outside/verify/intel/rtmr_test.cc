@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "outside/verify/intel/event_log.h"
+#include "outside/verify/intel/rtmr.h"
 
 #include <gtest/gtest.h>
 

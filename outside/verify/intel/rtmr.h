@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Event logs of TDX guests (ACPI table CCEL): what was measured into the registers RTMR0 to RTMR3,
-// event by event, in the form of TCG's PC Client Platform Firmware Profile, section 10, with
-// SHA-384.
+// What a TDX guest's event log (ACPI table CCEL) says that the registers RTMR0 to RTMR3 hold.
 //
 // A register holds a hash over its events' digests, so the log proves its digests once its replay
 // gives the quote's registers. Of an event's data only those kinds are proved whose digest is by
@@ -11,8 +9,8 @@
 //
 //   Owns     values.
 //   Threads  pure functions.
-//   Trust    the log may be hostile: every size is compared with what is left before use.
-//   Fails    kInvalid with the event and what is wrong with it.
+//   Trust    the log may be hostile; EventLog reads it.
+//   Fails    as EventLog does, and with kInvalid, the event and what is wrong with it.
 
 #include <array>
 
@@ -25,11 +23,7 @@ struct Replay {
   uint32_t events = 0;  // those that extended a register
 };
 
-// Whether this begins as such a log does.
-bool looks_like_event_log(Bytes bytes);
-
-// What the registers hold once every event was measured into them. The log ends with its bytes or
-// at the mark 0xFFFFFFFF, behind which a buffer may go on.
+// What the registers hold once every event was measured into them.
 Result<Replay> replay(Bytes log);
 
 }  // namespace casemate::verify::intel
