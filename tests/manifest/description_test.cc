@@ -214,6 +214,18 @@ std::vector<Corruption> corrupt_devices() {
        at + "device index 1 does not exist; name 0"},
       {"device_percent", [](D& d) { d.partitions[1].device.cpu_percent = 6401; },
        at + "cpu_percent is 6401, but must be from 0 to 6400"},
+      {"device_evidence_beyond",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
+         d.partitions[1].device.evidence = 5;
+       },
+       at + "the device's evidence is 5, but must be from 0 to 4"},
+      {"device_evidence_of_an_enclave",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
+         d.partitions[1].device.evidence = 4;
+       },
+       "system description, enclave 2: one of its files is the evidence of a device"},
       {"device_evidence_of_none", [](D& d) { d.partitions[1].device.evidence = 1; },
        at + "the device's evidence is 1, but must be from 0 to 0"},
   };
