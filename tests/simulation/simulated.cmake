@@ -17,7 +17,8 @@ set(product
   trusted/monitor/stream_table.cc trusted/monitor/streams.cc trusted/monitor/tree.cc trusted/monitor/trees.cc
   isolated/mos/mos.cc isolated/mos/mos_unsafe.cc
   isolated/gateway/http/body.cc isolated/gateway/http/loop.cc isolated/gateway/program/monitor_link.cc
-  isolated/gateway/program/stream_channel.cc isolated/gateway/serving/model.cc isolated/gateway/serving/model_table.cc)
+  isolated/gateway/program/stream_channel.cc isolated/gateway/serving/drafts.cc
+  isolated/gateway/serving/model.cc isolated/gateway/serving/model_table.cc)
 list(TRANSFORM product PREPEND ${PROJECT_SOURCE_DIR}/)
 add_library(simulated OBJECT ${product} guards_unsafe.cc liar_unsafe.cc launcher.cc stream_actors.cc system_actors.cc)
 target_compile_options(simulated PRIVATE -fsanitize=thread -fno-builtin-memcpy -fno-builtin-memmove)
