@@ -36,7 +36,7 @@ Error too_long(size_t json_bytes_max) {
 // `a` + `b`, or the most that there is.
 size_t sum(size_t a, size_t b) { return a + std::min(b, SIZE_MAX - a); }
 
-bool batched(const ModelDescription& description, const TensorView& tensor) {
+bool has_batch(const ModelDescription& description, const TensorView& tensor) {
   return description.batch_max != 0 && tensor.shape.rank() > 0;
 }
 
@@ -122,7 +122,7 @@ Status ResponseWriter::open(const Source& source, const OutputChoice& choice,
   if (choice_ != 0) response_.json += ',';
   TensorView tensor = source.outputs[choice.port];
   if (choice.classes != 0) {
-    Classes classes = classify(tensor, choice.classes, batched(source.description, tensor));
+    Classes classes = classify(tensor, choice.classes, has_batch(source.description, tensor));
     response_.made.push_back(std::move(classes.strings));
     tensor = {ElementType::kString, classes.shape, response_.made.back()};
   }
