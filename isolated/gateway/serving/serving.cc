@@ -237,14 +237,16 @@ Status Serving::write(const Model& model, const Inference& inference, const Outc
     response.body = grpc_answer_.pieces;
     return {};
   }
-  TRY(write_inference_response(model.label(), *model.description(), inference.request,
-                               outcome.outputs, options_.json_bytes, response_));
-  pieces_.assign(1, bytes_of(std::string_view(response_.json)));
-  pieces_.insert(pieces_.end(), response_.tensors.begin(), response_.tensors.end());
+  writer_.clear();
+  TRY(writer_.write({model.label(), *model.description(), inference.request, outcome.outputs},
+                    options_.json_bytes, SIZE_MAX));
+  const InferenceResponse& written = writer_.response();
+  pieces_.assign(1, bytes_of(std::string_view(written.json)));
+  pieces_.insert(pieces_.end(), written.tensors.begin(), written.tensors.end());
   response.body = pieces_;
-  if (!response_.binary) return {};
+  if (!written.binary) return {};
   response.content_type = "application/octet-stream";
-  response.inference_header_length = response_.json.size();
+  response.inference_header_length = written.json.size();
   return {};
 }
 

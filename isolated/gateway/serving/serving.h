@@ -87,7 +87,7 @@ class Serving final : public Service, private Answering {
   Server* server_ = nullptr;
   Backlog backlog_;
   EvidenceQueue evidence_;
-  InferenceResponse response_;  // reused, so that its memory is
+  ResponseWriter writer_;  // reused, so that its memory is
   std::vector<Bytes> pieces_;
   GrpcAnswer grpc_answer_;  // the same
 };
