@@ -40,7 +40,7 @@ struct Check {
   std::string actual{};
 };
 
-// What an accelerator says of itself came to, or what its driver's author says of it.
+// What came of an accelerator's evidence: its own, or its driver's author's.
 struct DeviceVerdict {
   std::string device;  // "npu:0"
   Platform platform;   // of the root "nvidia" or "driver"

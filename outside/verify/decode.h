@@ -3,11 +3,10 @@
 // Decoding of evidence: from the bytes of a certificate extension or an evidence endpoint to quote,
 // claims and tokens. Nothing is believed here; verify.h does that.
 //
-//   Owns     Evidence borrows quote, claims and what devices say from the bytes it was decoded from;
-//            Claims borrows the monitor key likewise.
+//   Owns     Evidence borrows quote, claims and what devices say from the bytes that it was decoded
+//            from; Claims borrows the monitor key likewise.
 //   Threads  pure functions.
-//   Trust    the bytes may be hostile: at most kProofBytes, one spelling, nothing
-//            behind.
+//   Trust    the bytes may be hostile: at most kProofBytes, one spelling, nothing behind.
 //   Fails    kInvalid with the field and the offset; kTooLarge beyond the limit.
 
 #include <vector>

@@ -214,20 +214,26 @@ std::vector<Corruption> corrupt_devices() {
        at + "device index 1 does not exist; name 0"},
       {"device_percent", [](D& d) { d.partitions[1].device.cpu_percent = 6401; },
        at + "cpu_percent is 6401, but must be from 0 to 6400"},
-      {"device_evidence_beyond",
+      {"device_evidence_of_a_processor", [](D& d) { d.partitions[1].device.evidence = 1; },
+       at + "the device's evidence is 1, but must be from 0 to 0"},
+      {"device_evidence_beyond_the_files",
        [](D& d) {
          d.partitions[1].device.kind = 3;
          d.partitions[1].device.evidence = 5;
        },
        at + "the device's evidence is 5, but must be from 0 to 4"},
+      {"device_evidence_most",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
+         d.partitions[1].device.evidence = kMost;
+       },
+       at + "the device's evidence is 4294967295, but must be from 0 to 4"},
       {"device_evidence_of_an_enclave",
        [](D& d) {
          d.partitions[1].device.kind = 3;
-         d.partitions[1].device.evidence = 4;
+         d.partitions[1].device.evidence = 3;
        },
        "system description, enclave 2: one of its files is the evidence of a device"},
-      {"device_evidence_of_none", [](D& d) { d.partitions[1].device.evidence = 1; },
-       at + "the device's evidence is 1, but must be from 0 to 0"},
   };
 }
 
@@ -456,6 +462,19 @@ TEST(Description, may_share_out_all_there_is_and_less) {
     d->partitions[1].memory_bytes = (1024 << 20) - (2 << 20);
     d->partitions[1].device.cpu_percent = 100 / share;
     EXPECT_EQ(refusal(check_description(*d)), "") << share;
+  }
+}
+
+TEST(Description, may_have_evidence_of_an_accelerator_that_no_enclave_has) {
+  const auto d = right_description();
+  for (const uint32_t kind : {2u, 3u}) {
+    d->partitions[1].device.kind = kind;
+    for (uint32_t i = 0; i < 2; ++i) {
+      d->files[d->file_count++] = {Text<limits::kPath>::from("/evidence"),
+                                   Text<limits::kPath>::from("npu:0")};
+      d->partitions[1].device.evidence = d->file_count;
+      EXPECT_EQ(refusal(check_description(*d)), "") << kind;
+    }
   }
 }
 

@@ -106,6 +106,7 @@ TEST(Voucher, signs_what_was_measured_and_what_was_asked) {
   for (const bool debug : {false, true}) {
     Measured m = measured();
     m.debug = debug;
+    if (debug) m.device_evidence = {1, 2, 3};
     const auto token = voucher.token(m, {12}, key_hash, nonce);
     ASSERT_TRUE(token);
     EXPECT_TRUE(check_form(*token));
@@ -123,6 +124,7 @@ TEST(Voucher, signs_what_was_measured_and_what_was_asked) {
     EXPECT_EQ(token->peers_measurement, m.peers);
     EXPECT_EQ(token->name.view(), "digits");
     EXPECT_EQ(token->device.view(), "cpu:0");
+    EXPECT_EQ(token->device_evidence, debug ? sha384(m.device_evidence) : Sha384Digest{});
     EXPECT_TRUE(verify_signature(key, token->signed_bytes(), token->signature));
   }
 }
