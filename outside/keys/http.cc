@@ -18,74 +18,98 @@ namespace {
 namespace http = boost::beast::http;
 using Body = http::vector_body<uint8_t>;
 
-constexpr uint32_t kHeadBytes = 8 << 10;
-
 Status write_all(const Fd& socket, Bytes data, const client::Deadline& deadline) {
   while (!data.empty()) {
+    // A reader that never pauses keeps nobody for longer, either.
+    TRY(client::wait_for(socket.number(), POLLOUT, deadline));
     const ssize_t size = ::send(socket.number(), data.data(), data.size(), MSG_NOSIGNAL);
     if (size > 0) {
       data = data.subspan(static_cast<size_t>(size));
-    } else if (errno == EAGAIN) {
-      TRY(client::wait_for(socket.number(), POLLOUT, deadline));
-    } else if (errno != EINTR) {
+    } else if (errno != EAGAIN && errno != EINTR) {
       return Error{Code::kPartitionFailed, "the connection ended before all was sent"};
     }
   }
   return {};
 }
 
-// Reads until `parser` has one whole message.
-template <class Parser>
-Status read_message(const Fd& socket, Parser& parser, const client::Deadline& deadline) {
-  parser.header_limit(kHeadBytes);
-  parser.body_limit(kBodyBytes);
-  parser.eager(true);
-  std::vector<uint8_t> held;
-  ByteArray<16 << 10> piece;
-  while (!parser.is_done()) {
-    TRY(client::wait_for(socket.number(), POLLIN, deadline));
-    const ssize_t size = ::recv(socket.number(), piece.data(), piece.size(), MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (size <= 0) return Error{Code::kPartitionFailed, "the connection ended early"};
-    held.insert(held.end(), piece.begin(), piece.begin() + size);
+// One message that comes in pieces. Beast bounds head and body, and nothing that stands between the
+// chunks of a body or behind them.
+template <bool kRequest>
+class Message final {
+ public:
+  Message() {
+    parser_.header_limit(kHeadBytes);
+    parser_.body_limit(kBodyBytes);
+    parser_.eager(true);
+  }
+
+  Result<bool> take(Bytes piece) {
+    came_ += piece.size();
+    if (came_ > kMessageBytes)
+      return Error{Code::kTooLarge, formatted("a message has more than {} bytes", kMessageBytes)};
+    held_.insert(held_.end(), piece.begin(), piece.end());
     boost::system::error_code wrong;
-    while (!held.empty() && !wrong && !parser.is_done()) {
-      const size_t used = parser.put(boost::asio::const_buffer(held.data(), held.size()), wrong);
-      held.erase(held.begin(), held.begin() + static_cast<std::ptrdiff_t>(used));
+    while (!held_.empty() && !wrong && !parser_.is_done()) {
+      const size_t used = parser_.put(boost::asio::const_buffer(held_.data(), held_.size()), wrong);
+      held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(used));
       if (used == 0) break;
+    }
+    TRY(judge(wrong));
+    return parser_.is_done();
+  }
+  [[nodiscard]] bool head_done() const { return parser_.is_header_done(); }
+  auto release() { return parser_.release(); }
+
+ private:
+  Status judge(const boost::system::error_code& wrong) const {
+    if (kRequest && head_done() && parser_.get().count(http::field::transfer_encoding) != 0) {
+      return Error{Code::kUnsupported,
+                   "the request has a Transfer-Encoding; send it whole, with its Content-Length"};
     }
     if (wrong == http::error::body_limit)
       return Error{Code::kTooLarge, formatted("a message has more than {} bytes", kBodyBytes)};
+    if (wrong == http::error::header_limit || (!parser_.is_done() && held_.size() > kHeadBytes)) {
+      return Error{Code::kTooLarge,
+                   formatted("what is around a message has more than {} bytes", kHeadBytes)};
+    }
     if (wrong && wrong != http::error::need_more)
       return Error{Code::kInvalid, "what came is no HTTP/1.1"};
+    return {};
   }
-  return {};
-}
+
+  http::parser<kRequest, Body> parser_;
+  std::vector<uint8_t> held_;
+  uint64_t came_ = 0;
+};
 
 }  // namespace
 
-Result<HttpRequest> read_request(const Fd& socket, const client::Deadline& deadline) {
-  http::request_parser<Body> parser;
-  TRY(read_message(socket, parser, deadline));
-  auto message = parser.release();
-  return HttpRequest{std::string(message.method_string()), std::string(message.target()),
-                     std::move(message.body())};
+struct RequestReader::Reading {
+  Message<true> message;
+};
+
+RequestReader::RequestReader() : reading_(std::make_unique<Reading>()) {}
+RequestReader::~RequestReader() = default;
+RequestReader::RequestReader(RequestReader&&) noexcept = default;
+
+Result<bool> RequestReader::take(Bytes piece) { return reading_->message.take(piece); }
+bool RequestReader::head_done() const { return reading_->message.head_done(); }
+
+HttpRequest RequestReader::request() {
+  auto message = reading_->message.release();
+  return {std::string(message.method_string()), std::string(message.target()),
+          std::move(message.body())};
 }
 
-Status write_answer(const Fd& socket, const HttpAnswer& answer, const client::Deadline& deadline) {
+std::vector<uint8_t> bytes_of_answer(const HttpAnswer& answer) {
   const std::string head = formatted(
       "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
       answer.status, std::string_view(http::obsolete_reason(http::int_to_status(answer.status))),
-      answer.status == 200 ? "application/octet-stream" : "text/plain", answer.body.size());
-  TRY(write_all(socket, bytes_of(std::string_view(head)), deadline));
-  TRY(write_all(socket, answer.body, deadline));
-  ::shutdown(socket.number(), SHUT_WR);
-  ByteArray<16 << 10> dropped;
-  while (true) {
-    TRY(client::wait_for(socket.number(), POLLIN, deadline));
-    const ssize_t size = ::recv(socket.number(), dropped.data(), dropped.size(), MSG_DONTWAIT);
-    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) return {};
-  }
+      answer.type, answer.body.size());
+  const Bytes bytes = bytes_of(std::string_view(head));
+  std::vector<uint8_t> made(bytes.begin(), bytes.end());
+  made.insert(made.end(), answer.body.begin(), answer.body.end());
+  return made;
 }
 
 Result<HttpAnswer> ask(const Fd& socket, const std::string& authority, const HttpRequest& request,
@@ -95,10 +119,18 @@ Result<HttpAnswer> ask(const Fd& socket, const std::string& authority, const Htt
                 request.method, request.target, authority, request.body.size());
   TRY(write_all(socket, bytes_of(std::string_view(head)), deadline));
   TRY(write_all(socket, request.body, deadline));
-  http::response_parser<Body> parser;
-  TRY(read_message(socket, parser, deadline));
-  auto message = parser.release();
-  return HttpAnswer{message.result_int(), std::move(message.body())};
+  Message<false> answer;
+  ByteArray<16 << 10> piece;
+  for (bool whole = false; !whole;) {
+    TRY(client::wait_for(socket.number(), POLLIN, deadline));
+    const ssize_t size = ::recv(socket.number(), piece.data(), piece.size(), MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (size <= 0) return Error{Code::kPartitionFailed, "the connection ended early"};
+    whole = TRY(answer.take(Bytes(piece).first(static_cast<size_t>(size))));
+  }
+  auto message = answer.release();
+  return HttpAnswer{message.result_int(), std::move(message.body()),
+                    std::string(message[http::field::content_type])};
 }
 
 }  // namespace casemate::keys

@@ -5,9 +5,11 @@
 //   Owns     nothing; one connection per question.
 //   Threads  any.
 //   Trust    as operator.h.
-//   Fails    kNotFound when nobody waits or no system runs here, with the monitor's code otherwise.
+//   Fails    kNotFound when nobody waits or no system runs here, kUnavailable when the monitor does
+//            not answer or `stop` was requested, with the monitor's code otherwise.
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "base/result.h"
@@ -16,6 +18,7 @@
 namespace casemate::launch {
 
 Result<std::unique_ptr<operating::KeyAnswer>> ask_for_keys(const std::string& socket,
-                                                           const operating::KeyQuestion& question);
+                                                           const operating::KeyQuestion& question,
+                                                           const std::stop_token& stop = {});
 
 }  // namespace casemate::launch

@@ -156,8 +156,10 @@ Result<std::unique_ptr<operating::Reply>> ask(const std::string& socket, operati
 }
 
 Result<std::unique_ptr<operating::KeyAnswer>> ask_for_keys(const std::string& socket,
-                                                           const operating::KeyQuestion& question) {
+                                                           const operating::KeyQuestion& question,
+                                                           const std::stop_token& stop) {
   const Fd fd = TRY(connect_to(socket));
+  const std::stop_callback hang_up(stop, [&] { ::shutdown(fd.number(), SHUT_RDWR); });
   auto answer = std::make_unique<operating::KeyAnswer>();
   pollfd waiting{fd.number(), POLLIN, 0};
   if (::send(fd.number(), &question, sizeof question, MSG_NOSIGNAL) !=

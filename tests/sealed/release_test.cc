@@ -77,14 +77,21 @@ class KeyRelease : public testing::Test {
     made.insert(made.end(), evidence.begin(), evidence.end());
     return made;
   }
+  keys::AuditLine latest() {
+    const auto audit = store_.audit(1);
+    return audit && !audit->empty() ? audit->front() : keys::AuditLine{};
+  }
   // Why the request is refused, which must be what the audit log says; empty when it is not.
   std::string refusal(const std::vector<uint8_t>& request) {
+    const int64_t before = latest().number;
     const auto released = keeper_.release(request);
-    const auto audit = store_.audit(1);
-    if (!audit || audit->size() != 1) return "nothing was logged";
-    EXPECT_EQ(audit->front().released, released.has_value());
+    const keys::AuditLine line = latest();
+    const bool stranger = !released && released.error().text.starts_with(keys::kNonceRefused);
+    EXPECT_EQ(line.number, before + (stranger ? 0 : 1)) << "each is logged, but for strangers";
+    if (stranger) return released.error().text;
+    EXPECT_EQ(line.released, released.has_value());
     if (released) return "";
-    EXPECT_EQ(audit->front().line, released.error().text);
+    EXPECT_EQ(line.line, released.error().text);
     return released.error().text;
   }
   std::string refusal() { return refusal(body(keeper_.challenge())); }
@@ -144,6 +151,15 @@ TEST_F(KeyRelease, is_refused_for_a_replayed_nonce) {
   const auto request = body(keeper_.challenge());
   EXPECT_EQ(refusal(request), "");
   EXPECT_TRUE(refusal(request).contains("key.nonce"));
+}
+
+TEST_F(KeyRelease, leaves_a_nonce_good_that_was_refused) {
+  const Nonce nonce = keeper_.challenge();
+  signer_.tokens[0].model_version = 4;
+  EXPECT_TRUE(refusal(body(nonce)).contains("key.version"));
+  signer_.tokens[0].model_version = 3;
+  EXPECT_EQ(refusal(body(nonce)), "");
+  EXPECT_TRUE(refusal(body(nonce)).contains("key.nonce"));
 }
 
 TEST_F(KeyRelease, is_refused_for_a_nonce_that_nobody_gave_out_or_that_is_old) {
@@ -208,21 +224,159 @@ TEST(KeyPolicy, names_monitor_program_and_runtime_or_no_key_goes_out_on_hardware
   EXPECT_EQ(lacking(), "");
 }
 
-TEST_F(KeyRelease, is_refused_for_two_enclaves_at_once_and_for_nonsense) {
-  signer_.add_model("small");
-  EXPECT_FALSE(keeper_.release(body(keeper_.challenge())));
-  signer_.tokens.pop_back();
-  const auto request = body(keeper_.challenge());
-  for (size_t size = 0; size < request.size(); size += 97)
-    EXPECT_FALSE(keeper_.release(Bytes(request).first(size))) << size;
+// What evidence of real hardware comes to, and a policy that pins all that it must.
+class HardwareVerdict : public testing::Test {
+ protected:
+  HardwareVerdict() {
+    verdict_.passed = true;
+    verdict_.root = "tdx";
+    verdict_.tokens.resize(1);
+    verdict_.tokens[0].model_version = 3;
+    verdict_.tokens[0].model_measurement = verify::testing::digest_of("model");
+    record_.name = "small";
+    record_.version = 3;
+    record_.measurement = verify::testing::digest_of("model");
+    policy_.platform = some_;
+    policy_.models["small"].program = some_;
+    policy_.models["small"].device = some_;
+  }
+  // Why no key goes out; empty when one does.
+  [[nodiscard]] std::string refusal() const {
+    const Status may = keys::may_release(verdict_, policy_, record_);
+    return may ? "" : may.error().text;
+  }
+
+  verify::Accepted some_ = {verify::testing::digest_of("some")};
+  verify::Verdict verdict_;
+  verify::Policy policy_;
+  keys::Record record_;
+};
+
+TEST_F(HardwareVerdict, gets_no_key_under_a_policy_that_names_too_little) {
+  ASSERT_EQ(refusal(), "");
+  for (verify::Accepted* pinned :
+       {&policy_.platform, &policy_.models["small"].program, &policy_.models["small"].device}) {
+    pinned->clear();
+    EXPECT_TRUE(refusal().starts_with("key.pins: ")) << refusal();
+    verdict_.development_root = true;
+    EXPECT_EQ(refusal(), "") << "a development root proves nothing anyway";
+    verdict_.development_root = false;
+    *pinned = some_;
+  }
+  verdict_.tokens[0].peer_count = 1;
+  EXPECT_TRUE(refusal().starts_with("key.peers: ")) << refusal();
 }
 
-TEST_F(KeyRelease, forgets_nonces_that_too_many_ask_for_and_grows_no_further) {
-  const Nonce first = keeper_.challenge();
-  const Nonce second = keeper_.challenge();
-  for (size_t i = 0; i + 1 < keys::Keeper::kNonces; ++i) keeper_.challenge();
-  EXPECT_TRUE(refusal(body(first)).contains("key.nonce"));
-  EXPECT_EQ(refusal(body(second)), "");
+TEST_F(HardwareVerdict, gets_no_key_where_the_operator_may_have_started_anything_or_looks_in) {
+  for (bool* lets : {&policy_.insecure_allow_any_start, &policy_.insecure_allow_debug,
+                     &policy_.intel.insecure_allow_debug, &policy_.snp.insecure_allow_debug,
+                     &policy_.cca.insecure_allow_debug, &policy_.eat.insecure_allow_debug}) {
+    *lets = true;
+    EXPECT_EQ(refusal(),
+              "key.pins: the policy allows any start or debug platforms, where the operator reads "
+              "the key; remove insecure_allow_any_start and insecure_allow_debug");
+    verdict_.development_root = true;
+    EXPECT_EQ(refusal(), "");
+    verdict_.development_root = false;
+    *lets = false;
+  }
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(HardwareVerdict, gets_no_key_when_it_did_not_pass_or_is_about_something_else) {
+  verdict_.passed = false;
+  EXPECT_NE(refusal(), "");
+  verdict_.passed = true;
+  verdict_.tokens[0].model_version = 4;
+  EXPECT_TRUE(refusal().starts_with("key.version: ")) << refusal();
+  verdict_.tokens[0].model_version = 3;
+  verdict_.tokens[0].model_measurement[0] ^= 1;
+  EXPECT_TRUE(refusal().starts_with("key.package: ")) << refusal();
+  verdict_.tokens.clear();
+  EXPECT_TRUE(refusal().starts_with("key.evidence: ")) << refusal();
+}
+
+TEST_F(KeyRelease, is_refused_for_two_enclaves_at_once_and_for_nonsense) {
+  signer_.add_model("small");
+  EXPECT_NE(refusal(), "");
+  signer_.tokens.pop_back();
+  const size_t whole = body(keeper_.challenge()).size();
+  ASSERT_GT(whole, sizeof(sealed::KeyRequest));
+  for (size_t size = 0; size < whole; size += 97) {
+    const auto request = body(keeper_.challenge());
+    ASSERT_EQ(request.size(), whole);
+    const auto released = keeper_.release(Bytes(request).first(size));
+    ASSERT_FALSE(released) << size;
+    const bool head = size < sizeof(sealed::KeyRequest);
+    EXPECT_EQ(released.error().code, head ? Code::kInvalid : Code::kDenied) << size;
+    EXPECT_TRUE(released.error().text.contains(head ? "too short" : "evidence.form"))
+        << size << released.error().text;
+  }
+}
+
+TEST_F(KeyRelease, is_logged_with_who_got_it) {
+  ASSERT_EQ(refusal(), "");
+  const EnclaveToken& token = signer_.tokens[0];
+  EXPECT_EQ(latest().name, "small");
+  EXPECT_EQ(latest().version, 3u);
+  EXPECT_EQ(
+      latest().line,
+      formatted("package {} root software {} platform {} program {} device {} evidence {}",
+                to_hex(sealed_.manifest.header.package), to_hex(sha384(signer_.root.public_der())),
+                to_hex(signer_.quote.platform_measurement), to_hex(token.program_measurement),
+                to_hex(token.device_measurement), to_hex(sha256(signer_.evidence()))));
+}
+
+TEST_F(KeyRelease, is_logged_under_no_name_that_a_stranger_makes_up) {
+  auto request = body(keeper_.challenge());
+  auto head = load<sealed::KeyRequest>(request);
+  head.name = Text<64>::from("x released digits/1");
+  std::ranges::copy(bytes_of(head), request.begin());
+  EXPECT_TRUE(refusal(request).contains("key.package"));
+  EXPECT_EQ(latest().name, "small") << "whose the package is";
+  head.package[0] ^= 1;
+  head.version = 77;
+  std::ranges::copy(bytes_of(head), request.begin());
+  EXPECT_TRUE(refusal(request).contains("no key of this package"));
+  EXPECT_EQ(latest().name, "?");
+  EXPECT_EQ(latest().version, 0u);
+}
+
+TEST_F(KeyRelease, is_not_without_its_line_in_the_log) {
+  auto other = keys::Database::open(folder_.path("keys"));
+  ASSERT_TRUE(other);
+  const Status away = other->run("ALTER TABLE audit RENAME TO away");
+  ASSERT_TRUE(away) << away.error().text;
+  const auto request = body(keeper_.challenge());
+  for (const bool accepted : {true, false}) {
+    if (!accepted) signer_.tokens[0].model_version = 4;
+    const auto released = keeper_.release(accepted ? request : body(keeper_.challenge()));
+    ASSERT_FALSE(released);
+    EXPECT_EQ(released.error().code, Code::kUnavailable);
+    EXPECT_EQ(released.error().text, "the key service cannot answer now; its owner's log says why");
+  }
+  signer_.tokens[0].model_version = 3;
+  ASSERT_TRUE(other->run("ALTER TABLE away RENAME TO audit"));
+  EXPECT_EQ(latest().number, 0);
+  EXPECT_TRUE(refusal(request).contains("key.nonce")) << "it was as good as gone";
+  EXPECT_EQ(refusal(), "") << "and another is as good as ever";
+}
+
+TEST_F(KeyRelease, has_few_refusals_written_however_many_there_are) {
+  sealed::KeyRequest unknown = unsealer_->request();
+  unknown.package[0] ^= 1;
+  unknown.nonce = keeper_.challenge();
+  const auto refused = [&] {
+    const auto released = keeper_.release(bytes_of(unknown));
+    return !released && released.error().code == Code::kDenied;
+  };
+  for (int i = 0; i < keys::Keeper::kRefusals + 20; ++i) EXPECT_TRUE(refused());
+  EXPECT_EQ(latest().number, keys::Keeper::kRefusals);
+  EXPECT_TRUE(keeper_.release(body(keeper_.challenge()))) << "that keeps nobody from his key";
+  EXPECT_EQ(latest().number, keys::Keeper::kRefusals + 1);
+  clock_.pass(std::chrono::seconds(2));
+  EXPECT_TRUE(refused());
+  EXPECT_EQ(latest().number, keys::Keeper::kRefusals + 2) << "one more after a while";
 }
 
 // One request and its answer, with the service on loopback.
