@@ -21,6 +21,7 @@
   COMMAND(attest, "who is there, and can it be trusted: a verdict, with reasons") \
   COMMAND(proxy, "plain KServe v2 on this machine, a verified server behind it")  \
   COMMAND(verify, "the same off line, for evidence in a file")                    \
+  COMMAND(collateral, "fetch what verify judges a hardware root's evidence by")   \
   COMMAND(tpm, "have the key of this machine's TPM certified by its owner")       \
   COMMAND(seal, "encrypt a model for enclaves that its owner's policy accepts")   \
   COMMAND(keys, "the owner's keys, and the service that gives them to enclaves")  \
