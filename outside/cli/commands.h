@@ -22,6 +22,7 @@
   COMMAND(proxy, "plain KServe v2 on this machine, a verified server behind it")  \
   COMMAND(verify, "the same off line, for evidence in a file")                    \
   COMMAND(endorse, "say by signature which programs drive a kind of accelerator") \
+  COMMAND(collateral, "fetch what verify judges a hardware root's evidence by")   \
   COMMAND(tpm, "have the key of this machine's TPM certified by its owner")       \
   COMMAND(seal, "encrypt a model for enclaves that its owner's policy accepts")   \
   COMMAND(keys, "the owner's keys, and the service that gives them to enclaves")  \

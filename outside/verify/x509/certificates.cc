@@ -119,6 +119,10 @@ std::string X509Certificate::subject() const {
   return name_text(X509_get_subject_name(object_.get()));
 }
 
+std::string X509Certificate::issuer() const {
+  return name_text(X509_get_issuer_name(object_.get()));
+}
+
 std::vector<uint8_t> X509Certificate::key() const {
   const EVP_PKEY* key = X509_get0_pubkey(object_.get());
   ERR_clear_error();

@@ -30,6 +30,7 @@ class X509Certificate final {
 
   [[nodiscard]] x509_st* native() const { return object_.get(); }
   [[nodiscard]] std::string subject() const;       // printable, of one line
+  [[nodiscard]] std::string issuer() const;        // the same
   [[nodiscard]] std::vector<uint8_t> key() const;  // SPKI DER
   [[nodiscard]] std::vector<uint8_t> der() const;
   // The content of the extension `oid` ("1.3.6.1.4.1.3704.1.2"); nothing when there is none. Fails
