@@ -6,8 +6,8 @@
 //   Owns     the compiled model; an instance its executor.
 //   Threads  the stream is served by one; kernels run on the model's threads.
 //   Trust    the model file, sealed or not, who brings its key, and every request may be hostile.
-//            Inputs are used where they lie, in memory that the caller may still change: that spoils
-//            the caller's own results and nothing else.
+//            Inputs are used where they lie, in memory that the caller may still change: that
+//            spoils the caller's own results and nothing else.
 //   Fails    start() with the node and the reason, or, of a sealed model, the code; a call with the
 //            code alone.
 
