@@ -108,6 +108,18 @@ VendorServer::~VendorServer() {
   SSL_CTX_free(context_);
 }
 
+void VendorServer::set(const std::string& target, Answer answer) {
+  const std::lock_guard lock(mutex_);
+  answers_[target] = std::move(answer);
+}
+
+Answer VendorServer::answer_to(const std::string& target) {
+  const std::lock_guard lock(mutex_);
+  const auto found = answers_.find(target);
+  if (found != answers_.end()) return found->second;
+  return {.status = 404, .body = "<html>no such page</html>"};
+}
+
 std::vector<std::string> VendorServer::asked() {
   const std::lock_guard lock(mutex_);
   return asked_;
@@ -153,9 +165,7 @@ void VendorServer::serve(int socket) {
 }
 
 void VendorServer::answer(SSL* ssl, const std::string& target) {
-  const auto found = answers.find(target);
-  const Answer none{.status = 404, .body = "<html>no such page</html>"};
-  const Answer& given = found == answers.end() ? none : found->second;
+  const Answer given = answer_to(target);
   if (given.silent) {
     // Until the other end has had enough.
     wait_for(SSL_get_fd(ssl));
@@ -194,16 +204,17 @@ void serve_intel(VendorServer& server, const Plan& plan, const verify::Collatera
       if (wanted.kind == Kind::kCrl && named(crl.issuer(), wanted.names.front()))
         answer.body = der_text(crl);
     }
-    server.answers[url_of(wanted, here).substr(server.url().size())] = std::move(answer);
+    server.set(url_of(wanted, here).substr(server.url().size()), std::move(answer));
   }
 }
 
 void serve_amd(VendorServer& server, const Plan& plan, const AmdFiles& files) {
   for (const Wanted& wanted : plan.wanted) {
-    Answer& answer = server.answers[wanted.path];
+    Answer answer;
     if (wanted.kind == Kind::kVcek) answer.body = text_of(files.vcek);
     if (wanted.kind == Kind::kAuthorities) answer.body = files.authorities;
     if (wanted.kind == Kind::kCrl) answer.body = text_of(files.crl);
+    server.set(wanted.path, std::move(answer));
   }
 }
 

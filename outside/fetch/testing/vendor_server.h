@@ -4,7 +4,7 @@
 // of its own, answers by path, misbehaviour where a test asks for it.
 //
 //   Owns     a thread, which serves one connection after another, and its keys.
-//   Threads  answers are set before the first question; the rest from any thread.
+//   Threads  any.
 //   Trust    test code: no shipped program may link this folder.
 //   Fails    what cannot be set up stops the process.
 
@@ -44,8 +44,10 @@ class VendorServer final {
   // The certificate of its authority, PEM.
   [[nodiscard]] const std::string& authority() const { return authority_; }
 
-  // By path and query. What has no answer is not found.
-  std::map<std::string, Answer> answers;
+  // By path and query, from now on. What has no answer is not found.
+  void set(const std::string& target, Answer answer);
+  // What set() gave it last.
+  [[nodiscard]] Answer answer_to(const std::string& target);
   // What was asked for so far.
   [[nodiscard]] std::vector<std::string> asked();
 
@@ -62,7 +64,8 @@ class VendorServer final {
   uint16_t port_ = 0;
   std::string authority_;
   ssl_ctx_st* context_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of these two
+  std::map<std::string, Answer> answers_;
   std::vector<std::string> asked_;
   std::thread thread_;
 };
