@@ -16,13 +16,13 @@
 #include "outside/verify/platform_evidence.h"
 #include "outside/verify/policy_schema.h"
 #include "outside/verify/verify.h"
+#include "outside/verify/x509/certificates.h"
 
 namespace casemate::cli {
 namespace {
 
 // In hexadecimal, too.
 constexpr uint64_t kEvidenceBytes = 256 << 10;
-constexpr std::string_view kPemMark = "-----BEGIN CERTIFICATE-----";
 
 struct VerifyFlags {
   std::string evidence_path;
@@ -47,15 +47,19 @@ struct Material {
 };
 
 Result<verify::Certificate> certificate_in(const std::vector<uint8_t>& file) {
-  if (text_of(file).contains(kPemMark)) return verify::read_certificate_pem(text_of(file));
+  if (verify::is_pem(file)) return verify::read_certificate_pem(text_of(file));
   return verify::read_certificate(file);
 }
 
-// A certificate in PEM form brings evidence and key together.
+bool is_certificate(const std::vector<uint8_t>& file) {
+  return verify::is_pem(file) || verify::X509Certificate::from_der(file);
+}
+
+// A certificate brings evidence and key together.
 Result<Material> material_of(const VerifyFlags& flags) {
   Material material;
   material.evidence = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
-  if (text_of(material.evidence).contains(kPemMark)) {
+  if (is_certificate(material.evidence)) {
     verify::Certificate certificate = TRY(certificate_in(material.evidence));
     if (certificate.evidence.empty()) {
       return Error{Code::kInvalid,
@@ -163,7 +167,7 @@ Status verify_file(const VerifyFlags& flags, Streams streams) {
   const auto evidence = verify::evidence_in(file);
   // Whoever gives collateral and no key means such evidence, whatever the file is.
   const bool keyless =
-      flags.key_path.empty() && flags.certificate_path.empty() && !text_of(file).contains(kPemMark);
+      flags.key_path.empty() && flags.certificate_path.empty() && !is_certificate(file);
   if (verify::platform_evidence(evidence) || (keyless && !flags.policy.collateral_path.empty()))
     return verify_quote(flags, evidence, streams);
   const verify::Policy policy = TRY(flags.policy.policy());

@@ -29,7 +29,6 @@ using snp::Product;
 using snp::Report;
 using verify::X509Certificate;
 
-constexpr std::string_view kCertificateMark = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kVendorOfTpm =
     "the evidence is a TPM's quote, and this build asks no service about TPMs: put the certificate "
     "of the authority that certified its key into the folder (casemate tpm, docs/tpm.md), and the "
@@ -310,7 +309,7 @@ std::optional<Result<Plan>> plan_for_root(Bytes quote, std::string_view product)
 // DER first: the quote in such a certificate holds others in PEM form.
 std::optional<X509Certificate> certificate_in(Bytes file) {
   if (auto one = X509Certificate::from_der(file)) return *std::move(one);
-  if (!text_of(file).contains(kCertificateMark)) return std::nullopt;
+  if (!verify::is_pem(file)) return std::nullopt;
   const auto all = verify::certificates_in_pem(text_of(file));
   return all && !all->empty() ? std::optional(all->front()) : std::nullopt;
 }

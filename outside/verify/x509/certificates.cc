@@ -168,6 +168,12 @@ std::optional<int64_t> X509Crl::next_update() const {
   return time == nullptr ? std::nullopt : std::optional(unix_time(time));
 }
 
+bool is_pem(Bytes file) {
+  const std::string_view text = text_of(file);
+  const size_t mark = text.find("-----BEGIN CERTIFICATE-----");
+  return mark != std::string_view::npos && !text.substr(0, mark).contains('\0');
+}
+
 Result<std::vector<X509Certificate>> certificates_in_pem(std::string_view pem) {
   std::vector<X509Certificate> found;
   for (const auto& der : TRY(pem_blocks(pem, {"CERTIFICATE", "X509 CERTIFICATE"})))

@@ -58,6 +58,9 @@ class X509Crl final {
   std::shared_ptr<X509_crl_st> object_;
 };
 
+// Whether a file is a text with certificates in it. Evidence that is binary may have such a text
+// inside, as quotes of SGX and TDX do, and is none.
+bool is_pem(Bytes file);
 // All certificates of a PEM text, in its order; other kinds of block are passed over. Fails for a
 // block that is broken, and beyond 64 of them.
 Result<std::vector<X509Certificate>> certificates_in_pem(std::string_view pem);
