@@ -6,9 +6,10 @@
 //   <repository>/<model>/config.pbtxt            optional
 //
 // Version folders are decimal numbers without a leading zero; others are passed over, as Triton
-// does, and so are files that are still growing (base/growing.h). Without a policy the highest version is served. What a model takes and gives is said by its
-// ONNX file alone; what a configuration says beside that, and which folders hold no model that can
-// be served, is told in the warnings.
+// does, and so are files that are still growing (base/growing.h). Without a policy the highest
+// version is served. What a model takes and gives is said by its ONNX file alone; what a
+// configuration says beside that, and which folders hold no model that can be served, is told in
+// the warnings.
 //
 //   Owns     paths.
 //   Threads  values.
