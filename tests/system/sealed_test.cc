@@ -92,7 +92,11 @@ class Sealed : public testing::Test {
     const std::string said = casemate({"seal", model, "-o", place, "--model", "digits", "--version",
                                        std::to_string(version), "--store", store(), "--policy",
                                        folder_ + "/policy.json"});
-    ASSERT_TRUE(said.starts_with(formatted("0 sealed digits version {}", version))) << said;
+    ASSERT_TRUE(said.starts_with("0 ")) << said;
+    ASSERT_TRUE(said.contains(formatted("\nsealed digits version {}: ", version))) << said;
+    // Of a development root there is something to say, before anything is sealed.
+    EXPECT_LT(said.find("casemate: warning: insecure_software_root"), said.find("\nsealed "))
+        << said;
   }
   // Serves version 1 until it is refused; the reason.
   std::string refusal() {
@@ -201,6 +205,39 @@ TEST_F(Sealed, model_is_refused_its_key_on_a_device_that_is_not_the_policy_s) {
 TEST_F(Sealed, model_is_refused_its_key_under_a_root_that_is_not_the_policy_s) {
   seal(pinned(R"("software_roots": ["{}"])"));
   expect_refused("root.key");
+}
+
+TEST_F(Sealed, model_s_keys_are_listed_closed_and_shown_by_commands_that_make_no_store) {
+  const std::string none = casemate({"keys", "list", "--store", store()});
+  EXPECT_TRUE(none.starts_with("1 ") && none.contains("no key store is there")) << none;
+  const std::vector<std::string> order = {
+      "seal",    plain_model(), "-o",        folder_ + "/x.sealed",
+      "--model", "digits",      "--version", "1",
+      "--store", store(),       "--policy"};
+  const auto seal_under = [&](const std::string& policy) {
+    std::ofstream(folder_ + "/p.json") << policy;
+    auto arguments = order;
+    arguments.push_back(folder_ + "/p.json");
+    return casemate(arguments);
+  };
+  const std::string pins = seal_under(
+      formatted(R"({{"models": {{"digits": {{"model": ["{}"]}}}}}})", std::string(96, 'a')));
+  EXPECT_TRUE(pins.starts_with("1 ") && pins.contains("pinned by the key store")) << pins;
+  EXPECT_FALSE(fs::exists(store())) << "a mistake made a store";
+  seal(kDevelopment);
+  const std::string twice = seal_under(kDevelopment);
+  EXPECT_TRUE(twice.contains("version 1 of 'digits' was sealed before")) << twice;
+  const std::string listed = casemate({"keys", "list", "--store", store()});
+  const std::string shown = casemate({"keys", "show", folder_ + "/x.sealed"});
+  const std::string maker = listed.substr(listed.find(" by ") + 4, 96);
+  EXPECT_TRUE(shown.starts_with("0 ") && shown.contains("made by           " + maker)) << shown;
+  EXPECT_TRUE(shown.contains("digits version 1") && shown.contains(kDevelopment)) << shown;
+  const auto floor = [&](const char* version) {
+    return casemate({"keys", "floor", "digits", "--version", version, "--store", store()});
+  };
+  EXPECT_TRUE(floor("2").contains("was never sealed")) << floor("2");
+  seal(kDevelopment, 2);
+  EXPECT_TRUE(floor("2").contains("nothing that was opened")) << "sealing has closed it";
 }
 
 TEST_F(Sealed, model_of_a_version_that_was_rolled_back_is_refused_its_key) {
