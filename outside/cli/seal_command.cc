@@ -47,6 +47,7 @@ void print_done(const SealFlags& flags, const seal::Order& order, const seal::Do
 
 // What the owner should know before a model is sealed.
 Status warn(const seal::Order& order, keys::Store& store, Streams streams) {
+  TRY(store.check_floor(order.name, order.version));
   const auto policy = TRY(verify::parse_policy(order.policy, order.policy_file));
   for (const std::string& warning : seal::warnings_of(policy, order.name))
     streams.err << formatted("casemate: warning: {}\n", warning);

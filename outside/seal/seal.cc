@@ -70,7 +70,8 @@ Status check_place(const std::string& onnx, const std::string& place, const std:
   };
   if (same_place(place, onnx)) return refused("is the model itself, which it would replace");
   for (const std::string_view suffix : {"", ".key", "-journal"}) {
-    if (same_place(place, formatted("{}{}", store, suffix))) return refused("is the key store's");
+    if (same_place(place, formatted("{}{}", store, suffix)))
+      return refused("belongs to the key store");
   }
   const Fd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat facts{};

@@ -42,7 +42,7 @@ TEST_F(SealingOrder, is_refused_where_the_package_would_replace_what_is_no_packa
     EXPECT_TRUE(refusal(small_order(), folder_.path(name)).contains("the model itself")) << name;
   }
   for (const std::string& place : {store_, store_ + ".key", folder_.path("./keys")})
-    EXPECT_TRUE(refusal(small_order(), place).contains("key store's")) << place;
+    EXPECT_TRUE(refusal(small_order(), place).contains("belongs to the key store")) << place;
   std::ofstream(folder_.path("p.json")) << "{}";
   EXPECT_TRUE(refusal(small_order(), folder_.path("p.json")).contains("is no sealed model"));
   EXPECT_EQ(std::filesystem::file_size(folder_.path("p.json")), 2u);
