@@ -11,7 +11,8 @@
 #include "outside/client/file.h"
 #include "outside/keys/service.h"
 #include "outside/launch/listen.h"
-#include "outside/verify/policy.h"
+#include "outside/seal/advice.h"
+#include "outside/seal/seal.h"
 
 namespace casemate::cli {
 namespace {
@@ -22,6 +23,7 @@ struct KeysFlags {
   std::string model;
   uint32_t version = 0;
   std::string policy;
+  std::string package;
   std::string collateral;
   uint32_t count = 20;
 };
@@ -31,12 +33,17 @@ std::string time_text(int64_t seconds) {
   return formatted("{:%FT%TZ}", time);
 }
 
+std::string hash_of(Bytes key) { return to_hex(sha384(key)); }
+
 Status list_keys(keys::Store& store, Streams streams) {
+  streams.out << formatted("packages are signed by {}\n", hash_of(store.maker().public_der()));
   for (const keys::Record& record : TRY(store.list())) {
     const bool open = record.version >= TRY(store.floor(record.name));
-    streams.out << formatted("{}/{}  {}  package {}  measurement {}{}\n", record.name,
-                             record.version, time_text(record.added_unix), to_hex(record.package),
-                             to_hex(record.measurement), open ? "" : "  not opened any more");
+    streams.out << formatted("{}/{}  {}  package {}  measurement {}{}{}\n",
+                             printable(record.name, 64), record.version,
+                             time_text(record.added_unix), to_hex(record.package),
+                             to_hex(record.measurement), open ? "" : "  not opened any more",
+                             store.find(record.package) ? "" : "  DAMAGED OR CHANGED");
   }
   return {};
 }
@@ -45,18 +52,55 @@ Status print_audit(keys::Store& store, uint32_t count, Streams streams) {
   const auto lines = TRY(store.audit(count));
   for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
     streams.out << formatted("{} {} {} {}/{}: {}\n", line->number, time_text(line->at_unix),
-                             line->released ? "released" : "refused", line->name, line->version,
-                             line->line);
+                             line->released ? "released" : "refused", printable(line->name, 64),
+                             line->version, printable(line->line));
   }
-  return {};
+  return store.check_audit();
 }
 
 Status set_policy(keys::Store& store, const KeysFlags& flags, Streams streams) {
   const auto text = TRY(client::read_file(flags.policy, sealed::kPolicyMax));
   const auto policy = TRY(verify::parse_policy(text_of(text), flags.policy));
-  if (const Status enough = keys::check_pins(policy, flags.model); !enough)
-    streams.err << formatted("casemate: warning: {}\n", enough.error().text);
+  TRY(seal::check_policy(policy, flags.model, flags.policy));
+  for (const std::string& warning : seal::warnings_of(policy, flags.model))
+    streams.err << formatted("casemate: warning: {}\n", warning);
   return store.set_policy(flags.model, flags.version, std::string(text_of(text)));
+}
+
+Status raise_floor(keys::Store& store, const KeysFlags& flags, Streams streams) {
+  const auto closed = TRY(store.close_below(flags.model, flags.version));
+  for (const keys::Record& record : closed) {
+    streams.out << formatted("{}/{}  package {}  not opened any more\n", record.name,
+                             record.version, to_hex(record.package));
+  }
+  if (closed.empty()) {
+    streams.out << formatted("nothing that was opened lies below version {} of '{}'\n",
+                             flags.version, flags.model);
+  }
+  return {};
+}
+
+// Of a text that anybody may have written.
+std::string shown(std::string text) {
+  for (char& c : text) {
+    if ((c < ' ' && c != '\n') || c > '~') c = '?';
+  }
+  return text;
+}
+
+// What anybody can read in a package: who made it, and for whom. It is whole and signed, or this
+// fails.
+Status show_package(const std::string& path, Streams streams) {
+  const auto package = TRY(seal::read_package(path));
+  const sealed::Header& header = package.header;
+  streams.out << formatted(
+      "model             {} version {}\nsealed            {}\npackage           {}\n"
+      "made by           {}, who has signed it\n"
+      "holds             an ONNX file of {} bytes: {} tensors and the graph\npolicy\n{}\n",
+      printable(header.name.view(), 64), header.version, time_text(header.sealed_unix),
+      to_hex(header.package), hash_of(package.maker()), header.plain_bytes, header.parts - 1,
+      shown(package.policy));
+  return {};
 }
 
 Status serve_keys(keys::Store& store, const KeysFlags& flags, Streams streams) {
@@ -93,6 +137,13 @@ CLI::App* add_action(CLI::App& app, KeysFlags& flags, const char* name, const ch
 void add_version(CLI::App* action, KeysFlags& flags) {
   action->add_option("MODEL", flags.model, "the model's name")->type_name("")->required();
   action->add_option("--version", flags.version)->type_name("N")->required();
+}
+
+// Of a package, for which no store is needed.
+CLI::App* add_show(CLI::App& app, KeysFlags& flags) {
+  CLI::App* show = app.add_subcommand("show", "who made a sealed model, and for whom");
+  show->add_option("PACKAGE", flags.package, "the sealed model")->type_name("")->required();
+  return show;
 }
 
 int act(const std::shared_ptr<KeysFlags>& flags, const Action& action, Streams streams) {
@@ -138,10 +189,15 @@ Run add_keys(CLI::App& app) {
   CLI::App* floor =
       add_action(app, *flags, "floor", "open no version of a model below this one, ever again");
   add_version(floor, *flags);
-  actions->emplace_back(floor, [](keys::Store& store, const KeysFlags& given, Streams) {
-    return store.raise_floor(given.model, given.version);
+  actions->emplace_back(floor, [](keys::Store& store, const KeysFlags& given, Streams out) {
+    return raise_floor(store, given, out);
   });
-  return [flags, actions](Streams streams) {
+  CLI::App* show = add_show(app, *flags);
+  return [flags, actions, show](Streams streams) {
+    if (show->parsed()) {
+      const Status done = show_package(flags->package, streams);
+      return done ? kDone : fail(done.error(), streams);
+    }
     for (const auto& [command, action] : *actions) {
       if (command->parsed()) return act(flags, action, streams);
     }

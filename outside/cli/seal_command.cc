@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate seal: encrypts a model, for enclaves that its owner's policy accepts to open.
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -7,7 +8,7 @@
 #include "base/lockdown/lockdown.h"
 #include "outside/cli/commands.h"
 #include "outside/client/file.h"
-#include "outside/keys/keeper.h"
+#include "outside/seal/advice.h"
 #include "outside/seal/seal.h"
 
 namespace casemate::cli {
@@ -44,6 +45,22 @@ void print_done(const SealFlags& flags, const seal::Order& order, const seal::Do
       to_hex(done.record.measurement), maker);
 }
 
+// What the owner should know before a model is sealed.
+Status warn(const seal::Order& order, keys::Store& store, Streams streams) {
+  TRY(store.check_floor(order.name, order.version));
+  const auto policy = TRY(verify::parse_policy(order.policy, order.policy_file));
+  for (const std::string& warning : seal::warnings_of(policy, order.name))
+    streams.err << formatted("casemate: warning: {}\n", warning);
+  for (const keys::Record& record : TRY(store.list())) {
+    if (record.name != order.name || record.version != order.version) continue;
+    streams.err << formatted(
+        "casemate: warning: version {} of '{}' was sealed before, as package {}; both are opened, "
+        "so give what is new a version of its own\n",
+        record.version, record.name, to_hex(record.package));
+  }
+  return {};
+}
+
 Status seal_file(const SealFlags& flags, Streams streams) {
   TRY(lockdown::make_undumpable());
   seal::Order order = flags.order;
@@ -51,14 +68,22 @@ Status seal_file(const SealFlags& flags, Streams streams) {
   if (!flags.policy.empty()) {
     const auto policy = TRY(client::read_file(flags.policy, sealed::kPolicyMax));
     order.policy = text_of(policy);
+    order.policy_file = flags.policy;
   }
-  keys::Store store = TRY(keys::Store::open(flags.store, system_clock(), system_random()));
+  // A mistake must not leave a store behind.
+  TRY(seal::check(flags.model, flags.place, order, flags.store));
+  const bool there = std::filesystem::exists(flags.store);
+  keys::Store store = TRY(keys::Store::open(flags.store, system_clock(), system_random(), true));
+  if (!there) {
+    streams.err << formatted(
+        "casemate: made the key store {} and its key {}.key; without either no model that is "
+        "sealed with them can be opened: keep backups, apart from each other\n",
+        store.path(), store.path());
+  }
+  TRY(warn(order, store, streams));
   const seal::Done done = TRY(
       seal::seal_model(flags.model, flags.place, order, store, system_clock(), system_random()));
   print_done(flags, order, done, to_hex(sha384(store.maker().public_der())), streams);
-  const auto policy = TRY(verify::parse_policy(order.policy, "of the sealed model"));
-  if (const Status enough = keys::check_pins(policy, order.name); !enough)
-    streams.err << formatted("casemate: warning: {}\n", enough.error().text);
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include "outside/keys/aead.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <memory>
 
@@ -57,6 +58,15 @@ Result<std::vector<uint8_t>> open_bytes(const SecretKey& key, const ByteArray<12
   if (opened) return plain;
   clear_secret(plain);
   return Error{Code::kInvalid, "it does not open with this key"};
+}
+
+ByteArray<32> tag_of(const SecretKey& key, Bytes message) {
+  ByteArray<32> tag{};
+  unsigned size = 0;
+  const auto* made = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(),
+                          message.size(), tag.data(), &size);
+  CHECK(made != nullptr && size == tag.size(), "hashing memory cannot fail");
+  return tag;
 }
 
 }  // namespace casemate::keys

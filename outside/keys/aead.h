@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// AES-256-GCM, one message at a time: chunks of packages, and keys at rest.
+// AES-256-GCM, one message at a time: chunks of packages, and keys at rest. And HMAC-SHA256, for
+// what is kept in the open and must not change.
 //
 //   Owns     nothing.
 //   Threads  pure functions.
@@ -21,5 +22,7 @@ std::vector<uint8_t> seal_bytes(const SecretKey& key, const ByteArray<12>& nonce
                                 Bytes plain);
 Result<std::vector<uint8_t>> open_bytes(const SecretKey& key, const ByteArray<12>& nonce,
                                         Bytes label, Bytes sealed);
+
+ByteArray<32> tag_of(const SecretKey& key, Bytes message);
 
 }  // namespace casemate::keys

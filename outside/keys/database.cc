@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/keys/database.h"
 
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-
-#include "base/fd.h"
 #include "base/format.h"
 
 namespace casemate::keys {
@@ -17,24 +11,31 @@ namespace {
 // Another command of the owner's writes for milliseconds.
 constexpr int kPatienceMs = 10'000;
 
-Error said(sqlite3* database, std::string_view doing) {
-  const bool busy = sqlite3_errcode(database) == SQLITE_BUSY;
-  return {busy ? Code::kUnavailable : Code::kPlatform,
-          formatted("key store: {}: {}", doing, sqlite3_errmsg(database))};
+std::string_view remedy_for(int code) {
+  switch (code) {
+    case SQLITE_BUSY:
+      return "another command or a service is writing to it; try again, or end that";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return "it is damaged or no key store; restore a backup";
+    case SQLITE_FULL:
+      return "make room on its disk";
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+      return "let this user write to it and to its folder";
+    default:
+      return "see to its disk, or restore a backup";
+  }
 }
 
-// SQLite makes its files as the umask has it, and its other files as the first one is.
-Status make_private(const std::string& path) {
-  const Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  struct stat facts{};
-  if (!fd.valid() || ::fstat(fd.number(), &facts) != 0)
-    return errno_error(formatted("key store {}", path));
-  if (S_ISREG(facts.st_mode) && (facts.st_mode & 077) == 0 && facts.st_uid == ::geteuid())
-    return {};
-  return Error{Code::kDenied, formatted("key store {}: must be a file that only this user can "
-                                        "read; chmod 600 it, or name another",
-                                        path)};
+Error said(sqlite3* database, std::string_view path) {
+  const int code = sqlite3_errcode(database);
+  return {code == SQLITE_BUSY ? Code::kUnavailable : Code::kPlatform,
+          formatted("key store {}: {}; {}", path, sqlite3_errmsg(database), remedy_for(code))};
 }
+
+Error said(sqlite3* database) { return said(database, sqlite3_db_filename(database, "main")); }
 
 }  // namespace
 
@@ -61,7 +62,7 @@ Result<bool> Statement::step() {
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  return said(sqlite3_db_handle(statement_.get()), "a statement");
+  return said(sqlite3_db_handle(statement_.get()));
 }
 
 std::string Statement::text(int column) const { return std::string(text_of(blob(column))); }
@@ -76,13 +77,17 @@ int64_t Statement::number(int column) const {
 }
 
 Result<Database> Database::open(const std::string& path) {
-  TRY(make_private(path));
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
   Database database(opened);
   if (code != SQLITE_OK) return said(opened, path);
   sqlite3_busy_timeout(opened, kPatienceMs);
-  TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"));
+  for (const int setting : {SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW})
+    sqlite3_db_config(opened, setting, 0, static_cast<int*>(nullptr));
+  TRY(
+      database.run("PRAGMA trusted_schema = OFF; PRAGMA journal_mode = DELETE;"
+                   "PRAGMA synchronous = EXTRA"));
   return database;
 }
 
@@ -90,13 +95,19 @@ Result<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement,
                          nullptr) != SQLITE_OK)
-    return said(database_.get(), "preparing a statement");
+    return said(database_.get());
   return Statement(statement);
 }
 
 Status Database::run(const char* sql) {
   if (sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK) return {};
-  return said(database_.get(), "running a statement");
+  return said(database_.get());
+}
+
+Result<int64_t> Database::number(std::string_view sql) {
+  Statement statement = TRY(prepare(sql));
+  if (TRY(statement.step())) return statement.number(0);
+  return Error{Code::kPlatform, "key store: a question has no answer; restore a backup"};
 }
 
 Result<Transaction> Transaction::begin(Database& database) {

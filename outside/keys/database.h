@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Database: SQLite, as far as a key store needs it. What was committed is on the disk, whatever
-// ends the process; what was not is as if it had never been (write-ahead log, synchronous = FULL).
+// ends the process; what was not is as if it had never been. Between transactions all of it is in
+// the one file (a rollback journal, synchronous = EXTRA), so that a copy of that file is a backup.
 //
 //   Owns     the connection; statements end before it.
 //   Threads  one.
-//   Trust    the file is its owner's alone: others could not read keys in it, but lose them.
-//   Fails    kPlatform with SQLite's words, kUnavailable where another process writes for too long.
+//   Trust    the file is its owner's alone; what is in it is data and runs nothing: no trigger, no
+//            view, no function that its schema names.
+//   Fails    kPlatform with the file, SQLite's words and what to do; kUnavailable where another
+//            process writes for too long.
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -45,13 +50,15 @@ class Statement final {
 
 class Database final {
  public:
-  // Makes the file, for its owner alone, where there is none.
+  // Requires: the file is there, and no part of its path is a link.
   static Result<Database> open(const std::string& path);
   Database(Database&&) noexcept = default;
 
   Result<Statement> prepare(std::string_view sql);
   // Statements without values or rows, such as those that begin and end a transaction.
   Status run(const char* sql);
+  // The one number that the statement gives.
+  Result<int64_t> number(std::string_view sql);
 
  private:
   struct Free {

@@ -6,9 +6,10 @@
 //   <repository>/<model>/config.pbtxt            optional
 //
 // Version folders are decimal numbers without a leading zero; others are passed over, as Triton
-// does. Without a policy the highest version is served. What a model takes and gives is said by its
-// ONNX file alone; what a configuration says beside that, and which folders hold no model that can
-// be served, is told in the warnings.
+// does, and so are files that are still growing (base/growing.h). Without a policy the highest
+// version is served. What a model takes and gives is said by its ONNX file alone; what a
+// configuration says beside that, and which folders hold no model that can be served, is told in
+// the warnings.
 //
 //   Owns     paths.
 //   Threads  values.
@@ -16,6 +17,7 @@
 //   Fails    kNotFound for a missing folder, kInvalid for a model that cannot be served, naming it.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -35,6 +37,9 @@ struct Repository {
   std::vector<ModelFiles> models;     // the highest version of each, sorted by name
   std::vector<std::string> warnings;  // one line each, for the operator
 };
+
+// Whether a model can have that name: it is a folder's, and in clients' URLs.
+bool servable_name(std::string_view name);
 
 Result<Repository> scan_repository(const std::string& folder);
 

@@ -91,10 +91,14 @@ bool refuses_for_good(const keys::HttpAnswer& said) {
 
 Result<client::Url> parse_service(const std::string& text) {
   constexpr std::string_view kScheme = "http://";
-  if (!text.starts_with(kScheme))
-    return Error{Code::kInvalid, formatted("'{}' is no key service; write http://HOST:PORT", text)};
-  const auto address = TRY(launch::Address::parse(text.substr(kScheme.size())));
-  return client::Url{address.host, address.port};
+  const auto address = text.starts_with(kScheme)
+                           ? launch::Address::parse(text.substr(kScheme.size()))
+                           : Result<launch::Address>(Error{Code::kInvalid, ""});
+  if (address) return client::Url{address->host, address->port};
+  return Error{Code::kInvalid,
+               formatted("--keys {}: is no key service; write http://HOST:PORT with nothing behind "
+                         "it, as casemate keys serve prints it",
+                         printable(text, 256))};
 }
 
 Relay::Relay(std::string monitor, client::Url service, std::function<void(const std::string&)> tell)

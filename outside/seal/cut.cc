@@ -14,11 +14,33 @@ using google::protobuf::io::CodedInputStream;
 
 // Numbers of onnx.proto's fields.
 constexpr int kModelGraph = 7;
+constexpr int kModelTraining = 20;
+constexpr int kModelFunctions = 25;
+constexpr int kTrainingInitialization = 1;
+constexpr int kTrainingAlgorithm = 2;
+constexpr int kFunctionAttribute = 11;
+constexpr int kFunctionNode = 7;
+constexpr int kGraphNode = 1;
 constexpr int kGraphInitializer = 5;
+constexpr int kGraphSparseInitializer = 15;
+constexpr int kNodeAttribute = 5;
+constexpr int kAttributeTensor = 5;
+constexpr int kAttributeGraph = 6;
+constexpr int kAttributeTensors = 10;
+constexpr int kAttributeGraphs = 11;
+constexpr int kAttributeSparseTensor = 22;
+constexpr int kAttributeSparseTensors = 23;
+constexpr int kSparseValues = 1;
+constexpr int kSparseIndices = 2;
 constexpr int kTensorRawData = 9;
 constexpr int kTensorDataLocation = 14;
 constexpr uint32_t kExternal = 1;
 
+// As deep as protobuf's own parser goes.
+constexpr int kDepthMax = 100;
+
+// Walks all of a model in which a tensor can be, since any may lie in another file; only those of
+// the main graph become parts.
 class Cutter final {
  public:
   explicit Cutter(Bytes file) : stream_(file.data(), static_cast<int>(file.size())) {
@@ -26,7 +48,14 @@ class Cutter final {
   }
 
   bool walk_model() {
-    return walk([&](int field) { return field == kModelGraph ? graph() : rest(); });
+    return walk([&](int field) {
+      if (field == kModelGraph) {
+        has_graph_ = true;
+        return graph(true);
+      }
+      if (field == kModelTraining) return training();
+      return field == kModelFunctions ? function() : rest();
+    });
   }
   [[nodiscard]] bool has_graph() const { return has_graph_; }
   [[nodiscard]] bool external() const { return external_; }
@@ -48,9 +77,12 @@ class Cutter final {
   template <class Inside>
   bool message(Inside inside) {
     uint32_t size = 0;
-    if (!has_length() || !stream_.ReadVarint32(&size) || !within(size)) return false;
+    if (depth_ == kDepthMax || !has_length() || !stream_.ReadVarint32(&size) || !within(size))
+      return false;
     const auto outer = stream_.PushLimit(static_cast<int>(size));
+    ++depth_;
     const bool good = inside() && stream_.BytesUntilLimit() == 0;
+    --depth_;
     stream_.PopLimit(outer);
     return good;
   }
@@ -63,16 +95,57 @@ class Cutter final {
     return size <= INT32_MAX && static_cast<int>(size) <= stream_.BytesUntilLimit();
   }
 
-  bool graph() {
-    has_graph_ = true;
-    return message([&] {
-      return walk([&](int field) { return field == kGraphInitializer ? tensor() : rest(); });
-    });
-  }
-  bool tensor() {
+  bool graph(bool main) {
     return message([&] {
       return walk([&](int field) {
-        if (field == kTensorRawData && has_length()) return raw_data();
+        if (field == kGraphNode) return node();
+        if (field == kGraphInitializer) return tensor(main);
+        return field == kGraphSparseInitializer ? sparse_tensor() : rest();
+      });
+    });
+  }
+  bool node() {
+    return message([&] {
+      return walk([&](int field) { return field == kNodeAttribute ? attribute() : rest(); });
+    });
+  }
+  bool attribute() {
+    return message([&] {
+      return walk([&](int field) {
+        if (field == kAttributeTensor || field == kAttributeTensors) return tensor(false);
+        if (field == kAttributeGraph || field == kAttributeGraphs) return graph(false);
+        const bool sparse = field == kAttributeSparseTensor || field == kAttributeSparseTensors;
+        return sparse ? sparse_tensor() : rest();
+      });
+    });
+  }
+  bool function() {
+    return message([&] {
+      return walk([&](int field) {
+        if (field == kFunctionNode) return node();
+        return field == kFunctionAttribute ? attribute() : rest();
+      });
+    });
+  }
+  bool training() {
+    return message([&] {
+      return walk([&](int field) {
+        const bool inside = field == kTrainingInitialization || field == kTrainingAlgorithm;
+        return inside ? graph(false) : rest();
+      });
+    });
+  }
+  bool sparse_tensor() {
+    return message([&] {
+      return walk([&](int field) {
+        return field == kSparseValues || field == kSparseIndices ? tensor(false) : rest();
+      });
+    });
+  }
+  bool tensor(bool part) {
+    return message([&] {
+      return walk([&](int field) {
+        if (part && field == kTensorRawData && has_length()) return raw_data();
         if (field == kTensorDataLocation) return location();
         return rest();
       });
@@ -96,6 +169,7 @@ class Cutter final {
 
   CodedInputStream stream_;
   uint32_t tag_ = 0;
+  int depth_ = 0;
   bool has_graph_ = false;
   bool external_ = false;
   std::vector<sealed::Part> tensors_;
@@ -111,7 +185,7 @@ Result<std::vector<sealed::Part>> cut(Bytes onnx) {
     return Error{Code::kInvalid, "not an ONNX file, or damaged: protobuf cannot read it"};
   if (cutter.external()) {
     return Error{Code::kUnsupported,
-                 "its weights lie in other files; save the model as one file "
+                 "some of its weights lie in other files; save the model as one file "
                  "(onnx.save with save_as_external_data=False) and seal that"};
   }
   std::vector<sealed::Part> parts = cutter.take();

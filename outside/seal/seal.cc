@@ -5,10 +5,14 @@
 #include <sys/stat.h>
 
 #include <bit>
+#include <cerrno>
+#include <filesystem>
 
 #include "base/format.h"
 #include "base/mapping.h"
 #include "outside/keys/aead.h"
+#include "outside/launch/repository.h"
+#include "outside/seal/advice.h"
 #include "outside/seal/cut.h"
 #include "outside/verify/policy.h"
 #include "outside/zoo/output_file.h"
@@ -16,7 +20,12 @@
 namespace casemate::seal {
 namespace {
 
-Result<Mapping> map_model(const std::string& path) {
+// The same error, of that file.
+Error error_of(const std::string& path, const Error& error) {
+  return {error.code, formatted("{}: {}", path, error.text)};
+}
+
+Result<Mapping> map_file(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat facts{};
   if (!fd.valid() || ::fstat(fd.number(), &facts) != 0) return errno_error(path);
@@ -26,17 +35,53 @@ Result<Mapping> map_model(const std::string& path) {
 }
 
 Status check_order(const Order& order) {
-  if (order.name.empty() || order.name.size() >= sizeof(Text<64>))
-    return Error{Code::kInvalid, "a sealed model needs a name of 1 to 63 characters: --model NAME"};
+  if (!launch::servable_name(order.name)) {
+    return Error{Code::kInvalid,
+                 formatted("'{}': a model is served under a name of 1 to 63 letters, digits, '-', "
+                           "'_' and '.' that does not begin with '.' and is not 'gateway'; name it "
+                           "with --model",
+                           order.name)};
+  }
   if (order.version == 0)
     return Error{Code::kInvalid, "versions of sealed models begin with 1: --version N"};
   if (order.chunk_bytes < sealed::kChunkMin || order.chunk_bytes > sealed::kChunkMax ||
       !std::has_single_bit(order.chunk_bytes))
-    return Error{Code::kInvalid, "chunks have 64, 128, 256, 512 or 1024 KiB"};
-  if (order.policy.size() > sealed::kPolicyMax)
-    return Error{Code::kTooLarge, "the policy has more than 64 KiB"};
-  TRY(verify::parse_policy(order.policy, "for the sealed model"));
-  return {};
+    return Error{Code::kInvalid, "chunks have 64, 128, 256, 512 or 1024 KiB: --chunk-kib"};
+  if (order.policy.size() > sealed::kPolicyMax) {
+    return Error{Code::kTooLarge,
+                 formatted("{}: a policy has at most 64 KiB, and this has {} bytes",
+                           order.policy_file, order.policy.size())};
+  }
+  const auto policy = TRY(verify::parse_policy(order.policy, order.policy_file));
+  return check_policy(policy, order.name, order.policy_file);
+}
+
+bool same_place(const std::string& a, const std::string& b) {
+  std::error_code error;
+  if (std::filesystem::equivalent(a, b, error)) return true;
+  const auto first = std::filesystem::weakly_canonical(a, error);
+  return !error && first == std::filesystem::weakly_canonical(b, error) && !error;
+}
+
+// Only a package is ever replaced: what else is there may be the last of its kind.
+Status check_place(const std::string& onnx, const std::string& place, const std::string& store) {
+  const auto refused = [&](std::string_view what) {
+    return Error{Code::kInvalid, formatted("-o {}: {}; name another file", place, what)};
+  };
+  if (same_place(place, onnx)) return refused("is the model itself, which it would replace");
+  for (const std::string_view suffix : {"", ".key", "-journal"}) {
+    if (same_place(place, formatted("{}{}", store, suffix)))
+      return refused("belongs to the key store");
+  }
+  const Fd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat facts{};
+  // What is no regular file OutputFile refuses, with its own words.
+  if (!fd.valid()) return errno == EACCES ? Status(errno_error(place)) : Status();
+  if (::fstat(fd.number(), &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size == 0) return {};
+  uint64_t magic = 0;
+  const ssize_t got = ::read(fd.number(), &magic, sizeof magic);
+  if (got == sizeof magic && magic == sealed::Header::kMagic) return {};
+  return refused("is there and is no sealed model, and would be replaced");
 }
 
 // What of the file is in no tensor.
@@ -58,7 +103,10 @@ std::vector<uint8_t> graph_of(Bytes onnx, std::span<const sealed::Part> parts) {
 
 }  // namespace
 
-Sealer::~Sealer() { clear_secret(key_); }
+Sealer::~Sealer() {
+  clear_secret(key_);
+  clear_secret(graph_);
+}
 
 uint64_t Sealer::bytes() const {
   const auto last = static_cast<uint32_t>(package_.parts.size() - 1);
@@ -108,9 +156,19 @@ std::vector<uint8_t> Sealer::hidden(uint32_t part, uint64_t chunk) const {
   return sealed;
 }
 
+Status check(const std::string& onnx, const std::string& place, const Order& order,
+             const std::string& store) {
+  TRY(check_order(order));
+  const Mapping model = TRY(map_file(onnx));
+  if (const auto parts = cut(model.bytes()); !parts) return error_of(onnx, parts.error());
+  return check_place(onnx, place, store);
+}
+
 Result<Done> seal_model(const std::string& onnx, const std::string& place, const Order& order,
                         keys::Store& store, Clock& clock, Random& random) {
-  const Mapping model = TRY(map_model(onnx));
+  TRY(check(onnx, place, order, store.path()));
+  TRY(store.check_floor(order.name, order.version));
+  const Mapping model = TRY(map_file(onnx));
   const Sealer sealer = TRY(Sealer::make(model.bytes(), order, store.maker(), clock, random));
   auto file = TRY(zoo::OutputFile::make(place, sealer.bytes()));
   Sha384 hash;
@@ -125,10 +183,25 @@ Result<Done> seal_model(const std::string& onnx, const std::string& place, const
   done.record.version = order.version;
   done.record.measurement = sealed::measurement_of(hash.finish());
   done.record.policy = order.policy;
-  TRY(store.add(done.record, sealer.key(), order.keep_older));
+  // What is in place now is still opened.
+  TRY(store.add(done.record, sealer.key(), true));
   TRY(file.commit());
   TRY(file.sync_place());
+  if (order.keep_older) return done;
+  if (const Status closed = store.raise_floor(order.name, order.version); !closed) {
+    return Error{closed.error().code,
+                 formatted("{} is sealed and in its place, and earlier versions are still opened: "
+                           "{}; casemate keys floor {} --version {} closes them",
+                           place, closed.error().text, order.name, order.version)};
+  }
   return done;
+}
+
+Result<sealed::Package> read_package(const std::string& path) {
+  const Mapping file = TRY(map_file(path));
+  auto package = sealed::Package::read(file.bytes(), file.size());
+  if (!package) return error_of(path, package.error());
+  return std::move(*package);
 }
 
 }  // namespace casemate::seal

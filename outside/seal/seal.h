@@ -2,14 +2,17 @@
 #pragma once
 // Sealing: from an ONNX file to a package at its place and its key in the owner's store.
 //
-// In this order: the package beside its place, on disk; its key in the store, on disk; the package
-// at its place. A process that is killed anywhere leaves what was there before, or the new package
-// with its key, and perhaps a key that no package has.
+// In this order, each on disk before the next: the package beside its place; its key in the store;
+// the package at its place; and only then earlier versions are closed. So a process that is killed
+// anywhere leaves at the place what was there before or the new package, and either opens. It may
+// leave a key that no package has, earlier versions open, and half a package beside the place,
+// which servers pass over and the next sealing there removes.
 //
 //   Owns     nothing.
 //   Threads  one.
 //   Trust    the owner's own files on the owner's own machine.
-//   Fails    as cut(), Store::add() and OutputFile; then nothing is at the place.
+//   Fails    as cut(), Store::add() and OutputFile; then what was at the place is there still. Once
+//            the package is at its place, with what is left to do.
 
 #include <string>
 
@@ -21,7 +24,8 @@ namespace casemate::seal {
 struct Order {
   std::string name;  // of the model
   uint32_t version = 0;
-  std::string policy = "{}";  // JSON, who may open it
+  std::string policy = "{}";                       // JSON, who may open it
+  std::string policy_file = "the default policy";  // for errors
   uint32_t chunk_bytes = 256 << 10;
   bool keep_older = false;  // earlier versions may still be opened
 };
@@ -66,7 +70,15 @@ class Sealer final {
   SecretKey key_{};
 };
 
+// Whether that model can be sealed so and the package put there: everything that can be asked
+// before there is a store. `store` is where one is or would be made.
+Status check(const std::string& onnx, const std::string& place, const Order& order,
+             const std::string& store);
+
 Result<Done> seal_model(const std::string& onnx, const std::string& place, const Order& order,
                         keys::Store& store, Clock& clock, Random& random);
+
+// The manifest of the package in that file, whole and signed by the maker that it names.
+Result<sealed::Package> read_package(const std::string& path);
 
 }  // namespace casemate::seal

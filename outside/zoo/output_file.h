@@ -3,8 +3,9 @@
 // OutputFile: a file that is there whole or not at all.
 //
 // It grows as .casemate-* beside its place, and takes that place when it is complete: who reads
-// there meets the old file or the new one. Unless it gets that far, nothing of it is left, but for
-// what a process leaves that is killed meanwhile.
+// there meets the old file or the new one. Unless it gets that far, nothing of it is left. What a
+// process leaves that is killed meanwhile goes when the next file grows in that folder; a lock on
+// it says that somebody still writes it.
 //
 //   Owns     the file until it is committed.
 //   Threads  one at a time.

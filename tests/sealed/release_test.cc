@@ -28,7 +28,7 @@ class TestClock final : public Clock {
 
 class KeyRelease : public testing::Test {
  protected:
-  KeyRelease() : store_(*keys::Store::open(folder_.path("keys"), clock_, system_random())) {
+  KeyRelease() : store_(*keys::Store::open(folder_.path("keys"), clock_, system_random(), true)) {
     sealed_ = seal_small(order(3), store_.maker(), system_random());
     add(sealed_);
     unsealer_.emplace(*sealed::Unsealer::make(sealed_.package));

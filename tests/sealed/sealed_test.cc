@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "isolated/sealed/unsealer.h"
+#include "outside/keys/aead.h"
 #include "outside/keys/wrap.h"
 #include "tests/sealed/small_model.h"
 
@@ -94,6 +95,46 @@ TEST_F(SealedModel, does_not_open_with_a_byte_of_any_chunk_or_tag_changed) {
         changed[at] ^= 0x80;
         EXPECT_FALSE(opens(changed, sealed.key)) << part << " " << chunk << " " << at;
       }
+    }
+  }
+}
+
+// The format says so itself, whatever sealer and unsealer agree on.
+TEST_F(SealedModel, binds_each_chunk_to_its_package_and_its_place_by_every_byte_of_its_label) {
+  const Made sealed = made();
+  const sealed::Package& manifest = sealed.manifest;
+  const std::string model = small_model();
+  for (uint32_t part = 0; part < manifest.parts.size(); ++part) {
+    const auto [at, bytes] = manifest.parts[part];
+    const uint64_t chunk_bytes = manifest.header.chunk_bytes;
+    const uint64_t chunks = (bytes + chunk_bytes - 1) / chunk_bytes;
+    const SecretKey key = manifest.key_of(sealed.key, part);
+    uint64_t place = manifest.place_of(part, 0);
+    for (uint64_t chunk = 0; chunk < chunks; ++chunk) {
+      const uint64_t size = std::min(chunk_bytes, bytes - chunk * chunk_bytes);
+      const Bytes hidden = Bytes(sealed.package).subspan(place, size + sealed::kTagBytes);
+      place += hidden.size();
+      const sealed::ChunkLabel label{.package = manifest.header.package,
+                                     .version = 3,
+                                     .part = part,
+                                     .parts = 3,
+                                     .chunk_bytes = 64 << 10,
+                                     .chunk = chunk,
+                                     .chunks = chunks,
+                                     .bytes = bytes};
+      const ByteArray<12> nonce{static_cast<uint8_t>(chunk)};
+      const auto plain = keys::open_bytes(key, nonce, bytes_of(label), hidden);
+      ASSERT_TRUE(plain) << part << " " << chunk;
+      if (part != 0) {
+        EXPECT_EQ(text_of(*plain), model.substr(at + chunk * chunk_bytes, size));
+      }
+      for (size_t byte = 0; byte < sizeof label; ++byte) {
+        sealed::ChunkLabel changed = label;
+        mutable_bytes_of(changed)[byte] ^= 1;
+        EXPECT_FALSE(keys::open_bytes(key, nonce, bytes_of(changed), hidden)) << byte;
+      }
+      const ByteArray<12> other{static_cast<uint8_t>(chunk + 1)};
+      EXPECT_FALSE(keys::open_bytes(key, other, bytes_of(label), hidden));
     }
   }
 }

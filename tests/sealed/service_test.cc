@@ -62,7 +62,8 @@ std::string heard(const Fd& socket, milliseconds most, bool& closed) {
 
 class KeyService : public testing::Test {
  protected:
-  KeyService() : store_(*keys::Store::open(folder_.path("keys"), system_clock(), system_random())) {
+  KeyService()
+      : store_(*keys::Store::open(folder_.path("keys"), system_clock(), system_random(), true)) {
     Fd listener = *launch::listen_on("127.0.0.1:0");
     address_ = *launch::address_of(listener);
     where_ = *launch::Address::parse(address_);

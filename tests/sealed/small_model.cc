@@ -53,9 +53,9 @@ Made seal_small(const seal::Order& order, const SigningKey& maker, Random& rando
   return made;
 }
 
-Folder::Folder() {
-  std::string made = "/tmp/casemate-test-XXXXXX";
-  CHECK(::mkdtemp(made.data()) != nullptr, "tests need /tmp");
+Folder::Folder(const std::string& where) {
+  std::string made = where + "/casemate-test-XXXXXX";
+  CHECK(::mkdtemp(made.data()) != nullptr, "tests need a folder to write to");
   path_ = made;
 }
 

@@ -38,7 +38,7 @@ seal::Order small_order();
 // A folder that is gone afterwards.
 class Folder final {
  public:
-  Folder();
+  explicit Folder(const std::string& where = "/tmp");
   ~Folder();
   Folder(const Folder&) = delete;
   [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }

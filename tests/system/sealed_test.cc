@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <ranges>
 #include <thread>
 
 #include "base/format.h"
@@ -28,7 +30,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Nothing of a folder, which opens as if it could be read.
 std::string content_of(const std::string& path) {
+  std::error_code absent;
+  if (!fs::is_regular_file(path, absent)) return {};
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -87,7 +92,11 @@ class Sealed : public testing::Test {
     const std::string said = casemate({"seal", model, "-o", place, "--model", "digits", "--version",
                                        std::to_string(version), "--store", store(), "--policy",
                                        folder_ + "/policy.json"});
-    ASSERT_TRUE(said.starts_with(formatted("0 sealed digits version {}", version))) << said;
+    ASSERT_TRUE(said.starts_with("0 ")) << said;
+    ASSERT_TRUE(said.contains(formatted("\nsealed digits version {}: ", version))) << said;
+    // Of a development root there is something to say, before anything is sealed.
+    EXPECT_LT(said.find("casemate: warning: insecure_software_root"), said.find("\nsealed "))
+        << said;
   }
   // Serves version 1 until it is refused; the reason.
   std::string refusal() {
@@ -198,6 +207,39 @@ TEST_F(Sealed, model_is_refused_its_key_under_a_root_that_is_not_the_policy_s) {
   expect_refused("root.key");
 }
 
+TEST_F(Sealed, model_s_keys_are_listed_closed_and_shown_by_commands_that_make_no_store) {
+  const std::string none = casemate({"keys", "list", "--store", store()});
+  EXPECT_TRUE(none.starts_with("1 ") && none.contains("no key store is there")) << none;
+  const std::vector<std::string> order = {
+      "seal",    plain_model(), "-o",        folder_ + "/x.sealed",
+      "--model", "digits",      "--version", "1",
+      "--store", store(),       "--policy"};
+  const auto seal_under = [&](const std::string& policy) {
+    std::ofstream(folder_ + "/p.json") << policy;
+    auto arguments = order;
+    arguments.push_back(folder_ + "/p.json");
+    return casemate(arguments);
+  };
+  const std::string pins = seal_under(
+      formatted(R"({{"models": {{"digits": {{"model": ["{}"]}}}}}})", std::string(96, 'a')));
+  EXPECT_TRUE(pins.starts_with("1 ") && pins.contains("pinned by the key store")) << pins;
+  EXPECT_FALSE(fs::exists(store())) << "a mistake made a store";
+  seal(kDevelopment);
+  const std::string twice = seal_under(kDevelopment);
+  EXPECT_TRUE(twice.contains("version 1 of 'digits' was sealed before")) << twice;
+  const std::string listed = casemate({"keys", "list", "--store", store()});
+  const std::string shown = casemate({"keys", "show", folder_ + "/x.sealed"});
+  const std::string maker = listed.substr(listed.find(" by ") + 4, 96);
+  EXPECT_TRUE(shown.starts_with("0 ") && shown.contains("made by           " + maker)) << shown;
+  EXPECT_TRUE(shown.contains("digits version 1") && shown.contains(kDevelopment)) << shown;
+  const auto floor = [&](const char* version) {
+    return casemate({"keys", "floor", "digits", "--version", version, "--store", store()});
+  };
+  EXPECT_TRUE(floor("2").contains("was never sealed")) << floor("2");
+  seal(kDevelopment, 2);
+  EXPECT_TRUE(floor("2").contains("nothing that was opened")) << "sealing has closed it";
+}
+
 TEST_F(Sealed, model_of_a_version_that_was_rolled_back_is_refused_its_key) {
   seal(kDevelopment);
   seal(kDevelopment, 2);
@@ -252,6 +294,9 @@ TEST_F(Sealed, model_is_not_served_without_a_key_service) {
 std::multimap<std::string, pid_t> family_of(pid_t first) {
   std::map<pid_t, std::pair<pid_t, std::string>> all;
   for (const auto& entry : fs::directory_iterator("/proc")) {
+    // /proc/net/stat is a folder.
+    if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos)
+      continue;
     const std::string stat = content_of(entry.path() / "stat");
     const size_t open = stat.find('(');
     const size_t close = stat.rfind(')');
@@ -266,6 +311,14 @@ std::multimap<std::string, pid_t> family_of(pid_t first) {
     if (at == first) family.emplace(facts.second, pid);
   }
   return family;
+}
+
+// False for a process that has ended, though nobody has asked yet how.
+bool runs(pid_t pid) {
+  const std::string stat = content_of(formatted("/proc/{}/stat", pid));
+  const size_t close = stat.rfind(')');
+  return close != stat.npos && close + 2 < stat.size() && stat[close + 2] != 'Z' &&
+         stat[close + 2] != 'X';
 }
 
 // Calls `visit` with all that the process may read of itself; false when it cannot be looked at.
@@ -334,18 +387,162 @@ TEST_F(Sealed, weights_and_key_are_held_by_no_process_and_no_file_outside_of_the
   int looked_at = 0;
   for (const auto& [name, pid] : family) {
     if (name.contains("model")) continue;
-    looked_at += visit_memory(
+    const bool read = visit_memory(
         pid, [&](std::string_view bytes) { EXPECT_FALSE(secret(bytes)) << name << " " << pid; });
+    EXPECT_TRUE(read || !runs(pid)) << name << " " << pid << " could not be looked at";
+    looked_at += read ? 1 : 0;
     visit_memory_files(
         pid, [&](std::string_view bytes) { EXPECT_FALSE(secret(bytes)) << name << " " << pid; });
   }
-  EXPECT_GE(looked_at, 2);  // the command and the monitor
+  EXPECT_GE(looked_at, 4);  // the command, the monitor, the gateway, a partition's runtime
   for (const std::string& where : {folder_, system.folder()}) {
     for (const auto& entry : fs::recursive_directory_iterator(where)) {
       if (!entry.is_regular_file()) continue;
       EXPECT_FALSE(secret(content_of(entry.path()))) << entry.path();
     }
   }
+}
+
+// While it lives, whatever crashes may leave as large a core as it likes, in the folder.
+class CoresAllowed final {
+ public:
+  explicit CoresAllowed(const std::string& folder) : folder_(folder), before_(fs::current_path()) {
+    ::getrlimit(RLIMIT_CORE, &limit_);
+    const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
+    const rlimit most{limit_.rlim_max, limit_.rlim_max};
+    if (::setrlimit(RLIMIT_CORE, &all) != 0) ::setrlimit(RLIMIT_CORE, &most);
+    fs::current_path(folder);
+  }
+  ~CoresAllowed() {
+    std::error_code gone;
+    fs::current_path(before_, gone);
+    ::setrlimit(RLIMIT_CORE, &limit_);
+  }
+  CoresAllowed(const CoresAllowed&) = delete;
+
+  // Why cores are not left in the folder on this machine; empty where a process that crashes there
+  // has left one. Such cores are removed.
+  [[nodiscard]] std::string elsewhere() const {
+    std::string pattern;
+    std::getline(std::ifstream("/proc/sys/kernel/core_pattern"), pattern);
+    if (pattern.contains('/') || pattern.starts_with('|'))
+      return formatted("the machine sends cores to '{}'", pattern);
+    int status = 0;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::signal(SIGSEGV, SIG_DFL);
+      ::raise(SIGSEGV);
+      ::_exit(0);
+    }
+    ::waitpid(child, &status, 0);
+    const std::string core = core_in(folder_);
+    if (!WCOREDUMP(status) || core.empty()) return "the machine writes no cores";
+    fs::remove(core);
+    return "";
+  }
+  // The first core in the folder.
+  static std::string core_in(const std::string& folder) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (!entry.is_regular_file()) continue;
+      std::string magic(4, '\0');
+      std::ifstream(entry.path(), std::ios::binary).read(magic.data(), 4);
+      if (magic ==
+          "\x7f"
+          "ELF")
+        return entry.path();
+    }
+    return "";
+  }
+
+ private:
+  std::string folder_;
+  fs::path before_;
+  rlimit limit_{};
+};
+
+// Crashes it, and says how it ended.
+int crashed(pid_t pid) {
+  int status = 0;
+  EXPECT_TRUE(hurt(pid, SIGSEGV));
+  ::waitpid(pid, &status, 0);
+  return status;
+}
+
+TEST_F(Sealed, commands_of_the_owner_leave_no_core_when_they_crash) {
+  seal(kDevelopment);
+  const CoresAllowed allowed(folder_);
+  if (const std::string why = allowed.elsewhere(); !why.empty())
+    GTEST_SKIP() << why << ", and this test looks for them beside the process";
+  start_service();
+  const int service = crashed(service_);
+  service_ = -1;
+  EXPECT_TRUE(WIFSIGNALED(service) && WTERMSIG(service) == SIGSEGV);
+  EXPECT_FALSE(WCOREDUMP(service)) << "keys serve";
+  // Sealing waits with key and weights until the store can be written to.
+  auto database = keys::Database::open(fs::canonical(store()).string());
+  ASSERT_TRUE(database) << database.error().text;
+  const auto writing = keys::Transaction::begin(*database);
+  ASSERT_TRUE(writing) << writing.error().text;
+  const pid_t sealing =
+      start_casemate({"seal", plain_model(), "-o", folder_ + "/later.sealed", "--model", "digits",
+                      "--version", "2", "--store", store(), "--policy", folder_ + "/policy.json"},
+                     folder_ + "/printed");
+  const auto growing = [&] {
+    return std::ranges::any_of(fs::directory_iterator(folder_), [](const auto& entry) {
+      return entry.path().filename().string().starts_with(".casemate-");
+    });
+  };
+  Patience patience(std::chrono::seconds(20));
+  while (!growing() && runs(sealing) && !patience.over())
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(growing()) << content_of(folder_ + "/printed");
+  const int seal = crashed(sealing);
+  EXPECT_TRUE(WIFSIGNALED(seal) && WTERMSIG(seal) == SIGSEGV) << content_of(folder_ + "/printed");
+  EXPECT_FALSE(WCOREDUMP(seal)) << "seal";
+  EXPECT_EQ(CoresAllowed::core_in(folder_), "");
+}
+
+// What the kernel lets a core of the process have at most.
+std::string core_limit(pid_t pid) {
+  std::ifstream limits(formatted("/proc/{}/limits", pid));
+  std::string line;
+  while (std::getline(limits, line)) {
+    constexpr std::string_view kCore = "Max core file size";
+    if (!line.starts_with(kCore)) continue;
+    const size_t begin = line.find_first_not_of(' ', kCore.size());
+    return line.substr(begin, line.find(' ', begin) - begin);
+  }
+  return "unknown";
+}
+
+TEST_F(Sealed, model_leaves_no_core_when_it_or_its_template_crashes) {
+  seal(kDevelopment);
+  const CoresAllowed allowed(folder_);
+  start_service();
+  const ServedSystem system(models(), "", {"--keys", url_});
+  ASSERT_FALSE(system.url().empty()) << system.printed();
+  Witness witness(system.url());
+  EXPECT_TRUE(witness.answered_again()) << system.printed();
+  EXPECT_EQ(witness.stop(), "");
+  std::vector<pid_t> enclaves;
+  for (const auto& [name, pid] : family_of(system.pid())) {
+    if (!name.contains("model")) continue;
+    // Wherever this machine would put it.
+    EXPECT_EQ(core_limit(pid), "0") << name << " " << pid;
+    enclaves.push_back(pid);
+  }
+  EXPECT_GE(enclaves.size(), 2u) << "an instance and its template";
+  EXPECT_NE(core_limit(::getpid()), "0") << "where none is allowed, this shows nothing";
+  // Instances first: they are younger, and go with their template.
+  int hit = 0;
+  for (const pid_t pid : enclaves | std::views::reverse) hit += hurt(pid, SIGSEGV) ? 1 : 0;
+  EXPECT_GE(hit, 2);
+  Patience patience(std::chrono::seconds(20));
+  while (std::ranges::any_of(enclaves, runs) && !patience.over())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_FALSE(std::ranges::any_of(enclaves, runs));
+  for (const std::string& where : {folder_, system.folder()})
+    EXPECT_EQ(CoresAllowed::core_in(where), "");
 }
 
 }  // namespace
