@@ -19,11 +19,14 @@
 #include <thread>
 
 #include "base/format.h"
+#include "outside/client/attest.h"
 #include "outside/client/session.h"
 #include "outside/keys/store.h"
+#include "outside/verify/pins.h"
 #include "tests/system/patience.h"
 #include "tests/system/served_system.h"
 #include "tests/system/small_system.h"
+#include "tests/tpm/software_tpm.h"
 
 namespace casemate::tests {
 namespace {
@@ -186,6 +189,23 @@ TEST_F(Sealed, model_answers_as_the_unsealed_one_and_comes_back_when_it_is_kille
   EXPECT_TRUE(audit.contains("released digits/1")) << audit;
 }
 
+// Waits until the model runs, or is refused.
+bool is_served(const ServedSystem& system, std::string_view model) {
+  Patience patience(std::chrono::seconds(30));
+  while (!patience.over()) {
+    const auto status = system.status();
+    for (uint32_t e = 0; status && e < (*status)->enclave_count; ++e) {
+      const operating::EnclaveStatus& enclave = (*status)->enclaves[e];
+      const auto state = static_cast<operating::State>(enclave.state);
+      if (enclave.name.view() != model) continue;
+      if (state == operating::State::kRunning || state == operating::State::kRefused)
+        return state == operating::State::kRunning;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
 // A policy that accepts software roots and pins one more thing, to what nobody has.
 std::string pinned(std::string_view what) {
   return formatted(R"({{"allow_software_root": true, {}}})",
@@ -250,6 +270,37 @@ TEST_F(Sealed, model_of_a_version_that_was_rolled_back_is_refused_its_key) {
 std::string short_field(int number, const std::string& content) {
   return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(content.size())} +
          content;
+}
+
+// A root that takes its time, and is none for development: the owner learns who serves a plain
+// model, and opens the sealed one to the like of it.
+TEST_F(Sealed, model_gets_its_key_under_a_tpm_of_the_policy_and_no_other) {
+  if (!SoftwareTpm::installed()) GTEST_SKIP() << "swtpm is not installed";
+  auto tpm = SoftwareTpm::make(true);
+  ASSERT_TRUE(tpm) << tpm.error().text;
+  ::setenv("CASEMATE_TPM", tpm->socket().c_str(), 1);
+  verify::Policy policy;
+  {
+    const ServedSystem plain(source_folder() + "/models", "", {"--root", "tpm"});
+    ASSERT_FALSE(plain.url().empty()) << plain.printed();
+    const auto verdict = client::attest(plain.url(), {}, {}, "digits", true);
+    ASSERT_TRUE(verdict && verify::holds(*verdict)) << (verdict ? "" : verdict.error().text);
+    policy = verify::pinned_policy(*verdict);
+  }
+  policy.models.at("digits").model.clear();
+  policy.models.at("digits").manifest.clear();
+  seal(verify::policy_text(policy));
+  start_service();
+  {
+    const ServedSystem system(models(), "", {"--root", "tpm", "--keys", url_});
+    ASSERT_FALSE(system.url().empty()) << system.printed();
+    EXPECT_TRUE(is_served(system, "digits")) << system.printed();
+  }
+  const std::string audit = casemate({"keys", "audit", "--store", store()});
+  EXPECT_TRUE(audit.contains("released digits/1") && audit.contains("root tpm")) << audit;
+  ::unsetenv("CASEMATE_TPM");
+  const ServedSystem software(models(), "", {"--root", "software", "--keys", url_});
+  EXPECT_FALSE(is_served(software, "digits"));
 }
 
 TEST_F(Sealed, model_that_does_not_load_says_nothing_of_its_graph_to_anybody) {
