@@ -6,11 +6,13 @@
 #include "outside/cli/commands.h"
 #include "outside/client/file.h"
 #include "outside/fetch/fetch.h"
+#include "outside/verify/decode.h"
+#include "outside/verify/platform_evidence.h"
 
 namespace casemate::cli {
 namespace {
 
-constexpr uint64_t kFetchedForBytes = 128 << 10;  // as casemate verify reads
+constexpr uint64_t kFetchedForBytes = 256 << 10;  // as casemate verify reads
 
 struct CollateralFlags {
   std::string evidence;
@@ -34,8 +36,10 @@ Status fetch_collateral(const CollateralFlags& flags, Streams streams) {
                              kept.what)
                 << std::flush;
   }));
-  streams.out << formatted("that is all: casemate verify {} --collateral {}\n", flags.evidence,
-                           flags.folder);
+  // Ours does not say for whom it was made.
+  const bool ours = verify::decode_evidence(verify::evidence_in(evidence)).has_value();
+  streams.out << formatted("that is all: casemate verify {} --collateral {}{}\n", flags.evidence,
+                           flags.folder, ours ? " --key SPKI.der" : "");
   return {};
 }
 

@@ -42,10 +42,9 @@ Result<SigningKey> author_key(const std::string& path, Streams streams) {
   }
   if (pem.error().code != Code::kNotFound) return pem.error();
   SigningKey key = TRY(SigningKey::generate());
-  const std::string text = TRY(verify::signing_key_pem(key));
-  std::vector<uint8_t> secret(text.begin(), text.end());
-  const Status written = keys::write_private_file(path, secret);
-  clear_secret(secret);
+  std::string text = TRY(verify::signing_key_pem(key));
+  const Status written = keys::write_private_file(path, bytes_of(std::string_view(text)));
+  clear_secret({static_cast<uint8_t*>(static_cast<void*>(text.data())), text.size()});
   TRY(written);
   streams.out << formatted("made {}: whoever has it can endorse drivers in your name\n", path);
   return key;

@@ -12,6 +12,7 @@
 #include "outside/cli/server_flags.h"
 #include "outside/client/file.h"
 #include "outside/verify/certificate.h"
+#include "outside/verify/decode.h"
 #include "outside/verify/ear/ear.h"
 #include "outside/verify/platform_evidence.h"
 #include "outside/verify/policy_schema.h"
@@ -66,6 +67,8 @@ Result<Material> material_of(const VerifyFlags& flags) {
                    formatted("the certificate {} carries no evidence", flags.evidence_path)};
     }
     material = {std::move(certificate.evidence), std::move(certificate.key)};
+  } else {
+    material.evidence = verify::evidence_in(material.evidence);
   }
   if (!flags.key_path.empty())
     material.key = TRY(client::read_file(flags.key_path, kEvidenceBytes));
@@ -166,8 +169,8 @@ Status verify_file(const VerifyFlags& flags, Streams streams) {
   const auto file = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
   const auto evidence = verify::evidence_in(file);
   // Whoever gives collateral and no key means such evidence, whatever the file is.
-  const bool keyless =
-      flags.key_path.empty() && flags.certificate_path.empty() && !is_certificate(file);
+  const bool keyless = flags.key_path.empty() && flags.certificate_path.empty() &&
+                       !is_certificate(file) && !verify::decode_evidence(evidence);
   if (verify::platform_evidence(evidence) || (keyless && !flags.policy.collateral_path.empty()))
     return verify_quote(flags, evidence, streams);
   const verify::Policy policy = TRY(flags.policy.policy());

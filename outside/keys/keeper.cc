@@ -82,6 +82,11 @@ Status may_release(const verify::Verdict& verdict, const verify::Policy& policy,
         "key.peers: the enclave calls others, to which its weights may go, and the "
         "policy does not name \"peers\" of this model");
   }
+  if (verdict.tokens.front().peer_count != 0 && policy.drivers.required) {
+    return denied(
+        "key.drivers: the policy requires evidence of accelerators, and none of those that this "
+        "enclave calls is shown here; pin \"peers\" of this model and remove \"required\"");
+  }
   return check_package(record, verdict.tokens.front());
 }
 

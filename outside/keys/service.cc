@@ -153,7 +153,11 @@ void Service::wait() {
     const short events = connection->state == Connection::State::kAnswering ? POLLOUT : POLLIN;
     items.push_back({connection->waits_for_us() ? -1 : connection->socket.number(), events, 0});
   }
-  if (::poll(items.data(), items.size(), wait_ms()) < 0) return;
+  if (::poll(items.data(), items.size(), wait_ms()) < 0) {
+    if (errno == EINTR) return;
+    std::this_thread::sleep_for(kRest);  // no memory; deadlines go on
+    for (pollfd& item : items) item.revents = 0;
+  }
   eventfd_t rung = 0;
   ::eventfd_read(bell_.number(), &rung);
   for (size_t i = 0; i < connections_.size(); ++i) {
@@ -254,9 +258,9 @@ void Service::decide(const std::stop_token& stop) {
     const Asked next = std::move(asked_.front());
     asked_.pop_front();
     held.unlock();
-    HttpAnswer said = decision_on(next.request);
+    Decided decided{next.connection, decision_on(next.request)};
     held.lock();
-    decided_.push_back({next.connection, std::move(said)});
+    decided_.push_back(std::move(decided));
     ring();
   }
 }

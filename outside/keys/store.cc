@@ -48,8 +48,8 @@ Result<Store> Store::open(const std::string& path, Clock& clock, Random& random,
 
 Error Store::changed(std::string_view what) const {
   return {Code::kPlatform, formatted("key store {}: {} does not open with its key: the store is "
-                                    "damaged or was changed; restore a backup",
-                                    path(), what)};
+                                     "damaged or was changed; restore a backup",
+                                     path(), what)};
 }
 
 Result<int64_t> Store::tables() { return database_.number("SELECT count(*) FROM sqlite_schema"); }
@@ -89,6 +89,7 @@ Status Store::begin() {
   const Clearing clearing(der);
   Statement insert = TRY(database_.prepare("INSERT INTO facts VALUES ('maker', ?)"));
   TRY(insert.bind(hide(bytes_of(kMakerLabel), der)).step());
+  TRY(write_audit_end({}));
   return transaction.commit();
 }
 

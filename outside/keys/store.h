@@ -94,6 +94,8 @@ class Store final {
   std::vector<uint8_t> hide(Bytes label, Bytes secret);
   Result<std::vector<uint8_t>> show(Bytes label, Bytes hidden) const;
   [[nodiscard]] Error changed(std::string_view what) const;
+  Status write_audit_end(Bytes last);
+  Status check_audit_end(Bytes last);
   Result<Record> record_in(const Statement& row) const;
   Result<SecretKey> key_in(const Statement& row, const Record& record) const;
   Result<std::pair<Record, SecretKey>> row_of(const sealed::PackageId& package);

@@ -24,6 +24,8 @@ using operating::KeyQuestion;
 
 // For each of the two questions.
 constexpr std::chrono::seconds kPatience{5};
+// How long one that is not waiting any more is remembered.
+constexpr std::chrono::minutes kForget{1};
 
 KeyQuestion question(KeyCommand command, uint64_t ticket) {
   KeyQuestion asked;
@@ -113,7 +115,13 @@ void Relay::run(const std::stop_token& stop) {
   std::chrono::milliseconds pause = kLook;
   std::unique_lock held(lock);
   while (!stop.stop_requested()) {
-    pause = serve_all(stop) ? kLook : std::min(2 * pause, kAgainMax);
+    bool reached = false;
+    try {
+      reached = serve_all(stop);
+    } catch (const std::exception& failure) {  // no memory, or no more threads
+      tell_(formatted("keys are asked for later: {}", printable(failure.what(), 120)));
+    }
+    pause = reached ? kLook : std::min(2 * pause, kAgainMax);
     wake.wait_for(held, stop, pause, [] { return false; });
   }
 }
@@ -129,8 +137,12 @@ bool Relay::serve_all(const std::stop_token& stop) {
   std::set<uint64_t> seen;
   while (!stop.stop_requested()) {
     const auto next = launch::ask_for_keys(monitor_, question(KeyCommand::kNext, ticket), stop);
-    if (!next && next.error().code == Code::kNotFound)  // those were all
-      std::erase_if(turns_, [&](const auto& turn) { return !seen.contains(turn.first); });
+    // Those were all. One that has its quote made anew is not among them for a while.
+    if (!next && next.error().code == Code::kNotFound) {
+      std::erase_if(turns_, [&](const auto& turn) {
+        return !seen.contains(turn.first) && system_clock().now() > turn.second.again + kForget;
+      });
+    }
     // Or the monitor is busy, or gone.
     if (!next || (*next)->ticket <= ticket) return true;
     const KeyAnswer& waiting = **next;
@@ -153,7 +165,7 @@ bool Relay::serve_all(const std::stop_token& stop) {
     }
     turn.again = system_clock().now() + turn.pause;
     turn.pause = std::min(2 * turn.pause, kAgainMax);
-    tell_once(turn.told, waiting, served.error());
+    if (!served.error().text.empty()) tell_once(turn.told, waiting, served.error());
   }
   return true;
 }
@@ -178,8 +190,11 @@ Status Relay::serve(const KeyAnswer& waiting, const Nonce& nonce, const std::sto
   const auto request = load<sealed::KeyRequest>(waiting.request);
   KeyQuestion vouch = question(KeyCommand::kVouch, waiting.ticket);
   vouch.nonce = nonce;
-  const auto vouched = TRY(launch::ask_for_keys(monitor_, vouch, stop));
-  const auto said = TRY(ask_service({"POST", "/v1/keys", body_of(request, nonce, *vouched)}, stop));
+  const auto vouched = launch::ask_for_keys(monitor_, vouch, stop);
+  // The root is asked anew, or the partition asks for too much: nothing to tell anybody.
+  if (!vouched) return Error{vouched.error().code, ""};
+  const auto said =
+      TRY(ask_service({"POST", "/v1/keys", body_of(request, nonce, **vouched)}, stop));
   if (holds_key(said, nonce)) return answer(waiting, Code::kOk, {}, said.body, stop);
   if (!refuses_for_good(said)) {
     return Error{Code::kUnavailable,

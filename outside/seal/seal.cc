@@ -186,9 +186,11 @@ Result<Done> seal_model(const std::string& onnx, const std::string& place, const
   // What is in place now is still opened.
   TRY(store.add(done.record, sealer.key(), true));
   TRY(file.commit());
-  TRY(file.sync_place());
-  if (order.keep_older) return done;
-  if (const Status closed = store.raise_floor(order.name, order.version); !closed) {
+  const Status kept = file.sync_place();
+  if (order.keep_older && kept) return done;
+  const Status closed =
+      kept && !order.keep_older ? store.raise_floor(order.name, order.version) : kept;
+  if (!closed) {
     return Error{closed.error().code,
                  formatted("{} is sealed and in its place, and earlier versions are still opened: "
                            "{}; casemate keys floor {} --version {} closes them",

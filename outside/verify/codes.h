@@ -124,6 +124,10 @@ inline constexpr CheckKind kDeviceNonce{
     "give the server's operator a nonce of your own to ask the device with, and name it in "
     "\"nonce\" "
     "of the policy's \"nvidia\": an answer is as fresh as that"};
+inline constexpr CheckKind kDeviceKind{
+    "device.kind", "the accelerator is of the kind that its evidence is of",
+    "have the driver's author endorse what drives it (casemate endorse): a GPU's answer says "
+    "nothing of other devices"};
 inline constexpr CheckKind kDeviceOne{
     "device.one", "one accelerator shows this evidence",
     "do not use this server: one device's answer stands for several"};

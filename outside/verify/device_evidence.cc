@@ -2,6 +2,7 @@
 #include "outside/verify/device_evidence.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -13,13 +14,19 @@ namespace {
 
 constexpr std::string_view kPem = "-----BEGIN ";
 constexpr size_t kNvidiaNonce = 32;
+// What a GPU is here: no other kind of device is one.
+constexpr std::string_view kKindOfGpus = "opencl";
+
+// The key of each device that has shown one, and which device that is.
+using Shown = std::map<std::vector<uint8_t>, std::string>;
 
 std::string device_of(const EnclaveToken& token) { return printable(token.device.view(), 32); }
 
+std::string_view kind_of(std::string_view device) { return device.substr(0, device.find(':')); }
+
 // The processor says nothing of itself but through the root.
 bool accelerator(const EnclaveToken& token) {
-  const std::string_view device = token.device.view();
-  const std::string_view kind = device.substr(0, device.find(':'));
+  const std::string_view kind = kind_of(token.device.view());
   return kind != "none" && kind != "cpu" && !kind.empty();
 }
 
@@ -86,16 +93,36 @@ Platform appraise_driver(Bytes said, std::span<const EnclaveToken* const> tokens
   return driver::appraise(said, driven, policy.drivers, now, checks);
 }
 
+// The same answer can be written in several ways, and be asked for twice.
+Finding own_device(const Platform& platform, const std::string& device, Shown& shown) {
+  const auto [at, first] = shown.try_emplace(platform.device_key, device);
+  return {.good = first || at->second == device,
+          .expected = "a device of its own",
+          .actual = formatted("the key of {}", at->second)};
+}
+
+Platform judge_nvidia(Bytes said, std::span<const EnclaveToken* const> tokens, const Policy& policy,
+                      int64_t now, Shown& shown, Checks& checks) {
+  const std::string device = device_of(*tokens.front());
+  checks.judge(code::kDeviceKind, "", [&] {
+    return Finding{kind_of(device) == kKindOfGpus, formatted("an {} device", kKindOfGpus), device};
+  });
+  checks.judge(code::kDeviceOne, "", [&] { return one_device(tokens); });
+  Platform platform = appraise_nvidia(said, policy, now, checks);
+  if (!platform.device_key.empty())
+    checks.judge(code::kDeviceOne, "", [&] { return own_device(platform, device, shown); });
+  return platform;
+}
+
 void judge_said(Bytes said, const Evidence& evidence, const Policy& policy, int64_t now,
-                Verdict& verdict) {
+                Shown& shown, Verdict& verdict) {
   const auto tokens = tokens_of(evidence, sha384(said));
   const std::string device = device_of(*tokens.front());
   const size_t before = verdict.checks.size();
   Checks checks(verdict);
   Platform platform;
   if (nvidia::looks_like(said)) {
-    checks.judge(code::kDeviceOne, "", [&] { return one_device(tokens); });
-    platform = appraise_nvidia(said, policy, now, checks);
+    platform = judge_nvidia(said, tokens, policy, now, shown, checks);
   } else if (driver::looks_like(said)) {
     platform = appraise_driver(said, tokens, policy, now, checks);
   } else {
@@ -126,7 +153,9 @@ void judge_devices(const Evidence& evidence, const Policy& policy, int64_t now_u
                      !policy.drivers.required};
     });
   }
-  for (const Bytes said : evidence.devices) judge_said(said, evidence, policy, now_unix, verdict);
+  Shown shown;
+  for (const Bytes said : evidence.devices)
+    judge_said(said, evidence, policy, now_unix, shown, verdict);
 }
 
 }  // namespace casemate::verify

@@ -38,11 +38,11 @@ std::vector<uint8_t> endorsed(const std::vector<std::string>& names,
 }
 
 // A model that is cut over two devices, which both show `said`, or each its own.
-Signer on_devices(const std::vector<std::vector<uint8_t>>& said,
-                  std::string_view second = "npu:1") {
+Signer on_devices(const std::vector<std::vector<uint8_t>>& said, std::string_view second = "npu:1",
+                  std::string_view first = "npu:0") {
   Signer signer;
   signer.add_model("digits");
-  signer.add_device("a", "npu:0");
+  signer.add_device("a", first);
   signer.add_device("b", second);
   signer.devices = said;
   if (!said.empty()) {
@@ -194,21 +194,26 @@ Policy of_gpu(const Gpu& gpu) {
   return policy;
 }
 
+Signer on_gpus(const std::vector<std::vector<uint8_t>>& said, std::string_view second) {
+  return on_devices(said, second, "opencl:0");
+}
+
 TEST(DeviceEvidence, of_a_gpu_is_judged_by_the_certificates_that_come_with_it) {
   const Gpu gpu;
   for (const bool hexadecimal : {false, true}) {
     const auto file = answer_of(gpu, hexadecimal);
     EXPECT_LE(file.size(), kDeviceEvidenceBytes);
-    const Signer signer = on_devices({file}, "npu:0");
+    const Signer signer = on_gpus({file}, "opencl:0");
     const Verdict verdict = judged(signer, of_gpu(gpu));
     EXPECT_EQ(outcome_of(verdict), "accepted") << text_of(verdict);
     EXPECT_EQ(verdict.devices.at(0).platform.root_key, gpu.keys.front().public_der());
     const Policy learned = pinned_policy(verdict);
     EXPECT_EQ(learned.nvidia.blocks.size(), 64u);
-    EXPECT_EQ(outcome_of(judged(signer, learned)), "accepted");
+    EXPECT_EQ(outcome_of(judged(signer, learned)), "device.nonce opencl:0")
+        << "that is for its owner to choose";
   }
-  const Signer bare = on_devices({gpu.evidence()}, "npu:0");
-  EXPECT_EQ(outcome_of(judged(bare, of_gpu(gpu))), "nvidia.signature npu:0");
+  const Signer bare = on_gpus({gpu.evidence()}, "opencl:0");
+  EXPECT_EQ(outcome_of(judged(bare, of_gpu(gpu))), "nvidia.signature opencl:0");
   Policy policy = of_gpu(gpu);
   policy.collateral = std::make_shared<const Collateral>(gpu.collateral());
   EXPECT_EQ(outcome_of(judged(bare, policy)), "accepted") << "they may be the verifier's own";
@@ -216,33 +221,50 @@ TEST(DeviceEvidence, of_a_gpu_is_judged_by_the_certificates_that_come_with_it) {
 
 TEST(DeviceEvidence, of_a_gpu_is_refused_where_the_policy_names_no_nonce_or_another) {
   const Gpu gpu;
-  const Signer signer = on_devices({answer_of(gpu)}, "npu:0");
+  const Signer signer = on_gpus({answer_of(gpu)}, "opencl:0");
   Policy policy = of_gpu(gpu);
   policy.nvidia.nonce.clear();
   const Verdict verdict = judged(signer, policy);
-  EXPECT_EQ(outcome_of(verdict), "device.nonce npu:0");
+  EXPECT_EQ(outcome_of(verdict), "device.nonce opencl:0");
   EXPECT_NE(line_of(verdict).find("nonce of your own"), std::string::npos) << line_of(verdict);
   policy.nvidia.nonce = {std::vector<uint8_t>(32, 0xb0)};
-  EXPECT_EQ(outcome_of(judged(signer, policy)), "nvidia.nonce npu:0");
+  EXPECT_EQ(outcome_of(judged(signer, policy)), "nvidia.nonce opencl:0");
 }
 
 TEST(DeviceEvidence, of_a_gpu_is_refused_without_its_root_or_what_runs_on_it_in_the_policy) {
   const Gpu gpu;
-  const Signer signer = on_devices({answer_of(gpu)}, "npu:0");
+  const Signer signer = on_gpus({answer_of(gpu)}, "opencl:0");
   Policy policy = of_gpu(gpu);
   policy.nvidia.roots = Gpu().rules().roots;
-  EXPECT_EQ(outcome_of(judged(signer, policy)), "nvidia.chain npu:0");
+  EXPECT_EQ(outcome_of(judged(signer, policy)), "nvidia.chain opencl:0");
   policy = of_gpu(gpu);
   policy.nvidia.blocks.clear();
-  EXPECT_EQ(outcome_of(judged(signer, policy)), "platform.start npu:0");
+  EXPECT_EQ(outcome_of(judged(signer, policy)), "platform.start opencl:0");
   policy.insecure_allow_any_start = true;
   EXPECT_EQ(outcome_of(judged(signer, policy)), "accepted");
 }
 
 TEST(DeviceEvidence, of_one_gpu_counts_for_one_device) {
   const Gpu gpu;
-  EXPECT_EQ(outcome_of(judged(on_devices({answer_of(gpu)}, "npu:1"), of_gpu(gpu))),
-            "device.one npu:0");
+  EXPECT_EQ(outcome_of(judged(on_gpus({answer_of(gpu)}, "opencl:1"), of_gpu(gpu))),
+            "device.one opencl:0");
+  // However it is written, and whatever is put behind it.
+  std::vector<std::vector<uint8_t>> forms = {answer_of(gpu), answer_of(gpu, true)};
+  EXPECT_EQ(outcome_of(judged(on_gpus(forms, "opencl:1"), of_gpu(gpu))), "device.one opencl:1");
+  EXPECT_EQ(outcome_of(judged(on_gpus(forms, "opencl:0"), of_gpu(gpu))), "accepted");
+  const Gpu other;
+  const Policy one = of_gpu(gpu);
+  Policy both = of_gpu(other);
+  both.nvidia.roots.insert(both.nvidia.roots.end(), one.nvidia.roots.begin(),
+                           one.nvidia.roots.end());
+  forms.back() = answer_of(other);
+  EXPECT_EQ(outcome_of(judged(on_gpus(forms, "opencl:1"), both)), "accepted");
+}
+
+TEST(DeviceEvidence, of_a_gpu_says_nothing_of_another_kind_of_device) {
+  const Gpu gpu;
+  EXPECT_EQ(outcome_of(judged(on_devices({answer_of(gpu)}, "npu:0"), of_gpu(gpu))),
+            "device.kind npu:0");
 }
 
 TEST(DeviceEvidence, of_a_gpu_with_a_broken_certificate_behind_it_is_refused) {
@@ -251,7 +273,7 @@ TEST(DeviceEvidence, of_a_gpu_with_a_broken_certificate_behind_it_is_refused) {
   for (const char c :
        std::string_view("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
     file.push_back(static_cast<uint8_t>(c));
-  EXPECT_EQ(outcome_of(judged(on_devices({file}, "npu:0"), of_gpu(gpu))), "device.format npu:0");
+  EXPECT_EQ(outcome_of(judged(on_gpus({file}, "opencl:0"), of_gpu(gpu))), "device.format opencl:0");
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ void add_once(std::vector<Value>& values, const Value& value) {
   if (!std::ranges::contains(values, value)) values.push_back(value);
 }
 
-// What it answered, to which nonce, and whose word that is.
+// What it answered, and whose word that is. Not to which nonce: that was not chosen by who learns,
+// and whoever names it makes an answer of any age a fresh one.
 void name_nvidia(const Platform& platform, nvidia::Rules& rules) {
   constexpr std::string_view kBlock = "block ";
   size_t blocks = 0;
@@ -56,8 +57,6 @@ void name_nvidia(const Platform& platform, nvidia::Rules& rules) {
     ++blocks;
   }
   if (blocks == nvidia::Transcript::kBlocksOfSwitch) rules.device = nvidia::Device::kAny;
-  const Bytes nonce = Bytes(platform.report_data).first(sizeof(nvidia::Transcript::nonce));
-  add_once(rules.nonce, {nonce.begin(), nonce.end()});
   add_once(rules.roots, sha384(platform.root_key));
 }
 

@@ -122,6 +122,8 @@ Status OutputFile::sync_place() const {
 }
 
 Status OutputFile::commit() {
+  // The lock ends with the last descriptor, and until the file has its name others would clear it up.
+  const Fd locked(::fcntl(fd_.number(), F_DUPFD_CLOEXEC, 0));
   if (::close(fd_.release()) != 0) return errno_error("close " + path_);
   if (::rename(growing_.c_str(), path_.c_str()) != 0) return errno_error("rename to " + path_);
   growing_.clear();

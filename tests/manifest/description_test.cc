@@ -222,6 +222,14 @@ std::vector<Corruption> corrupt_devices() {
          d.partitions[1].device.evidence = 5;
        },
        at + "the device's evidence is 5, but must be from 0 to 4"},
+      {"device_evidence_and_a_sealed_model",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
+         d.partitions[1].device.evidence = 4;
+         d.enclaves[1].flags |= EnclaveDescription::kSealed;
+       },
+       "system description, enclave 1: its partition's device has evidence, which only others may "
+       "have"},
       {"device_evidence_most",
        [](D& d) {
          d.partitions[1].device.kind = 3;

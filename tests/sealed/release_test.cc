@@ -265,6 +265,10 @@ TEST_F(HardwareVerdict, gets_no_key_under_a_policy_that_names_too_little) {
   }
   verdict_.tokens[0].peer_count = 1;
   EXPECT_TRUE(refusal().starts_with("key.peers: ")) << refusal();
+  policy_.models["small"].peers = some_;
+  EXPECT_EQ(refusal(), "");
+  policy_.drivers.required = true;
+  EXPECT_TRUE(refusal().starts_with("key.drivers: ")) << refusal();
 }
 
 TEST_F(HardwareVerdict, gets_no_key_where_the_operator_may_have_started_anything_or_looks_in) {

@@ -167,7 +167,9 @@ TEST_F(KeyStore, says_from_which_line_on_its_log_was_changed) {
       {"DELETE FROM audit", "line 1"},
       {"DELETE FROM audit WHERE number = 2; UPDATE audit SET number = number - 1 WHERE number > 2",
        "line 2"},
-      {"DELETE FROM facts WHERE name = 'audit end'", "line 5"}};
+      {"DELETE FROM facts WHERE name = 'audit end'", "line 5"},
+      {"DELETE FROM audit; DELETE FROM facts WHERE name = 'audit end'", "line 1"},
+      {"UPDATE audit SET number = 9223372036854775807 WHERE number = 4", "line 4"}};
   for (const auto& [sql, where] : changes) {
     fs::remove(path_);
     fs::remove(path_ + ".key");
@@ -186,6 +188,8 @@ TEST_F(KeyStore, says_from_which_line_on_its_log_was_changed) {
     ASSERT_FALSE(checked) << sql;
     EXPECT_TRUE(checked.error().text.contains(where)) << sql << ": " << checked.error().text;
     EXPECT_TRUE(store->audit(10)) << "what is left can be read";
+    static_cast<void>(store->write_audit({.name = "small", .line = "later"}, key(9)));
+    EXPECT_FALSE(store->check_audit()) << sql << ": the next line covers it up";
   }
 }
 

@@ -207,6 +207,11 @@ Status check_enclave(const SystemDescription& d, uint32_t i) {
   if ((e.flags & EnclaveDescription::kSealed) != 0 &&
       e.kind != static_cast<uint32_t>(EnclaveKind::kModel))
     return wrong("enclave", i, "only a model can be sealed");
+  // What vouches for their keys has no room for a device's words.
+  if (((e.flags & EnclaveDescription::kSealed) != 0 ||
+       e.kind == static_cast<uint32_t>(EnclaveKind::kGateway)) &&
+      d.partitions[e.partition].device.evidence != 0)
+    return wrong("enclave", i, "its partition's device has evidence, which only others may have");
   if (!inside(e.first_file, e.file_count, d.file_count))
     return wrong("enclave", i, "its files must be in the list");
   for (uint32_t p = 0; p < d.partition_count; ++p) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/gateway/serving/drafts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -8,12 +9,17 @@
 namespace casemate::gateway {
 
 void Drafts::renew() {
-  if (std::exchange(round_, loop_.now()) != loop_.now()) short_bytes_ = grown_bytes_ = 0;
+  if (std::exchange(round_, loop_.now()) == loop_.now()) return;
+  short_bytes_ = grown_bytes_ = 0;
+  served_.clear();
 }
 
-size_t Drafts::room() {
+size_t Drafts::room(const void* origin) {
   renew();
-  return short_bytes_ < kPerRound ? kPerRound - short_bytes_ : 0;
+  const bool first = !std::ranges::contains(served_, origin);
+  if (first) served_.push_back(origin);
+  if (!first && short_bytes_ >= kPerRound) return 0;
+  return std::max(kPerRound - std::min(short_bytes_, kPerRound), 2 * kShort);
 }
 
 size_t Drafts::room(const Draft& draft) {

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "isolated/gateway/http/loop.h"
 #include "isolated/gateway/http/message.h"
@@ -28,16 +29,18 @@ class Draft;
 
 class Drafts final {
  public:
-  // Text of all short answers in one round, and as much again of drafts: 1 ms each at 130 MB/s of
-  // numbers.
+  // Text of all short answers in one round, but for those of whoever has had none in it, and as much
+  // again of drafts: 1 ms each at 130 MB/s of numbers.
   static constexpr size_t kPerRound = 128 << 10;
   // An answer that is expected to be longer is a draft: 3,000 numbers are not.
   static constexpr size_t kShort = 32 << 10;
 
   explicit Drafts(const Loop& loop) : loop_(loop) {}
 
-  // How much text a short answer, or that draft, may get now; 0: none in this round.
-  [[nodiscard]] size_t room();
+  // How much text a short answer that comes from there, or that draft, may get now; 0: none in this
+  // round. A short one gets more than it is expected to need, or none: whoever asks for many may
+  // neither cut it nor keep it from its turn.
+  [[nodiscard]] size_t room(const void* origin);
   [[nodiscard]] size_t room(const Draft& draft);
   void wrote(const Draft* draft, size_t bytes);
 
@@ -51,7 +54,8 @@ class Drafts final {
   std::map<CallId, const Draft*> drafts_;
   const Draft* growing_ = nullptr;  // one of them, as long as there are any
   Instant round_{};
-  size_t short_bytes_ = 0;  // in this round
+  std::vector<const void*> served_;  // origins that had room in this round
+  size_t short_bytes_ = 0;           // in this round
   size_t grown_bytes_ = 0;
 };
 

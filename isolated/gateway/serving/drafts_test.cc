@@ -44,16 +44,22 @@ TEST_F(TextTurns, are_taken_by_one_draft_at_a_time_and_go_round_the_connections)
 
 TEST_F(TextTurns, end_when_the_round_has_had_enough) {
   const auto growing = draft({1, 1});
+  const int one = 1;
+  const int other = 2;
+  EXPECT_EQ(drafts_.room(&one), Drafts::kPerRound);
   drafts_.wrote(nullptr, Drafts::kPerRound - 1);
-  EXPECT_EQ(drafts_.room(), 1u);
+  EXPECT_EQ(drafts_.room(&one), 2 * Drafts::kShort) << "no short answer is cut";
   drafts_.wrote(nullptr, 100);
-  EXPECT_EQ(drafts_.room(), 0u);
+  EXPECT_EQ(drafts_.room(&one), 0u);
+  EXPECT_EQ(drafts_.room(&other), 2 * Drafts::kShort) << "nobody is kept from a turn by others";
+  drafts_.wrote(nullptr, 100);
+  EXPECT_EQ(drafts_.room(&other), 0u);
   EXPECT_EQ(drafts_.room(*growing), Drafts::kPerRound) << "short answers take nothing from it";
   drafts_.wrote(growing.get(), Drafts::kPerRound);
   EXPECT_FALSE(grows(growing));
   round();
   EXPECT_TRUE(grows(growing));
-  EXPECT_EQ(drafts_.room(), Drafts::kPerRound);
+  EXPECT_EQ(drafts_.room(&one), Drafts::kPerRound);
 }
 
 // An item of the model: as text 0.6 MB.

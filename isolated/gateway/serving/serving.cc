@@ -238,7 +238,7 @@ Result<bool> Serving::write_text(const Model& model, Inference& inference, const
       expected_text(inference.request, outcome.outputs) > Drafts::kShort)
     begin_draft({});
   Draft* const draft = inference.draft.get();
-  const size_t room = draft == nullptr ? drafts_.room() : drafts_.room(*draft);
+  const size_t room = draft == nullptr ? drafts_.room(&outcome.origin) : drafts_.room(*draft);
   if (room == 0) return false;
   ResponseWriter& writer = draft == nullptr ? writer_ : draft->writer;
   if (draft == nullptr) writer.clear();
