@@ -100,7 +100,7 @@ TEST_F(Endorse, refuses_what_it_cannot_endorse_in_one_line) {
   EXPECT_TRUE(endorse({"--measurement", measurement, "--days", "0"}).starts_with("2 "));
   ASSERT_TRUE(endorse({"--measurement", measurement}).starts_with("0 "));
   ::chmod(key_path().c_str(), 0644);
-  EXPECT_TRUE(endorse({"--measurement", measurement}).contains("only this user can read"));
+  EXPECT_TRUE(endorse({"--measurement", measurement}).contains("no other can open"));
 }
 
 }  // namespace

@@ -165,7 +165,7 @@ bool Relay::serve_all(const std::stop_token& stop) {
     }
     turn.again = system_clock().now() + turn.pause;
     turn.pause = std::min(2 * turn.pause, kAgainMax);
-    if (!served.error().text.empty()) tell_once(turn.told, waiting, served.error());
+    tell_once(turn.told, waiting, served.error());
   }
   return true;
 }
@@ -190,11 +190,8 @@ Status Relay::serve(const KeyAnswer& waiting, const Nonce& nonce, const std::sto
   const auto request = load<sealed::KeyRequest>(waiting.request);
   KeyQuestion vouch = question(KeyCommand::kVouch, waiting.ticket);
   vouch.nonce = nonce;
-  const auto vouched = launch::ask_for_keys(monitor_, vouch, stop);
-  // The root is asked anew, or the partition asks for too much: nothing to tell anybody.
-  if (!vouched) return Error{vouched.error().code, ""};
-  const auto said =
-      TRY(ask_service({"POST", "/v1/keys", body_of(request, nonce, **vouched)}, stop));
+  const auto vouched = TRY(launch::ask_for_keys(monitor_, vouch, stop));
+  const auto said = TRY(ask_service({"POST", "/v1/keys", body_of(request, nonce, *vouched)}, stop));
   if (holds_key(said, nonce)) return answer(waiting, Code::kOk, {}, said.body, stop);
   if (!refuses_for_good(said)) {
     return Error{Code::kUnavailable,
