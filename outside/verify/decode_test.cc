@@ -167,13 +167,13 @@ TEST(DecodeDevices, one_that_is_missing_extra_twice_swapped_or_another_is_refuse
   };
   EXPECT_EQ(after([](Signer&) {}), "accepted");
   EXPECT_EQ(after([](Signer& s) { s.devices.pop_back(); }),
-            "what 1 devices say are there, and tokens name 2");
+            "what 1 devices say is there, and tokens name 2");
   EXPECT_EQ(after([](Signer& s) { s.devices.clear(); }),
-            "what 0 devices say are there, and tokens name 2");
+            "what 0 devices say is there, and tokens name 2");
   EXPECT_EQ(after([](Signer& s) { s.devices.push_back(said_by("three")); }),
-            "what 3 devices say are there, and tokens name 2");
+            "what 3 devices say is there, and tokens name 2");
   EXPECT_EQ(after([](Signer& s) { s.devices.push_back(s.devices[0]); }),
-            "what 3 devices say are there, and tokens name 2");
+            "what 3 devices say is there, and tokens name 2");
   EXPECT_TRUE(after([](Signer& s) { s.devices[1] = s.devices[0]; }).starts_with("in place 1 "));
   EXPECT_TRUE(
       after([](Signer& s) { std::swap(s.devices[0], s.devices[1]); }).starts_with("in place 0 "));

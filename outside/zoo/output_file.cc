@@ -122,7 +122,7 @@ Status OutputFile::sync_place() const {
 }
 
 Status OutputFile::commit() {
-  // The lock ends with the last descriptor, and until the file has its name others would clear it up.
+  // The lock ends with the last descriptor, and others would clear up what has no lock and no name.
   const Fd locked(::fcntl(fd_.number(), F_DUPFD_CLOEXEC, 0));
   if (::close(fd_.release()) != 0) return errno_error("close " + path_);
   if (::rename(growing_.c_str(), path_.c_str()) != 0) return errno_error("rename to " + path_);

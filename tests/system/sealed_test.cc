@@ -568,8 +568,8 @@ std::string core_limit(pid_t pid) {
   return "unknown";
 }
 
-// A signal does not crash them: each is the first of its PID namespace, and the kernel keeps all but
-// SIGKILL from that. So what is looked at is what the kernel would allow.
+// A signal does not crash them: each is the first of its PID namespace, and the kernel keeps all
+// but SIGKILL from that. So what is looked at is what the kernel would allow.
 TEST_F(Sealed, model_and_its_template_may_leave_no_core) {
   seal(kDevelopment);
   const CoresAllowed allowed(folder_);

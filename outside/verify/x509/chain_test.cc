@@ -184,7 +184,8 @@ TEST(Chain, ends_at_no_key_of_a_root_that_somebody_else_certified) {
 }
 
 // What stands in a certificate where a time should.
-constexpr std::array kNoTimes = {"991301000000Z", "990230000000Z", "not a time!!!", "99"};
+constexpr std::array kNoTimes = {"991301000000Z", "990230000000Z", "not a time!!!",
+                                 "9901010000000"};
 
 TEST(Validity, holds_never_where_a_time_cannot_be_read) {
   const Tree tree;
