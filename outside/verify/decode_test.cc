@@ -180,7 +180,7 @@ TEST(DecodeDevices, one_that_is_missing_extra_twice_swapped_or_another_is_refuse
   EXPECT_TRUE(after([](Signer& s) { s.devices[1][0] ^= 1; }).starts_with("in place 1 "));
   EXPECT_TRUE(after([](Signer& s) {
                 s.tokens[3].device_evidence = {};
-              }).starts_with("what 2 devices say are there, and tokens name 1"));
+              }).starts_with("what 2 devices say is there, and tokens name 1"));
 }
 
 TEST(DecodeDevices, an_empty_list_an_empty_item_one_too_large_or_more_than_tokens_are_refused) {
