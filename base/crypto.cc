@@ -6,11 +6,13 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/x509.h>
 
 #include <utility>
 
 #include "base/check.h"
+#include "base/derive.h"
 #include "base/format.h"
 
 namespace casemate {
@@ -83,6 +85,31 @@ Sha384Digest Sha384::finish() {
 
 bool equal_secret(Bytes a, Bytes b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+namespace {
+
+Sha384Digest hmac(Bytes key, Bytes data) {
+  Sha384Digest result;
+  unsigned int size = 0;
+  const uint8_t* done = HMAC(EVP_sha384(), key.data(), static_cast<int>(key.size()), data.data(),
+                             data.size(), result.data(), &size);
+  CHECK(done != nullptr && size == result.size(), "hashing memory cannot fail");
+  return result;
+}
+
+}  // namespace
+
+SecretKey derive_key(Bytes secret, Bytes salt, Bytes label) {
+  Sha384Digest extracted = hmac(salt, secret);
+  // One round of the expansion gives 48 bytes, and 32 are wanted.
+  std::vector<uint8_t> round(label.begin(), label.end());
+  round.push_back(1);
+  Sha384Digest expanded = hmac(extracted, round);
+  const auto key = load<SecretKey>(expanded);
+  clear_secret(extracted);
+  clear_secret(expanded);
+  return key;
 }
 
 void clear_secret(MutableBytes secret) { OPENSSL_cleanse(secret.data(), secret.size()); }

@@ -25,6 +25,9 @@ namespace casemate::enclave {
 class Program {
  public:
   virtual ~Program() = default;
+  // In the template, before start(): what must come from outside the system, such as the key of a
+  // sealed model, is asked for on the template's control socket.
+  virtual Status unlock(const control::Socket&, const control::Message& /*manifest*/) { return {}; }
   // In the template, once: load and compile. Files may be read and code may be generated here and
   // never again.
   virtual Status start(const control::Message& manifest) = 0;

@@ -281,6 +281,8 @@ int run_template(Program& program, const Frame& frame) {
   if (!hello || hello->type() != control::Type::kManifest) return 3;
   const control::Message manifest = hello->message;
   ::tzset();  // libc looks for the time zone's file once; an instance may not
+  if (const Status unlocked = program.unlock(control, manifest); !unlocked)
+    return refuse(control, unlocked.error(), manifest);
   if (const Status started = program.start(manifest); !started)
     return refuse(control, started.error(), manifest);
   if (!frame.foreign && !lockdown::apply(lockdown::Filter::kSealed)) return 3;

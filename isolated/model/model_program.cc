@@ -4,14 +4,19 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
+#include "base/format.h"
 #include "base/log.h"
 #include "base/mapping.h"
+#include "isolated/sealed/unsealer.h"
 
 namespace casemate::model {
 namespace {
 
 constexpr const char* kFolder = "/model";
 constexpr const char* kFile = "/model/model.onnx";
+constexpr const char* kSealedFile = "/model/model.sealed";
 // What is left of the enclave's memory for the process itself, its stacks and the streams.
 constexpr uint64_t kOverhead = 48ull << 20;
 
@@ -64,9 +69,59 @@ Status check_regions(const infer::InferArgs& args, Bytes in, Bytes out) {
 
 }  // namespace
 
+Status ModelProgram::unlock(const control::Socket& control, const control::Message& manifest) {
+  struct stat facts{};
+  if (::stat(kSealedFile, &facts) != 0) return {};
+  const Mapping file = TRY(map_file(kSealedFile));
+  const auto unsealer = TRY(sealed::Unsealer::make(file.bytes()));
+  if (manifest.memory_bytes < kOverhead + unsealer.bytes_to_open()) {
+    return Error{
+        Code::kTooLarge,
+        formatted("the sealed model needs {} MiB to be opened, of {} that its enclave may "
+                  "have: raise memory_mib",
+                  ((kOverhead + unsealer.bytes_to_open()) >> 20) + 1, manifest.memory_bytes >> 20)};
+  }
+  const sealed::KeyRequest request = unsealer.request();
+  const Bytes key = Bytes(request.public_key).first(request.public_key_bytes);
+  auto locked = control::make(control::Type::kLocked, EnclaveId{manifest.enclave});
+  locked.ticket = manifest.ticket;
+  locked.key_sha256 = sha256(key);
+  locked.key_sha384 = sha384(key);
+  std::ranges::copy(bytes_of(request), locked.blob.begin());
+  static_assert(sizeof request <= sizeof locked.blob);
+  TRY(control.send(locked));
+  while (true) {
+    const auto received = TRY(control.receive(-1));
+    if (received.type() == control::Type::kStop)
+      return Error{Code::kCancelled, "told to stop before the model's key came"};
+    if (received.type() != control::Type::kUnlock) continue;
+    const control::Message& answer = received.message;
+    if (answer.code != 0) return Error{code_from(answer.code), std::string(answer.reason.view())};
+    unsealed_ = TRY(unsealer.open(load<sealed::WrappedKey>(answer.blob)));
+    sealed_ = true;
+    return {};
+  }
+}
+
+// What is said of a model's nodes is for people, and these may not see a sealed one's.
+Status ModelProgram::discreet(Status done) const {
+  if (done || !sealed_) return done;
+  const Code code = done.error().code;
+  return Error{code,
+               formatted("the sealed model does not load ({}); casemate check tells its owner "
+                         "why, with the plain file",
+                         name_of(code))};
+}
+
 Status ModelProgram::start(const control::Message& manifest) {
+  return discreet(load_model(manifest));
+}
+
+Status ModelProgram::load_model(const control::Message& manifest) {
   const Instant begin = system_clock().now();
-  file_ = TRY(map_file(kFile));
+  // While it is loaded, a model that was sealed lies in memory twice.
+  const uint64_t spare = manifest.memory_bytes - std::min(manifest.memory_bytes, unsealed_.size());
+  file_ = sealed_ ? std::exchange(unsealed_, Mapping()) : TRY(map_file(kFile));
   engine::LoadOptions options;
   const ModelOptions said = TRY(ModelOptions::parse(options_));
   options.shapes = said.shapes;
@@ -74,9 +129,7 @@ Status ModelProgram::start(const control::Message& manifest) {
   options.directory = kFolder;
   options.threads = static_cast<int>(manifest.threads);
   options.operations_per_thread = engine::kOperationsPerThread;
-  options.memory_bytes_max = manifest.memory_bytes > 2 * kOverhead
-                                 ? manifest.memory_bytes - kOverhead
-                                 : manifest.memory_bytes / 2;
+  options.memory_bytes_max = spare > 2 * kOverhead ? spare - kOverhead : spare / 2;
   model_.emplace(TRY(engine::Model::load(file_, options)));
   if (!said.devices.empty()) {
     divided_ = TRY(DividedModel::make(file_, said, options));
@@ -89,7 +142,9 @@ Status ModelProgram::start(const control::Message& manifest) {
 }
 
 Status ModelProgram::prepare() {
-  executor_.emplace(TRY(engine::Executor::bind(*model_)));
+  auto bound = engine::Executor::bind(*model_);
+  if (!bound) return discreet(bound.error());
+  executor_.emplace(*std::move(bound));
   return {};
 }
 

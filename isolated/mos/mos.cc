@@ -18,7 +18,9 @@ namespace {
 // Well below the shortest hang_ms that a system may ask for.
 constexpr int kBeatMs = 50;
 
-bool rises_from_template(Type type) { return type == Type::kReady || type == Type::kRefused; }
+bool rises_from_template(Type type) {
+  return type == Type::kReady || type == Type::kRefused || type == Type::kLocked;
+}
 
 bool rises_from_instance(Type type) {
   return type == Type::kRunning || type == Type::kAttest || type == Type::kPong;
@@ -71,7 +73,8 @@ Status Mos::obey(Received& received) {
     case Type::kAdopt:
       return adopt(received);
     case Type::kPrepare:
-      return prepare(id, received.message);
+    case Type::kUnlock:
+      return tell_template(id, received.message);
     case Type::kFork:
       return fork(id, std::move(received.fds));
     case Type::kStop:
@@ -104,10 +107,10 @@ Status Mos::adopt(Received& received) {
 }
 
 // Of a template that is dead the monitor hears anyway.
-Status Mos::prepare(uint32_t id, const Message& request) {
+Status Mos::tell_template(uint32_t id, const Message& message) {
   const auto found = enclaves_.find(id);
   if (found != enclaves_.end() && found->second.process)
-    static_cast<void>(found->second.process->send(request));
+    static_cast<void>(found->second.process->send(message));
   return {};
 }
 

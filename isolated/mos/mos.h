@@ -38,7 +38,7 @@ class Mos final {
   Status take_from_monitor();
   Status obey(control::Received& received);
   Status adopt(control::Received& received);
-  Status prepare(uint32_t id, const control::Message& request);
+  Status tell_template(uint32_t id, const control::Message& message);
   Status fork(uint32_t id, std::vector<Fd> gifts);
   // Sends what waits for room in an instance's socket. False when nothing waits any more.
   bool flush();

@@ -12,20 +12,14 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/format.h"
+#include "outside/verify/x509/owned.h"
 
 namespace casemate::certify {
 namespace {
 
-template <auto kFree>
-struct Released {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using OwnedCertificate = std::unique_ptr<X509, Released<X509_free>>;
-using OwnedKey = std::unique_ptr<EVP_PKEY, Released<EVP_PKEY_free>>;
-using OwnedBio = std::unique_ptr<BIO, Released<BIO_free>>;
+using OwnedCertificate = verify::Owned<X509, X509_free>;
+using OwnedKey = verify::Owned<EVP_PKEY, EVP_PKEY_free>;
+using OwnedBio = verify::Owned<BIO, BIO_free>;
 
 Error failed(std::string_view what) {
   ERR_clear_error();
@@ -41,7 +35,7 @@ Status extend(X509* certificate, X509* issuer, std::initializer_list<Extension> 
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
   for (const auto& [id, value] : extensions) {
-    const std::unique_ptr<X509_EXTENSION, Released<X509_EXTENSION_free>> made(
+    const verify::Owned<X509_EXTENSION, X509_EXTENSION_free> made(
         X509V3_EXT_conf_nid(nullptr, &context, id, value));
     if (!made || X509_add_ext(certificate, made.get(), -1) != 1) return failed("an extension");
   }
@@ -55,7 +49,7 @@ Result<OwnedCertificate> blank(const std::string& subject, X509_NAME* issuer, EV
   ByteArray<16> number;
   system_random().fill(number);
   number[0] &= 0x7F;
-  const std::unique_ptr<BIGNUM, Released<BN_free>> serial(
+  const verify::Owned<BIGNUM, BN_free> serial(
       BN_bin2bn(number.data(), static_cast<int>(number.size()), nullptr));
   X509_NAME* name = X509_get_subject_name(made.get());
   const Bytes text = bytes_of(std::string_view(subject));

@@ -8,9 +8,8 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-#include <memory>
-
 #include "base/crypto.h"
+#include "outside/verify/x509/owned.h"
 #include "wire/tpm/marshal.h"
 
 namespace casemate::certify {
@@ -38,8 +37,7 @@ ByteArray<32> derive(Bytes seed, std::string_view label, Bytes context, uint32_t
 }
 
 Result<std::vector<uint8_t>> encrypt_cfb(Bytes key, Bytes plain) {
-  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(
-      EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  const verify::Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free> context(EVP_CIPHER_CTX_new());
   const ByteArray<16> zero{};
   std::vector<uint8_t> out(plain.size());
   int size = 0;
@@ -53,8 +51,7 @@ Result<std::vector<uint8_t>> encrypt_cfb(Bytes key, Bytes plain) {
 }
 
 Result<std::vector<uint8_t>> encrypt_oaep(EVP_PKEY* key, Bytes plain) {
-  const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
-      EVP_PKEY_CTX_new(key, nullptr), EVP_PKEY_CTX_free);
+  const verify::Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free> context(EVP_PKEY_CTX_new(key, nullptr));
   void* label = OPENSSL_memdup(kIdentity.data(), kIdentity.size());
   std::vector<uint8_t> out(static_cast<size_t>(EVP_PKEY_get_size(key)));
   size_t size = out.size();
@@ -77,8 +74,8 @@ Result<std::vector<uint8_t>> encrypt_oaep(EVP_PKEY* key, Bytes plain) {
 Result<std::vector<uint8_t>> make_credential(Bytes endorsement_key, Bytes key_name, Bytes secret,
                                              Random& random) {
   const uint8_t* at = endorsement_key.data();
-  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
-      d2i_PUBKEY(nullptr, &at, static_cast<long>(endorsement_key.size())), EVP_PKEY_free);
+  const verify::Owned<EVP_PKEY, EVP_PKEY_free> key(
+      d2i_PUBKEY(nullptr, &at, static_cast<long>(endorsement_key.size())));
   if (!key || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA ||
       EVP_PKEY_get_bits(key.get()) != 2048) {
     ERR_clear_error();

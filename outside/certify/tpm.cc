@@ -8,6 +8,7 @@
 #include "outside/verify/tpm/key.h"
 #include "outside/verify/tpm/key_use.h"
 #include "outside/verify/x509/chain.h"
+#include "outside/verify/x509/owned.h"
 #include "wire/tpm/marshal.h"
 
 namespace casemate::certify {
@@ -17,7 +18,7 @@ constexpr uint32_t kGrant = 0x43544731;  // "CTG1"
 constexpr size_t kNonceBytes = 12;
 constexpr size_t kTagBytes = 16;
 
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
+using CipherContext = verify::Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 
 // The certificate in a TPM may be followed by unused space.
 Bytes without_padding(Bytes der) {
@@ -27,7 +28,7 @@ Bytes without_padding(Bytes der) {
 
 // Nonce, ciphertext and tag of AES-256-GCM; each secret is used once.
 Result<std::vector<uint8_t>> seal(Bytes secret, Bytes plain, Random& random) {
-  const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  const CipherContext context(EVP_CIPHER_CTX_new());
   std::vector<uint8_t> out(kNonceBytes + plain.size() + kTagBytes);
   random.fill(MutableBytes(out).first(kNonceBytes));
   uint8_t* text = &out[kNonceBytes];
@@ -47,7 +48,14 @@ Result<std::string> check_maker(const verify::X509Certificate& endorsement, cons
   if (verify::restricts_key_use(endorsement) &&
       !verify::names_key_use(endorsement, verify::kEndorsementKeyUse))
     return Error{Code::kInvalid, "the TPM's certificate is not of an endorsement key"};
+  // A credential is a secret that is enciphered for it.
+  if (!verify::may_encipher_keys(endorsement)) {
+    return Error{Code::kInvalid,
+                 "the TPM's certificate does not let keys be enciphered for its key (key usage): "
+                 "it is not of an endorsement key"};
+  }
   verify::ChainRules rules;
+  rules.certified_anchors = true;  // a maker's certificates come from the user, roots or not
   for (const auto& maker : terms.makers.certificates())
     rules.anchors.push_back(sha384(maker.key()));
   const auto chain = verify::chain_of(endorsement, terms.makers.certificates(), rules);
@@ -109,7 +117,7 @@ Result<std::vector<uint8_t>> open_grant(const TpmGrantParts& parts, Bytes secret
       parts.sealed.subspan(kNonceBytes, parts.sealed.size() - kNonceBytes - kTagBytes);
   std::vector<uint8_t> tag(parts.sealed.end() - kTagBytes, parts.sealed.end());
   std::vector<uint8_t> plain(text.size());
-  const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  const CipherContext context(EVP_CIPHER_CTX_new());
   int size = 0;
   const bool good =
       secret.size() == 32 &&

@@ -19,6 +19,7 @@
 #include "outside/verify/intel/testing/platform.h"
 #include "outside/verify/jose/jose.h"
 #include "outside/verify/testing/issuer.h"
+#include "outside/verify/x509/testing/authority.h"
 
 namespace casemate::cli {
 namespace {
@@ -270,6 +271,20 @@ TEST_F(Cli, verify_judges_a_hardware_root_s_quote_by_a_folder_of_collateral) {
   EXPECT_TRUE(contains(keyed.err, "--report-data")) << keyed.err;
   const Outcome none = casemate({"verify", policy, "--collateral", empty});
   EXPECT_TRUE(contains(none.err, "platform.format")) << none.err;
+}
+
+TEST_F(Cli, verify_finds_evidence_and_key_in_a_certificate_of_ours) {
+  const verify::testing::Signer& signer = server_.signer;
+  const auto der = verify::testing::make_certificate(signer.tls, signer.evidence());
+  const auto read = verify::X509Certificate::from_der(der);
+  ASSERT_TRUE(read);
+  const std::string pem = verify::testing::pem_of(*read);
+  for (const std::string& file :
+       {folder_.file("c.der", der), folder_.file("c.pem", bytes_of(std::string_view(pem)))}) {
+    const Outcome done = casemate({"verify", file, kAllow});
+    EXPECT_EQ(done.code, kDone) << done.err;
+    EXPECT_TRUE(contains(casemate({"verify", file}).err, "root.kind"));
+  }
 }
 
 TEST_F(Cli, verify_writes_a_result_that_others_can_check) {

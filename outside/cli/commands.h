@@ -21,7 +21,11 @@
   COMMAND(attest, "who is there, and can it be trusted: a verdict, with reasons") \
   COMMAND(proxy, "plain KServe v2 on this machine, a verified server behind it")  \
   COMMAND(verify, "the same off line, for evidence in a file")                    \
+  COMMAND(endorse, "say by signature which programs drive a kind of accelerator") \
+  COMMAND(collateral, "fetch what verify judges a hardware root's evidence by")   \
   COMMAND(tpm, "have the key of this machine's TPM certified by its owner")       \
+  COMMAND(seal, "encrypt a model for enclaves that its owner's policy accepts")   \
+  COMMAND(keys, "the owner's keys, and the service that gives them to enclaves")  \
   COMMAND(zoo, "standard architectures with random weights, as ONNX files")       \
   COMMAND(check, "whether this build can serve a model, and if not, all reasons") \
   COMMAND(plan, "what the engine runs for a model, step by step")                 \

@@ -91,6 +91,13 @@ Status divide(launch::SystemFile& file, const std::vector<ModelFiles>& models,
   for (ModelSettings& model : file.models) {
     const auto files = std::ranges::find(models, model.name, &ModelFiles::name);
     if (files == models.end() || devices_of(model).size() == 1) continue;
+    // To be cut it would have to be read, and what other enclaves get of it would leave its own.
+    if (files->sealed()) {
+      return Error{Code::kUnsupported,
+                   formatted("{}: model '{}' is sealed, and cannot be cut over {}; leave out its "
+                             "devices",
+                             model.place, model.name, joined(devices_of(model)))};
+    }
     TRY(divide_one(model, *files, programs));
   }
   return {};

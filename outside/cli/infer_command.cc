@@ -14,7 +14,7 @@
 namespace casemate::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 struct InferFlags {
   ServerFlags server;
@@ -50,12 +50,12 @@ void print_text(const InferFlags& flags, const Answer& answer, Streams streams) 
 }
 
 void print_json(const InferFlags& flags, const Answer& answer, Streams streams) {
-  Json json;
+  OrderedJson json;
   json["model"] = flags.model;
-  json["verdict"] = Json::parse(verify::json_of(answer.verdict));
-  json["outputs"] = Json::array();
+  json["verdict"] = OrderedJson::parse(verify::json_of(answer.verdict));
+  json["outputs"] = OrderedJson::array();
   for (const client::Tensor& output : answer.outputs) {
-    Json classes = Json::array();
+    OrderedJson classes = OrderedJson::array();
     for (const client::ClassScore& score : classes_of(output, answer, flags.top)) {
       classes.push_back(
           {{"index", score.index}, {"label", score.label}, {"probability", score.probability}});
@@ -66,7 +66,7 @@ void print_json(const InferFlags& flags, const Answer& answer, Streams streams) 
                                {"shape", std::vector<int64_t>(dims.begin(), dims.end())},
                                {"classes", std::move(classes)}});
   }
-  streams.out << json.dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
+  streams.out << json.dump(2, ' ', true, OrderedJson::error_handler_t::replace) << "\n";
 }
 
 Status infer(const InferFlags& flags, Streams streams) {

@@ -11,9 +11,11 @@
 #include "outside/cli/divide.h"
 #include "outside/cli/serve_log.h"
 #include "outside/launch/describe.h"
+#include "outside/launch/device_evidence.h"
 #include "outside/launch/programs.h"
 #include "outside/launch/roots.h"
 #include "outside/launch/start.h"
+#include "outside/relay/relay.h"
 
 namespace casemate::cli {
 namespace {
@@ -25,6 +27,8 @@ struct ServeFlags {
   std::string models;
   std::string listen;
   std::string root = "auto";
+  std::string keys;
+  std::vector<std::string> device_evidence;
   bool debug = false;
   std::string log = "text";
 };
@@ -111,27 +115,47 @@ int stop(launch::RunningSystem& system, const Status& reason, ServeLog& log) {
   return stopped ? code : log.fail(stopped.error());
 }
 
+// Where the keys of sealed models come from; nothing where no model is sealed.
+Result<std::optional<client::Url>> key_service(const ServeFlags& flags,
+                                               std::span<const launch::ModelFiles> models) {
+  std::optional<client::Url> service;
+  if (!flags.keys.empty()) service = TRY(relay::parse_service(flags.keys));
+  const auto sealed = std::ranges::find_if(models, &launch::ModelFiles::sealed);
+  if (sealed == models.end()) return std::optional<client::Url>();
+  if (service) return service;
+  return Error{Code::kInvalid,
+               formatted("model {} is sealed; name the key service of its owner with --keys "
+                         "http://HOST:PORT",
+                         sealed->name)};
+}
+
 int serve(const ServeFlags& flags, ServeLog& log) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&signals, number);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   std::unique_ptr<SystemDescription> description;
+  std::optional<client::Url> keys;
   const auto prepared = [&]() -> Result<launch::RunningSystem> {
     launch::SystemFile file = TRY(settings_of(flags));
     const RootKind root = TRY(launch::choose_root(flags.root, launch::roots_here()));
     const std::string programs = TRY(launch::program_folder());
     const auto repository = TRY(launch::scan_repository(file.repository));
     for (const std::string& warning : repository.warnings) log.warn(warning);
+    keys = TRY(key_service(flags, repository.models));
     TRY(divide(file, repository.models, programs));
     description = TRY(launch::describe(file, repository.models, programs));
     description->root = static_cast<uint32_t>(root);
+    TRY(launch::add_device_evidence(*description, flags.device_evidence));
     const launch::Outputs outputs = TRY(log.open(*description));
     return launch::RunningSystem::start(*description, file.gateway, programs, outputs);
   };
   auto system = prepared();
   if (!system) return log.fail(system.error());
   log.listen();
+  std::optional<relay::Relay> relay;
+  if (keys)
+    relay.emplace(system->socket_path(), *keys, [&](const std::string& line) { log.warn(line); });
   const auto status = wait_until_settled(*system, signals);
   if (!status) {
     const bool cancelled = status.error().code == Code::kCancelled;
@@ -156,6 +180,14 @@ Run add_serve(CLI::App& app) {
   app.add_option(
       "--listen", flags->listen,
       formatted("ADDRESS:PORT (default: {}; port 0 picks one)", launch::GatewaySettings().listen));
+  app.add_option("--keys", flags->keys,
+                 "the key service of sealed models' owner, http://HOST:PORT: casemate keys serve")
+      ->type_name("URL");
+  app.add_option("--device-evidence", flags->device_evidence,
+                 "what an accelerator says of itself, or its driver's author of it, for clients to "
+                 "judge (docs/evidence.md); repeat it")
+      ->type_name("DEVICE=FILE")
+      ->allow_extra_args(false);
   app.add_option("--root", flags->root,
                  "root of trust: tsm, gramine, tpm or software, or auto, the strongest that is "
                  "here (casemate doctor lists them)")

@@ -12,16 +12,18 @@
 #include "outside/cli/server_flags.h"
 #include "outside/client/file.h"
 #include "outside/verify/certificate.h"
+#include "outside/verify/decode.h"
 #include "outside/verify/ear/ear.h"
 #include "outside/verify/platform_evidence.h"
 #include "outside/verify/policy_schema.h"
 #include "outside/verify/verify.h"
+#include "outside/verify/x509/certificates.h"
 
 namespace casemate::cli {
 namespace {
 
-constexpr uint64_t kEvidenceBytes = 128 << 10;
-constexpr std::string_view kPemMark = "-----BEGIN CERTIFICATE-----";
+// In hexadecimal, too.
+constexpr uint64_t kEvidenceBytes = 256 << 10;
 
 struct VerifyFlags {
   std::string evidence_path;
@@ -46,21 +48,27 @@ struct Material {
 };
 
 Result<verify::Certificate> certificate_in(const std::vector<uint8_t>& file) {
-  if (text_of(file).contains(kPemMark)) return verify::read_certificate_pem(text_of(file));
+  if (verify::is_pem(file)) return verify::read_certificate_pem(text_of(file));
   return verify::read_certificate(file);
 }
 
-// A certificate in PEM form brings evidence and key together.
+bool is_certificate(const std::vector<uint8_t>& file) {
+  return verify::is_pem(file) || verify::X509Certificate::from_der(file);
+}
+
+// A certificate brings evidence and key together.
 Result<Material> material_of(const VerifyFlags& flags) {
   Material material;
   material.evidence = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
-  if (text_of(material.evidence).contains(kPemMark)) {
+  if (is_certificate(material.evidence)) {
     verify::Certificate certificate = TRY(certificate_in(material.evidence));
     if (certificate.evidence.empty()) {
       return Error{Code::kInvalid,
                    formatted("the certificate {} carries no evidence", flags.evidence_path)};
     }
     material = {std::move(certificate.evidence), std::move(certificate.key)};
+  } else {
+    material.evidence = verify::evidence_in(material.evidence);
   }
   if (!flags.key_path.empty())
     material.key = TRY(client::read_file(flags.key_path, kEvidenceBytes));
@@ -161,8 +169,8 @@ Status verify_file(const VerifyFlags& flags, Streams streams) {
   const auto file = TRY(client::read_file(flags.evidence_path, kEvidenceBytes));
   const auto evidence = verify::evidence_in(file);
   // Whoever gives collateral and no key means such evidence, whatever the file is.
-  const bool keyless =
-      flags.key_path.empty() && flags.certificate_path.empty() && !text_of(file).contains(kPemMark);
+  const bool keyless = flags.key_path.empty() && flags.certificate_path.empty() &&
+                       !is_certificate(file) && !verify::decode_evidence(evidence);
   if (verify::platform_evidence(evidence) || (keyless && !flags.policy.collateral_path.empty()))
     return verify_quote(flags, evidence, streams);
   const verify::Policy policy = TRY(flags.policy.policy());

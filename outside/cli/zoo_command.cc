@@ -13,7 +13,7 @@
 namespace casemate::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 struct ZooFlags {
   std::string name;
@@ -54,9 +54,9 @@ std::string text_of(const std::vector<zoo::Port>& inputs) {
   return text;
 }
 
-Json json_of(const zoo::Architecture& architecture) {
+OrderedJson json_of(const zoo::Architecture& architecture) {
   const zoo::Facts facts = zoo::facts_of(architecture);
-  Json inputs = Json::array();
+  OrderedJson inputs = OrderedJson::array();
   for (const zoo::Port& port : facts.inputs)
     inputs.push_back({{"name", port.name}, {"type", port.type}, {"shape", port.shape}});
   return {{"name", architecture.name},      {"paper", facts.paper},
@@ -65,7 +65,7 @@ Json json_of(const zoo::Architecture& architecture) {
 }
 
 int list(bool json, Streams streams) {
-  Json all = Json::array();
+  OrderedJson all = OrderedJson::array();
   if (!json) {
     streams.out << formatted("{:<13} {:>11} {:>13} {:>9}  inputs\n", "name", "parameters",
                              "multiply-adds", "file");
@@ -99,7 +99,7 @@ Status write(const ZooFlags& flags, Streams streams) {
                                             printable(flags.name, 64), names)};
   }
   TRY(zoo::write_model(*architecture, flags.seed, flags.path, *zoo::form_of(flags.form)));
-  Json json = json_of(*architecture);
+  OrderedJson json = json_of(*architecture);
   if (flags.form != "float") {
     json["form"] = flags.form;
     json["file_bytes"] = std::filesystem::file_size(flags.path);
@@ -107,7 +107,7 @@ Status write(const ZooFlags& flags, Streams streams) {
   json["seed"] = flags.seed;
   json["path"] = flags.path;
   if (flags.json) {
-    streams.out << json.dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
+    streams.out << json.dump(2, ' ', true, OrderedJson::error_handler_t::replace) << "\n";
   } else {
     streams.out << formatted("{}: {} parameters, seed {}, {} bytes\n", flags.path,
                              grouped(json["parameters"]), flags.seed, grouped(json["file_bytes"]));

@@ -30,19 +30,19 @@ Result<verify::Verdict> judge_certificate(const Server& server, const verify::Po
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .now_unix = server.options().clock->unix_seconds()};
   return verify::verify_evidence(server.certificate().evidence, expected, policy,
-                                 server.options().cache);
+                                 server.signatures());
 }
 
 Result<verify::Verdict> judge_reused(Server& server, const verify::Policy& policy,
                                      const std::string& model) {
   Request request;
   request.target = formatted("/v2/casemate/evidence?model={}", percent_encoded(model));
-  request.answer_bytes_max = kEvidenceBytes;
+  request.answer_bytes_max = kProofBytes;
   const Response response = TRY(server.ask(request));
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .model = model,
                                      .now_unix = server.options().clock->unix_seconds()};
-  return verify::verify_evidence(response.body, expected, policy, server.options().cache);
+  return verify::verify_evidence(response.body, expected, policy, server.signatures());
 }
 
 bool same_enclaves(const verify::Verdict& one, const verify::Verdict& other) {
@@ -65,7 +65,7 @@ Result<verify::Verdict> judge_fresh(Server& server, const verify::Policy& policy
   request.target = formatted("/v2/casemate/evidence?nonce={}", to_hex(nonce));
   if (!model.empty()) request.target += "&model=" + percent_encoded(model);
   if (version) request.target += formatted("&version={}", *version);
-  request.answer_bytes_max = kEvidenceBytes;
+  request.answer_bytes_max = kProofBytes;
   const Response response = TRY(server.ask(request));
   const verify::Expectation expected{.tls_key = server.certificate().key,
                                      .nonce = proof_nonce(nonce, response.session),
@@ -73,7 +73,7 @@ Result<verify::Verdict> judge_fresh(Server& server, const verify::Policy& policy
                                      .model_version = version,
                                      .gateway_epoch_min = gateway_epoch_min,
                                      .now_unix = server.options().clock->unix_seconds()};
-  return verify::verify_evidence(response.body, expected, policy, server.options().cache);
+  return verify::verify_evidence(response.body, expected, policy, server.signatures());
 }
 
 Result<verify::Verdict> attest(std::string_view url, const verify::Policy& policy,

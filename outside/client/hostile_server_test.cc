@@ -164,7 +164,7 @@ TEST(HostileServer, answers_over_the_limit_are_refused_before_memory_is_taken) {
 TEST(HostileServer, evidence_over_the_limit_is_refused) {
   TestServer server;
   server.hook(
-      [](const HttpRequest&) { return Reply{http(200, std::string(kEvidenceBytes + 1, 'e'))}; });
+      [](const HttpRequest&) { return Reply{http(200, std::string(kProofBytes + 1, 'e'))}; });
   EXPECT_TRUE(contains(refusal(connect(server)), "too large"));
 }
 

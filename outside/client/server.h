@@ -9,6 +9,7 @@
 //   Fails    as Channel and exchange(); kDenied when another key appears.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -32,7 +33,7 @@ struct Options {
   // Also where the server knows curves alone; the policy says whether that may be.
   KeyExchange exchange = KeyExchange::kHybrid;
   // Of what has been verified before, for whoever connects more than once; it must outlive the
-  // server. None: every session verifies everything and asks for a proof of its own.
+  // server. None: every session verifies everything once and asks for a proof of its own.
   verify::Cache* cache = nullptr;
   const Clock* clock = &system_clock();
   Random* random = &system_random();
@@ -47,6 +48,11 @@ class Server final {
   // What the first connection showed: the key that all connections have, and the evidence.
   [[nodiscard]] const verify::Certificate& certificate() const { return certificate_; }
   [[nodiscard]] const Options& options() const { return options_; }
+  // Signatures that need no second look: of all that share the options' cache, or of this server
+  // alone, whose proofs repeat what its certificate has.
+  [[nodiscard]] verify::Cache* signatures() const {
+    return options_.cache != nullptr ? options_.cache : own_signatures_.get();
+  }
 
   // The answer with status 200, or the server's refusal as an error.
   Result<Response> ask(const Request& request);
@@ -61,6 +67,7 @@ class Server final {
 
   Url url_;
   Options options_;
+  std::unique_ptr<verify::Cache> own_signatures_ = std::make_unique<verify::Cache>();
   std::optional<Channel> channel_;
   verify::Certificate certificate_;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outside/launch/builder.h"
 
+#include <fstream>
+
 #include "outside/launch/programs.h"
 
 namespace casemate::launch {
@@ -38,6 +40,23 @@ Result<std::vector<Placed>> placed_program(const std::string& program, const std
   for (const std::string& source : TRY(images_of(program)))
     files.push_back({source, source == program ? target : source});
   return files;
+}
+
+Result<Sha384Digest> measurement_of(std::span<const Placed> files) {
+  Sha384 program;
+  std::vector<char> chunk(1 << 20);
+  for (const Placed& file : files) {
+    std::ifstream stream(file.source, std::ios::binary);
+    Sha384 content;
+    while (stream.read(chunk.data(), static_cast<std::streamsize>(chunk.size())),
+           stream.gcount() > 0)
+      content.update(
+          bytes_of(std::string_view(chunk.data(), static_cast<size_t>(stream.gcount()))));
+    if (!stream.eof())
+      return Error{Code::kNotFound, formatted("{}: cannot be read to measure it", file.source)};
+    program.field(bytes_of(std::string_view(file.target))).field(content.finish());
+  }
+  return program.finish();
 }
 
 }  // namespace casemate::launch

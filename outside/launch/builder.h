@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,5 +54,8 @@ class Builder {
 
 // `program` at `target`, its loader and its libraries where they are.
 Result<std::vector<Placed>> placed_program(const std::string& program, const std::string& target);
+
+// What the monitor measures of a program of these files: trusted/monitor/measured_system.cc.
+Result<Sha384Digest> measurement_of(std::span<const Placed> files);
 
 }  // namespace casemate::launch

@@ -293,6 +293,7 @@ class Describer final {
     e.kind = static_cast<uint32_t>(EnclaveKind::kModel);
     e.program = model_;
     e.flags = s.debug ? EnclaveDescription::kDebug : 0;
+    if (model.sealed()) e.flags |= EnclaveDescription::kSealed;
     e.model_version = model.version;
     e.threads = part.threads;
     e.memory_bytes = part.memory_mib * kMib;

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/format.h"
+#include "outside/launch/key_questions.h"
 #include "outside/launch/private_folder.h"
 
 namespace casemate::launch {
@@ -152,6 +153,28 @@ Result<std::unique_ptr<operating::Reply>> ask(const std::string& socket, operati
     auto reply = ask_once(socket, command, target, enclave, hung_up);
     if (!hung_up || tries == 1) return reply;
   }
+}
+
+Result<std::unique_ptr<operating::KeyAnswer>> ask_for_keys(const std::string& socket,
+                                                           const operating::KeyQuestion& question,
+                                                           const std::stop_token& stop) {
+  const Fd fd = TRY(connect_to(socket));
+  const std::stop_callback hang_up(stop, [&] { ::shutdown(fd.number(), SHUT_RDWR); });
+  auto answer = std::make_unique<operating::KeyAnswer>();
+  pollfd waiting{fd.number(), POLLIN, 0};
+  if (::send(fd.number(), &question, sizeof question, MSG_NOSIGNAL) !=
+          static_cast<ssize_t>(sizeof question) ||
+      ::poll(&waiting, 1, kPatienceMs) != 1 ||
+      ::recv(fd.number(), answer.get(), sizeof *answer, 0) !=
+          static_cast<ssize_t>(sizeof *answer) ||
+      answer->magic != operating::KeyQuestion::kMagic ||
+      answer->quote_bytes > answer->quote.size() || answer->claims_bytes > answer->claims.size()) {
+    return Error{Code::kUnavailable,
+                 formatted("{}: the monitor does not answer, or is of another build", socket)};
+  }
+  const Code code = code_from(answer->code);
+  if (code != Code::kOk) return Error{code, "the monitor does not do that for a model's key now"};
+  return answer;
 }
 
 }  // namespace casemate::launch

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/format.h"
+#include "base/growing.h"
 #include "base/limits.h"
 #include "outside/launch/model_config.h"
 
@@ -28,17 +29,6 @@ uint32_t version_of(const std::string& name) {
   return error == std::errc() && end == name.data() + name.size() ? version : 0;
 }
 
-// "gateway" is the name of the gateway's enclave and partition.
-bool servable_name(const std::string& name) {
-  return name.size() < limits::kName && name != "gateway" &&
-         std::ranges::all_of(
-             name,
-             [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      c == '-' || c == '_' || c == '.';
-             });
-}
-
 // As the monitor takes them: see plain_name() in wire/abi/system.cc.
 bool plain_file_name(const std::string& name) {
   return std::ranges::all_of(name, [](char c) { return c > ' ' && c < 127 && c != '\\'; });
@@ -54,9 +44,11 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
   std::vector<std::string> files;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::string name = it->path().filename().string();
+    if (name.starts_with(kGrowingPrefix)) continue;
     // Links and folders are not followed: what is served is what lies here.
     if (it->symlink_status(error).type() == fs::file_type::regular)
-      files.push_back(it->path().filename().string());
+      files.push_back(std::move(name));
   }
   if (error) return unreadable(folder, error);
   if (files.size() > kFilesPerModel) {
@@ -70,6 +62,14 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
     return Error{Code::kInvalid, formatted("{}: holds '{}', whose name has a space or another "
                                            "character that is not served; rename or move it",
                                            folder.string(), *odd)};
+  }
+  if (std::ranges::contains(files, sealed::kFileName)) {
+    // The key is for an enclave that has this file and no other.
+    if (files.size() == 1) return files;
+    return Error{Code::kInvalid,
+                 formatted("{}: holds {} beside other files, and a sealed model is served alone; "
+                           "move the others",
+                           folder.string(), sealed::kFileName)};
   }
   const auto model = std::ranges::find(files, kModelFile);
   if (model == files.end()) {
@@ -87,13 +87,16 @@ Result<std::vector<std::string>> files_of(const fs::path& folder) {
 Status check_not_misplaced(const fs::path& folder) {
   std::error_code error;
   const auto move = [&](const fs::path& found) {
-    return Error{Code::kInvalid, formatted("{}: lies in no version folder; move it to {}",
-                                           found.string(), (folder / "1" / kModelFile).string())};
+    return Error{Code::kInvalid,
+                 formatted("{}: lies in no version folder; move it to {}", found.string(),
+                           (folder / "1" / found.filename()).string())};
   };
-  if (fs::exists(folder / kModelFile, error)) return move(folder / kModelFile);
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code absent;
-    if (fs::exists(it->path() / kModelFile, absent)) return move(it->path() / kModelFile);
+  for (const std::string_view name : {std::string_view(kModelFile), sealed::kFileName}) {
+    if (fs::exists(folder / name, error)) return move(folder / name);
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      std::error_code absent;
+      if (fs::exists(it->path() / name, absent)) return move(it->path() / name);
+    }
   }
   if (error) return unreadable(folder, error);
   return {};
@@ -126,6 +129,18 @@ Result<std::optional<ModelFiles>> model_in(const fs::path& folder) {
 }
 
 }  // namespace
+
+// "gateway" is the name of the gateway's enclave and partition; folders that begin with a dot are
+// passed over.
+bool servable_name(std::string_view name) {
+  return !name.empty() && name.front() != '.' && name.size() < limits::kName && name != "gateway" &&
+         std::ranges::all_of(
+             name,
+             [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '_' || c == '.';
+             });
+}
 
 Result<Repository> scan_repository(const std::string& folder) {
   std::error_code error;

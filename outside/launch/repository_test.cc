@@ -80,6 +80,32 @@ TEST(Repository, serves_a_model_beside_its_configuration_and_names_what_it_does_
       << found->warnings[0];
 }
 
+TEST(Repository, serves_a_sealed_model_alone) {
+  const Folder folder;
+  folder.write("m/1/model.sealed");
+  folder.write("n/1/model.onnx");
+  const auto found = scan_repository(folder.path());
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_TRUE(found->models[0].sealed());
+  EXPECT_FALSE(found->models[1].sealed());
+  folder.write("m/1/model.onnx");
+  const auto both = scan_repository(folder.path());
+  ASSERT_FALSE(both);
+  EXPECT_TRUE(both.error().text.contains("a sealed model is served alone")) << both.error().text;
+}
+
+TEST(Repository, passes_over_what_a_killed_process_has_left_half_written) {
+  const Folder folder;
+  folder.write("m/1/model.sealed");
+  folder.write("m/1/.casemate-12-345");
+  folder.write("n/1/model.onnx");
+  folder.write("n/1/.casemate-12-345");
+  const auto found = scan_repository(folder.path());
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_EQ(found->models[0].files, (std::vector<std::string>{"model.sealed"}));
+  EXPECT_EQ(found->models[1].files, (std::vector<std::string>{"model.onnx"}));
+}
+
 TEST(Repository, says_nothing_of_a_configuration_that_only_names_the_model) {
   const Folder folder;
   folder.write("m/1/model.onnx");

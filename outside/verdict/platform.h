@@ -35,10 +35,11 @@ struct TcbState {
 };
 
 struct Platform {
-  std::string_view root;          // "software", "sev-snp", "tdx", "sgx", "arm-cca", "tpm"
-  bool development = false;       // such a root proves nothing against whoever runs the machine
-  std::vector<uint8_t> root_key;  // the trust anchor that it ends at, SPKI DER
-  ByteArray<64> report_data{};    // what its user had it vouch for; shorter values end in zeros
+  std::string_view root;            // "software", "sev-snp", "tdx", "sgx", "arm-cca", "tpm"
+  bool development = false;         // such a root proves nothing against whoever runs the machine
+  std::vector<uint8_t> root_key;    // the trust anchor that it ends at, SPKI DER
+  std::vector<uint8_t> device_key;  // of a device that has one of its own, SPKI DER
+  ByteArray<64> report_data{};      // what its user had it vouch for; shorter values end in zeros
   std::vector<Measurement> measurements;
   Sha384Digest
       digest{};  // one value that stands for all of them: digest_of(), unless a root has one

@@ -40,6 +40,12 @@ struct Check {
   std::string actual{};
 };
 
+// What came of an accelerator's evidence: its own, or its driver's author's.
+struct DeviceVerdict {
+  std::string device;  // "npu:0"
+  Platform platform;   // of the root "nvidia" or "driver"
+};
+
 struct Verdict {
   bool passed = false;
   std::string root;               // "software"; empty when the quote could not be read
@@ -48,9 +54,10 @@ struct Verdict {
   Sha384Digest platform{};
   uint32_t security_version = 0;
   int64_t quote_issued_unix = 0;
-  std::vector<EnclaveToken> tokens;  // the gateway's first; as sent, proved only when passed
-  std::optional<Platform> quoted;    // of evidence in a root's own form; proved only when passed
-  Sha256Digest evidence_hash{};      // names this evidence in a record
+  std::vector<EnclaveToken> tokens;    // the gateway's first; as sent, proved only when passed
+  std::optional<Platform> quoted;      // of evidence in a root's own form; proved only when passed
+  std::vector<DeviceVerdict> devices;  // that show evidence; proved only when passed
+  Sha256Digest evidence_hash{};        // names this evidence in a record
   int64_t time_used_unix = 0;
   std::vector<Check> checks;          // in the order in which they ran
   std::vector<std::string> weakened;  // "insecure_...": what the policy lets through or leaves open

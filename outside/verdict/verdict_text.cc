@@ -64,6 +64,7 @@ Json enclave_json(const EnclaveToken& token) {
           {"manifest", to_hex(token.manifest_measurement)},
           {"model", to_hex(token.model_measurement)},
           {"device_measurement", to_hex(token.device_measurement)},
+          {"device_evidence", to_hex(token.device_evidence)},
           {"peers", to_hex(token.peers_measurement)},
           {"key", to_hex(token.key_hash)}};
 }
@@ -99,6 +100,9 @@ std::string measurements_text(const Verdict& verdict) {
                       to_hex(token.manifest_measurement));
     if (!gateway(token)) text += formatted("    model     {}\n", to_hex(token.model_measurement));
   }
+  for (const DeviceVerdict& device : verdict.devices)
+    text += formatted("  {}, by {} key {}\n", device.device, device.platform.root,
+                      to_hex(sha384(device.platform.root_key)));
   return text;
 }
 
@@ -183,6 +187,12 @@ std::string json_of(const Verdict& verdict) {
   json["enclaves"] = Json::array();
   for (const EnclaveToken& token : verdict.tokens) json["enclaves"].push_back(enclave_json(token));
   if (verdict.quoted) json["quoted"] = quoted_json(*verdict.quoted);
+  if (!verdict.devices.empty()) json["devices"] = Json::array();
+  for (const DeviceVerdict& device : verdict.devices) {
+    json["devices"].push_back(quoted_json(device.platform));
+    json["devices"].back()["device"] = device.device;
+    json["devices"].back()["key"] = to_hex(sha384(device.platform.root_key));
+  }
   json["evidence_sha256"] = to_hex(verdict.evidence_hash);
   json["time_used"] = date_of(verdict.time_used_unix);
   const Check* failure = verdict.first_failure();

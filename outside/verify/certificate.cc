@@ -8,26 +8,19 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <memory>
 
 #include "base/format.h"
 #include "base/limits.h"
+#include "outside/verify/x509/owned.h"
 #include "wire/evidence/evidence.h"
 
 namespace casemate::verify {
 namespace {
 
-template <auto kFree>
-struct Free {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using X509Owner = std::unique_ptr<X509, Free<X509_free>>;
-using KeyOwner = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using BioOwner = std::unique_ptr<BIO, Free<BIO_free>>;
-using ObjectOwner = std::unique_ptr<ASN1_OBJECT, Free<ASN1_OBJECT_free>>;
+using X509Owner = Owned<X509, X509_free>;
+using KeyOwner = Owned<EVP_PKEY, EVP_PKEY_free>;
+using BioOwner = Owned<BIO, BIO_free>;
+using ObjectOwner = Owned<ASN1_OBJECT, ASN1_OBJECT_free>;
 
 // Far above a certificate that holds kEvidenceBytes.
 constexpr size_t kCertificateBytes = 64 << 10;

@@ -42,8 +42,13 @@ inline constexpr CheckKind kReportData{"quote.report_data", "the quote commits t
                                        kDoLeaveForged};
 inline constexpr CheckKind kClaimsForm{"claims.form", "the claims are exactly the known ones",
                                        kDoMatchReleases};
+inline constexpr CheckKind kKeyUse{
+    "claims.key_use", "the claims are about a key for what it is used for", kDoLeaveRelayed};
 inline constexpr CheckKind kTlsKey{
     "claims.tls_key", "the claims name the TLS key of this connection", kDoLeaveRelayed};
+inline constexpr CheckKind kHpkeKey{"claims.hpke_key",
+                                    "the claims name the key that a model's key is asked for with",
+                                    kDoLeaveRelayed};
 inline constexpr CheckKind kMonitorKey{"claims.monitor_key", "the claims name a monitor key",
                                        kDoMatchReleases};
 inline constexpr CheckKind kMonitor{
@@ -64,9 +69,14 @@ inline constexpr CheckKind kTokenKind{"token.kind", "the token is of the right k
                                       kDoLeaveRelayed};
 inline constexpr CheckKind kTokenKey{"token.key", "the gateway enclave owns the TLS key",
                                      kDoLeaveRelayed};
+inline constexpr CheckKind kTokenHpkeKey{
+    "token.hpke_key", "the model's enclave owns the key that it asks with", kDoLeaveRelayed};
 inline constexpr CheckKind kTokenLine{
     "token.line", "every enclave that a model calls is there, in the order of its calls",
     "do not use this server: an enclave was left out, put in or moved"};
+inline constexpr CheckKind kDeviceEvidence{
+    "token.device_evidence", "what devices say of themselves is what tokens name, and all of it",
+    "do not use this server: evidence of a device was left out, put in, changed or moved"};
 inline constexpr CheckKind kTokenEpoch{
     "token.epoch", "the gateway is not older than already seen",
     "connect again; if it repeats, somebody replays old evidence"};
@@ -102,6 +112,25 @@ inline constexpr CheckKind kManifest{"enclave.manifest",
                                      "the enclave's manifest is one of the policy's", kDoPin};
 inline constexpr CheckKind kDevice{"enclave.device", "the enclave's device is one of the policy's",
                                    kDoPin};
+inline constexpr CheckKind kDeviceSaid{
+    "device.evidence", "the accelerator shows evidence",
+    "have the server's operator give it some (casemate serve --device-evidence), or set "
+    "\"required\" in the policy's \"drivers\" to false"};
+inline constexpr CheckKind kDeviceFormat{"device.format",
+                                         "the accelerator's evidence is in a format that is read",
+                                         "docs/evidence.md lists the formats"};
+inline constexpr CheckKind kDeviceNonce{
+    "device.nonce", "the policy says which nonce the accelerator must have answered",
+    "give the server's operator a nonce of your own to ask the device with, and name it in "
+    "\"nonce\" "
+    "of the policy's \"nvidia\": an answer is as fresh as that"};
+inline constexpr CheckKind kDeviceKind{
+    "device.kind", "the accelerator is of the kind that its evidence is of",
+    "have the driver's author endorse what drives it (casemate endorse): a GPU's answer says "
+    "nothing of other devices"};
+inline constexpr CheckKind kDeviceOne{
+    "device.one", "one accelerator shows this evidence",
+    "do not use this server: one device's answer stands for several"};
 inline constexpr CheckKind kPeers{"enclave.peers", "the enclave's peers are those of the policy",
                                   kDoPin};
 

@@ -3,11 +3,10 @@
 // Decoding of evidence: from the bytes of a certificate extension or an evidence endpoint to quote,
 // claims and tokens. Nothing is believed here; verify.h does that.
 //
-//   Owns     Evidence borrows quote and claims from the bytes it was decoded from; Claims borrows
-//            the monitor key likewise.
+//   Owns     Evidence borrows quote, claims and what devices say from the bytes that it was decoded
+//            from; Claims borrows the monitor key likewise.
 //   Threads  pure functions.
-//   Trust    the bytes may be hostile: at most kEvidenceBytes, one spelling, nothing
-//            behind.
+//   Trust    the bytes may be hostile: at most kProofBytes, one spelling, nothing behind.
 //   Fails    kInvalid with the field and the offset; kTooLarge beyond the limit.
 
 #include <vector>
@@ -19,21 +18,27 @@
 
 namespace casemate::verify {
 
-// The parts of the two items described in wire/evidence/evidence.h, one behind the other.
+// The parts of the items described in wire/evidence/evidence.h, one behind the other.
 struct Evidence {
   Bytes quote;
   Bytes claims;
   std::vector<EnclaveToken> tokens;
+  std::vector<Bytes> devices;  // what accelerators say of themselves
 };
 
 // What the quote's report data commit to.
 struct Claims {
-  Sha256Digest tls_key_hash{};
+  KeyUse use = KeyUse::kTls;
+  Sha256Digest key_hash{};
   Sha384Digest platform{};  // the monitor's measurement of itself
   Bytes monitor_key;        // SPKI DER, as sent
 };
 
 Result<Evidence> decode_evidence(Bytes bytes);
+
+// What devices say is what tokens name, each once, in the order in which they are first named, and
+// nothing else.
+Status check_devices(const Evidence& evidence);
 
 // Exactly the three known claims, each once, encoded as encode_claims() does.
 Result<Claims> decode_claims(Bytes bytes);

@@ -9,6 +9,8 @@
 //   arm_cca_guest   CCA token            empty
 //   dcap            SGX quote            empty                        (root gramine)
 //
+// No provider of these adds a manifest to a report that nobody asked a service for.
+//
 //   Owns     views of the bytes that it was read from.
 //   Threads  pure functions.
 //   Trust    the bytes may be hostile. What they say of root and provider is no proof of anything:

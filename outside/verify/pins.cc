@@ -86,6 +86,12 @@ Policy pinned_policy(const Verdict& verdict) {
     pin(enclave.device, token.device_measurement);
     pin(enclave.peers, token.peers_measurement);
   }
+  for (const DeviceVerdict& device : verdict.devices) name_start(device.platform, policy);
+  // Where each showed some, one that shows none is another.
+  policy.drivers.required =
+      !verdict.devices.empty() && std::ranges::none_of(verdict.checks, [](const Check& check) {
+        return check.code == code::kDeviceSaid && check.outcome != Outcome::kPassed;
+      });
   return policy;
 }
 

@@ -23,15 +23,17 @@ constexpr size_t kCertificateFileBytes = 128 << 10;
 
 std::optional<X509Certificate> quoting_certificate(Bytes evidence) {
   if (evidence.size() > kCertificateFileBytes) return std::nullopt;
-  const std::string_view text = casemate::text_of(evidence);
   std::optional<X509Certificate> certificate;
-  if (text.contains("-----BEGIN CERTIFICATE-----")) {
-    if (const auto all = certificates_in_pem(text); all && !all->empty())
+  if (is_pem(evidence)) {
+    if (const auto all = certificates_in_pem(casemate::text_of(evidence)); all && !all->empty())
       certificate = all->front();
   } else if (auto one = X509Certificate::from_der(evidence)) {
     certificate = *std::move(one);
   }
-  if (certificate && !intel::carries_quote(*certificate)) return std::nullopt;
+  if (!certificate || !intel::carries_quote(*certificate)) return std::nullopt;
+  // Ours has tokens beside the quote, which verify_evidence() judges together.
+  if (const auto tokens = certificate->extension(kTokensOid); !tokens || *tokens)
+    return std::nullopt;
   return certificate;
 }
 

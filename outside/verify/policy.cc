@@ -114,6 +114,7 @@ Result<Policy> parse_policy(std::string_view text, std::string_view what) {
   TRY(parse_rules_of("nvidia", nvidia::parse_rules, object, policy.nvidia));
   TRY(parse_rules_of("eat", eat::parse_rules, object, policy.eat));
   TRY(parse_rules_of("tpm", parse_tpm_rules, object, policy.tpm));
+  TRY(parse_rules_of("drivers", driver::parse_rules, object, policy.drivers));
   policy.insecure_allow_debug = TRY(object.boolean("insecure_allow_debug", false));
   policy.insecure_allow_any_start = TRY(object.boolean("insecure_allow_any_start", false));
   policy.insecure_allow_classical_key_exchange =
@@ -139,6 +140,7 @@ std::string policy_text(const Policy& policy) {
   write_rules("nvidia", nvidia::rules_json(policy.nvidia), nvidia::rules_json({}), object);
   write_rules("eat", eat::rules_json(policy.eat), eat::rules_json({}), object);
   write_rules("tpm", tpm_rules_json(policy.tpm), tpm_rules_json({}), object);
+  write_rules("drivers", driver::rules_json(policy.drivers), driver::rules_json({}), object);
   object["insecure_allow_debug"] = policy.insecure_allow_debug;
   object["insecure_allow_any_start"] = policy.insecure_allow_any_start;
   object["insecure_allow_classical_key_exchange"] = policy.insecure_allow_classical_key_exchange;

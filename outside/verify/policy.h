@@ -11,8 +11,9 @@
 //     "models": {"digits": {"model": ["<hex>"], "program": [], "manifest": [], "device": [],
 //                           "peers": []}},    not empty: no model beside these is accepted
 //     "max_age_seconds": 604800,        of every token, and of quotes whose format has a time
-//     "intel": {}, "snp": {}, "cca": {}, "nvidia": {}, "eat": {}, "tpm": {},   rules for evidence
-//                                       of that kind: the headers that say so, docs/evidence.md
+//     "intel": {}, "snp": {}, "cca": {}, "nvidia": {}, "eat": {}, "tpm": {}, "drivers": {},
+//                                       rules for evidence of that kind: the headers that say so,
+//                                       docs/evidence.md
 //     "insecure_allow_debug": false,    a debug enclave's memory can be read from outside
 //     "insecure_allow_any_start": false,    of hardware whose rules do not name what it has started
 //     "insecure_allow_classical_key_exchange": false    of the channel: not X25519MLKEM768
@@ -36,6 +37,7 @@
 #include "base/crypto.h"
 #include "base/result.h"
 #include "outside/verify/cca/rules.h"
+#include "outside/verify/driver/driver.h"
 #include "outside/verify/ear/eat.h"
 #include "outside/verify/intel/rules.h"
 #include "outside/verify/nvidia/nvidia.h"
@@ -73,6 +75,7 @@ struct Policy {
   nvidia::Rules nvidia;
   eat::Rules eat;
   TpmRules tpm;
+  driver::Rules drivers;  // of accelerators
   // What the rules are held against; it is no part of the file.
   std::shared_ptr<const Collateral> collateral;
   bool insecure_allow_debug = false;

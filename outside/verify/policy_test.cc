@@ -29,6 +29,7 @@ TEST(Policy, every_key_is_read_and_written_back) {
   const std::string text = formatted(
       R"({{"allow_software_root":true,"software_roots":["{0}","{0}"],"platform":["{0}"],
           "security_version_min":9,"gateway":{{{1}}},"models":{{"digits":{{"model":["{0}"],{1}}}}},
+          "drivers":{{"keys":["{0}"],"required":true}},
           "max_age_seconds":60,"insecure_allow_debug":true}})",
       hex, enclave);
   const auto policy = parse_policy(text, "p.json");
@@ -39,6 +40,8 @@ TEST(Policy, every_key_is_read_and_written_back) {
   EXPECT_EQ(policy->max_age_seconds, 60);
   EXPECT_EQ(policy->gateway.peers.size(), 1u);
   EXPECT_EQ(policy->models.at("digits").model.at(0)[0], 0xAA);
+  EXPECT_EQ(policy->drivers.keys.at(0)[0], 0xAA);
+  EXPECT_TRUE(policy->drivers.required);
   const auto again = parse_policy(policy_text(*policy), "p.json");
   ASSERT_TRUE(again) << again.error().text;
   EXPECT_EQ(policy_text(*again), policy_text(*policy));
@@ -72,6 +75,8 @@ TEST(Policy, values_of_another_type_or_range_are_refused_with_the_key) {
   }
   EXPECT_NE(refusal(R"({"security_version_min": 4294967296})").find("from 0 to 4294967295"),
             std::string::npos);
+  EXPECT_NE(refusal(R"({"drivers": {"keys": ["ab"]}})").find("96 hex"), std::string::npos);
+  EXPECT_NE(refusal(R"({"drivers": {"key": []}})").find("\"key\" is not known"), std::string::npos);
   EXPECT_NE(refusal(R"({"gateway": []})").find("an object"), std::string::npos);
   EXPECT_NE(refusal(R"({"models": []})").find("an object"), std::string::npos);
   EXPECT_NE(refusal("[]").find("an object"), std::string::npos);

@@ -38,6 +38,28 @@ void name_pcr(const Measurement& measurement, TpmRules& rules) {
     rules.pcrs[pcr] = {load<Sha256Digest>(measurement.value)};
 }
 
+template <class Value>
+void add_once(std::vector<Value>& values, const Value& value) {
+  if (!std::ranges::contains(values, value)) values.push_back(value);
+}
+
+// What it answered, and whose word that is. Not to which nonce: that was not chosen by who learns,
+// and whoever names it makes an answer of any age a fresh one.
+void name_nvidia(const Platform& platform, nvidia::Rules& rules) {
+  constexpr std::string_view kBlock = "block ";
+  size_t blocks = 0;
+  for (const Measurement& measurement : platform.measurements) {
+    if (!measurement.name.starts_with(kBlock)) continue;
+    const char* end = measurement.name.data() + measurement.name.size();
+    uint8_t index = 0;
+    std::from_chars(measurement.name.data() + kBlock.size(), end, index);
+    add_once(rules.blocks[index], measurement.value);
+    ++blocks;
+  }
+  if (blocks == nvidia::Transcript::kBlocksOfSwitch) rules.device = nvidia::Device::kAny;
+  add_once(rules.roots, sha384(platform.root_key));
+}
+
 }  // namespace
 
 Finding start_is_named(std::string_view root, const Policy& policy) {
@@ -79,6 +101,8 @@ bool debug_is_allowed(std::string_view root, const Policy& policy) {
 }
 
 void name_start(const Platform& platform, Policy& policy) {
+  if (platform.root == "nvidia") return name_nvidia(platform, policy.nvidia);
+  if (platform.root == "driver") return add_once(policy.drivers.keys, sha384(platform.root_key));
   for (const Measurement& measurement : platform.measurements) {
     const std::string_view name = measurement.name;
     if (platform.root == "sev-snp" && name == "measurement")

@@ -22,7 +22,8 @@ Finding start_is_named(std::string_view root, const Policy& policy);
 // Whether the policy's rules for `root` let it be debugged.
 bool debug_is_allowed(std::string_view root, const Policy& policy);
 
-// Makes the policy name what `platform` has started, as far as its root says that.
+// Makes the policy name what `platform` has started, as far as its root says that; of a device's
+// evidence, what it says and whose word that is.
 void name_start(const Platform& platform, Policy& policy);
 
 }  // namespace casemate::verify

@@ -9,6 +9,7 @@
 #include "outside/verify/certificate.h"
 #include "outside/verify/codes.h"
 #include "outside/verify/decode.h"
+#include "outside/verify/device_evidence.h"
 #include "outside/verify/line.h"
 #include "outside/verify/pins.h"
 #include "outside/verify/quote.h"
@@ -75,8 +76,12 @@ class Verification final {
     checks_.require(code::kTokenLine, "", [&] {
       return keep(callers_of(evidence_.tokens), callers_, "tokens in the order of calls");
     });
+    checks_.require(code::kDeviceEvidence, "", [&] {
+      return sound(check_devices(evidence_), "what tokens name, in their order");
+    });
     judge_platform();
     for (size_t i = 0; i < count; ++i) judge_enclave(i);
+    if (!checks_.halted()) judge_devices(evidence_, policy_, expected_.now_unix, verdict_);
     verdict_.passed = std::ranges::all_of(verdict_.checks, [](const Check& check) {
       return check.outcome == Outcome::kPassed || check.outcome == Outcome::kAllowed;
     });
@@ -100,11 +105,14 @@ class Verification final {
   const EnclaveToken& token(size_t i) const {
     return i < evidence_.tokens.size() ? evidence_.tokens[i] : kNoToken;
   }
+  // Who holds the key comes first: a gateway, unless a model speaks for itself.
+  bool gateway(size_t i) const { return i == 0 && !expected_.model_alone; }
+  size_t first_model() const { return expected_.model_alone ? 0 : 1; }
   std::string subject(size_t i) const {
-    return i == 0 ? "gateway" : formatted("model {}", printable(token(i).name.view(), 64));
+    return gateway(i) ? "gateway" : formatted("model {}", printable(token(i).name.view(), 64));
   }
   const EnclavePolicy* policy_of(size_t i) const {
-    if (i == 0) return &policy_.gateway;
+    if (gateway(i)) return &policy_.gateway;
     const auto found = policy_.models.find(token(i).name.view());
     return found == policy_.models.end() ? nullptr : &found->second;
   }
@@ -116,7 +124,10 @@ class Verification final {
   void judge_platform();
   void judge_measured();
   void judge_enclave(size_t i);
-  bool leads(size_t i) const { return i > 0 && (i >= callers_.size() || callers_[i] == 0); }
+  bool leads(size_t i) const {
+    if (i == 0) return expected_.model_alone;
+    return i >= callers_.size() || callers_[i] == 0;
+  }
   bool pinned_by_caller(size_t i) const;
   Finding gateway_present() const;
   Finding right_kind(size_t i) const;
@@ -190,12 +201,18 @@ void Verification::check_claims() {
                   [&] { return same(report_data_of(evidence_.claims), platform_.report_data); });
   checks_.require(code::kClaimsForm, "", [&] {
     Finding finding = keep(decode_claims(evidence_.claims), claims_,
-                           "pubkey-hash, casemate-platform and casemate-monitor-key");
+                           "a key's hash, casemate-platform and casemate-monitor-key");
     if (finding.good) verdict_.platform = claims_.platform;
     return finding;
   });
-  checks_.require(code::kTlsKey, "",
-                  [&] { return same(sha256(expected_.tls_key), claims_.tls_key_hash); });
+  // Or a model could be made to look like a gateway, and a gateway's key be given a model's.
+  const KeyUse use = expected_.model_alone ? KeyUse::kHpke : KeyUse::kTls;
+  checks_.require(code::kKeyUse, "", [&] {
+    return Finding{claims_.use == use, std::string(claim_of(use)),
+                   std::string(claim_of(claims_.use))};
+  });
+  checks_.require(expected_.model_alone ? code::kHpkeKey : code::kTlsKey, "",
+                  [&] { return same(sha256(expected_.tls_key), claims_.key_hash); });
   checks_.require(code::kMonitorKey, "", [&] {
     return sound(once("monitor key", claims_.monitor_key, {},
                       [&] { return check_p384_key(claims_.monitor_key); }),
@@ -211,7 +228,10 @@ void Verification::check_claims() {
 }
 
 Finding Verification::gateway_present() const {
-  if (evidence_.tokens.empty()) return {false, "the gateway's token first", "no token"};
+  if (evidence_.tokens.empty()) {
+    return {false, expected_.model_alone ? "the model's token" : "the gateway's token first",
+            "no token"};
+  }
   return {.good = true};
 }
 
@@ -235,7 +255,7 @@ void Verification::check_token(size_t i) {
                   [&] { return same(expected_.nonce.value_or(Nonce{}), token(i).nonce); });
   checks_.require(code::kTokenKind, subject(i), [&] { return right_kind(i); });
   if (i == 0) {
-    checks_.require(code::kTokenKey, subject(i),
+    checks_.require(expected_.model_alone ? code::kTokenHpkeKey : code::kTokenKey, subject(i),
                     [&] { return same(sha384(expected_.tls_key), token(i).key_hash); });
     checks_.require(code::kTokenEpoch, subject(i), [&] {
       return Finding{token(i).epoch >= expected_.gateway_epoch_min,
@@ -251,10 +271,11 @@ void Verification::check_token(size_t i) {
 }
 
 Finding Verification::right_kind(size_t i) const {
-  const EnclaveKind wanted = i == 0 ? EnclaveKind::kGateway : EnclaveKind::kModel;
-  const bool driver = i > 1 && token(i).kind == static_cast<uint32_t>(EnclaveKind::kDevice);
+  const EnclaveKind wanted = gateway(i) ? EnclaveKind::kGateway : EnclaveKind::kModel;
+  const bool driver =
+      i > first_model() && token(i).kind == static_cast<uint32_t>(EnclaveKind::kDevice);
   if (token(i).kind != static_cast<uint32_t>(wanted) && !driver) {
-    return {false, i == 0 ? "a gateway (kind 1)" : "a model (kind 2)",
+    return {false, gateway(i) ? "a gateway (kind 1)" : "a model (kind 2)",
             formatted("kind {}", token(i).kind)};
   }
   // Two tokens of one enclave would let the second speak for an enclave that never answered.
@@ -262,7 +283,7 @@ Finding Verification::right_kind(size_t i) const {
     if (token(j).enclave == token(i).enclave)
       return {false, "an enclave of its own", formatted("enclave {:#x} twice", token(i).enclave)};
   }
-  if (i == 0 && token(i).model_measurement != Sha384Digest{})
+  if (gateway(i) && token(i).model_measurement != Sha384Digest{})
     return {false, "a gateway without a model", "a gateway with a model's measurement"};
   return {.good = true};
 }
@@ -295,7 +316,7 @@ void Verification::judge_measured() {
   checks_.judge(code::kPlatform, "", [&] { return one_of(policy_.platform, claims_.platform); });
   if (expected_.model.empty()) return;
   checks_.judge(code::kModelName, "", [&] {
-    return Finding{evidence_.tokens.size() > 1,
+    return Finding{evidence_.tokens.size() > first_model(),
                    formatted("a token of model {}", printable(expected_.model, 64)),
                    "the gateway's token alone"};
   });
@@ -307,7 +328,8 @@ Finding Verification::right_model(size_t i) const {
     return {false, "a model (kind 2)", formatted("kind {}", token(i).kind)};
   if (!expected_.model.empty() && name != expected_.model)
     return {false, formatted("model {}", printable(expected_.model, 64)), subject(i)};
-  if (i == 1 && expected_.model_version.value_or(token(i).model_version) != token(i).model_version)
+  if (i == first_model() &&
+      expected_.model_version.value_or(token(i).model_version) != token(i).model_version)
     return {false, formatted("version {}", *expected_.model_version),
             formatted("version {}", token(i).model_version)};
   if (!policy_.models.empty() && policy_of(i) == nullptr)
@@ -332,7 +354,7 @@ void Verification::judge_enclave(size_t i) {
     checks_.judge(kind, subject(i),
                   [&] { return covered ? Finding{.good = true} : one_of(accepted, actual); });
   };
-  if (i > 0) judge(code::kModel, policy.model, token(i).model_measurement);
+  if (!gateway(i)) judge(code::kModel, policy.model, token(i).model_measurement);
   judge(code::kProgram, policy.program, token(i).program_measurement);
   judge(code::kManifest, policy.manifest, token(i).manifest_measurement);
   judge(code::kDevice, policy.device, token(i).device_measurement);

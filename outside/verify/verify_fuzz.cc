@@ -40,8 +40,9 @@ void check(const Signer& signer, Bytes evidence) {
   const auto decoded = verify::decode_evidence(evidence);
   require(decoded.has_value());
   // What passed has one spelling, belongs to our key and model, and no debug flag.
-  require(std::ranges::equal(encode_evidence(decoded->quote, decoded->claims, decoded->tokens),
-                             evidence));
+  require(std::ranges::equal(
+      encode_evidence(decoded->quote, decoded->claims, decoded->tokens, decoded->devices),
+      evidence));
   require(decoded->tokens.size() >= 2 && decoded->tokens[1].name.view() == "digits");
   require(decoded->tokens[0].key_hash == casemate::sha384(signer.tls.public_der()));
   for (const auto& token : decoded->tokens) require(token.flags == 0);

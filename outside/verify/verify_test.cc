@@ -260,6 +260,39 @@ TEST(Verify, claims_for_our_key_cannot_vouch_for_a_gateway_with_another_key) {
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].key_hash = {}; }), code::kTokenKey);
 }
 
+void claim(Signer& s, KeyUse use) {
+  s.claims = encode_claims(sha256(s.tls.public_der()), s.quote.platform_measurement,
+                           s.monitor.public_der(), use);
+  s.quote.report_data = report_data_of(s.claims);
+  s.sign_quote();
+}
+
+TEST(Verify, a_key_that_a_models_key_is_wrapped_for_is_no_tls_key) {
+  EXPECT_EQ(after([](Signer& s) { claim(s, KeyUse::kTls); }), "passed");
+  EXPECT_EQ(after([](Signer& s) { claim(s, KeyUse::kHpke); }), code::kKeyUse);
+}
+
+TEST(Verify, a_model_alone_shows_its_own_key_and_token_of_its_own_version) {
+  Signer signer;
+  signer.tokens.clear();
+  EnclaveToken& token = signer.add_model("digits");
+  token.model_version = 2;
+  token.key_hash = sha384(signer.tls.public_der());
+  signer.sign();
+  claim(signer, KeyUse::kHpke);
+  const auto refused = [&](uint32_t version) {
+    return outcome(judge(signer, development(),
+                         {.model = "digits", .model_version = version, .model_alone = true}));
+  };
+  EXPECT_EQ(refused(2), "passed");
+  EXPECT_EQ(refused(3), code::kModelName);
+  signer.tokens[0].key_hash[0] ^= 1;
+  signer.sign_tokens();
+  EXPECT_EQ(refused(2), code::kTokenHpkeKey);
+  claim(signer, KeyUse::kTls);
+  EXPECT_EQ(refused(2), code::kKeyUse) << "a gateway's key opens no model";
+}
+
 TEST(Verify, a_monitor_key_that_is_none_is_refused) {
   EXPECT_EQ(after([](Signer& s) {
               s.claims = encode_claims(sha256(s.tls.public_der()), s.quote.platform_measurement,
@@ -318,9 +351,9 @@ TEST(Verify, a_gateway_that_carries_a_models_measurement_is_refused) {
 
 TEST(Verify, a_token_of_another_form_is_refused_though_signed) {
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].magic ^= 1; }), code::kTokenForm);
-  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[0].version = 2; }), code::kTokenForm);
+  EXPECT_EQ(signed_after([](Signer& s) { ++s.tokens[0].version; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].flags = 2; }), code::kTokenForm);
-  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].reserved[211] = 1; }), code::kTokenForm);
+  EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].reserved.back() = 1; }), code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].name.characters.fill('x'); }),
             code::kTokenForm);
   EXPECT_EQ(signed_after([](Signer& s) { s.tokens[1].device.characters[20] = 'x'; }),

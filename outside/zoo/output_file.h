@@ -3,8 +3,9 @@
 // OutputFile: a file that is there whole or not at all.
 //
 // It grows as .casemate-* beside its place, and takes that place when it is complete: who reads
-// there meets the old file or the new one. Unless it gets that far, nothing of it is left, but for
-// what a process leaves that is killed meanwhile.
+// there meets the old file or the new one. Unless it gets that far, nothing of it is left. What a
+// process leaves that is killed meanwhile goes when the next file grows in that folder; a lock on
+// it says that somebody still writes it.
 //
 //   Owns     the file until it is committed.
 //   Threads  one at a time.
@@ -29,8 +30,12 @@ class OutputFile final {
   ~OutputFile();
 
   Status append(Bytes data);
-  // Puts the file in its place. Requires: called once, last.
+  // Waits until all that was appended is on the disk.
+  Status sync() const;
+  // Puts the file in its place. Requires: called once, after all else but sync_place().
   Status commit();
+  // Waits until the disk has it there. Requires: it was committed.
+  Status sync_place() const;
 
  private:
   OutputFile(std::string path, std::string growing, Fd fd);

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -71,6 +73,25 @@ TEST_F(Output, a_file_that_is_given_up_leaves_nothing) {
   }
   EXPECT_EQ(files(), 1u);
   EXPECT_EQ(content(path), kOld);
+}
+
+TEST_F(Output, what_a_killed_process_left_goes_with_the_next_file_and_nothing_else_does) {
+  const std::string kept = folder_.file(".casemate-keep", kOld);  // none of ours is called so
+  auto written = OutputFile::make(folder_.path("still written"), 1000);
+  ASSERT_TRUE(written);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto file = OutputFile::make(folder_.path("f"), 1000);
+    ::raise(SIGKILL);
+    ::_exit(file ? 0 : 1);
+  }
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(files(), 3u);
+  ASSERT_TRUE(write(folder_.path("f")));
+  EXPECT_EQ(files(), 3u) << "the killed one's is gone, f is there";
+  EXPECT_TRUE(std::filesystem::exists(kept));
+  ASSERT_TRUE(written->append(kNew) && written->commit());
+  EXPECT_EQ(content(folder_.path("still written")), kNew);
 }
 
 TEST_F(Output, a_link_stays_and_leads_to_the_new_file) {

@@ -61,16 +61,17 @@ constexpr Field kPlain[] = {
     CASEMATE_FIELD(Message, nonce),         CASEMATE_FIELD(Message, key_sha256),
     CASEMATE_FIELD(Message, key_sha384),    CASEMATE_FIELD(Message, quote_size),
     CASEMATE_FIELD(Message, claims_size),   CASEMATE_FIELD(Message, token),
+    CASEMATE_FIELD(Message, blob),
 };
 constexpr Field kTexts[] = {CASEMATE_FIELD(Message, name), CASEMATE_FIELD(Message, reason)};
 
 // Small, huge and negative, as a field of any size takes them.
 constexpr uint64_t kValues[] = {1, 0x7FFF'FFFF'7FFF'FFFF, 0x8000'0000'8000'0000, ~uint64_t{0}};
-constexpr Type kFromRuntimes[] = {Type::kReady, Type::kRefused, Type::kRunning,
-                                  Type::kDied,  Type::kAttest,  Type::kPong};
-constexpr Type kFromMonitor[] = {Type::kManifest, Type::kAdopt,      Type::kFork,
-                                 Type::kConnect,  Type::kDisconnect, Type::kAttested,
-                                 Type::kStop,     Type::kPing,       Type::kPrepare};
+constexpr Type kFromRuntimes[] = {Type::kReady,  Type::kRefused, Type::kRunning, Type::kDied,
+                                  Type::kAttest, Type::kPong,    Type::kLocked};
+constexpr Type kFromMonitor[] = {Type::kManifest,   Type::kAdopt,    Type::kFork, Type::kConnect,
+                                 Type::kDisconnect, Type::kAttested, Type::kStop, Type::kPing,
+                                 Type::kPrepare,    Type::kUnlock};
 
 Lie deed(const char* name) {
   Lie lie;
@@ -99,7 +100,8 @@ class HostilePartition : public testing::Test {
             d.partitions[p].backoff_ms_first = d.partitions[p].backoff_ms_max = 1;
             d.partitions[p].standby = 0;  // nothing moves by itself but what lies
           }
-          d.partitions[1].program = d.enclaves[0].program;  // the fixture in a mOS's place
+          d.partitions[1].program = d.enclaves[0].program;     // the fixture in a mOS's place
+          d.enclaves[1].flags |= EnclaveDescription::kSealed;  // who may ask for a key, once
         }) {}
 
   void SetUp() override {
@@ -217,7 +219,7 @@ TEST_F(HostilePartition, is_ended_for_what_only_the_monitor_says_and_for_message
   for (const Type type : kFromMonitor)
     rows.push_back({formatted("type {}", static_cast<uint32_t>(type)), message(type),
                     Cost::kPartition, kPresumption});
-  for (const uint32_t type : {0u, 16u, 0x7FFF'FFFFu, 0x8000'0000u, 0xFFFF'FFFFu})
+  for (const uint32_t type : {0u, 18u, 0x7FFF'FFFFu, 0x8000'0000u, 0xFFFF'FFFFu})
     rows.push_back({formatted("type {}", type), message(static_cast<Type>(type)), Cost::kPartition,
                     kPresumption});
   for (const uint32_t size :

@@ -22,6 +22,8 @@ using operating::State;
 using Question = std::pair<const char*, const char*>;
 
 constexpr uint32_t kFailures = 12;
+// Asks for a key that its template has not asked for.
+constexpr std::string_view kLockedStandby = "standby-16";
 
 // The second partition lies, in the way that its name says.
 struct LyingSystem {
@@ -37,6 +39,7 @@ struct LyingSystem {
           d.partitions[0].standby = d.partitions[2].standby = 0;
           d.partitions[1].program = d.enclaves[0].program;  // the fixture in a mOS's place
           d.partitions[1].standby = how.starts_with("standby") ? 1 : 0;
+          if (how == kLockedStandby) d.enclaves[1].flags |= EnclaveDescription::kSealed;
         }) {}
   [[nodiscard]] State liar() { return static_cast<State>(system.enclave("liar").state); }
   // What it reported through a refusal.
@@ -90,15 +93,18 @@ std::vector<std::string> fatal_lies() {
                                   "descriptors-and-lie",
                                   "too-many-descriptors"};
   // Every type about somebody else's enclave, and about one that does not exist.
-  for (uint32_t type = 0; type <= static_cast<uint32_t>(Type::kPong) + 1; ++type) {
+  for (uint32_t type = 0; type <= static_cast<uint32_t>(Type::kUnlock) + 1; ++type) {
     all.push_back("stranger-" + std::to_string(type));
     all.push_back("nobody-" + std::to_string(type));
   }
   // About its own, what only the monitor may say, and what nobody may.
-  for (const Type type : {Type::kManifest, Type::kAdopt, Type::kFork, Type::kConnect,
-                          Type::kDisconnect, Type::kAttested, Type::kStop, Type::kPing})
+  for (const Type type :
+       {Type::kManifest, Type::kAdopt, Type::kFork, Type::kConnect, Type::kDisconnect,
+        Type::kAttested, Type::kStop, Type::kPing, Type::kPrepare, Type::kUnlock})
     all.push_back("own-" + std::to_string(static_cast<uint32_t>(type)));
-  for (const char* type : {"own-0", "own-15", "own-4294967295"}) all.emplace_back(type);
+  for (const char* type : {"own-0", "own-18", "own-4294967295"}) all.emplace_back(type);
+  // It asks for a key, and its model is not sealed.
+  all.push_back("own-" + std::to_string(static_cast<uint32_t>(Type::kLocked)));
   return all;
 }
 
@@ -164,7 +170,7 @@ TEST(RuntimeThatTalksWithoutEnd, keeps_nobody_waiting_and_leaves_no_descriptor) 
 }
 
 TEST(RuntimeOfAStandby, that_lies_costs_the_standby_and_not_what_serves) {
-  for (const Type type : {Type::kRunning, Type::kDied, Type::kAttest, Type::kStop}) {
+  for (const Type type : {Type::kRunning, Type::kDied, Type::kAttest, Type::kStop, Type::kLocked}) {
     const std::string how = "standby-" + std::to_string(static_cast<uint32_t>(type));
     LyingSystem lying(how);
     EXPECT_TRUE(eventually([&] { return lying.liar() == State::kRunning; }));

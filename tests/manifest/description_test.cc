@@ -214,8 +214,34 @@ std::vector<Corruption> corrupt_devices() {
        at + "device index 1 does not exist; name 0"},
       {"device_percent", [](D& d) { d.partitions[1].device.cpu_percent = 6401; },
        at + "cpu_percent is 6401, but must be from 0 to 6400"},
-      {"device_reserved", [](D& d) { d.partitions[1].device.reserved = 1; },
-       at + "the device's reserved field must be 0"},
+      {"device_evidence_of_a_processor", [](D& d) { d.partitions[1].device.evidence = 1; },
+       at + "the device's evidence is 1, but must be from 0 to 0"},
+      {"device_evidence_beyond_the_files",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
+         d.partitions[1].device.evidence = 5;
+       },
+       at + "the device's evidence is 5, but must be from 0 to 4"},
+      {"device_evidence_and_a_sealed_model",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
+         d.partitions[1].device.evidence = 4;
+         d.enclaves[1].flags |= EnclaveDescription::kSealed;
+       },
+       "system description, enclave 1: its partition's device has evidence, which only others may "
+       "have"},
+      {"device_evidence_most",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
+         d.partitions[1].device.evidence = kMost;
+       },
+       at + "the device's evidence is 4294967295, but must be from 0 to 4"},
+      {"device_evidence_of_an_enclave",
+       [](D& d) {
+         d.partitions[1].device.kind = 3;
+         d.partitions[1].device.evidence = 3;
+       },
+       "system description, enclave 2: one of its files is the evidence of a device"},
   };
 }
 
@@ -291,8 +317,8 @@ std::vector<Corruption> corrupt_enclaves() {
        at + "kind 0 is unknown to this build"},
       {"enclave_kind_most", [](D& d) { d.enclaves[2].kind = kMost; },
        at + "kind 4294967295 is unknown to this build"},
-      {"enclave_flags", [](D& d) { d.enclaves[2].flags = 3; },
-       at + "flags 0x3 are unknown to this build"},
+      {"enclave_flags", [](D& d) { d.enclaves[2].flags = 7; },
+       at + "flags 0x7 are unknown to this build"},
       {"enclave_first_file", [](D& d) { d.enclaves[2].first_file = 3; }, files},
       {"enclave_first_file_most", [](D& d) { d.enclaves[2].first_file = kMost; }, files},
       {"enclave_file_count", [](D& d) { d.enclaves[2].file_count = 3; }, files},
@@ -331,10 +357,13 @@ std::vector<Corruption> corrupt_enclaves() {
   };
 }
 
+// What only some enclaves may have, and how much of it.
 std::vector<Corruption> corrupt_shares() {
   const std::string at = "system description, enclave 1: ";
   const auto halve = [](D& d) { d.enclaves[1].share = d.enclaves[2].share = 50; };
   return {
+      {"sealed_and_no_model", [](D& d) { d.enclaves[0].flags = EnclaveDescription::kSealed; },
+       "system description, enclave 0: only a model can be sealed"},
       {"share_beside_none", [](D& d) { d.enclaves[1].share = 50; },
        at + "it has a share of its partition, and another there has none"},
       {"shares_above_all",
@@ -441,6 +470,19 @@ TEST(Description, may_share_out_all_there_is_and_less) {
     d->partitions[1].memory_bytes = (1024 << 20) - (2 << 20);
     d->partitions[1].device.cpu_percent = 100 / share;
     EXPECT_EQ(refusal(check_description(*d)), "") << share;
+  }
+}
+
+TEST(Description, may_have_evidence_of_an_accelerator_that_no_enclave_has) {
+  const auto d = right_description();
+  for (const uint32_t kind : {2u, 3u}) {
+    d->partitions[1].device.kind = kind;
+    for (uint32_t i = 0; i < 2; ++i) {
+      d->files[d->file_count++] = {Text<limits::kPath>::from("/evidence"),
+                                   Text<limits::kPath>::from("npu:0")};
+      d->partitions[1].device.evidence = d->file_count;
+      EXPECT_EQ(refusal(check_description(*d)), "") << kind;
+    }
   }
 }
 

@@ -46,7 +46,7 @@ Result<Voucher> Voucher::make(const allow::Vouch& vouch, std::unique_ptr<RootOfT
                               const Sha384Digest& platform) {
   return Voucher(vouch, std::move(root), platform, SigningKey(nullptr));
 }
-Result<Voucher::Vouched> Voucher::vouch_for_key(const Sha256Digest&) {
+Result<Voucher::Vouched> Voucher::vouch_for_key(const Sha256Digest&, KeyUse) {
   return Vouched{std::vector<uint8_t>(32), std::vector<uint8_t>(64), std::nullopt};
 }
 Result<EnclaveToken> Voucher::token(const Measured& measured, Epoch epoch, const Sha384Digest&,

@@ -9,15 +9,16 @@ find_package(OpenSSL REQUIRED)
 # Without base/clock.cc and base/log.cc, the monitor's launcher, measurements and signatures: those are the machine's.
 set(product
   base/bytes.cc base/check.cc base/crypto.cc base/format.cc base/mapping_unsafe.cc base/memory_file.cc base/result.cc base/secret_heap_unsafe.cc
-  isolated/infer/infer.cc wire/abi/model.cc wire/abi/share.cc wire/abi/system.cc wire/abi/tensor.cc wire/control/control.cc
-  wire/control/socket_unsafe.cc wire/evidence/evidence.cc wire/ring/ring_unsafe.cc wire/srpc/meeting.cc
-  wire/srpc/spinning.cc wire/srpc/srpc.cc wire/srpc/stream_pair.cc
-  trusted/attest/quoting.cc trusted/monitor/hangs.cc trusted/monitor/lifecycle.cc trusted/monitor/messages.cc trusted/monitor/monitor.cc
+  isolated/infer/infer.cc isolated/srpc/meeting.cc isolated/srpc/spinning.cc isolated/srpc/srpc.cc
+  wire/abi/model.cc wire/abi/share.cc wire/abi/system.cc wire/abi/tensor.cc wire/control/control.cc
+  wire/control/socket_unsafe.cc wire/evidence/evidence.cc wire/ring/ring_unsafe.cc wire/srpc/stream_pair.cc
+  trusted/attest/quoting.cc trusted/monitor/hangs.cc trusted/monitor/keys.cc trusted/monitor/lifecycle.cc trusted/monitor/messages.cc trusted/monitor/monitor.cc
   trusted/monitor/operators.cc trusted/monitor/partitions.cc trusted/monitor/restarts.cc
   trusted/monitor/stream_table.cc trusted/monitor/streams.cc trusted/monitor/tree.cc trusted/monitor/trees.cc
   isolated/mos/mos.cc isolated/mos/mos_unsafe.cc
   isolated/gateway/http/body.cc isolated/gateway/http/loop.cc isolated/gateway/program/monitor_link.cc
-  isolated/gateway/program/stream_channel.cc isolated/gateway/serving/model.cc isolated/gateway/serving/model_table.cc)
+  isolated/gateway/program/stream_channel.cc isolated/gateway/serving/drafts.cc
+  isolated/gateway/serving/model.cc isolated/gateway/serving/model_table.cc)
 list(TRANSFORM product PREPEND ${PROJECT_SOURCE_DIR}/)
 add_library(simulated OBJECT ${product} guards_unsafe.cc liar_unsafe.cc launcher.cc stream_actors.cc system_actors.cc)
 target_compile_options(simulated PRIVATE -fsanitize=thread -fno-builtin-memcpy -fno-builtin-memmove)

@@ -3,9 +3,9 @@
 // that they are interrupted within their own accesses to shared memory, too.
 #include <algorithm>
 
+#include "isolated/srpc/srpc.h"
 #include "tests/simulation/liar.h"
 #include "tests/simulation/stream_world.h"
-#include "wire/srpc/srpc.h"
 
 namespace casemate::simulation {
 namespace {

@@ -29,6 +29,7 @@
 #include <optional>
 #include <vector>
 
+#include "isolated/srpc/srpc.h"
 #include "tests/simulation/machine.h"
 #include "trusted/monitor/stream_table.h"
 

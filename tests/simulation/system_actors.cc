@@ -112,18 +112,18 @@ class DoublingModel final {
 // Takes answers, and asks again and again.
 class Clients final : public gateway::Answering {
  public:
-  bool answered(Model& model, Inference& inference, const Result<Outcome>& outcome) override {
+  Answered answered(Model& model, Inference& inference, const Result<Outcome>& outcome) override {
     const uint64_t request = inference.call.connection;
     if (!outcome) {
       world().answered(request, outcome.error(), {}, false, model);
-      return true;
+      return Answered::kDone;
     }
     Numbers y;
     std::memcpy(y.data(), outcome->outputs[0].data.data(), sizeof y);
-    if (outcome->origin.failed()) return false;
+    if (outcome->origin.failed()) return Answered::kVanished;
     const bool right = outcome->outputs.size() == 1 && y[0] == static_cast<float>(request) * 2;
     world().answered(request, request, {static_cast<uint32_t>(y[1])}, right, model);
-    return true;
+    return Answered::kDone;
   }
 
   void ask(gateway::ModelTable& models, size_t index, bool deadly) {

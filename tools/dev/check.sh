@@ -38,11 +38,11 @@ if build asan unit_tests fuzzers; then
 else fail "build asan"; fi
 
 heading ThreadSanitizer
-tsan_targets=(base_test wire_srpc_test isolated_engine_threads_test isolated_gateway_serving_test outside_client_test outside_proxy_test)
+tsan_targets=(base_test isolated_srpc_test isolated_engine_threads_test isolated_gateway_serving_test outside_client_test outside_proxy_test)
 if build tsan "${tsan_targets[@]}"; then
   pass "build tsan"
   # Not where memory vanishes: the sanitizer holds its own locks across an access that faults.
-  count_tests tsan -R '^(base_test|wire_srpc_test|isolated_engine_threads_test|isolated_gateway_serving_test|outside_client_test|outside_proxy_test)\.' \
+  count_tests tsan -R '^(base_test|isolated_srpc_test|isolated_engine_threads_test|isolated_gateway_serving_test|outside_client_test|outside_proxy_test)\.' \
     -E 'revoking_wakes_both_sleepers|a_sleeper_sees_the_end'
 else fail "build tsan"; fi
 

@@ -11,9 +11,9 @@ Result<Voucher> Voucher::make(const allow::Vouch& vouch, std::unique_ptr<RootOfT
   return Voucher(vouch, std::move(root), platform, std::move(key));
 }
 
-Result<Voucher::Vouched> Voucher::vouch_for_key(const Sha256Digest& tls_key_hash) {
+Result<Voucher::Vouched> Voucher::vouch_for_key(const Sha256Digest& key_hash, KeyUse use) {
   Vouched vouched;
-  vouched.claims = encode_claims(tls_key_hash, platform_, key_.public_der());
+  vouched.claims = encode_claims(key_hash, platform_, key_.public_der(), use);
   const ByteArray<64> data = report_data_of(vouched.claims);
   if (root_->quick()) {
     vouched.quote = TRY(root_->quote(vouch_, data));
@@ -42,6 +42,7 @@ Result<EnclaveToken> Voucher::token(const Measured& measured, Epoch epoch,
   token.peer_count = measured.peer_count;
   token.name = Text<64>::from(measured.name);
   token.device = Text<32>::from(measured.device_name);
+  if (!measured.device_evidence.empty()) token.device_evidence = sha384(measured.device_evidence);
   token.signature = TRY(key_.sign(token.signed_bytes()));
   return token;
 }

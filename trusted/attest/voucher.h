@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Voucher: the monitor's signing key, and the two things it does with it: it has the root vouch for
-// itself together with an enclave's TLS key, and it signs tokens about enclaves that it measured.
+// itself together with an enclave's key, and it signs tokens about enclaves that it measured.
 //
 //   Owns     the monitor's key; made at start, in no file, gone with the process.
 //   Threads  one.
@@ -30,6 +30,7 @@ struct Measured {
   Sha384Digest device{};
   Sha384Digest peers{};
   uint32_t peer_count = 0;
+  std::vector<uint8_t> device_evidence;  // its bytes; none: empty
   std::string name;
   std::string device_name;
 };
@@ -40,13 +41,13 @@ class Voucher final {
   static Result<Voucher> make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root,
                               const Sha384Digest& platform);
 
-  // The root's quote over the claims {TLS key, platform, monitor key}.
+  // The root's quote over the claims {key and what it is for, platform, monitor key}.
   struct Vouched {
     std::vector<uint8_t> claims;
     std::vector<uint8_t> quote;
     std::optional<Quoting> quoting;  // of a root that is not quick: there is no quote yet
   };
-  Result<Vouched> vouch_for_key(const Sha256Digest& tls_key_hash);
+  Result<Vouched> vouch_for_key(const Sha256Digest& key_hash, KeyUse use = KeyUse::kTls);
   // A signed token about an enclave, with its key's hash (zero: none) and a nonce (zero: cached
   // evidence).
   Result<EnclaveToken> token(const Measured& measured, Epoch epoch, const Sha384Digest& key_hash,

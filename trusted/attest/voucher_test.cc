@@ -74,6 +74,15 @@ TEST(Voucher, has_the_root_vouch_for_exactly_the_two_keys) {
   EXPECT_NE(asked.at(1), asked.at(0));
 }
 
+TEST(Voucher, says_what_the_key_is_for) {
+  std::vector<ByteArray<64>> asked;
+  Voucher voucher = make(&asked);
+  const auto hash = filled<Sha256Digest>(9);
+  const auto claims = voucher.vouch_for_key(hash, KeyUse::kHpke)->claims;
+  EXPECT_EQ(claims, encode_claims(hash, filled<Sha384Digest>(5), key_in(claims), KeyUse::kHpke));
+  EXPECT_NE(claims, voucher.vouch_for_key(hash)->claims);
+}
+
 TEST(Voucher, makes_a_key_of_its_own_at_every_start) {
   std::vector<ByteArray<64>> asked;
   Voucher first = make(&asked);
@@ -97,6 +106,7 @@ TEST(Voucher, signs_what_was_measured_and_what_was_asked) {
   for (const bool debug : {false, true}) {
     Measured m = measured();
     m.debug = debug;
+    if (debug) m.device_evidence = {1, 2, 3};
     const auto token = voucher.token(m, {12}, key_hash, nonce);
     ASSERT_TRUE(token);
     EXPECT_TRUE(check_form(*token));
@@ -114,6 +124,7 @@ TEST(Voucher, signs_what_was_measured_and_what_was_asked) {
     EXPECT_EQ(token->peers_measurement, m.peers);
     EXPECT_EQ(token->name.view(), "digits");
     EXPECT_EQ(token->device.view(), "cpu:0");
+    EXPECT_EQ(token->device_evidence, debug ? sha384(m.device_evidence) : Sha384Digest{});
     EXPECT_TRUE(verify_signature(key, token->signed_bytes(), token->signature));
   }
 }

@@ -86,7 +86,7 @@ Result<ImageStore::Image> ImageStore::copy(const std::string& source, uint32_t n
       return about(source, "copying a file to measure");
     }
   }
-  return Image{number, hash.finish(), size};
+  return Image{number, hash.finish(), size, path};
 }
 
 Result<std::string> ImageStore::make_root(const std::string& name, std::span<const Link> links,

@@ -28,6 +28,7 @@ class ImageStore final {
     uint32_t number = 0;  // of the copy
     Sha384Digest digest{};
     uint64_t size = 0;
+    std::string path{};  // of the copy
   };
   struct Link {
     uint32_t image = 0;

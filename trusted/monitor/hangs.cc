@@ -2,6 +2,8 @@
 // What lives and does nothing: runtimes that do not count, templates that load for ever or make no
 // instance, gateways that do not listen, callees that have work and make no progress.
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "trusted/monitor/monitor.h"
 
@@ -25,7 +27,7 @@ void Monitor::look_at_enclave(size_t e, Instant now) {
   if (enclave.life.state() == State::kStarting) {
     if (ready(e) && now - enclave.fork_at >= milliseconds(limits.hang_ms))
       return fail_enclave(e, "its template makes no instance");
-    if (!ready(e) && now - enclave.life.started() >= milliseconds(limits.load_ms))
+    if (partitions_[p].active->late(e, enclave.life.started(), milliseconds(limits.load_ms), now))
       return fail_enclave(e, formatted("it did not load within {} ms", limits.load_ms));
   }
   // A callee's streams tell whether it works; whoever only calls is asked.
@@ -47,8 +49,10 @@ void Monitor::look_at_trees(size_t p, Instant now) {
   if (!partition.standby) return;
   if (!partition.standby->alive(now, patience)) {
     drop_standby(p, "its runtime shows no sign of life");
-  } else if (!partition.standby->complete() &&
-             now - partition.standby->made_at >= milliseconds(limits.load_ms)) {
+  } else if (std::ranges::any_of(partition.standby->templates, [&](const auto& entry) {
+               return partition.standby->late(entry.first, partition.standby->made_at,
+                                              milliseconds(limits.load_ms), now);
+             })) {
     drop_standby(p, formatted("it did not load within {} ms", limits.load_ms));
   }
 }

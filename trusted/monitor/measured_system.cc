@@ -2,6 +2,7 @@
 #include "trusted/monitor/measured_system.h"
 
 #include "base/format.h"
+#include "trusted/attest/root_file.h"
 
 namespace casemate::monitor {
 namespace {
@@ -87,8 +88,11 @@ Status MeasuredSystem::measure_enclave(size_t index) {
     m.model = model.finish();
   }
   // A processor has no driver of its own: what drives it is the partition's runtime.
-  m.device =
-      Sha384().field(bytes_of(partition.device)).field(programs_[partition.program]).finish();
+  DeviceDescription device = partition.device;
+  device.evidence = 0;  // a place in a list; the token has its hash
+  m.device = Sha384().field(bytes_of(device)).field(programs_[partition.program]).finish();
+  if (const uint32_t file = partition.device.evidence; file != 0)
+    m.device_evidence = TRY(attest::read_root_file(files_[file - 1].path, kDeviceEvidenceBytes));
   m.name = enclave.name.view();
   m.device_name = name_of(partition.device);
   measured_.push_back(std::move(m));

@@ -132,6 +132,7 @@ Names differences(const std::vector<attest::Measured>& a, const std::vector<atte
     compare("model", a[e].model, b[e].model);
     compare("device", a[e].device, b[e].device);
     compare("peers", a[e].peers, b[e].peers);
+    compare("said", sha384(a[e].device_evidence), sha384(b[e].device_evidence));
   }
   return names;
 }
@@ -178,6 +179,7 @@ TEST_F(MeasuredSystemTest, every_setting_is_in_its_measurement_and_in_no_other) 
       {"processes", [](auto& d) { ++d.enclaves[2].processes_max; }, {"e2.manifest"}},
       {"threads", [](auto& d) { ++d.enclaves[2].threads; }, {"e2.manifest"}},
       {"debug", [](auto& d) { d.enclaves[2].flags = 1; }, {"e2.manifest"}},
+      {"sealed", [](auto& d) { d.enclaves[2].flags = 2; }, {"e2.manifest"}},
       {"version", [](auto& d) { ++d.enclaves[2].model_version; }, {"e2.manifest"}},
       {"name", [](auto& d) { d.enclaves[2].name = Text<64>::from("x"); }, {"e2.manifest"}},
       {"options",
@@ -211,6 +213,41 @@ TEST_F(MeasuredSystemTest, every_setting_is_in_its_measurement_and_in_no_other) 
     EXPECT_EQ(differences(before, measure()), expected) << what;
     d_ = *honest;
   }
+}
+
+TEST_F(MeasuredSystemTest, what_a_device_says_is_in_no_measurement_wherever_its_file_stands) {
+  DeviceDescription& device = d_.partitions[2].device;
+  device.kind = static_cast<uint32_t>(DeviceKind::kNpu);
+  const auto before = measure();
+  const uint32_t files = d_.file_count;
+  for (const uint32_t others : {0u, 3u}) {
+    d_.file_count = files;
+    for (uint32_t i = 0; i < others; ++i)
+      d_.files[d_.file_count++] = {Text<256>::from(write("other")), Text<256>::from("other")};
+    d_.files[d_.file_count++] = {Text<256>::from(write("said")), Text<256>::from("npu:0")};
+    device.evidence = d_.file_count;
+    const auto with = measure();
+    EXPECT_EQ(differences(before, with), Names{"e2.said"}) << others;
+    EXPECT_EQ(text_of(with[2].device_evidence), "content of said");
+  }
+  d_.enclaves[1].partition = 2;  // beside the other one: both are on that device
+  EXPECT_EQ(text_of(measure()[1].device_evidence), "content of said");
+}
+
+TEST_F(MeasuredSystemTest, more_than_a_device_may_say_is_refused) {
+  d_.partitions[2].device.kind = static_cast<uint32_t>(DeviceKind::kNpu);
+  d_.files[d_.file_count++] = {Text<256>::from(write("said")), Text<256>::from("npu:0")};
+  d_.partitions[2].device.evidence = d_.file_count;
+  write("said", std::string(kDeviceEvidenceBytes, 's'));
+  EXPECT_EQ(measure().at(2).device_evidence.size(), kDeviceEvidenceBytes);
+  write("said", std::string(kDeviceEvidenceBytes + 1, 's'));
+  const auto power = allow::assume_all_powers().spawn;
+  auto store = jail::ImageStore::make(power, folder_ + "/store");
+  ASSERT_TRUE(store);
+  const auto system =
+      MeasuredSystem::make(power, std::make_unique<SystemDescription>(d_), std::move(*store));
+  EXPECT_TRUE(!system && system.error().code == Code::kTooLarge);
+  EXPECT_EQ(::umount2((folder_ + "/store").c_str(), MNT_DETACH), 0);
 }
 
 TEST_F(MeasuredSystemTest, where_a_file_came_from_is_nobodys_business) {

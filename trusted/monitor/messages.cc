@@ -17,6 +17,8 @@ namespace {
 // A template that is killed takes along what it was just asked to make, and its own end may be
 // heard of a little later.
 constexpr Duration kDoubt = std::chrono::milliseconds(20);
+// A gateway that has to wait for another quote asks again many times within this.
+constexpr Duration kTurn = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -63,6 +65,9 @@ void Monitor::take_message(size_t p, const control::Received& received) {
       return on_attest(p, *e, message);
     case Type::kPong:
       return enclaves_[*e].pinged_at.reset();
+    case Type::kLocked:
+      if (!sealed(*e)) return fail_partition(p, "it asks for a key, and its model is not sealed");
+      return static_cast<void>(on_locked(*partitions_[p].active, *e, message));
     default:
       return fail_partition(p, "its runtime sent a message that only the monitor may send");
   }
@@ -82,6 +87,7 @@ void Monitor::on_ready(size_t e) {
   if (enclaves_[e].life.state() != State::kStarting || found == templates.end() ||
       std::exchange(found->second.ready, true))
     return;
+  found->second.locked.reset();
   fork_instance(e);
 }
 
@@ -171,6 +177,10 @@ void Monitor::on_attest(size_t p, size_t e, const Message& message) {
                                               : attest(e, message, answer);
   if (code == Code::kOk && keyed && message.stream == e)
     return vouch(e, message.key_sha256, answer);
+  // What the device says goes along in the place of a quote.
+  if (const size_t subject = EnclaveId{answer.token.enclave}.index();
+      answer.token.device_evidence != Sha384Digest{})
+    return send_evidence(e, answer, setup_->system.measured(subject).device_evidence, {});
   answer.code = static_cast<uint32_t>(code);
   send(e, answer);
 }
@@ -185,9 +195,10 @@ Code Monitor::attest(size_t e, const Message& question, Message& answer) {
   answer.place_count = static_cast<uint32_t>(list.size());
   const size_t subject = list[question.place];
   const uint32_t epoch = partitions_[description().enclaves[subject].partition].epoch;
+  // The key of a model is one that it asks for its own key with, and keys.cc signs for those.
+  const Sha384Digest key = subject == e && is_gateway(e) ? question.key_sha384 : Sha384Digest{};
   const auto token =
-      setup_->voucher.token(setup_->system.measured(subject), {epoch},
-                            subject == e ? question.key_sha384 : Sha384Digest{}, question.nonce);
+      setup_->voucher.token(setup_->system.measured(subject), {epoch}, key, question.nonce);
   if (!token) return token.error().code;
   answer.token = *token;
   return Code::kOk;
@@ -196,6 +207,7 @@ Code Monitor::attest(size_t e, const Message& question, Message& answer) {
 // Has the root vouch for a key, and answers when it has. A root that takes its time does so for
 // one at a time: whoever comes meanwhile is told to ask again.
 void Monitor::vouch(size_t e, const Sha256Digest& key, const Message& answer) {
+  gateways_until_ = quoted_ ? clock_.now() + kTurn : Instant{};
   if (quoted_)
     return send_evidence(e, answer, Error{Code::kUnavailable, "another quote is on its way"}, {});
   auto vouched = setup_->voucher.vouch_for_key(key);
@@ -211,6 +223,11 @@ void Monitor::finish_quote(Instant now) {
   if (now < quoted_->until && ::poll(&ended, 1, 0) != 1) return;
   Quoted quoted = *std::exchange(quoted_, std::nullopt);
   reap();
+  if (quoted.ticket != 0) {
+    return keep_quote(quoted.ticket, quoted.vouched.quoting->finish(),
+                      std::move(quoted.vouched.claims));
+  }
+  gateways_until_ = {};  // now it is a model's turn
   // An instance that came after the one that asked has another key.
   if (enclaves_[quoted.enclave].fork_at != quoted.forked_at) return;
   send_evidence(quoted.enclave, quoted.answer, quoted.vouched.quoting->finish(),

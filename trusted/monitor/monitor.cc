@@ -56,6 +56,7 @@ Status Monitor::run() {
     const Instant now = clock_.now();
     forget_the_dead();
     finish_quote(now);
+    vouch_for_locked(now);
     tell_restarts();
     if (now >= hang_check_at_) {
       hang_check_at_ = now + kHangCheck;

@@ -23,6 +23,7 @@
 #include "trusted/monitor/stream_table.h"
 #include "trusted/monitor/token_bucket.h"
 #include "trusted/monitor/tree.h"
+#include "wire/control/keys.h"
 
 namespace casemate::monitor {
 
@@ -94,9 +95,16 @@ class Monitor final {
   struct Quoted {
     attest::Voucher::Vouched vouched;
     size_t enclave;
-    Instant forked_at;  // its instance
-    control::Message answer;
+    Instant forked_at = {};  // its instance
+    control::Message answer = {};
     Instant until;
+    uint64_t ticket = 0;  // in the place of an instance: of a template that waits for a key
+  };
+  // A template that waits for a key.
+  struct Waiting {
+    Tree& tree;
+    Tree::Template& process;
+    size_t enclave;
   };
   enum class Cause { kFailure, kDeath, kRequest };
 
@@ -155,6 +163,20 @@ class Monitor final {
   void list_callees(size_t e, std::vector<size_t>& list) const;
   void send(size_t e, const control::Message& message, std::vector<Fd> fds = {});
 
+  // keys.cc
+  bool on_locked(Tree& tree, size_t e, const control::Message& message);
+  template <class Wanted>
+  std::optional<Waiting> first_waiting(Wanted wanted);
+  void vouch_for_locked(Instant now);
+  void keep_quote(uint64_t ticket, Result<std::vector<uint8_t>> quote, std::vector<uint8_t> claims);
+  Status answer_keys(const operating::KeyQuestion& question, operating::KeyAnswer& answer);
+  Status vouch_to_service(const Waiting& waiting, const Nonce& asked, operating::KeyAnswer& answer);
+  Status unlock(const Waiting& waiting, const operating::KeyQuestion& question);
+  void serve_keys(const Fd& client, const operating::KeyQuestion& question);
+  [[nodiscard]] bool sealed(size_t e) const {
+    return (description().enclaves[e].flags & EnclaveDescription::kSealed) != 0;
+  }
+
   // streams.cc
   void connect_streams(size_t e);
   void connect_stream(size_t stream);
@@ -199,6 +221,8 @@ class Monitor final {
   std::vector<Partition> partitions_;
   std::vector<Enclave> enclaves_;
   std::optional<Quoted> quoted_;
+  Instant gateways_until_{};  // until then nobody but a gateway has the root asked
+  uint64_t last_ticket_ = 0;
   std::vector<Remains> remains_;
   std::deque<std::pair<pid_t, int>> ended_;  // children that were waited for, the latest first
   Instant hang_check_at_{};

@@ -12,6 +12,7 @@
 namespace casemate::monitor {
 
 using operating::Command;
+using operating::KeyQuestion;
 using operating::Reply;
 using operating::Request;
 
@@ -105,6 +106,14 @@ Status Monitor::kill_partition(std::string_view name) {
   for (size_t p = 0; p < partitions_.size(); ++p) {
     if (description().partitions[p].name.view() != name) continue;
     if (!partitions_[p].active) return Error{Code::kUnavailable, "the partition is not running"};
+    // Whoever was refused a key may have one now, and the standby was made without it.
+    for (size_t e = 0; e < enclaves_.size(); ++e) {
+      if (description().enclaves[e].partition != p || !sealed(e) ||
+          enclaves_[e].life.state() != State::kRefused)
+        continue;
+      enclaves_[e].life.reset();
+      if (partitions_[p].standby) bury(p, *std::exchange(partitions_[p].standby, std::nullopt));
+    }
     fail_partition(p, "", Cause::kRequest);
     return {};
   }
@@ -133,13 +142,16 @@ void Monitor::serve_operator() {
   if (::getsockopt(client.number(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
       peer.uid != ::geteuid())
     return;
-  Request request;
+  // Two kinds of question, told apart by their size.
+  ByteArray<sizeof(KeyQuestion)> asked{};
+  static_assert(sizeof(KeyQuestion) > sizeof(Request));
   pollfd ready{client.number(), POLLIN, 0};
-  if (::poll(&ready, 1, kPatienceMs) != 1 ||
-      ::recv(client.number(), &request, sizeof request, MSG_DONTWAIT | MSG_TRUNC) !=
-          static_cast<ssize_t>(sizeof request)) {
-    return;
-  }
+  if (::poll(&ready, 1, kPatienceMs) != 1) return;
+  const ssize_t got = ::recv(client.number(), asked.data(), asked.size(), MSG_DONTWAIT | MSG_TRUNC);
+  if (got == static_cast<ssize_t>(sizeof(KeyQuestion)))
+    return serve_keys(client, load<KeyQuestion>(asked));
+  if (got != static_cast<ssize_t>(sizeof(Request))) return;
+  const auto request = load<Request>(asked);
   const auto reply = std::make_unique<Reply>();
   const Status done = obey(request);
   if (!done) {

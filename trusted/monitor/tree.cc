@@ -22,6 +22,15 @@ bool Tree::complete() const {
   return std::ranges::all_of(templates, [](const auto& entry) { return entry.second.ready; });
 }
 
+bool Tree::late(size_t enclave, Instant since, Duration patience, Instant now) const {
+  const auto found = templates.find(enclave);
+  if (found != templates.end()) {
+    if (found->second.ready || found->second.locked) return false;
+    since = std::max(since, found->second.unlocked_at.value_or(since));
+  }
+  return now - since >= patience;
+}
+
 bool Tree::alive(Instant now, Duration patience) {
   const uint64_t beat = load<uint64_t>(mos.heartbeat.bytes());
   if (beat != last_beat) {

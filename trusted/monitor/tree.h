@@ -18,9 +18,20 @@
 namespace casemate::monitor {
 
 struct Tree {
+  // What a template asks that waits for its model's key, and what the root says of who asks.
+  struct Locked {
+    control::Message question;
+    std::vector<uint8_t> claims = {};
+    std::vector<uint8_t> quote = {};  // empty: the root is still to be asked, and not before
+    Instant ask_at = {};
+    Instant quoted_at = {};
+  };
   struct Template {
     jail::Child process;
-    bool ready = false;  // it has loaded and compiled
+    uint64_t ticket = 0;  // no other has the same
+    bool ready = false;   // it has loaded and compiled
+    std::optional<Locked> locked = {};
+    std::optional<Instant> unlocked_at = {};
   };
 
   Launcher::Started mos;
@@ -36,6 +47,9 @@ struct Tree {
     return found != templates.end() && found->second.ready;
   }
   [[nodiscard]] bool complete() const;
+  // True when a template that loads since then has not for `patience`. Who waits for a key is not
+  // late, and has all its time once it has that.
+  [[nodiscard]] bool late(size_t enclave, Instant since, Duration patience, Instant now) const;
   // False when the mOS has not counted for `patience`.
   bool alive(Instant now, Duration patience);
   // Kills the mOS and with it, since it is the first of their PID namespace, everything below it.

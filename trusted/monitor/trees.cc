@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "trusted/monitor/monitor.h"
 
@@ -48,9 +49,10 @@ Result<Tree> Monitor::make_tree(size_t p) {
 
 Status Monitor::add_template(Tree& tree, size_t e) {
   auto started = TRY(launcher_.start_template(e, tree.slot, tree.mos.namespaces));
-  tree.templates.insert_or_assign(e, Tree::Template{std::move(started.child)});
+  tree.templates.insert_or_assign(e, Tree::Template{std::move(started.child), ++last_ticket_});
   const EnclaveDescription& d = description().enclaves[e];
   control::Message adopt = control::make(control::Type::kAdopt, setup_->system.measured(e).enclave);
+  adopt.ticket = last_ticket_;
   adopt.kind = d.kind;
   adopt.threads = d.threads;
   adopt.model_version = d.model_version;
@@ -109,7 +111,8 @@ void Monitor::prepare_later(size_t p) {
   failures = std::min(failures + 1, kDoublingsMax);
 }
 
-// A standby has one thing to say: that a template of its is ready.
+// A standby has three things to say: that a template of its waits for a key, and that it is ready
+// or never will be.
 void Monitor::take_standby_messages(size_t p) {
   Partition& partition = partitions_[p];
   if (!partition.standby->to_mos.flush(partition.standby->mos.socket))
@@ -119,12 +122,19 @@ void Monitor::take_standby_messages(size_t p) {
     if (!received) return drop_standby(p, "its runtime died");
     if (!*received) return;
     const auto e = enclave_of(p, (*received)->message.enclave);
+    const control::Message& said = (*received)->message;
+    if (e && sealed(*e) && (*received)->type() == control::Type::kLocked &&
+        on_locked(*partition.standby, *e, said))
+      continue;
+    if (e && (*received)->type() == control::Type::kRefused)
+      return drop_standby(p, formatted("{} is refused: {}", name(*e), said.reason.view()));
     const auto found =
         e ? partition.standby->templates.find(*e) : partition.standby->templates.end();
     if ((*received)->type() != control::Type::kReady ||
         found == partition.standby->templates.end() || found->second.ready)
       return drop_standby(p, "it said something that a standby has no reason to say");
     found->second.ready = true;
+    found->second.locked.reset();
     // Instances inherit how they are scheduled, so the first is made only now.
     launcher_.set_background(found->second.process, false);
     Tree& tree = *partition.standby;

@@ -126,7 +126,7 @@ Status check_programs(const SystemDescription& d) {
   return {};
 }
 
-Status check_device(const DeviceDescription& device, size_t partition) {
+Status check_device(const DeviceDescription& device, size_t partition, uint32_t files) {
   if (device.kind > static_cast<uint32_t>(DeviceKind::kNpu)) {
     return wrong("partition", partition,
                  formatted("device kind {} is unknown to this build; name 0 (none), 1 (cpu), 2 "
@@ -144,8 +144,9 @@ Status check_device(const DeviceDescription& device, size_t partition) {
   if (device.cpu_percent > limits::kCpuPercent)
     return wrong("partition", partition,
                  "cpu_percent " + beyond(device.cpu_percent, 0, limits::kCpuPercent));
-  if (device.reserved != 0)
-    return wrong("partition", partition, "the device's reserved field must be 0");
+  if (const uint32_t most = many ? files : 0; device.evidence > most)
+    return wrong("partition", partition,
+                 "the device's evidence " + beyond(device.evidence, 0, most));
   return {};
 }
 
@@ -181,7 +182,7 @@ Status check_partitions(const SystemDescription& d) {
     }
     if (p.program >= d.program_count)
       return wrong("partition", i, "its mOS must be in the list of programs");
-    TRY(check_device(p.device, i));
+    TRY(check_device(p.device, i, d.file_count));
     if (p.memory_bytes < kMemoryMin)
       return wrong("partition", i, "the memory limit must be at least 16 MiB, or nothing starts");
     if (p.processes_max < 2 || p.processes_max > limits::kProcesses)
@@ -201,10 +202,22 @@ Status check_enclave(const SystemDescription& d, uint32_t i) {
   if (e.kind < static_cast<uint32_t>(EnclaveKind::kGateway) ||
       e.kind > static_cast<uint32_t>(EnclaveKind::kDevice))
     return wrong("enclave", i, formatted("kind {} is unknown to this build", e.kind));
-  if ((e.flags & ~EnclaveDescription::kDebug) != 0)
+  if ((e.flags & ~(EnclaveDescription::kDebug | EnclaveDescription::kSealed)) != 0)
     return wrong("enclave", i, formatted("flags {:#x} are unknown to this build", e.flags));
+  if ((e.flags & EnclaveDescription::kSealed) != 0 &&
+      e.kind != static_cast<uint32_t>(EnclaveKind::kModel))
+    return wrong("enclave", i, "only a model can be sealed");
+  // What vouches for their keys has no room for a device's words.
+  if (((e.flags & EnclaveDescription::kSealed) != 0 ||
+       e.kind == static_cast<uint32_t>(EnclaveKind::kGateway)) &&
+      d.partitions[e.partition].device.evidence != 0)
+    return wrong("enclave", i, "its partition's device has evidence, which only others may have");
   if (!inside(e.first_file, e.file_count, d.file_count))
     return wrong("enclave", i, "its files must be in the list");
+  for (uint32_t p = 0; p < d.partition_count; ++p) {
+    if (d.partitions[p].device.evidence - 1 - e.first_file < e.file_count)  // or 0, and wraps
+      return wrong("enclave", i, "one of its files is the evidence of a device");
+  }
   if (!targets_differ(std::span(d.files).subspan(e.first_file, e.file_count)))
     return wrong("enclave", i, "two of its files have the same target; each needs its own");
   if (e.threads == 0 || e.threads > limits::kThreads)

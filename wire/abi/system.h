@@ -27,8 +27,8 @@ struct DeviceDescription {
   uint32_t kind = 0;  // DeviceKind
   uint32_t index = 0;
   uint32_t cpu_percent = 0;  // of one core; 0 is no quota
-  uint32_t reserved = 0;
-  uint64_t cpu_mask = 0;  // cores that the partition may run on; 0 is all
+  uint32_t evidence = 0;     // what it says of itself: 1 + index into files; 0: nothing
+  uint64_t cpu_mask = 0;     // cores that the partition may run on; 0 is all
 };
 // "cpu:0", as tokens and people call it; "none".
 std::string name_of(const DeviceDescription& device);
@@ -64,7 +64,8 @@ struct PartitionDescription {
 };
 
 struct EnclaveDescription {
-  static constexpr uint32_t kDebug = 1;  // keeps stderr readable and says so in every token
+  static constexpr uint32_t kDebug = 1;   // keeps stderr readable and says so in every token
+  static constexpr uint32_t kSealed = 2;  // its model waits for a key, once for each template
   static constexpr size_t kOptions = 1024;
   Text<limits::kName> name;
   uint32_t partition = 0;  // index into partitions
@@ -97,7 +98,7 @@ struct StreamDescription {
 
 struct SystemDescription {
   static constexpr uint64_t kMagic = 0x4D45545359534D43;  // "CMSYSTEM"
-  static constexpr uint32_t kVersion = 4;
+  static constexpr uint32_t kVersion = 5;
 
   uint64_t magic = kMagic;
   uint32_t version = kVersion;
@@ -113,7 +114,8 @@ struct SystemDescription {
   std::array<PartitionDescription, limits::kPartitions> partitions;
   std::array<EnclaveDescription, limits::kEnclaves> enclaves;
   std::array<StreamDescription, limits::kStreams> streams;
-  // Model files; the target is relative to the enclave's /model folder and has no slash.
+  // Model files; the target is relative to the enclave's /model folder and has no slash. Evidence
+  // of devices, which no enclave has.
   std::array<ImageDescription, limits::kFiles> files;
 };
 

@@ -14,12 +14,10 @@ namespace {
 // Which of the five descriptors of a stream are attached, as bits in `flags`: requests, replies,
 // bulk in, bulk out, bell.
 constexpr uint32_t kAllFds = 0x1F;
-// Three keys or hashes with their names.
-constexpr size_t kClaimsBytes = 512;
 
 bool sound(const Message& m) {
   return m.type >= static_cast<uint32_t>(Type::kManifest) &&
-         m.type <= static_cast<uint32_t>(Type::kPrepare) && m.name.canonical() &&
+         m.type <= static_cast<uint32_t>(Type::kUnlock) && m.name.canonical() &&
          m.reason.canonical() && m.quote_size <= kQuoteBytes && m.claims_size <= kClaimsBytes;
 }
 

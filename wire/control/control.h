@@ -8,7 +8,7 @@
 //
 //   down  kAdopt kConnect kDisconnect kAttested kStop          up  kReady kRefused kRunning kDied
 //   kAttest
-//         kManifest kFork (mOS to template)                        kForked (template to mOS)
+//         kManifest kFork kUnlock (to a template)                  kLocked (of a template)
 //
 //   Owns     descriptors that came with a received message.
 //   Threads  one thread per socket.
@@ -52,6 +52,10 @@ enum class Type : uint32_t {
   kPing = 13,      // down to a gateway's instance: answer as soon as you listen
   kPong = 14,      // up: the answer
   kPrepare = 15,   // down to the template: make an instance ahead of need
+  // template up, once: its model is sealed. The hashes are those of a key that it has made, `blob`
+  // is what it asks a key service (wire/sealed), and `ticket` that of its manifest.
+  kLocked = 16,
+  kUnlock = 17,  // down to that template: the service's answer in `blob`, or code and reason
 };
 
 enum class Role : uint32_t { kCaller = 1, kCallee = 2 };
@@ -81,7 +85,7 @@ struct Message {
   uint64_t bulk_in_bytes = 0;
   uint64_t bulk_out_bytes = 0;
   uint64_t memory_bytes = 0;
-  uint64_t ticket = 0;       // of an attestation, echoed
+  uint64_t ticket = 0;       // of an attestation or a template, echoed
   Text<limits::kName> name;  // of the enclave, or of the stream's other side
   Text<256> reason;
   // kAttest: zero hashes vouch for no key.
@@ -92,8 +96,10 @@ struct Message {
   uint32_t quote_size = 0;
   uint32_t claims_size = 0;
   EnclaveToken token;
+  ByteArray<256> blob{};  // the monitor passes it on and reads nothing of it
 };
-static_assert(std::is_trivially_copyable_v<Message> && sizeof(Message) <= 1536);
+// With what the kernel adds, it fits into 2 KiB.
+static_assert(std::is_trivially_copyable_v<Message> && sizeof(Message) <= 1664);
 
 struct Received {
   Message message;

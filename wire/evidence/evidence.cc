@@ -106,13 +106,17 @@ Status check_form(const EnclaveToken& token) {
   return {};
 }
 
-std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, const Sha384Digest& platform,
-                                   Bytes monitor_key_der) {
+std::string_view claim_of(KeyUse use) {
+  return use == KeyUse::kTls ? "pubkey-hash" : "casemate-hpke-key";
+}
+
+std::vector<uint8_t> encode_claims(const Sha256Digest& key_hash, const Sha384Digest& platform,
+                                   Bytes monitor_key_der, KeyUse use) {
   // 1 is SHA-256 in the IANA registry of named information hash algorithms.
-  const auto hash = CborWriter().head(kArray, 2).head(kUnsigned, 1).bytes(tls_key_hash).take();
+  const auto hash = CborWriter().head(kArray, 2).head(kUnsigned, 1).bytes(key_hash).take();
   return CborWriter()
       .head(kMap, 3)
-      .text("pubkey-hash")
+      .text(claim_of(use))
       .bytes(hash)
       .text("casemate-platform")
       .bytes(platform)
@@ -161,10 +165,14 @@ std::vector<uint8_t> encode_tokens(std::span<const EnclaveToken> tokens) {
 }
 
 std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
-                                     std::span<const EnclaveToken> tokens) {
+                                     std::span<const EnclaveToken> tokens,
+                                     std::span<const Bytes> devices) {
+  CborWriter last;
+  if (!devices.empty()) last.head(kArray, devices.size());
+  for (const Bytes device : devices) last.bytes(device);
   std::vector<uint8_t> bytes = encode_quote(quote, claims);
-  const std::vector<uint8_t> behind = encode_tokens(tokens);
-  bytes.insert(bytes.end(), behind.begin(), behind.end());
+  for (const auto& behind : {encode_tokens(tokens), last.take()})
+    bytes.insert(bytes.end(), behind.begin(), behind.end());
   return bytes;
 }
 

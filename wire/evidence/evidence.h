@@ -17,10 +17,14 @@
 //   claims = CBOR {"pubkey-hash": bytes of CBOR [1, SHA-256 of the TLS key's SPKI],
 //                  "casemate-platform": the monitor's measurement of its program and libraries,
 //                  "casemate-monitor-key": SPKI}
+//   Of a key that a sealed model's key is wrapped for, "casemate-hpke-key" stands in the place of
+//   "pubkey-hash": who looks for a TLS key finds none.
 //   certificate extension 2.25.3801... (ours) = CBOR [token, ...]
 //
 // The first is what any verifier of interoperable RA-TLS reads; the second is not critical, so it
-// may pass over it. The evidence endpoint sends the two values one behind the other.
+// may pass over it. The evidence endpoint sends the two values one behind the other, and behind
+// them, where tokens name any, CBOR [what an accelerator says of itself, ...], each once, in the
+// order in which they are first named.
 //
 // Tokens stand in the order of calls: the gateway's, then a model's, then those of all enclaves
 // that the model calls, in the order of its streams, each followed by those that it calls in its
@@ -78,6 +82,10 @@ inline constexpr uint32_t kRootKinds = 4;  // they are 1 to this
 // "software", "tpm", "tsm", "gramine", as policies and people call them; "unknown".
 std::string_view name_of(RootKind root);
 
+// What a key is for that the root vouches for. The claims say it by the name of the first of them.
+enum class KeyUse : uint8_t { kTls, kHpke };
+std::string_view claim_of(KeyUse use);  // "pubkey-hash", "casemate-hpke-key"
+
 // The development root's quote. Laid out like hardware's: report data, measurement of what was
 // booted (here: the monitor's program and libraries), a security version, a debug flag, a signature
 // by the root's key over all bytes before it. 512 bytes.
@@ -124,14 +132,21 @@ static_assert(sizeof(HardwareQuote) == 64);
 // All of a quote: a report with its certificates (SEV-SNP: 1,184 bytes and, by the kernel's limit,
 // 16 KiB; TDX: 8 KiB; CCA: 4 KiB), and as much again for what is longer.
 inline constexpr size_t kQuoteBytes = 32 << 10;
+// Three keys or hashes with their names.
+inline constexpr size_t kClaimsBytes = 512;
 // A quote, claims of 300 bytes, and up to nineteen tokens; OpenSSL takes certificates up to 100
 // KiB.
 inline constexpr size_t kEvidenceBytes = kQuoteBytes + limits::kEvidenceBytes;
+// Of one device, where a quote goes otherwise: a GPU's answer in hexadecimal is 11 KiB, and its
+// five certificates in PEM are 8.
+inline constexpr size_t kDeviceEvidenceBytes = kQuoteBytes;
+// What the endpoint sends: all that, and two devices that say as much as they may.
+inline constexpr size_t kProofBytes = kEvidenceBytes + 2 * (kDeviceEvidenceBytes + 8);
 
 // What the monitor says about one enclave. 768 bytes.
 struct EnclaveToken {
   static constexpr uint64_t kMagic = 0x4E454B4F544D5343;  // "CSMTOKEN"
-  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kVersion = 2;
   static constexpr uint32_t kDebug = 1;
 
   uint64_t magic = kMagic;
@@ -152,7 +167,10 @@ struct EnclaveToken {
   Text<64> name;                        // "gateway", or the model's name
   Text<32> device;                      // "cpu:0"
   uint32_t peer_count = 0;              // how many those are
-  ByteArray<212> reserved{};
+  // SHA-384 of what the device says of itself; zero: nothing. In no measurement: that of a GPU is
+  // another at each start, so it is judged on its own.
+  Sha384Digest device_evidence{};
+  ByteArray<164> reserved{};
   Signature signature{};
 
   [[nodiscard]] Bytes signed_bytes() const {
@@ -171,8 +189,8 @@ Result<std::vector<uint8_t>> encode_hardware_quote(RootKind root, std::string_vi
 
 // The claims that a quote's report data commit to, deterministically encoded (RFC 8949,
 // section 4.2).
-std::vector<uint8_t> encode_claims(const Sha256Digest& tls_key_hash, const Sha384Digest& platform,
-                                   Bytes monitor_key_der);
+std::vector<uint8_t> encode_claims(const Sha256Digest& key_hash, const Sha384Digest& platform,
+                                   Bytes monitor_key_der, KeyUse use = KeyUse::kTls);
 // SHA-256(claims) and 32 zero bytes.
 ByteArray<64> report_data_of(Bytes claims);
 
@@ -197,8 +215,9 @@ Nonce proof_nonce(const Nonce& nonce, const SessionBinding& session);
 // The values of the two extensions.
 std::vector<uint8_t> encode_quote(Bytes quote, Bytes claims);
 std::vector<uint8_t> encode_tokens(std::span<const EnclaveToken> tokens);
-// Both, one behind the other: what the endpoint sends, and what is verified.
+// Both, one behind the other, and what devices say: what the endpoint sends, and what is verified.
 std::vector<uint8_t> encode_evidence(Bytes quote, Bytes claims,
-                                     std::span<const EnclaveToken> tokens);
+                                     std::span<const EnclaveToken> tokens,
+                                     std::span<const Bytes> devices = {});
 
 }  // namespace casemate

@@ -11,6 +11,7 @@
 //            shape.
 
 #include "base/fd.h"
+#include "wire/ring/ring.h"
 #include "wire/srpc/srpc.h"
 
 namespace casemate::srpc {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/driver/enclave/device_program.h"
 
-#include <charconv>
-
-#include "base/format.h"
-#include "base/log.h"
+#include "isolated/driver/option.h"
 #include "isolated/driver/remote/server.h"
 
 namespace casemate::driver {
@@ -18,14 +15,7 @@ constexpr uint64_t kOfMemory = 4;
 }  // namespace
 
 Status DeviceProgram::start(const control::Message& manifest) {
-  constexpr std::string_view key = "device=";
-  const std::string_view text = options_;
-  const auto [end, error] =
-      text.starts_with(key)
-          ? std::from_chars(text.data() + key.size(), text.data() + text.size(), number_)
-          : std::from_chars_result{text.data(), std::errc::invalid_argument};
-  if (error != std::errc() || end != text.data() + text.size())
-    return Error{Code::kInvalid, formatted("'{}' is no option of a device", options_)};
+  number_ = TRY(device_number(options_));
   memory_bytes_ = manifest.memory_bytes / kOfMemory;
   return {};
 }

@@ -17,6 +17,7 @@
 #include "isolated/driver/remote/protocol.h"
 #include "isolated/driver/remote/remote.h"
 #include "isolated/driver/serial/places.h"
+#include "isolated/srpc/srpc.h"
 
 namespace casemate::driver {
 

@@ -16,7 +16,7 @@
 
 #include "isolated/driver/driver.h"
 #include "isolated/driver/remote/protocol.h"
-#include "wire/srpc/srpc.h"
+#include "isolated/srpc/srpc.h"
 
 namespace casemate::driver {
 

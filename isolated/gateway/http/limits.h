@@ -17,8 +17,9 @@ struct HttpLimits {
   // Request line and headers. A stock client sends 300 bytes; proxies add cookies and traces of a
   // few KiB; servers in use stop at 8 to 32 KiB.
   size_t head_bytes = 16 << 10;
-  // The JSON part, and a JSON answer. It is parsed in one go while other clients wait: at 50 MB/s,
-  // 8 MiB are 170 ms. A picture of 3 x 224 x 224 is 1 to 3 MB as text; beyond that there is binary.
+  // The JSON part, and a JSON answer. The former is parsed in one go while other clients wait: at
+  // 50 MB/s, 8 MiB are 170 ms; the latter is written a part at a time (serving/drafts.h). A picture
+  // of 3 x 224 x 224 is 1 to 3 MB as text; beyond that there is binary.
   size_t json_bytes = 8 << 20;
   // Of one connection of HTTP/2 at a time. Each is one that waits for a model, like a connection of
   // HTTP/1.1; clients in use open a hundred at most before they connect again.

@@ -24,6 +24,7 @@
 #include "base/crypto.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "isolated/gateway/identity/tls_key.h"
 #include "wire/evidence/evidence.h"
 
 struct ssl_ctx_st;
@@ -38,7 +39,7 @@ enum class KeyExchange : uint8_t { kHybrid, kHybridOrClassical };
 class TlsContext final {
  public:
   // Requires: the certificate is DER and carries the key's public half.
-  static Result<TlsContext> make(const SigningKey& key, Bytes certificate_der,
+  static Result<TlsContext> make(const TlsKey& key, Bytes certificate_der,
                                  KeyExchange exchange = KeyExchange::kHybrid);
   TlsContext(TlsContext&& other) noexcept;
   TlsContext& operator=(TlsContext&& other) noexcept;

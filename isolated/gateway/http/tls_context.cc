@@ -35,7 +35,7 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
 
 }  // namespace
 
-Result<TlsContext> TlsContext::make(const SigningKey& key, Bytes certificate_der,
+Result<TlsContext> TlsContext::make(const TlsKey& key, Bytes certificate_der,
                                     KeyExchange exchange) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   if (context == nullptr) return library_error("SSL_CTX_new");

@@ -132,7 +132,7 @@ Status add_evidence(X509* certificate, const CarriedEvidence& evidence) {
   return add_octets(certificate, kTokensOid, evidence.tokens);
 }
 
-Status set_fields(X509* certificate, const SigningKey& key, const Clock& clock) {
+Status set_fields(X509* certificate, const TlsKey& key, const Clock& clock) {
   X509_NAME* subject = X509_get_subject_name(certificate);
   const auto* name =
       static_cast<const unsigned char*>(static_cast<const void*>(kCommonName.data()));
@@ -150,8 +150,7 @@ Status set_fields(X509* certificate, const SigningKey& key, const Clock& clock) 
 
 }  // namespace
 
-Result<std::vector<uint8_t>> make_certificate(const SigningKey& key,
-                                              std::span<const std::string> names,
+Result<std::vector<uint8_t>> make_certificate(const TlsKey& key, std::span<const std::string> names,
                                               const CarriedEvidence& evidence, const Clock& clock,
                                               Random& random) {
   const Certificate certificate(X509_new());
@@ -164,7 +163,7 @@ Result<std::vector<uint8_t>> make_certificate(const SigningKey& key,
   TRY(add_known(certificate.get(), NID_subject_key_identifier, "hash"));
   TRY(add_names(certificate.get(), names));
   TRY(add_evidence(certificate.get(), evidence));
-  if (X509_sign(certificate.get(), key.native(), EVP_sha384()) <= 0)
+  if (X509_sign(certificate.get(), key.native(), EVP_sha256()) <= 0)
     return library_error("signing");
   unsigned char* encoded = nullptr;
   const int size = i2d_X509(certificate.get(), &encoded);

@@ -16,8 +16,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/result.h"
+#include "isolated/gateway/identity/tls_key.h"
 
 namespace casemate::gateway {
 
@@ -27,12 +27,11 @@ struct CarriedEvidence {
   Bytes tokens{};
 };
 
-// The X.509 certificate (RFC 5280), DER: version 3, P-384 with SHA-384, a random serial, subject
+// The X.509 certificate (RFC 5280), DER: version 3, P-256 with SHA-256, a random serial, subject
 // and issuer CN=casemate gateway, `names` as subject alternative names, valid from five minutes ago
 // for 90 days, and each part of `evidence` that is not empty as the value of its extension, which
 // is not critical.
-Result<std::vector<uint8_t>> make_certificate(const SigningKey& key,
-                                              std::span<const std::string> names,
+Result<std::vector<uint8_t>> make_certificate(const TlsKey& key, std::span<const std::string> names,
                                               const CarriedEvidence& evidence, const Clock& clock,
                                               Random& random);
 

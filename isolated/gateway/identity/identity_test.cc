@@ -23,7 +23,7 @@ Certificate parse(const std::vector<uint8_t>& der) {
 }
 
 struct Made {
-  SigningKey key = *SigningKey::generate();
+  TlsKey key = *TlsKey::generate();
   std::vector<uint8_t> quote = {0xD9, 0xEA, 0x60, 0x80};
   std::vector<uint8_t> tokens = {0x81, 0x40};
   Result<std::vector<uint8_t>> der =
@@ -36,7 +36,7 @@ TEST(Identity, the_certificate_is_its_own_and_of_its_key) {
   const Certificate certificate = parse(*made.der);
   ASSERT_TRUE(certificate);
   EXPECT_EQ(X509_verify(certificate.get(), made.key.native()), 1);
-  EXPECT_EQ(X509_get_signature_nid(certificate.get()), NID_ecdsa_with_SHA384);
+  EXPECT_EQ(X509_get_signature_nid(certificate.get()), NID_ecdsa_with_SHA256);
   EXPECT_EQ(X509_get_version(certificate.get()), X509_VERSION_3);
   uint8_t* spki = nullptr;
   const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &spki);
@@ -99,7 +99,7 @@ TEST(Identity, serials_are_positive_and_differ) {
 }
 
 TEST(Identity, names_that_are_none_and_too_much_evidence_are_refused) {
-  const SigningKey key = *SigningKey::generate();
+  const TlsKey key = *TlsKey::generate();
   const auto make = [&](const std::string& name, size_t evidence) {
     const std::vector<uint8_t> bytes(evidence);
     const CarriedEvidence halves{Bytes(bytes).first(evidence / 2),

@@ -45,7 +45,7 @@ Result<Listener> listen_on_loopback(int backlog) {
 }
 
 Result<TlsContext> loopback_identity(const CarriedEvidence& evidence, KeyExchange exchange) {
-  const SigningKey key = TRY(SigningKey::generate());
+  const TlsKey key = TRY(TlsKey::generate());
   const std::string names[] = {"localhost", "127.0.0.1"};
   const auto certificate =
       TRY(make_certificate(key, names, evidence, system_clock(), system_random()));

@@ -8,6 +8,7 @@
 //   Fails    by stopping the test.
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -97,6 +98,7 @@ class RunningGateway final {
   [[nodiscard]] Model& model() { return *model_; }
   [[nodiscard]] Serving& serving() { return serving_; }
   [[nodiscard]] Server& server() { return *server_; }
+  [[nodiscard]] Loop& loop() { return thread_.loop(); }
   [[nodiscard]] FakeAttestor& attestor() { return attestor_; }
   // The channel attached last; gone once it has failed.
   [[nodiscard]] FakeChannel& channel() { return *channel_; }
@@ -110,6 +112,29 @@ class RunningGateway final {
   Model* model_ = nullptr;
   FakeChannel* channel_ = nullptr;
   uint16_t port_ = 0;
+};
+
+// Calls `action` with 1, 2, 3 ... in the rounds of a gateway's loop, on its thread, as long as it
+// lives.
+class EachRound final : private Watcher {
+ public:
+  EachRound(RunningGateway& gateway, std::function<void(int)> action)
+      : gateway_(gateway), action_(std::move(action)) {
+    gateway_.run([&] { gateway_.loop().again(*this); });
+  }
+  ~EachRound() {
+    gateway_.run([&] { gateway_.loop().forget(-1, *this); });
+  }
+  EachRound(const EachRound&) = delete;
+
+ private:
+  void ready(uint32_t) override {
+    gateway_.loop().again(*this);
+    action_(++round_);
+  }
+  RunningGateway& gateway_;
+  std::function<void(int)> action_;
+  int round_ = 0;
 };
 
 }  // namespace casemate::gateway

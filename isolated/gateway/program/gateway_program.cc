@@ -64,7 +64,7 @@ Result<Options> parse_options(std::string_view options) {
   return parsed;
 }
 
-Result<TlsContext> identity(const SigningKey& key, const CarriedEvidence& evidence,
+Result<TlsContext> identity(const TlsKey& key, const CarriedEvidence& evidence,
                             KeyExchange exchange, const Clock& clock) {
   // Clients trust the evidence, not the name; these are for tools that insist on one.
   const std::vector<std::string> names = {"localhost", "127.0.0.1", "casemate"};
@@ -91,7 +91,7 @@ Status GatewayProgram::serve(Fd listener, control::Socket control,
   const Options options = TRY(parse_options(options_));
   const auto loop = TRY(Loop::make(clock_));
   MonitorLink monitor(*loop, std::move(control), manifest);
-  const SigningKey key = TRY(SigningKey::generate());
+  const TlsKey key = TRY(TlsKey::generate());
   auto tls = TRY(identity(key, TRY(monitor.vouch_for(key)), options.exchange, clock_));
   Serving serving(*loop, monitor);
   const auto server =

@@ -59,10 +59,12 @@ class Gateway final {
     const auto received = monitor_.receive(10'000);
     return received && received->type() == Type::kPong;
   }
-  void answer(const Message& question, std::string_view quote, Code code = Code::kOk) {
+  void answer(const Message& question, std::string_view quote, Code code = Code::kOk,
+              const EnclaveToken& token = {}) {
     Message message = control::make(Type::kAttested);
     message.ticket = question.ticket;
     message.code = static_cast<uint32_t>(code);
+    message.token = token;
     message.token.nonce = question.nonce;
     const auto evidence = control::attach_evidence(message, bytes_of(quote), {});
     const std::array<int, 1> fds = {evidence->number()};
@@ -152,6 +154,32 @@ TEST(GatewayProgram, renews_its_evidence_every_day_for_new_clients_and_for_nonce
   ASSERT_TRUE(answer);
   EXPECT_NE(answer->body.find("quote of Tuesday"), std::string::npos);
   EXPECT_NE(answer->body.find(text_of(third->nonce)), std::string::npos);
+}
+
+TEST(GatewayProgram, hands_on_what_a_device_says_behind_the_tokens_that_name_it) {
+  Gateway gateway;
+  gateway.answer(gateway.question(false).value(), "quote");
+  const std::string_view said = "what a device says";
+  EnclaveToken token;
+  token.device_evidence = sha384(bytes_of(said));
+  // As the monitor sends it, and as one that has lost it on the way.
+  for (const std::string_view attached : {said, std::string_view()}) {
+    TlsClient client(gateway.port());
+    ASSERT_TRUE(client.send(get("/v2/casemate/evidence?nonce=" + std::string(64, 'a'))));
+    std::optional<Message> question;
+    for (int k = 0; k < 20 && !question; ++k) question = gateway.question();
+    ASSERT_TRUE(question);
+    gateway.answer(*question, attached, Code::kOk, token);
+    const auto answer = client.receive();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status == 200, !attached.empty()) << answer->body;
+    if (attached.empty()) continue;
+    token.nonce = question->nonce;
+    const Bytes devices[] = {bytes_of(said)};
+    const auto expected =
+        encode_evidence(bytes_of(std::string_view("quote")), {}, std::span(&token, 1), devices);
+    EXPECT_EQ(answer->body, text_of(expected));
+  }
 }
 
 TEST(GatewayProgram, signs_for_the_connection_that_asked_and_never_what_a_client_sent) {

@@ -48,7 +48,7 @@ Status MonitorLink::ask(uint64_t ticket, const Question& question) {
   return socket_.send(message);
 }
 
-Result<CarriedEvidence> MonitorLink::vouch_for(const SigningKey& key) {
+Result<CarriedEvidence> MonitorLink::vouch_for(const TlsKey& key) {
   key_sha256_ = sha256(key.public_der());
   key_sha384_ = sha384(key.public_der());
   const Question own{.subject = self_.index(), .quote = true};
@@ -268,9 +268,41 @@ void MonitorLink::complete(Pending pending) {
                                 kTokensMax - 2)});
   if (pending.code != Code::kOk)
     return pending.done(Error{pending.code, "the monitor does not vouch for that enclave"});
-  std::vector<uint8_t> bytes = encode_evidence(vouched_.quote, vouched_.claims, pending.tokens);
-  if (pending.nonce == Nonce{} && !pending.renewed) reused_[pending.model] = bytes;
+  Result<std::vector<uint8_t>> bytes = encode(pending);
+  if (bytes && pending.nonce == Nonce{} && !pending.renewed) reused_[pending.model] = *bytes;
   pending.done(std::move(bytes));
+}
+
+Result<std::vector<uint8_t>> MonitorLink::encode(Pending& pending) const {
+  std::vector<std::vector<uint8_t>> said;
+  for (const EnclaveToken& token : pending.tokens) {
+    // Taken out, so that it is there once however many tokens name it.
+    if (auto node = pending.devices.extract(token.device_evidence); !node.empty())
+      said.push_back(std::move(node.mapped()));
+  }
+  const std::vector<Bytes> devices(said.begin(), said.end());
+  std::vector<uint8_t> bytes =
+      encode_evidence(vouched_.quote, vouched_.claims, pending.tokens, devices);
+  if (bytes.size() <= kProofBytes) return bytes;
+  return Error{Code::kTooLarge,
+               formatted("what the model's {} accelerators say of themselves makes evidence of {} "
+                         "bytes, and clients take {}: give them shorter evidence, or the model "
+                         "fewer accelerators",
+                         devices.size(), bytes.size(), kProofBytes)};
+}
+
+// What a token names goes with it. Without that no client would believe the token, so the request
+// fails here, where it can be said why.
+void MonitorLink::take_token(Pending& pending, size_t index, const Received& received) {
+  const EnclaveToken& token = received.message.token;
+  pending.tokens[index] = token;
+  if (token.device_evidence == Sha384Digest{}) return;
+  auto attached = control::attached_evidence(received);
+  if (attached) {
+    pending.devices.insert_or_assign(token.device_evidence, std::move(attached->quote));
+  } else {
+    pending.code = Code::kPlatform;
+  }
 }
 
 void MonitorLink::attested(const Received& received) {
@@ -288,7 +320,7 @@ void MonitorLink::attested(const Received& received) {
   if (found == pending_.end() || index >= found->second.tokens.size()) return;
   Pending& pending = found->second;
   if (message.code != 0) pending.code = code_from(message.code);
-  pending.tokens[index] = message.token;
+  if (message.code == 0) take_token(pending, index, received);
   if (index == 1 && message.code == 0)
     list(pending, found->first, std::max(message.place_count, 1u));
   if (--pending.missing > 0) return;

@@ -38,7 +38,7 @@ class MonitorLink final : public Attestor, private Watcher {
 
   // Has the monitor vouch for `key`; the evidence that goes into the certificate, which is ours
   // until it is renewed. Waits for the answer: nobody is served before.
-  Result<CarriedEvidence> vouch_for(const SigningKey& key);
+  Result<CarriedEvidence> vouch_for(const TlsKey& key);
   // From now on models come and go in `models`, and evidence is renewed. Requires: vouch_for()
   // succeeded.
   Status open(ModelTable& models, Renewed renewed);
@@ -66,6 +66,8 @@ class MonitorLink final : public Attestor, private Watcher {
     uint32_t subject = 0;  // the model's enclave, as an index
     bool renewed = false;  // the evidence was renewed, or a model came or went, since it was asked
     std::vector<EnclaveToken> tokens{};
+    // By its hash: what accelerators say of themselves, for the tokens that name it.
+    std::map<Sha384Digest, std::vector<uint8_t>> devices{};
     size_t missing = 0;
     Code code = Code::kOk;
   };
@@ -76,8 +78,10 @@ class MonitorLink final : public Attestor, private Watcher {
   void introduce(uint32_t stream);
   void disconnect(const control::Message& message);
   void attested(const control::Received& received);
+  static void take_token(Pending& pending, size_t index, const control::Received& received);
   void list(Pending& pending, uint64_t request, uint32_t count);
   void complete(Pending pending);
+  [[nodiscard]] Result<std::vector<uint8_t>> encode(Pending& pending) const;
   void forget_reused();
   Status keep(const control::Received& received);
   void renew();

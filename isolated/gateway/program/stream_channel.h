@@ -15,8 +15,8 @@
 
 #include "isolated/gateway/serving/channel.h"
 #include "isolated/infer/infer.h"
+#include "isolated/srpc/srpc.h"
 #include "wire/abi/model.h"
-#include "wire/srpc/srpc.h"
 
 namespace casemate::gateway {
 

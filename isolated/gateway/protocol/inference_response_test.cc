@@ -49,10 +49,11 @@ Written write(const ModelDescription& model, const TensorView& output, OutputCho
               size_t json_max = 1 << 20) {
   InferenceRequest request;
   request.outputs.push_back(choice);
-  Written written;
-  written.status = write_inference_response({"m", "1"}, model, request, {&output, 1}, json_max,
-                                            written.response);
-  return written;
+  ResponseWriter writer;
+  const auto whole = writer.write({{"m", "1"}, model, request, {&output, 1}}, json_max, SIZE_MAX);
+  if (!whole) return {whole.error(), {}};
+  EXPECT_TRUE(*whole);
+  return {{}, writer.response()};
 }
 
 constexpr std::string_view kHead = R"({"model_name":"m","model_version":"1","outputs":[)";
@@ -206,6 +207,108 @@ TEST(Classification, asks_for_no_more_than_there_is) {
   EXPECT_NE(written.response.json.find(R"("shape":[2],"data":["3:0","-1:1"])"), std::string::npos);
 }
 
+// Outputs of every kind, one of them with `text`.
+struct Mixture {
+  explicit Mixture(std::string_view text) {
+    append_string_element(strings, text);
+    append_string_element(strings, "");
+    append_string_element(strings, "b\n");
+    add("floats", view(ElementType::kFloat32, {1, 100}, floats));
+    add("truths", view(ElementType::kBool, {1, 5}, truths));
+    add("texts", view(ElementType::kString, {1, 3}, strings));
+    add("raw", view(ElementType::kInt64, {1, 3}, longs), {.binary = true});
+    add("classes", view(ElementType::kFloat32, {1, 100}, floats), {.classes = 3});
+    add("none", view(ElementType::kInt64, {1, 0}, std::vector<int64_t>()));
+    add("longs", view(ElementType::kInt64, {1, 3}, longs));
+  }
+  void add(std::string_view name, const TensorView& tensor, OutputChoice choice = {}) {
+    choice.port = model.output_count++;
+    model.outputs[choice.port] = port(name, tensor.type, tensor.shape);
+    outputs.push_back(tensor);
+    request.outputs.push_back(choice);
+  }
+  [[nodiscard]] ResponseWriter::Source source() const {
+    return {{"m", "1"}, model, request, outputs};
+  }
+
+  ModelDescription model;
+  InferenceRequest request;
+  std::vector<TensorView> outputs;
+  std::vector<float> floats = std::vector<float>(100, 0.125f);
+  std::vector<uint8_t> truths{1, 0, 0, 1, 1};
+  std::vector<uint8_t> strings;
+  std::vector<int64_t> longs{INT64_MIN, 0, 7};
+};
+
+TEST(InferenceResponse, is_the_same_when_it_is_written_bit_by_bit) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += i % 7 == 0 ? "\xF0\x9F\x98\x80" : "\"\xC3\xA9x";
+  const Mixture mixture(text);
+  ResponseWriter whole;
+  ASSERT_TRUE(whole.write(mixture.source(), 1 << 20, SIZE_MAX).value_or(false));
+  EXPECT_EQ(whole.response().made.size(), 1u);
+  ResponseWriter writer;
+  for (const size_t step : {1, 2, 13, 500, 5000, 1 << 20}) {
+    writer.clear();
+    size_t before = 0;
+    for (bool done = false; !done;) {
+      const auto written = writer.write(mixture.source(), 1 << 20, step);
+      ASSERT_TRUE(written) << written.error().text;
+      done = *written;
+      const size_t size = writer.response().json.size();
+      EXPECT_LT(size - before, step + (32 << 10));
+      ASSERT_TRUE(done || size > before);
+      before = size;
+    }
+    EXPECT_TRUE(writer.response().json == whole.response().json) << step;
+    EXPECT_TRUE(writer.response().binary);
+    ASSERT_EQ(writer.response().tensors.size(), 1u);
+    EXPECT_EQ(writer.response().tensors[0].data(), mixture.outputs[3].data.data());
+  }
+}
+
+TEST(InferenceResponse, refuses_the_same_when_it_is_written_bit_by_bit) {
+  std::vector<float> values(1000, 1.5f);
+  values[700] = std::nanf("");
+  const auto model = with_output(ElementType::kFloat32, {1000});
+  InferenceRequest request;
+  request.outputs.push_back({0, false, 0});
+  const TensorView output = view(ElementType::kFloat32, {1000}, values);
+  const auto end = [&](size_t json_max) {
+    ResponseWriter writer;
+    Result<bool> written = false;
+    while (written && !*written)
+      written = writer.write({{"m", "1"}, model, request, {&output, 1}}, json_max, 64);
+    return written.has_value() ? Error{Code::kOk, "it is written"} : written.error();
+  };
+  EXPECT_TRUE(end(1 << 20).text.contains("element 700")) << end(1 << 20).text;
+  EXPECT_EQ(end(500).code, Code::kTooLarge);
+}
+
+TEST(InferenceResponse, a_string_that_is_cut_inside_a_sequence_is_no_utf8) {
+  for (const size_t at : {0, 4093, 4095, 4096, 8191, 9000}) {
+    std::string text(9000, 'x');
+    text.insert(at, "\xF0\x9F\x98");
+    EXPECT_FALSE([&] {
+      const Mixture mixture(text);
+      return ResponseWriter().write(mixture.source(), 1 << 20, SIZE_MAX).has_value();
+    }()) << at;
+  }
+}
+
+TEST(InferenceResponse, is_about_as_long_as_expected) {
+  InferenceRequest request;
+  for (const auto& [choice, least] : {std::pair{OutputChoice{0, false, 0}, 8000u},
+                                      {OutputChoice{0, true, 0}, 0u},
+                                      {OutputChoice{0, false, 10}, 1000u}}) {
+    request.outputs = {choice};
+    const std::vector<float> values(1000, 0.123456f);
+    const TensorView output = view(ElementType::kFloat32, {1000}, values);
+    EXPECT_GE(expected_text(request, {&output, 1}), least);
+    EXPECT_LE(expected_text(request, {&output, 1}), least * 2);
+  }
+}
+
 TEST(Documents, metadata_names_what_a_client_needs) {
   ModelDescription model = with_output(ElementType::kFloat32, {-1, 10}, 8);
   model.input_count = 1;
@@ -239,6 +342,16 @@ TEST(Documents, the_index_filter_is_empty_or_an_object) {
   EXPECT_FALSE(read(std::string(5000, '[')));
   EXPECT_TRUE(read("{}" + std::string(4094, ' ')));
   EXPECT_FALSE(read("{}" + std::string(4095, ' '))) << "too long";
+}
+
+TEST(JsonText, a_piece_cuts_no_sequence) {
+  EXPECT_EQ(utf8_piece("abcd", 4), "abcd");
+  EXPECT_EQ(utf8_piece("abcde", 4), "abcd");
+  EXPECT_EQ(utf8_piece("abc\xC3\xA9", 4), "abc");
+  EXPECT_EQ(utf8_piece("ab\xE2\x82\xAC", 4), "ab");
+  EXPECT_EQ(utf8_piece("a\xF0\x9F\x98\x80", 4), "a");
+  EXPECT_EQ(utf8_piece("\xF0\x9F\x98\x80z", 4), "\xF0\x9F\x98\x80");
+  EXPECT_FALSE(utf8_piece("\x80\x80\x80\x80\x80\x80", 4).empty()) << "it is none anyway";
 }
 
 TEST(JsonText, valid_utf8_is_told_from_invalid) {

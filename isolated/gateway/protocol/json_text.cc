@@ -11,7 +11,7 @@ constexpr std::string_view kHex = "0123456789abcdef";
 
 bool plain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
 
-void append_escaped(std::string& out, char c) {
+void append_escape(std::string& out, char c) {
   switch (c) {
     case '"':
       out += "\\\"";
@@ -65,8 +65,15 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
+std::string_view utf8_piece(std::string_view text, size_t size) {
+  if (text.size() <= size) return text;
+  // No sequence has more than three bytes behind its first.
+  size_t end = size;
+  while (end + 3 > size && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+void append_escaped(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const auto end = std::ranges::find_if_not(text, plain);
     const auto run = static_cast<size_t>(end - text.begin());
@@ -77,12 +84,17 @@ void append_quoted(std::string& out, std::string_view text) {
     if (length == 0) {
       out += "\xEF\xBF\xBD";
     } else if (length == 1) {
-      append_escaped(out, text[0]);
+      append_escape(out, text[0]);
     } else {
       out += text.substr(0, length);
     }
     text.remove_prefix(std::max<size_t>(length, 1));
   }
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  append_escaped(out, text);
   out += '"';
 }
 

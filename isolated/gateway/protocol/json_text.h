@@ -18,10 +18,15 @@ namespace casemate::gateway {
 
 // `text` between quotation marks.
 void append_quoted(std::string& out, std::string_view text);
+// What stands between them.
+void append_escaped(std::string& out, std::string_view text);
 
 // Bytes of the UTF-8 sequence (RFC 3629) that `text` starts with; 0 if it starts with none.
 size_t utf8_length(std::string_view text);
 bool valid_utf8(std::string_view text);
+// The first `size` bytes of `text`, or a few less where those would end inside a sequence: all
+// pieces that are cut so are valid if and only if the whole is. Requires: size >= 4.
+std::string_view utf8_piece(std::string_view text, size_t size);
 
 template <std::integral T>
 void append_number(std::string& out, T value) {

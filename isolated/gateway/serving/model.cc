@@ -24,6 +24,7 @@ bool same_ports(std::span<const PortDescription> a, std::span<const PortDescript
 // Its inputs were copied when it started, and nobody will run it again.
 void abandon(Inference& inference) {
   inference.abandoned = true;
+  inference.draft.reset();
   inference.body = Body();
   inference.request = InferenceRequest();
 }
@@ -178,8 +179,8 @@ size_t Model::in_flight() const {
   return count;
 }
 
-bool Model::answer(Inference& inference, const Result<Answering::Outcome>& outcome) {
-  if (inference.abandoned) return true;
+Model::Answered Model::answer(Inference& inference, const Result<Answering::Outcome>& outcome) {
+  if (inference.abandoned) return Answered::kDone;
   if (!outcome) statistics_.fail.add(ns(loop_.clock().now() - inference.arrived));
   return answering_.answered(*this, inference, outcome);
 }
@@ -239,7 +240,7 @@ bool Model::start(Seat& seat) {
 }
 
 bool Model::Seat::look() {
-  if (in_flight.empty()) return false;
+  if (in_flight.size() == completed.size()) return false;
   const Channel::Look found = channel->look();
   if (found == Channel::Look::kNews) model.poll(*this);  // which may be the end of this seat
   return found != Channel::Look::kRings;
@@ -248,37 +249,48 @@ bool Model::Seat::look() {
 void Model::poll(Seat& seat) {
   // An answer may submit; nothing may start, and so no seat may fall, before the last is given.
   pumping_ = true;
-  completions_.clear();
-  seat.channel->poll(completions_);
-  bool failed = seat.channel->failed();
-  for (Channel::Completion& completion : completions_) {
-    if (failed) break;  // what is left goes the way of all that is in flight
-    failed = !complete(seat, completion);
-  }
+  seat.channel->poll(seat.completed);
+  const bool sound = !seat.channel->failed() && complete_some(seat);
   pumping_ = false;
-  if (failed) return fail(seat);
+  if (!sound) return fail(seat);
+  if (!seat.completed.empty()) loop_.again(seat);
   pump();
 }
 
-// False when the channel has failed, and with it this call: it then stays in flight.
-bool Model::complete(Seat& seat, Channel::Completion& completion) {
+// Answers what can be answered in this round. False when the channel has failed: what is left goes
+// the way of all that is in flight.
+bool Model::complete_some(Seat& seat) {
+  size_t left = 0;
+  for (size_t i = 0; i < seat.completed.size(); ++i) {
+    const Answered answered = complete(seat, seat.completed[i]);
+    if (answered == Answered::kVanished) return false;
+    if (answered == Answered::kDone) continue;
+    if (left != i) seat.completed[left] = std::move(seat.completed[i]);
+    ++left;
+  }
+  seat.completed.resize(left);
+  return true;
+}
+
+// Unless that is the end of the call, it stays in flight.
+Model::Answered Model::complete(Seat& seat, Channel::Completion& completion) {
   Status sound = std::move(completion.status);
-  if (!sound && sound.error().code == Code::kPartitionFailed) return false;
+  if (!sound && sound.error().code == Code::kPartitionFailed) return Answered::kVanished;
   const auto found =
       std::ranges::find(seat.in_flight, completion.ticket, [](const auto& i) { return i->ticket; });
-  if (found == seat.in_flight.end()) return true;
+  if (found == seat.in_flight.end()) return Answered::kDone;
   if (sound) sound = check_outputs(*description_, completion.outputs);
   // While it is answered nobody may find it among those that have no answer.
   const auto place = found - seat.in_flight.begin();
   std::unique_ptr<Inference> inference = std::move(*found);
   seat.in_flight.erase(found);
   using Outcome = Answering::Outcome;
-  const bool answered =
+  const Answered answered =
       sound ? answer(*inference, Outcome{completion.outputs, completion.compute_ns, *seat.channel})
             : answer(*inference, sound.error());
-  if (!answered) {
+  if (answered != Answered::kDone) {
     seat.in_flight.insert(seat.in_flight.begin() + place, std::move(inference));
-    return false;
+    return answered;
   }
   seat.alone = false;
   ++statistics_.execution_count;
@@ -288,7 +300,7 @@ bool Model::complete(Seat& seat, Channel::Completion& completion) {
     ++statistics_.backend_failed;
   }
   seat.channel->release(completion.ticket);
-  return true;
+  return answered;
 }
 
 void Model::count(const Inference& inference, const Channel::Completion& completion) {
@@ -316,6 +328,7 @@ void Model::fail(Seat& seat) {
   std::vector<std::unique_ptr<Inference>> suspects;
   for (auto& inference : std::views::reverse(returned)) {
     if (inference->abandoned) continue;
+    inference->draft.reset();
     if (++inference->failures >= kFailuresMax) {
       suspects.push_back(std::move(inference));
       continue;

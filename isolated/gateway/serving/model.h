@@ -7,7 +7,8 @@
 //               `-- channel failed: back to the head, in order, run again on the next one
 //
 // A channel may fail while its outputs are being read, and they are then no answer: the request is
-// still in flight.
+// still in flight. So is one whose answer is not written in one round of the loop: it keeps its
+// outputs, and its slot, until all of it is.
 //
 // Every request that submit() took is answered exactly once, unless it is cancelled first.
 // Inference is idempotent, so running one again harms nobody; but a request that was in flight on
@@ -30,6 +31,7 @@
 #include "isolated/gateway/protocol/documents.h"
 #include "isolated/gateway/protocol/inference_request.h"
 #include "isolated/gateway/serving/channel.h"
+#include "isolated/gateway/serving/drafts.h"
 
 namespace casemate::gateway {
 
@@ -42,10 +44,12 @@ struct Inference {
   Instant deadline{};
   Instant started{};
   Duration input{};       // time that start() took
+  Duration output{};      // time that writing its answer took, so far
   uint32_t failures = 0;  // channels that failed while they had it
   uint64_t ticket = 0;
-  bool abandoned = false;  // nobody waits for it; it only occupies its slot
-  bool grpc = false;       // how it wants its answer
+  bool abandoned = false;        // nobody waits for it; it only occupies its slot
+  bool grpc = false;             // how it wants its answer
+  std::unique_ptr<Draft> draft;  // of its answer, while a long one is written
 };
 
 class Model;
@@ -58,9 +62,13 @@ class Answering {
     uint64_t compute_ns;
     const Origin& origin;  // of the outputs
   };
-  // False when the origin had failed before any of the answer left: it is no answer then, and
-  // another will come. An error is always an answer.
-  virtual bool answered(Model& model, Inference& inference, const Result<Outcome>& outcome) = 0;
+  enum class Answered : uint8_t {
+    kDone,
+    kLater,     // it wants to be asked again, with the same outcome, in the next round
+    kVanished,  // the origin had failed before any of the answer left: another outcome will come
+  };
+  // An error is always answered at once, also where an outcome was to be asked for again.
+  virtual Answered answered(Model& model, Inference& inference, const Result<Outcome>& outcome) = 0;
 
  protected:
   ~Answering() = default;
@@ -112,6 +120,7 @@ class Model final {
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
 
  private:
+  using Answered = Answering::Answered;
   // A channel and what is in flight on it, in the order of start.
   struct Seat final : Watcher {
     Seat(Model& m, std::unique_ptr<Channel> c) : model(m), channel(std::move(c)) {}
@@ -120,6 +129,8 @@ class Model final {
     Model& model;
     std::unique_ptr<Channel> channel;
     std::vector<std::unique_ptr<Inference>> in_flight;
+    // Of some of those, in the order of completion: what is not answered yet.
+    std::vector<Channel::Completion> completed;
     bool alone = false;  // runs a suspect, and nothing else meanwhile
   };
 
@@ -127,11 +138,12 @@ class Model final {
   Seat* choose(const Inference& next);
   bool start(Seat& seat);
   void poll(Seat& seat);
-  bool complete(Seat& seat, Channel::Completion& completion);
+  bool complete_some(Seat& seat);
+  Answered complete(Seat& seat, Channel::Completion& completion);
   void count(const Inference& inference, const Channel::Completion& completion);
   void fail(Seat& seat);
   void drop(Seat& seat);
-  bool answer(Inference& inference, const Result<Answering::Outcome>& outcome);
+  Answered answer(Inference& inference, const Result<Answering::Outcome>& outcome);
 
   Loop& loop_;
   Answering& answering_;
@@ -147,7 +159,6 @@ class Model final {
   size_t next_seat_ = 0;
   uint64_t next_ticket_ = 1;
   bool pumping_ = false;
-  std::vector<Channel::Completion> completions_;
   Statistics statistics_;
 };
 

@@ -83,6 +83,12 @@ class DrivenChannel final : public Channel {
     for (const auto& [ticket, value] : calls_) values.push_back(value);
     return values;
   }
+  // Those that have completed and still have their outputs.
+  [[nodiscard]] std::vector<float> completed() const {
+    std::vector<float> values;
+    for (const auto& [ticket, outputs] : done_) values.push_back(outputs[0] / 2);
+    return values;
+  }
 
  private:
   void ring() {
@@ -102,17 +108,19 @@ class DrivenChannel final : public Channel {
 struct World final : Answering {
   World() : loop(*Loop::make(clock)), model(*loop, *this, "m", 1) {}
 
-  bool answered(Model&, Inference& inference, const Result<Outcome>& outcome) override {
+  Answered answered(Model&, Inference& inference, const Result<Outcome>& outcome) override {
     const auto value = static_cast<float>(inference.call.connection);
     if (outcome && value == vanishes) {
       channels.front()->vanish();
-      return false;
+      return Answered::kVanished;
     }
     RC_ASSERT(!cancelled.contains(value));
+    if (outcome && later.try_emplace(value, later_each).first->second-- > 0)
+      return Answered::kLater;
     RC_ASSERT(answers.emplace(value, outcome ? Code::kOk : outcome.error().code).second);
     waiting.erase(value);
     if (outcome) RC_ASSERT(load<float>(outcome->outputs[0].data) == value * 2);
-    return true;
+    return Answered::kDone;
   }
   // The next request; its value is its name.
   bool submit() {
@@ -142,6 +150,7 @@ struct World final : Answering {
     if (channels.empty()) return;
     const size_t at = which % channels.size();
     for (const float value : channels[at]->running()) ++failures[value];
+    for (const float value : channels[at]->completed()) ++failures[value];
     channels[at]->die();
     channels.erase(channels.begin() + static_cast<long>(at));
     turn();
@@ -155,6 +164,9 @@ struct World final : Answering {
   std::vector<DrivenChannel*> channels;
   uint32_t count = 0;
   float vanishes = 0;  // the outputs of this request do while they are read
+  // How often the answer of a request is put off, and of each that was asked for, how often still.
+  int later_each = 0;
+  std::map<float, int> later;
   std::map<float, Code> answers;
   std::map<float, uint32_t> failures;
   std::set<float> waiting, cancelled;
@@ -166,7 +178,8 @@ void check_order(const World& world) {
   const float last = world.journal.starts.back();
   for (const float value : world.waiting) {
     if (value < last && !world.failures.contains(value))
-      RC_ASSERT(world.journal.running.contains(value) || world.answers.contains(value));
+      RC_ASSERT(world.journal.running.contains(value) || world.answers.contains(value) ||
+                world.later.contains(value));
   }
 }
 
@@ -177,6 +190,7 @@ void one_step(World& world) {
       world.submit();
       break;
     case 1:
+      world.later_each = static_cast<int>(which % 3);
       if (!world.channels.empty()) world.channels[which % world.channels.size()]->complete(which);
       break;
     case 2:
@@ -273,6 +287,84 @@ TEST(Model, outputs_that_vanish_while_they_are_read_are_no_answer_and_the_reques
   EXPECT_EQ(world.answers, (std::map<float, Code>{
                                {1, Code::kOk}, {2, Code::kOk}, {3, Code::kOk}, {4, Code::kOk}}));
   EXPECT_EQ(world.model.statistics().execution_count, 4u);
+}
+
+// The first of `count` requests completes, and its answer is put off as long as the test likes.
+DrivenChannel* put_off(World& world, uint32_t slots, int count) {
+  DrivenChannel* channel = world.attach(slots);
+  for (int i = 0; i < count; ++i) RC_ASSERT(world.submit());
+  world.later[1] = 1'000'000;
+  channel->complete(0);
+  world.turn();
+  RC_ASSERT(world.answers.empty());
+  return channel;
+}
+
+TEST(Model, an_answer_that_is_put_off_keeps_its_outputs_and_its_slot) {
+  World world;
+  put_off(world, 1, 2);
+  for (int i = 0; i < 3; ++i) world.turn();
+  EXPECT_TRUE(world.answers.empty());
+  EXPECT_EQ(world.model.in_flight(), 1u);
+  EXPECT_EQ(world.journal.starts, (std::vector<float>{1}));
+  world.later[1] = 0;
+  world.turn();
+  EXPECT_EQ(world.answers, (std::map<float, Code>{{1, Code::kOk}}));
+  EXPECT_EQ(world.journal.starts, (std::vector<float>{1, 2}));
+}
+
+TEST(Model, others_are_answered_while_an_answer_is_put_off) {
+  World world;
+  DrivenChannel* channel = put_off(world, 3, 3);
+  channel->complete(0);
+  world.turn();
+  EXPECT_EQ(world.answers, (std::map<float, Code>{{2, Code::kOk}}));
+  world.later[1] = 0;
+  channel->complete(0);
+  world.turn();
+  EXPECT_EQ(world.answers.size(), 3u);
+  EXPECT_EQ(world.model.statistics().execution_count, 3u);
+}
+
+TEST(Model, an_answer_that_is_put_off_can_be_cancelled_and_time_out) {
+  for (const bool cancelled : {true, false}) {
+    World world;
+    put_off(world, 1, 2);
+    if (cancelled) {
+      EXPECT_TRUE(world.model.cancel({.connection = 1, .turn = 0}));
+    } else {
+      world.clock.pass(std::chrono::minutes(1));
+      (void)world.model.expire(world.clock.now());
+      EXPECT_EQ(world.answers[1], Code::kTimedOut);
+    }
+    world.answers.clear();
+    world.turn();
+    EXPECT_TRUE(world.answers.empty());
+    EXPECT_EQ(world.model.in_flight(), cancelled ? 1u : 0u) << "its slot is free";
+    EXPECT_FALSE(world.model.cancel({.connection = 1, .turn = 0}));
+  }
+}
+
+TEST(Model, an_answer_that_is_put_off_goes_with_its_channel_and_is_run_again) {
+  World world;
+  put_off(world, 2, 2);
+  world.kill(0);
+  EXPECT_EQ(world.model.in_flight(), 0u);
+  EXPECT_EQ(world.model.queued(), 2u);
+  world.later[1] = 0;
+  DrivenChannel* next = world.attach(2);
+  EXPECT_EQ(world.journal.starts, (std::vector<float>{1, 2, 1, 2}));
+  for (const size_t which : {0, 1}) next->complete(which);
+  world.turn();
+  EXPECT_EQ(world.answers, (std::map<float, Code>{{1, Code::kOk}, {2, Code::kOk}}));
+}
+
+TEST(Model, when_it_is_given_up_an_answer_that_is_put_off_is_one_of_those_that_are_told) {
+  World world;
+  put_off(world, 1, 1);
+  world.model.give_up("removed");
+  EXPECT_EQ(world.answers, (std::map<float, Code>{{1, Code::kUnavailable}}));
+  world.turn();
 }
 
 TEST(Model, replays_go_to_the_head_of_the_queue_in_their_order) {

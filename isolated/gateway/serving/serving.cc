@@ -85,6 +85,7 @@ uint16_t status_of(Code code) {
 Serving::Serving(Loop& loop, Attestor& attestor, ServingOptions options)
     : loop_(loop),
       options_(std::move(options)),
+      drafts_(loop),
       models_(loop, *this),
       backlog_(loop,
                [this](CallId call, Request request) { begin_late(call, std::move(request)); }),
@@ -228,49 +229,78 @@ void Serving::submit(CallId call, Model& model, Request request, Result<Inferenc
   if (!submitted) send(call, submitted.error());
 }
 
-// The answer's body, of pieces that stay until the next answer is written.
-Status Serving::write(const Model& model, const Inference& inference, const Outcome& outcome,
-                      Response& response) {
+// Writes as much of an answer's text as this round has time for; true when all of it is there.
+Result<bool> Serving::write_text(const Model& model, Inference& inference, const Outcome& outcome) {
+  const auto begin_draft = [&](ResponseWriter begun) {
+    inference.draft = std::make_unique<Draft>(drafts_, inference.call, std::move(begun));
+  };
+  if (inference.draft == nullptr &&
+      expected_text(inference.request, outcome.outputs) > Drafts::kShort)
+    begin_draft({});
+  Draft* const draft = inference.draft.get();
+  const size_t room = draft == nullptr ? drafts_.room(&outcome.origin) : drafts_.room(*draft);
+  if (room == 0) return false;
+  ResponseWriter& writer = draft == nullptr ? writer_ : draft->writer;
+  if (draft == nullptr) writer.clear();
+  const size_t before = writer.response().json.size();
+  auto whole =
+      writer.write({model.label(), *model.description(), inference.request, outcome.outputs},
+                   options_.json_bytes, room);
+  drafts_.wrote(draft, writer.response().json.size() - before);
+  // Not as short as it was expected to be.
+  if (draft == nullptr && whole && !*whole) begin_draft(std::exchange(writer_, {}));
+  return whole;
+}
+
+// The answer's body, of pieces that stay until the next answer is written; false when that has to
+// go on in the next round.
+Result<bool> Serving::write(const Model& model, Inference& inference, const Outcome& outcome,
+                            Response& response) {
   if (inference.grpc) {
     TRY(write_infer_response(model.label(), *model.description(), inference.request,
                              outcome.outputs, grpc_answer_));
     response.body = grpc_answer_.pieces;
-    return {};
+    return true;
   }
-  TRY(write_inference_response(model.label(), *model.description(), inference.request,
-                               outcome.outputs, options_.json_bytes, response_));
-  pieces_.assign(1, bytes_of(std::string_view(response_.json)));
-  pieces_.insert(pieces_.end(), response_.tensors.begin(), response_.tensors.end());
+  if (!TRY(write_text(model, inference, outcome))) return false;
+  const InferenceResponse& written =
+      (inference.draft == nullptr ? writer_ : inference.draft->writer).response();
+  pieces_.assign(1, bytes_of(std::string_view(written.json)));
+  pieces_.insert(pieces_.end(), written.tensors.begin(), written.tensors.end());
   response.body = pieces_;
-  if (!response_.binary) return {};
+  if (!written.binary) return true;
   response.content_type = "application/octet-stream";
-  response.inference_header_length = response_.json.size();
-  return {};
-}
-
-bool Serving::answered(Model& model, Inference& inference, const Result<Outcome>& outcome) {
-  if (!outcome) {
-    send(inference.call, outcome.error());
-    return true;
-  }
-  const Instant began = loop_.clock().now();
-  Response response{.origin = &outcome->origin};
-  if (const Status written = write(model, inference, *outcome, response); !written) {
-    // What cannot be written may be wrong only because it vanished.
-    if (outcome->origin.failed()) return false;
-    ++model.statistics().other_failed;
-    send(inference.call, written.error());
-    return true;
-  }
-  if (!server_->answer(inference.call, response)) return false;
-  finished(model, inference, began);
+  response.inference_header_length = written.json.size();
   return true;
 }
 
-void Serving::finished(Model& model, const Inference& inference, Instant began) {
-  Statistics& statistics = model.statistics();
+Answering::Answered Serving::answered(Model& model, Inference& inference,
+                                      const Result<Outcome>& outcome) {
+  if (!outcome) {
+    send(inference.call, outcome.error());
+    return Answered::kDone;
+  }
+  const Instant began = loop_.clock().now();
+  Response response{.origin = &outcome->origin};
+  const auto written = write(model, inference, *outcome, response);
+  if (!written) {
+    // What cannot be written may be wrong only because it vanished.
+    if (outcome->origin.failed()) return Answered::kVanished;
+    ++model.statistics().other_failed;
+    send(inference.call, written.error());
+    return Answered::kDone;
+  }
+  if (*written && !server_->answer(inference.call, response)) return Answered::kVanished;
   const Instant ended = loop_.clock().now();
-  const auto writing = static_cast<uint64_t>((ended - began).count());
+  inference.output += ended - began;
+  if (!*written) return Answered::kLater;
+  finished(model, inference, ended);
+  return Answered::kDone;
+}
+
+void Serving::finished(Model& model, const Inference& inference, Instant ended) {
+  Statistics& statistics = model.statistics();
+  const auto writing = static_cast<uint64_t>(inference.output.count());
   statistics.compute_output.add(writing);
   if (Statistics::Batch* batch = statistics.batch(inference.request.batch))
     batch->compute_output.add(writing);

@@ -57,14 +57,15 @@ class Serving final : public Service, private Answering {
   void cancelled(CallId call) override;
 
  private:
-  bool answered(Model& model, Inference& inference, const Result<Outcome>& outcome) override;
-  void finished(Model& model, const Inference& inference, Instant began);
+  Answered answered(Model& model, Inference& inference, const Result<Outcome>& outcome) override;
+  void finished(Model& model, const Inference& inference, Instant ended);
   void begin(CallId call, Request request);
   void begin_late(CallId call, Request request);
   void infer(CallId call, Model& model, Request request);
   void submit(CallId call, Model& model, Request request, Result<InferenceRequest> parsed);
-  Status write(const Model& model, const Inference& inference, const Outcome& outcome,
-               Response& response);
+  Result<bool> write(const Model& model, Inference& inference, const Outcome& outcome,
+                     Response& response);
+  Result<bool> write_text(const Model& model, Inference& inference, const Outcome& outcome);
   void serve_model(CallId call, const Route& route, Request request);
   void serve_index(CallId call, const Request& request);
   void serve_evidence(CallId call, const Route& route);
@@ -83,11 +84,12 @@ class Serving final : public Service, private Answering {
 
   Loop& loop_;
   const ServingOptions options_;
+  Drafts drafts_;  // models hold some of them, and so go away before
   ModelTable models_;
   Server* server_ = nullptr;
   Backlog backlog_;
   EvidenceQueue evidence_;
-  InferenceResponse response_;  // reused, so that its memory is
+  ResponseWriter writer_;  // reused, so that its memory is
   std::vector<Bytes> pieces_;
   GrpcAnswer grpc_answer_;  // the same
 };

@@ -43,9 +43,11 @@ class VanishingChannel final : public Channel {
       completion.outputs.push_back(
           {ElementType::kUint8, {1, static_cast<int64_t>(size_)}, mapping_.bytes()});
     }
-    if (!started_.empty() && left_ < size_)
-      CHECK(::ftruncate(memory_.number(), static_cast<off_t>(left_)) == 0, "a memfd shrinks");
+    if (!started_.empty() && left_ < size_) shrink(left_);
     started_.clear();
+  }
+  void shrink(size_t left) {
+    CHECK(::ftruncate(memory_.number(), static_cast<off_t>(left)) == 0, "a memfd shrinks");
   }
   void release(uint64_t) override {}
   [[nodiscard]] int bell() const override { return bell_.number(); }
@@ -70,9 +72,9 @@ class Ones final {
   void attach(size_t left) {
     ModelDescription ones = doubling_description(1, 8);
     ones.outputs[0] = port("y", ElementType::kUint8, {-1, static_cast<int64_t>(size_)});
-    gateway_.run([&] {
-      CHECK(model_->attach(std::make_unique<VanishingChannel>(size_, left), ones), "it is sound");
-    });
+    auto channel = std::make_unique<VanishingChannel>(size_, left);
+    channel_ = channel.get();
+    gateway_.run([&] { CHECK(model_->attach(std::move(channel), ones), "it is sound"); });
   }
   [[nodiscard]] static std::string request(bool binary) {
     return post("/v2/models/ones/infer",
@@ -81,6 +83,9 @@ class Ones final {
                           binary));
   }
   [[nodiscard]] uint16_t port_number() const { return gateway_.port(); }
+  [[nodiscard]] RunningGateway& gateway() { return gateway_; }
+  [[nodiscard]] Model& model() { return *model_; }
+  [[nodiscard]] VanishingChannel& channel() { return *channel_; }
   // Whether the request waits for a channel, within patience.
   bool waits() {
     size_t queued = 0;
@@ -95,6 +100,7 @@ class Ones final {
   size_t size_;
   RunningGateway gateway_;
   Model* model_ = nullptr;
+  VanishingChannel* channel_ = nullptr;
 };
 
 TEST(Vanishing, what_has_not_left_yet_is_run_again_and_answered_right) {
@@ -133,6 +139,31 @@ TEST(Vanishing, an_answer_that_is_half_sent_is_cut_and_never_filled_up_with_zero
     const auto answer = other.exchange(Ones::request(true));
     ASSERT_TRUE(answer);
     EXPECT_NE(answer->body.find(std::string(kSize, 1)), std::string::npos);
+  }
+}
+
+TEST(Vanishing, in_the_middle_of_writing_a_long_answer_runs_it_again) {
+  constexpr size_t kSize = 1 << 20;
+  for (const size_t left : {size_t{0}, kSize / 2}) {
+    Ones ones(kSize, kSize);
+    TlsClient client(ones.port_number());
+    int rounds = 0;
+    {
+      const EachRound each(ones.gateway(), [&](int) {
+        if (ones.model().in_flight() != 1 || ++rounds != 5) return;
+        EXPECT_EQ(ones.model().statistics().success.count, 0u);
+        ones.channel().shrink(left);
+      });
+      ASSERT_TRUE(client.send(Ones::request(false)));
+      EXPECT_TRUE(ones.waits()) << left;
+    }
+    EXPECT_GE(rounds, 5);
+    ones.attach(kSize);
+    const auto answer = client.receive();
+    ASSERT_TRUE(answer) << left;
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_FALSE(answer->body.contains(",0")) << left;
+    EXPECT_TRUE(answer->body.ends_with(",1,1]}]}"));
   }
 }
 

@@ -17,14 +17,17 @@ bool same_bytes(const std::optional<std::vector<uint8_t>>& wanted, Bytes actual)
   return !wanted || std::ranges::equal(*wanted, actual);
 }
 
-// Every component is one of the reference's, and there is one of each type that it names.
+// Every component is one of the reference's, and there is one of each type that it names: of one
+// type it may name several, of which any will do. What it names without a type stands for itself.
 bool fits(const std::vector<Component>& reference, const std::vector<Component>& actual) {
   return std::ranges::all_of(actual,
                              [&](const Component& component) {
                                return std::ranges::contains(reference, component);
                              }) &&
          std::ranges::all_of(reference, [&](const Component& component) {
-           return std::ranges::contains(actual, component.type, &Component::type);
+           return component.type.empty()
+                      ? std::ranges::contains(actual, component)
+                      : std::ranges::contains(actual, component.type, &Component::type);
          });
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 // Collateral: what a verifier needs beside the evidence itself, from one folder: certificates,
 // revocation lists, vendors' signed JSON, event logs. Each file is known by its content and not by
-// its name, so a folder may be filled by hand, by a download, or by `casemate collateral`.
+// its name, so a folder may be filled by hand, by a download, or by `casemate collateral fetch`.
 //
 //   Owns     its content.
 //   Threads  a value; const functions from any thread.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "outside/verdict/cbor_writer.h"
 #include "outside/verify/cose/cose.h"
@@ -191,6 +193,98 @@ TEST(Eat, a_result_that_does_not_affirm_every_submodule_is_refused) {
   EXPECT_EQ(result(R"({"a": {"ear_status": "affirming", "ear.status": "affirming"}})"),
             code::kClaims.code);
   EXPECT_EQ(result(R"({"a": "eyJ"})"), code::kClaims.code);
+}
+
+// By the number of its status: of the whole device, in CBOR.
+std::string of_status(int64_t status, bool allow_warning) {
+  Rules under = rules();
+  under.allow_warning = allow_warning;
+  CborWriter claims;
+  claims.head(CborType::kMap, 3).integer(claim::kIssued).integer(kNow);
+  claims.integer(claim::kProfile).text(kEarProfile).integer(claim::kEarStatus).integer(status);
+  return cwt(claims, under);
+}
+
+TEST(Eat, a_warning_passes_where_the_policy_names_it_and_nothing_worse_does) {
+  for (const int64_t affirming : {2, 31, -2, -32}) {
+    EXPECT_EQ(of_status(affirming, false), "accepted") << affirming;
+    EXPECT_EQ(of_status(affirming, true), "accepted") << affirming;
+  }
+  for (const int64_t warning : {32, 95, -33, -96}) {
+    EXPECT_EQ(of_status(warning, false), code::kStatus.code) << warning;
+    EXPECT_EQ(of_status(warning, true), "accepted") << warning;
+  }
+  for (const int64_t other : {96, 127, -97, -128, 0, 1, -1}) {
+    EXPECT_EQ(of_status(other, false), code::kStatus.code) << other;
+    EXPECT_EQ(of_status(other, true), code::kStatus.code) << other;
+  }
+  for (const int64_t none : {128, -129}) EXPECT_EQ(of_status(none, true), code::kClaims.code);
+}
+
+TEST(Eat, a_warning_is_named_by_the_one_key_that_says_so) {
+  const auto under = [](std::string_view text) {
+    const auto json = parse_json(text, "the policy");
+    JsonObject object = *JsonObject::of(*json, "eat");
+    Rules parsed = *parse_rules(object);
+    parsed.keys = rules().keys;
+    return parsed;
+  };
+  const auto result = [&](std::string_view claims, std::string_view policy) {
+    return jwt(formatted(R"({{"iat": 1772323200, "eat_profile": "{}", {}}})", kEarProfile, claims),
+               under(policy));
+  };
+  constexpr std::string_view kNamed = R"({"allow_warning": true})";
+  for (const std::string_view claims :
+       {R"("ear_status": "warning")", R"("ear.status": "warning")", R"("ear_status": 32)"}) {
+    EXPECT_EQ(result(claims, kNamed), "accepted") << claims;
+    for (const std::string_view policy :
+         {"{}", R"({"allow_warning": false})", R"({"insecure_allow_debug": true})"})
+      EXPECT_EQ(result(claims, policy), code::kStatus.code) << claims << policy;
+  }
+  const std::string inside =
+      formatted(R"("submods": {{"a": {{"ear_status": "affirming", "submods": {}}}}})",
+                R"({"b": {"ear_status": "warning"}})");
+  EXPECT_EQ(result(inside, "{}"), "eat.status a/b");
+  EXPECT_EQ(result(inside, kNamed), "accepted");
+  EXPECT_EQ(
+      result(R"("ear_status": "warning", "submods": {"a": {"ear_status": "contraindicated"}})",
+             kNamed),
+      "eat.status a")
+      << "one warning covers nothing worse";
+  for (const std::string_view wrong : {R"("ear_status": "Warning")", R"("ear_status": "32")",
+                                       R"("ear_status": 32.0)", R"("ear_status": ["warning"])"})
+    EXPECT_EQ(result(wrong, kNamed), code::kClaims.code) << wrong;
+}
+
+TEST(Eat, a_warning_that_passes_is_called_allowed_and_not_passed) {
+  Rules under = rules();
+  under.allow_warning = true;
+  const std::string token =
+      *make_jws(R"({"iat": 1772323200, "submods": {"a": {"ear_status": "warning"}}})", signer());
+  const Judged verdict = judged(bytes_of(std::string_view(token)), under);
+  const auto found = std::ranges::find(verdict.verdict.checks, code::kStatus.code, &Check::code);
+  ASSERT_NE(found, verdict.verdict.checks.end());
+  EXPECT_EQ(found->outcome, Outcome::kAllowed);
+  EXPECT_EQ(found->subject, "a");
+  EXPECT_EQ(found->actual, "warning");
+}
+
+TEST(Eat, times_that_cannot_be_read_are_none) {
+  for (const std::string_view claim : {"iat", "exp", "nbf"}) {
+    for (const std::string_view time :
+         {R"("2026-03-01T00:00:00Z")", R"("1772323200")", "1772323200.0", "1e9", "null", "true",
+          "[1772323200]", "9223372036854775808"}) {
+      EXPECT_EQ(jwt(formatted(R"({{"{}": {}}})", claim, time)), code::kClaims.code) << time;
+    }
+  }
+  for (const int64_t key : {claim::kIssued, claim::kExpires, claim::kNotBefore}) {
+    CborWriter text;
+    text.head(CborType::kMap, 1).integer(key).text("2026-03-01T00:00:00Z");
+    EXPECT_EQ(cwt(text), code::kClaims.code) << key;
+    CborWriter endless;
+    endless.head(CborType::kMap, 1).integer(key).head(CborType::kUnsigned, UINT64_MAX);
+    EXPECT_EQ(cwt(endless), code::kClaims.code) << key;
+  }
 }
 
 TEST(Eat, results_that_we_write_are_accepted_by_those_who_know_our_key) {

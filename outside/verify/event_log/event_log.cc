@@ -10,7 +10,6 @@
 namespace casemate::verify {
 namespace {
 
-constexpr uint32_t kNoAction = 3;      // EV_NO_ACTION: nothing is measured
 constexpr uint32_t kEnd = 0xFFFFFFFF;  // index behind the last event, where the table is longer
 constexpr size_t kLegacyDigest = 20;
 constexpr std::string_view kHeader("Spec ID Event03\0", 16);
@@ -61,7 +60,7 @@ bool starts_with(Bytes data, std::string_view text) { return text_of(data).start
 // (TCG_EfiSpecIDEvent).
 Result<std::map<uint16_t, size_t>> read_header(LogReader& log) {
   TRY(log.bytes(4, "the header's register"));
-  if (TRY(log.number<uint32_t>("the header's type")) != kNoAction)
+  if (TRY(log.number<uint32_t>("the header's type")) != LoggedEvent::kNoAction)
     return log.wrong("a log begins with an event that measures nothing");
   TRY(log.bytes(kLegacyDigest, "the header's digest"));
   const auto size = TRY(log.number<uint32_t>("the header's size"));
@@ -110,6 +109,13 @@ Result<LoggedEvent> read_event(LogReader& log, const std::map<uint16_t, size_t>&
 
 }  // namespace
 
+bool EventLog::looks_like(Bytes bytes) {
+  constexpr size_t kName = 4 + 4 + kLegacyDigest + 4;
+  return bytes.size() > kName + kHeader.size() &&
+         load<uint32_t>(bytes.subspan(4)) == LoggedEvent::kNoAction &&
+         starts_with(bytes.subspan(kName), kHeader);
+}
+
 Result<EventLog> EventLog::read(Bytes bytes, LogHash hash) {
   if (bytes.size() > kBytes)
     return Error{Code::kTooLarge,
@@ -131,7 +137,7 @@ Result<EventLog> EventLog::read(Bytes bytes, LogHash hash) {
     LoggedEvent event = TRY(read_event(log, sizes, algorithm));
     event.index = index;
     event.data_measured = std::ranges::equal(hash_of(hash, event.data), event.digest);
-    if (index == 0 && event.type == kNoAction && starts_with(event.data, kLocality) &&
+    if (index == 0 && event.type == LoggedEvent::kNoAction && starts_with(event.data, kLocality) &&
         event.data.size() > kLocality.size())
       read.startup_locality_ = event.data[kLocality.size()];
     read.events_.push_back(event);
@@ -143,7 +149,7 @@ std::vector<uint8_t> EventLog::replay(uint32_t index) const {
   std::vector<uint8_t> value(hash_ == LogHash::kSha256 ? 32 : 48);
   if (index == 0) value.back() = startup_locality_;
   for (const LoggedEvent& event : events_) {
-    if (event.index != index || event.type == kNoAction) continue;
+    if (event.index != index || event.type == LoggedEvent::kNoAction) continue;
     value.insert(value.end(), event.digest.begin(), event.digest.end());
     value = hash_of(hash_, value);
   }

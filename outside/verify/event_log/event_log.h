@@ -26,6 +26,8 @@ namespace casemate::verify {
 enum class LogHash : uint16_t { kSha256 = 0x000B, kSha384 = 0x000C };  // TPM_ALG_ID
 
 struct LoggedEvent {
+  static constexpr uint32_t kNoAction = 3;  // EV_NO_ACTION: a remark, which nothing measured
+
   uint32_t index = 0;  // of the register
   uint32_t type = 0;
   Bytes digest;  // like the data a part of the bytes that were read, which have to stay
@@ -35,10 +37,13 @@ struct LoggedEvent {
 
 class EventLog final {
  public:
-  static constexpr size_t kBytes = 1 << 20;  // of some 20,000 events
+  static constexpr size_t kBytes = 4 << 20;  // as a file of the collateral
   static constexpr uint32_t kRegisters = 24;
 
-  // Reads the digests of one hash; those of others are passed over.
+  // Whether this begins as such a log does.
+  static bool looks_like(Bytes bytes);
+  // Reads the digests of one hash; those of others are passed over. The log ends with its bytes or
+  // at the mark 0xFFFFFFFF, behind which a buffer may go on.
   static Result<EventLog> read(Bytes bytes, LogHash hash);
 
   [[nodiscard]] const std::vector<LoggedEvent>& events() const { return events_; }

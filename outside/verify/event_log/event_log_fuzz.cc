@@ -11,9 +11,11 @@ using namespace casemate;
 using namespace casemate::verify;
 
 void look(Bytes bytes) {
+  const bool begins = EventLog::looks_like(bytes);
   for (const LogHash hash : {LogHash::kSha256, LogHash::kSha384}) {
     const auto log = EventLog::read(bytes, hash);
     if (!log) continue;
+    if (!begins) std::abort();
     const size_t size = hash == LogHash::kSha256 ? 32 : 48;
     for (const LoggedEvent& event : log->events()) {
       if (event.index >= EventLog::kRegisters || event.digest.size() != size) std::abort();

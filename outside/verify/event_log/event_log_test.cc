@@ -58,6 +58,19 @@ TEST(EventLogs, replay_to_what_each_register_holds) {
   EXPECT_EQ(longer->replay(7).size(), 48u);
 }
 
+TEST(EventLogs, are_told_by_how_they_begin) {
+  const auto whole = small_log().log();
+  EXPECT_TRUE(EventLog::looks_like(whole));
+  for (size_t size = 0; size <= 48; ++size)
+    EXPECT_FALSE(EventLog::looks_like(Bytes(whole).first(size))) << size;
+  EXPECT_TRUE(EventLog::looks_like(Bytes(whole).first(49)));
+  for (const size_t at : {4u, 32u, 47u}) {
+    auto changed = whole;
+    changed[at] ^= 1;
+    EXPECT_FALSE(EventLog::looks_like(changed)) << at;
+  }
+}
+
 TEST(EventLogs, tell_data_that_were_measured_from_data_that_were_not) {
   LogWriter log;
   log.event(4, 0x80000003, "a description of the boot loader", "the boot loader");

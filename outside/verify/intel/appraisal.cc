@@ -5,8 +5,9 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "outside/verify/event_log/event_log.h"
 #include "outside/verify/intel/codes.h"
-#include "outside/verify/intel/event_log.h"
+#include "outside/verify/intel/rtmr.h"
 
 namespace casemate::verify::intel {
 namespace {
@@ -199,7 +200,7 @@ Finding Appraisal::event_log() const {
                   .actual = "no log among the collateral",
                   .allowed = !rules_.event_log_required};
   for (const Collateral::File& file : collateral_.others()) {
-    if (!looks_like_event_log(file.content)) continue;
+    if (!EventLog::looks_like(file.content)) continue;
     finding.allowed = false;
     const auto replayed = replay(file.content);
     if (!replayed) {

@@ -14,7 +14,8 @@ namespace casemate::verify::intel::code {
 inline constexpr std::string_view kDoLeave =
     "do not use this platform: the evidence was changed or pieced together after it was signed";
 inline constexpr std::string_view kDoFetch =
-    "fetch the collateral of this platform anew and put it into the folder of --collateral";
+    "fetch the collateral of this platform anew (casemate collateral fetch) into the folder of "
+    "--collateral";
 inline constexpr std::string_view kDoUpdate =
     "have the platform's operator install the newest firmware and microcode, and quote anew";
 inline constexpr std::string_view kDoPin =

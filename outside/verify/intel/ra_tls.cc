@@ -149,6 +149,14 @@ bool carries_quote(const X509Certificate& certificate) {
   return (content && tagged(*content)) || gramine_quote(certificate).has_value();
 }
 
+Result<std::vector<uint8_t>> quote_in(const X509Certificate& certificate) {
+  if (const auto standard = content_of(certificate, kTaggedEvidence))
+    return TRY(read_evidence(*standard)).quote;
+  if (auto older = gramine_quote(certificate)) return *std::move(older);
+  return Error{Code::kInvalid,
+               formatted("the certificate {} carries no evidence", certificate.subject())};
+}
+
 Platform appraise_certificate(const X509Certificate& certificate, const Rules& rules,
                               const Collateral& collateral, int64_t now_unix, Checks& checks) {
   const std::vector<uint8_t> key = certificate.key();

@@ -24,6 +24,10 @@ namespace casemate::verify::intel {
 // Whether the certificate carries evidence in one of the two forms.
 bool carries_quote(const X509Certificate& certificate);
 
+// The quote in it, of whichever root: the interoperable one, where it carries both. Nothing of it
+// was checked. Fails where there is none, or its form is not read.
+Result<std::vector<uint8_t>> quote_in(const X509Certificate& certificate);
+
 // Judges the certificate, the binding of each quote in it to its key, and then the quote (the
 // interoperable one, where it carries both).
 Platform appraise_certificate(const X509Certificate& certificate, const Rules& rules,

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <sstream>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -101,7 +100,10 @@ Result<LevelWord> read_word(Fields& level) {
   if (!known) level.fail("tcbStatus", "a status that is known");
   word.status = known.value_or(TcbStatus{});
   // Version 1 levels have no date, and only those.
-  if (level.find("tcbDate") != nullptr) word.date = level.text("tcbDate");
+  if (level.find("tcbDate") != nullptr) {
+    level.time("tcbDate");
+    word.date = level.text("tcbDate");
+  }
   if (level.find("advisoryIDs") != nullptr) {
     for (const Json& id : level.list("advisoryIDs", kAdvisories)) {
       if (id.is_string())
@@ -228,11 +230,26 @@ std::string_view TcbStatus::name() const {
 }
 
 std::optional<int64_t> time_of(std::string_view text) {
-  std::istringstream stream{std::string(text)};
-  std::chrono::sys_seconds time;
-  stream >> std::chrono::parse("%FT%TZ", time);
-  if (!stream || stream.peek() != std::istringstream::traits_type::eof()) return std::nullopt;
-  return time.time_since_epoch().count();
+  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";  // 0: a digit
+  const auto fits = [](char found, char wanted) {
+    return wanted == '0' ? found >= '0' && found <= '9' : found == wanted;
+  };
+  if (!std::ranges::equal(text, kForm, fits)) return std::nullopt;
+  const auto number = [&](size_t at, size_t size) {
+    uint32_t value = 0;
+    for (const char digit : text.substr(at, size))
+      value = 10 * value + static_cast<uint32_t>(digit - '0');
+    return value;
+  };
+  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(number(0, 4))),
+                                         std::chrono::month(number(5, 2)),
+                                         std::chrono::day(number(8, 2)));
+  const uint32_t hour = number(11, 2);
+  const uint32_t minute = number(14, 2);
+  const uint32_t second = number(17, 2);
+  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  const std::chrono::sys_seconds day = std::chrono::sys_days(date);
+  return day.time_since_epoch().count() + 3600 * hour + 60 * minute + second;
 }
 
 Result<TcbInfo> read_tcb_info(std::string_view text, std::string_view what) {

@@ -113,7 +113,7 @@ std::vector<Shortfall> shortfalls(const TcbInfo& info, const PlatformLevel& leve
 const PlatformLevel* level_of(const TcbInfo& info, const Pck& pck, const TdReport* guest);
 const EnclaveLevel* level_of(const std::vector<EnclaveLevel>& levels, uint32_t security_version);
 
-// Reads "2026-02-18T10:58:51Z".
+// Reads "2026-02-18T10:58:51Z"; nothing where it is spelled otherwise, or there is no such time.
 std::optional<int64_t> time_of(std::string_view text);
 
 }  // namespace casemate::verify::intel

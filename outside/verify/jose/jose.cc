@@ -82,6 +82,14 @@ Result<std::vector<uint8_t>> key_of_jwk(const nlohmann::json& jwk) {
   return key_of_point(curve, x, y);
 }
 
+nlohmann::ordered_json jwk_of(Bytes spki) {
+  const Bytes point = spki.last(96);
+  return {{"kty", "EC"},
+          {"crv", "P-384"},
+          {"x", to_base64url(point.first(48))},
+          {"y", to_base64url(point.last(48))}};
+}
+
 Result<SigningKey> signing_key_in_pem(std::string_view pem) {
   BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(std::min(pem.size(), size_t{1} << 16)));
   char* label = nullptr;
@@ -102,6 +110,20 @@ Result<SigningKey> signing_key_in_pem(std::string_view pem) {
   return key;
 }
 
+Result<std::string> signing_key_pem(const SigningKey& key) {
+  BIO* bio = BIO_new(BIO_s_secmem());
+  char* data = nullptr;
+  Result<std::string> pem{Code::kPlatform, "libcrypto cannot write this key as PEM"};
+  if (PEM_write_bio_PKCS8PrivateKey(bio, key.native(), nullptr, nullptr, 0, nullptr, nullptr) ==
+      1) {
+    const long size = BIO_get_mem_data(bio, &data);
+    pem = std::string(data, static_cast<size_t>(size));
+  }
+  BIO_free(bio);
+  ERR_clear_error();
+  return pem;
+}
+
 Result<Jws> read_jws(std::string_view text) {
   const size_t first = text.find('.');
   const size_t second = text.find('.', first + 1);
@@ -118,7 +140,8 @@ Result<Jws> read_jws(std::string_view text) {
   return Jws{.payload = {payload.begin(), payload.end()},
              .signed_text = std::string(text.substr(0, second)),
              .signature = TRY(from_base64url(text.substr(second + 1))),
-             .algorithm = text_member(header, "alg")};
+             .algorithm = text_member(header, "alg"),
+             .header = {header_text.begin(), header_text.end()}};
 }
 
 Status check_jws(const Jws& jws, Bytes key) {
@@ -137,8 +160,8 @@ Status check_jws(const Jws& jws, Bytes key) {
                          jws.signature, true);
 }
 
-Result<std::string> make_jws(std::string_view payload, const SigningKey& key) {
-  constexpr std::string_view header = R"({"alg":"ES384","typ":"JWT"})";
+Result<std::string> make_jws(std::string_view payload, const SigningKey& key,
+                             std::string_view header) {
   std::string text =
       formatted("{}.{}", to_base64url(bytes_of(header)), to_base64url(bytes_of(payload)));
   const Signature signature = TRY(key.sign(bytes_of(std::string_view(text))));

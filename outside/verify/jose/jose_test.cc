@@ -83,8 +83,18 @@ TEST(Jose, keys_are_whole_points_of_their_curve) {
   EXPECT_FALSE(key("EC", "P-256", point.first(48), point.last(48)));
   EXPECT_FALSE(key("RSA", "P-384", point.first(48), point.last(48)));
   EXPECT_FALSE(key("EC", "P-384", point.first(47), point.last(48)));
+  EXPECT_EQ(*key_of_jwk(nlohmann::json(jwk_of(jose_key().public_der()))), jose_key().public_der());
   EXPECT_FALSE(key_of_jwk({}));
   EXPECT_FALSE(key_of_jwk(nlohmann::json::array()));
+}
+
+TEST(Jose, a_header_of_ones_own_is_signed_and_comes_back) {
+  constexpr std::string_view kHeader = R"({"alg":"ES384","typ":"other"})";
+  const auto jws = read_jws(*make_jws("{}", jose_key(), kHeader));
+  ASSERT_TRUE(jws) << jws.error().text;
+  EXPECT_EQ(jws->header, kHeader);
+  EXPECT_TRUE(check_jws(*jws, jose_key().public_der()));
+  EXPECT_EQ(read_jws(*make_jws("{}", jose_key()))->header, kJwtHeader);
 }
 
 TEST(Jose, private_keys_are_read_from_pem_text) {
@@ -92,6 +102,7 @@ TEST(Jose, private_keys_are_read_from_pem_text) {
   const auto key = signing_key_in_pem(pem);
   ASSERT_TRUE(key) << key.error().text;
   EXPECT_EQ(key->public_der(), jose_key().public_der());
+  EXPECT_EQ(*signing_key_pem(jose_key()), pem);
   EXPECT_FALSE(signing_key_in_pem("nothing"));
   EXPECT_FALSE(
       signing_key_in_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"));

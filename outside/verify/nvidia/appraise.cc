@@ -90,6 +90,7 @@ Finding NvidiaAppraisal::find_chain() {
   if (!chain) return finding_of(chain.error(), "a chain to a root of the policy");
   chain_ = *std::move(chain);
   platform_.root_key = chain_.back().key();
+  platform_.device_key = leaf_->key();
   return {.good = chain_.size() == static_cast<size_t>(rules_.chain_length),
           .expected = formatted("{} certificates from the device to the root", rules_.chain_length),
           .actual = formatted("{}", chain_.size())};

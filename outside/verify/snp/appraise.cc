@@ -12,8 +12,6 @@
 namespace casemate::verify::snp {
 namespace {
 
-constexpr uint32_t kSignedByVcek = 0;
-constexpr uint32_t kSignedByVlek = 1;
 constexpr size_t kTableCertificates = 16;  // AMD has a host show three
 
 // What a guest policy's bit may be (ABI, table of the guest policy).
@@ -50,24 +48,6 @@ constexpr std::string_view kDoCommit =
     "then fetch the certificate of the new level";
 
 bool vendors(const Root& root) { return std::ranges::contains(vendor_roots(), root); }
-
-// A product by how a certificate names it, "Milan-B0". Bergamo and Siena have Genoa's root.
-std::optional<Product> product_of(std::string_view text) {
-  const std::string_view name = text.substr(0, text.find('-'));
-  if (name == "Bergamo" || name == "Siena") return Product::kGenoa;
-  const auto found = std::ranges::find(kProductNames, name);
-  if (found == kProductNames.end()) return std::nullopt;
-  return static_cast<Product>(found - kProductNames.begin());
-}
-
-// A product by CPUID (processor programming references 55898, 55901, 57896).
-std::optional<Product> product_of(uint8_t family, uint8_t model) {
-  if (family == 0x19 && model <= 0x0f) return Product::kMilan;
-  if (family == 0x19 && ((model >= 0x10 && model <= 0x1f) || (model >= 0xa0 && model <= 0xaf)))
-    return Product::kGenoa;
-  if (family == 0x1a && model <= 0x1f) return Product::kTurin;
-  return std::nullopt;
-}
 
 // The first part of `tcb` that is below `least`.
 const TcbPart* short_part(Product product, const Tcb& tcb, const Tcb& least) {
@@ -180,9 +160,9 @@ Status SnpAppraisal::gather() {
 // The certificate whose key should have signed: best one that names this chip and this firmware.
 Finding SnpAppraisal::choose_key() {
   const std::string wanted = formatted(
-      "the {} of chip {}.. for TCB {}", report_.signer() == kSignedByVlek ? "VLEK" : "VCEK",
+      "the {} of chip {}.. for TCB {}", report_.signer() == Report::kSignedByVlek ? "VLEK" : "VCEK",
       to_hex(Bytes(report_.chip_id).first(8)), to_hex(report_.reported_tcb));
-  if (report_.signer() != kSignedByVcek && report_.signer() != kSignedByVlek) {
+  if (report_.signer() != Report::kSignedByVcek && report_.signer() != Report::kSignedByVlek) {
     return {.expected = "a report signed by a VCEK or a VLEK",
             .actual = report_.signer() == 7 ? "a report that nobody signed"
                                             : formatted("key number {}", report_.signer())};
@@ -197,11 +177,11 @@ Finding SnpAppraisal::choose_key() {
       trouble = read.error().text;
       continue;
     }
-    if (read->vlek != (report_.signer() == kSignedByVlek)) {
+    if (read->vlek != (report_.signer() == Report::kSignedByVlek)) {
       trouble = formatted("{} alone", read->vlek ? "a VLEK" : "a VCEK");
       continue;
     }
-    const auto product = product_of(read->product);
+    const auto product = product_named(read->product);
     const auto tcb = certified_tcb(*read, product.value_or(Product::kMilan));
     const bool chip = std::ranges::equal(
         read->hardware_id,
@@ -281,11 +261,12 @@ void SnpAppraisal::prove_binding() {
 
 Finding SnpAppraisal::same_product() const {
   const std::string expected = formatted("product {}, as the root", name_of(root_.product));
-  if (product_of(endorsement_.product) != root_.product)
+  if (product_named(endorsement_.product) != root_.product)
     return {.expected = expected,
             .actual = formatted("a certificate for {}", endorsement_.product)};
   // Reports of version 2 do not say on what they were made.
-  if (report_.version >= 3 && product_of(report_.cpu_family, report_.cpu_model) != root_.product) {
+  if (report_.version >= 3 &&
+      product_of_cpu(report_.cpu_family, report_.cpu_model) != root_.product) {
     return {.expected = expected,
             .actual = formatted("a processor of family {:#x}, model {:#x}", report_.cpu_family,
                                 report_.cpu_model)};

@@ -14,8 +14,8 @@ namespace casemate::verify::snp::code {
 inline constexpr std::string_view kDoLeaveForged =
     "do not use this machine: the report was changed, or was not made by AMD's firmware";
 inline constexpr std::string_view kDoFetch =
-    "fetch the certificates of this chip at this level anew: casemate collateral, or AMD's key "
-    "distribution service by chip_id and reported_tcb";
+    "fetch the certificates of this chip at this level anew: casemate collateral fetch, or AMD's "
+    "key distribution service by chip_id and reported_tcb";
 inline constexpr std::string_view kDoRestart =
     "have the guest started with another launch policy, or allow it in the policy's \"snp\"";
 inline constexpr std::string_view kDoPin =

@@ -48,6 +48,22 @@ bool all_zero(Bytes bytes) {
 
 }  // namespace
 
+std::optional<Product> product_named(std::string_view text) {
+  const std::string_view name = text.substr(0, text.find('-'));
+  if (name == "Bergamo" || name == "Siena") return Product::kGenoa;
+  const auto found = std::ranges::find(kProductNames, name);
+  if (found == kProductNames.end()) return std::nullopt;
+  return static_cast<Product>(found - kProductNames.begin());
+}
+
+std::optional<Product> product_of_cpu(uint8_t family, uint8_t model) {
+  if (family == 0x19 && model <= 0x0f) return Product::kMilan;
+  if (family == 0x19 && ((model >= 0x10 && model <= 0x1f) || (model >= 0xa0 && model <= 0xaf)))
+    return Product::kGenoa;
+  if (family == 0x1a && model <= 0x1f) return Product::kTurin;
+  return std::nullopt;
+}
+
 std::span<const TcbPart> tcb_parts(Product product) {
   return product == Product::kTurin ? kPartsOfTurin : kPartsOfMilanAndGenoa;
 }

@@ -30,6 +30,11 @@ inline std::string_view name_of(Product product) {
   return kProductNames[static_cast<size_t>(product)];
 }
 
+// A product by how a certificate names it, "Milan-B0". Bergamo and Siena have Genoa's root.
+std::optional<Product> product_named(std::string_view text);
+// A product by CPUID (processor programming references 55898, 55901, 57896).
+std::optional<Product> product_of_cpu(uint8_t family, uint8_t model);
+
 // Security version numbers of the firmware's parts, a byte each. Which byte is whose depends on the
 // product.
 using Tcb = ByteArray<8>;
@@ -95,7 +100,9 @@ struct Report {
 
   [[nodiscard]] Bytes signed_bytes() const { return bytes_of(*this).first(0x2a0); }
   [[nodiscard]] bool chip_id_masked() const { return (key_info >> 1 & 1) != 0; }
-  // 0: VCEK, 1: VLEK, 7: nobody.
+  static constexpr uint32_t kSignedByVcek = 0;
+  static constexpr uint32_t kSignedByVlek = 1;
+  // One of these, or 7: nobody.
   [[nodiscard]] uint32_t signer() const { return key_info >> 2 & 7; }
 };
 static_assert(sizeof(Report) == 1184 && offsetof(Report, signature_r) == 0x2a0);

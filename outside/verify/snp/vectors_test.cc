@@ -117,7 +117,7 @@ TEST(SnpVectors, all_authorities_lead_to_roots_of_this_build) {
       ASSERT_TRUE(chain) << file << ": " << chain.error().text;
       EXPECT_EQ(chain->size(), 2u);
       EXPECT_EQ(common_name(chain->at(1)), formatted("ARK-{}", name_of(root.product)));
-      // Self-signed, which a chain that ends at a known key does not ask.
+      // By itself it is a chain, too: it is signed by its own key.
       EXPECT_TRUE(chain_of(chain->at(1), std::vector{chain->at(1)},
                            {.anchors = {root.key}, .known_critical = {}}));
     }

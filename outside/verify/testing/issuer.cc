@@ -5,27 +5,19 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
-
 #include "base/check.h"
+#include "outside/verify/x509/owned.h"
 
 namespace casemate::verify::testing {
 namespace {
 
-template <auto kFree>
-struct FreeIssued {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using NewCertificate = std::unique_ptr<X509, FreeIssued<X509_free>>;
-using NewCrl = std::unique_ptr<X509_CRL, FreeIssued<X509_CRL_free>>;
-using NewName = std::unique_ptr<X509_NAME, FreeIssued<X509_NAME_free>>;
-using NewExtension = std::unique_ptr<X509_EXTENSION, FreeIssued<X509_EXTENSION_free>>;
-using NewOctets = std::unique_ptr<ASN1_OCTET_STRING, FreeIssued<ASN1_OCTET_STRING_free>>;
-using NewObject = std::unique_ptr<ASN1_OBJECT, FreeIssued<ASN1_OBJECT_free>>;
-using NewTime = std::unique_ptr<ASN1_TIME, FreeIssued<ASN1_TIME_free>>;
+using NewCertificate = Owned<X509, X509_free>;
+using NewCrl = Owned<X509_CRL, X509_CRL_free>;
+using NewName = Owned<X509_NAME, X509_NAME_free>;
+using NewExtension = Owned<X509_EXTENSION, X509_EXTENSION_free>;
+using NewOctets = Owned<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free>;
+using NewObject = Owned<ASN1_OBJECT, ASN1_OBJECT_free>;
+using NewTime = Owned<ASN1_TIME, ASN1_TIME_free>;
 
 void must(int done) { CHECK(done == 1, "making a test certificate cannot fail"); }
 
@@ -107,7 +99,7 @@ std::vector<uint8_t> issue_crl(std::string_view issuer, const SigningKey& issuer
 }
 
 std::string pem_of(const SigningKey& key) {
-  const std::unique_ptr<BIO, FreeIssued<BIO_free>> bio(BIO_new(BIO_s_mem()));
+  const Owned<BIO, BIO_free> bio(BIO_new(BIO_s_mem()));
   must(PEM_write_bio_PKCS8PrivateKey(bio.get(), key.native(), nullptr, nullptr, 0, nullptr,
                                      nullptr));
   char* text = nullptr;

@@ -84,6 +84,13 @@ EnclaveToken& Signer::add_model(std::string_view name) {
   return tokens.back();
 }
 
+EnclaveToken& Signer::add_device(std::string_view name, std::string_view device) {
+  const auto partition = static_cast<uint32_t>(tokens.size() + 1);
+  tokens.push_back(new_token(EnclaveKind::kDevice, partition, name));
+  tokens.back().device = Text<32>::from(device);
+  return tokens.back();
+}
+
 void Signer::lead(size_t leader, uint32_t count) {
   PeersMeasurement peers;
   for (uint32_t i = 0; i < count; ++i) peers.add(tokens[leader + 1 + i]);
@@ -114,7 +121,8 @@ void Signer::sign() {
 }
 
 std::vector<uint8_t> Signer::evidence() const {
-  return encode_evidence(bytes_of(quote), claims, tokens);
+  return encode_evidence(bytes_of(quote), claims, tokens,
+                         std::vector<Bytes>(devices.begin(), devices.end()));
 }
 
 std::vector<uint8_t> make_certificate(const SigningKey& key, Bytes evidence, int copies) {

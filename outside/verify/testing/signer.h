@@ -26,6 +26,8 @@ class Signer final {
 
   // Adds the token of a model enclave and returns it; the reference lasts until the next call.
   EnclaveToken& add_model(std::string_view name);
+  // The same of one that drives a device for another enclave.
+  EnclaveToken& add_device(std::string_view name, std::string_view device);
   // Says that the token at `leader` calls the `count` enclaves whose tokens follow it.
   void lead(size_t leader, uint32_t count);
   void set_nonce(const Nonce& nonce);
@@ -43,7 +45,8 @@ class Signer final {
   SigningKey tls;
   SoftwareQuote quote;
   std::vector<uint8_t> claims;
-  std::vector<EnclaveToken> tokens;  // the gateway's first
+  std::vector<EnclaveToken> tokens;           // the gateway's first
+  std::vector<std::vector<uint8_t>> devices;  // what they say, behind the tokens
 };
 
 // A self-signed DER certificate over `key`, valid 1970 to 9999, that carries `evidence`, as

@@ -8,23 +8,14 @@
 #include <openssl/param_build.h>
 #include <openssl/x509.h>
 
-#include <memory>
-
 #include "base/crypto.h"
 #include "base/format.h"
 #include "outside/verify/x509/certificates.h"
+#include "outside/verify/x509/owned.h"
 #include "wire/tpm/quote.h"
 
 namespace casemate::verify {
 namespace {
-
-template <auto kFree>
-struct Gone {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
 
 Error unsupported(std::string_view what, uint16_t found) {
   return {Code::kUnsupported,
@@ -42,19 +33,18 @@ Result<std::vector<uint8_t>> hash_of(uint16_t algorithm, Bytes data) {
 }
 
 Result<std::vector<uint8_t>> spki_of_rsa(Bytes modulus, uint32_t exponent) {
-  const std::unique_ptr<BIGNUM, Gone<BN_free>> n(
+  const Owned<BIGNUM, BN_free> n(
       BN_bin2bn(modulus.data(), static_cast<int>(modulus.size()), nullptr));
-  const std::unique_ptr<OSSL_PARAM_BLD, Gone<OSSL_PARAM_BLD_free>> build(OSSL_PARAM_BLD_new());
+  const Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free> build(OSSL_PARAM_BLD_new());
   OSSL_PARAM_BLD_push_BN(build.get(), OSSL_PKEY_PARAM_RSA_N, n.get());
   OSSL_PARAM_BLD_push_uint(build.get(), OSSL_PKEY_PARAM_RSA_E, exponent);
-  const std::unique_ptr<OSSL_PARAM, Gone<OSSL_PARAM_free>> parameters(
-      OSSL_PARAM_BLD_to_param(build.get()));
-  const std::unique_ptr<EVP_PKEY_CTX, Gone<EVP_PKEY_CTX_free>> context(
+  const Owned<OSSL_PARAM, OSSL_PARAM_free> parameters(OSSL_PARAM_BLD_to_param(build.get()));
+  const Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free> context(
       EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
   EVP_PKEY* made = nullptr;
   if (EVP_PKEY_fromdata_init(context.get()) == 1)
     EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, parameters.get());
-  const std::unique_ptr<EVP_PKEY, Gone<EVP_PKEY_free>> key(made);
+  const Owned<EVP_PKEY, EVP_PKEY_free> key(made);
   const int size = key ? i2d_PUBKEY(key.get(), nullptr) : -1;
   ERR_clear_error();
   if (size <= 0) return Error{Code::kInvalid, "the key's modulus is none"};

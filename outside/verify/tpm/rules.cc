@@ -40,7 +40,9 @@ Result<TpmRules> parse_tpm_rules(JsonObject& object) {
     for (const auto& [name, values] : pcrs->items()) {
       uint32_t pcr = kPcrs;
       const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), pcr);
-      if (wrong != std::errc() || end != name.data() + name.size() || pcr >= kPcrs) {
+      // In one spelling, or a second list for a PCR would take the first one's place.
+      if (wrong != std::errc() || end != name.data() + name.size() || pcr >= kPcrs ||
+          std::to_string(pcr) != name) {
         return Error{Code::kInvalid, formatted("{}: \"{}\" is no PCR; they are 0 to {}", where,
                                                printable(name, 32), kPcrs - 1)};
       }

@@ -36,7 +36,14 @@ Result<Chain> certified(const TpmQuote& quote, const Collateral& collateral,
                                            "attestation (extended key usage {})",
                                            leaf.subject(), kAttestationKeyUse)};
   }
-  return chain_of(leaf, collateral.certificates(), {.anchors = rules.authorities});
+  if (!may_sign(leaf)) {
+    return Error{Code::kInvalid, formatted("the key of the certificate {} may not sign (key usage)",
+                                           leaf.subject())};
+  }
+  // Who runs many machines has an authority for them below one for everything.
+  ChainRules wanted{.anchors = rules.authorities};
+  wanted.certified_anchors = true;
+  return chain_of(leaf, collateral.certificates(), wanted);
 }
 
 // One verification; the checks are called in order, and those behind a broken one do not run.

@@ -10,6 +10,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "outside/verify/x509/owned.h"
 
 namespace casemate::verify {
 namespace {
@@ -17,19 +18,12 @@ namespace {
 constexpr size_t kObjectBytes = 1 << 20;  // Intel's lists of revoked keys have tens of kilobytes
 constexpr size_t kPemBlocks = 64;
 
-template <auto kFree>
-struct FreeBy {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, FreeBy<BIO_free>>;
-using Key = std::unique_ptr<EVP_PKEY, FreeBy<EVP_PKEY_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeBy<EVP_MD_CTX_free>>;
-using Oid = std::unique_ptr<ASN1_OBJECT, FreeBy<ASN1_OBJECT_free>>;
-using Number = std::unique_ptr<BIGNUM, FreeBy<BN_free>>;
-using EcdsaSignature = std::unique_ptr<ECDSA_SIG, FreeBy<ECDSA_SIG_free>>;
+using Bio = Owned<BIO, BIO_free>;
+using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
+using DigestContext = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using Oid = Owned<ASN1_OBJECT, ASN1_OBJECT_free>;
+using Number = Owned<BIGNUM, BN_free>;
+using EcdsaSignature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 
 Error broken(std::string text) {
   ERR_clear_error();
@@ -125,6 +119,10 @@ std::string X509Certificate::subject() const {
   return name_text(X509_get_subject_name(object_.get()));
 }
 
+std::string X509Certificate::issuer() const {
+  return name_text(X509_get_issuer_name(object_.get()));
+}
+
 std::vector<uint8_t> X509Certificate::key() const {
   const EVP_PKEY* key = X509_get0_pubkey(object_.get());
   ERR_clear_error();
@@ -168,6 +166,12 @@ int64_t X509Crl::this_update() const { return unix_time(X509_CRL_get0_lastUpdate
 std::optional<int64_t> X509Crl::next_update() const {
   const ASN1_TIME* time = X509_CRL_get0_nextUpdate(object_.get());
   return time == nullptr ? std::nullopt : std::optional(unix_time(time));
+}
+
+bool is_pem(Bytes file) {
+  const std::string_view text = text_of(file);
+  const size_t mark = text.find("-----BEGIN CERTIFICATE-----");
+  return mark != std::string_view::npos && !text.substr(0, mark).contains('\0');
 }
 
 Result<std::vector<X509Certificate>> certificates_in_pem(std::string_view pem) {

@@ -30,6 +30,7 @@ class X509Certificate final {
 
   [[nodiscard]] x509_st* native() const { return object_.get(); }
   [[nodiscard]] std::string subject() const;       // printable, of one line
+  [[nodiscard]] std::string issuer() const;        // the same
   [[nodiscard]] std::vector<uint8_t> key() const;  // SPKI DER
   [[nodiscard]] std::vector<uint8_t> der() const;
   // The content of the extension `oid` ("1.3.6.1.4.1.3704.1.2"); nothing when there is none. Fails
@@ -57,6 +58,9 @@ class X509Crl final {
   std::shared_ptr<X509_crl_st> object_;
 };
 
+// Whether a file is a text with certificates in it. Evidence that is binary may have such a text
+// inside, as quotes of SGX and TDX do, and is none.
+bool is_pem(Bytes file);
 // All certificates of a PEM text, in its order; other kinds of block are passed over. Fails for a
 // block that is broken, and beyond 64 of them.
 Result<std::vector<X509Certificate>> certificates_in_pem(std::string_view pem);

@@ -76,6 +76,16 @@ TEST(Pem, is_read_block_by_block_in_its_order) {
   EXPECT_TRUE(certificates_in_pem("")->empty());
 }
 
+TEST(Pem, is_a_text_and_not_what_has_one_inside) {
+  const std::string good = pem_of(Authority({.name = "made"}).certificate());
+  EXPECT_TRUE(is_pem(bytes_of(std::string_view(good))));
+  const std::string remarked = "a remark\n" + good + std::string(10, '\0');
+  EXPECT_TRUE(is_pem(bytes_of(std::string_view(remarked))));
+  const std::string quote = std::string("\4\0\2\0", 4) + good;
+  EXPECT_FALSE(is_pem(bytes_of(std::string_view(quote))));
+  EXPECT_FALSE(is_pem({}));
+}
+
 TEST(Pem, that_is_broken_or_endless_is_refused) {
   const std::string good = pem_of(Authority({.name = "made"}).certificate());
   std::string bent = good;

@@ -84,14 +84,35 @@ Status check_issuer(const X509Certificate& issuer, size_t below) {
   return {};
 }
 
+// Its key is what is trusted. What else it says, such as until when, has to be its key's word.
+Status check_anchor(const X509Certificate& anchor, const ChainRules& rules) {
+  const bool root = X509_NAME_cmp(X509_get_issuer_name(anchor.native()),
+                                  X509_get_subject_name(anchor.native())) == 0;
+  if (!root && !rules.certified_anchors) {
+    return refused(
+        formatted("the certificate {} has a trusted key, and is that of no root: its "
+                  "issuer is another; give the certificate that the root signed itself",
+                  anchor.subject()));
+  }
+  if (root && !signed_by(anchor, anchor))
+    return refused(formatted("the root {} is not signed by its own key", anchor.subject()));
+  return {};
+}
+
+// An anchor as it should be, else one that is not, else any: so that whoever adds a certificate of
+// a trusted key to the candidates hides nothing.
 const X509Certificate* issuer_of(const X509Certificate& certificate,
                                  std::span<const X509Certificate> candidates,
                                  const ChainRules& rules) {
   const X509Certificate* found = nullptr;
+  bool found_anchor = false;
   for (const X509Certificate& candidate : candidates) {
     if (!signed_by(certificate, candidate)) continue;
-    if (is_anchor(candidate, rules)) return &candidate;
-    if (found == nullptr) found = &candidate;
+    const bool anchor = is_anchor(candidate, rules);
+    if (anchor && check_anchor(candidate, rules)) return &candidate;
+    if (found != nullptr && (found_anchor || !anchor)) continue;
+    found = &candidate;
+    found_anchor = anchor;
   }
   return found;
 }
@@ -156,12 +177,7 @@ Result<Chain> chain_of(const X509Certificate& leaf, std::span<const X509Certific
     TRY(check_issuer(*issuer, chain.size() - 1));
     chain.push_back(*issuer);
   }
-  // Its key is what is trusted. What else it says, such as until when, has to be its key's word.
-  const X509Certificate& anchor = chain.back();
-  const bool root = X509_NAME_cmp(X509_get_issuer_name(anchor.native()),
-                                  X509_get_subject_name(anchor.native())) == 0;
-  if (root && !signed_by(anchor, anchor))
-    return refused(formatted("the root {} is not signed by its own key", anchor.subject()));
+  TRY(check_anchor(chain.back(), rules));
   return chain;
 }
 

@@ -30,11 +30,15 @@ struct ChainRules {
   // refused.
   std::vector<std::string_view> known_critical;
   size_t length_max = 6;
+  // An anchor may be certified by somebody else, who is not asked: an authority below a root that
+  // the rules do not name. What its certificate says beside the key, such as until when, is then
+  // the word of whoever shows it.
+  bool certified_anchors = false;
 };
 
 // The chain of `leaf` over `candidates` (any order, any content) to an anchor: each signed by the
 // next, which is a CA that may sign certificates. An anchor must be among the candidates, since a
-// hash of its key cannot check a signature.
+// hash of its key cannot check a signature; it is a root, signed by its own key.
 Result<Chain> chain_of(const X509Certificate& leaf, std::span<const X509Certificate> candidates,
                        const ChainRules& rules);
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "outside/verify/x509/testing/authority.h"
 
 namespace casemate::verify {
@@ -115,6 +117,94 @@ TEST(Chain, has_no_critical_extension_that_nobody_knows) {
   EXPECT_NE(refusal(leaf, {tree.root.certificate(), middle.certificate()}, tree.rules()), "");
 }
 
+// Of whose names, by which policies, and after how many steps by any policy a CA wants its
+// certificates taken (RFC 5280, sections 4.2.1.10, 4.2.1.11 and 4.2.1.14).
+TEST(Chain, passes_over_no_restriction_that_a_ca_insists_on) {
+  const std::vector<testing::ExtraExtension> restrictions = {
+      {"2.5.29.30", {0x30, 7, 0xA0, 5, 0x30, 3, 0x82, 1, 'x'}},
+      {"2.5.29.36", {0x30, 3, 0x80, 1, 0}},
+      {"2.5.29.54", {0x02, 1, 0}}};
+  for (testing::ExtraExtension restriction : restrictions) {
+    for (const bool critical : {false, true}) {
+      restriction.critical = critical;
+      Form restricted = authority("restricted");
+      restricted.extensions = {restriction};
+      const Tree tree;
+      const Authority middle = tree.root.issue(restricted);
+      const Authority root(restricted);
+      for (const auto& text :
+           {refusal(middle.issue({.name = "leaf"}), {tree.root.certificate(), middle.certificate()},
+                    tree.rules()),
+            refusal(root.issue({.name = "leaf"}), {root.certificate()},
+                    {.anchors = {root.key_hash()}})}) {
+        EXPECT_EQ(text.contains("critical extension " + restriction.oid), critical) << text;
+        EXPECT_EQ(text.empty(), !critical) << text;
+      }
+    }
+  }
+}
+
+TEST(Chain, ends_at_no_root_that_its_own_key_did_not_sign) {
+  const Tree tree;
+  std::vector<uint8_t> der = tree.root.certificate().der();
+  der.back() ^= 1;  // of the signature
+  // The root's key and name, valid for longer, by somebody who calls himself the same.
+  const Authority other(authority("root"));
+  Form longer = authority("root");
+  longer.not_after = kEnd + 1'000'000;
+  for (const auto& forged :
+       {*X509Certificate::from_der(der), tree.root.renewed(longer, other).certificate()}) {
+    const std::vector<X509Certificate> middle = {tree.middle.certificate(), forged};
+    EXPECT_TRUE(refusal(tree.leaf, middle, tree.rules()).contains("not signed by its own key"));
+    // Nor does it stand in the way of the real one.
+    const auto& root = tree.root.certificate();
+    for (const auto& others :
+         {std::vector{tree.middle.certificate(), forged, root, other.certificate()},
+          std::vector{root, forged, tree.middle.certificate(), other.certificate()}}) {
+      const auto chain = chain_of(tree.leaf.certificate(), others, tree.rules());
+      ASSERT_TRUE(chain) << chain.error().text;
+      EXPECT_EQ(chain->back().der(), root.der());
+    }
+  }
+}
+
+TEST(Chain, ends_at_no_key_of_a_root_that_somebody_else_certified) {
+  const Tree tree;
+  const Authority other(authority("another root"));
+  const X509Certificate crossed = tree.root.renewed(authority("root"), other).certificate();
+  const std::vector<X509Certificate> others = {crossed, tree.middle.certificate(),
+                                               other.certificate()};
+  EXPECT_TRUE(refusal(tree.leaf, others, tree.rules()).contains("is that of no root"));
+  ChainRules rules = tree.rules();
+  rules.certified_anchors = true;
+  EXPECT_EQ(refusal(tree.leaf, others, rules), "");
+  const std::vector<X509Certificate> both = {crossed, tree.middle.certificate(),
+                                             tree.root.certificate()};
+  EXPECT_EQ(refusal(tree.leaf, both, tree.rules()), "");
+}
+
+// What stands in a certificate where a time should.
+constexpr std::array kNoTimes = {"991301000000Z", "990230000000Z", "not a time!!!",
+                                 "9901010000000"};
+
+TEST(Validity, holds_never_where_a_time_cannot_be_read) {
+  const Tree tree;
+  for (const char* text : kNoTimes) {
+    for (const bool before : {true, false}) {
+      Form form{.name = "leaf"};
+      (before ? form.not_before_text : form.not_after_text) = text;
+      const Authority leaf = tree.middle.issue(form);
+      const auto chain = chain_of(leaf.certificate(), tree.others(), tree.rules());
+      ASSERT_TRUE(chain) << chain.error().text;
+      for (const int64_t now : {kBegin, kNow, kEnd}) {
+        const auto status = check_validity(*chain, now);
+        ASSERT_FALSE(status) << text;
+        EXPECT_TRUE(status.error().text.contains("a time that cannot be read"));
+      }
+    }
+  }
+}
+
 TEST(Validity, holds_from_the_first_to_the_last_second_of_every_certificate) {
   const Tree tree;
   EXPECT_TRUE(check_validity(tree.chain(), kBegin).has_value());
@@ -179,6 +269,24 @@ TEST(RevocationLists, count_while_they_are_in_force_and_the_grace_beyond) {
   EXPECT_NE(with(kNow + 1, kEnd, 100), "");  // grace is for what is over
   EXPECT_EQ(with(kBegin, kNow - 100, 100), "");
   EXPECT_NE(with(kBegin, kNow - 101, 100), "");
+}
+
+TEST(RevocationLists, whose_times_cannot_be_read_show_nothing_but_still_revoke) {
+  const Tree tree;
+  const X509Crl of_root = tree.root.list({});
+  for (const std::string text : kNoTimes) {
+    for (const auto& [from, to] :
+         {std::pair(text, std::string()), std::pair(std::string(), text)}) {
+      for (const auto wanted : {Revocation::kMustBeShown, Revocation::kIfListed}) {
+        const auto with = [&](const X509Crl& list) {
+          return revocation(tree.chain(), {of_root, list}, wanted, 1000);
+        };
+        EXPECT_TRUE(with(tree.middle.list_of_times(from, to)).contains("time that cannot be read"));
+        EXPECT_TRUE(with(tree.middle.list_of_times(from, to, {tree.leaf.certificate()}))
+                        .contains("CN=leaf was revoked"));
+      }
+    }
+  }
 }
 
 TEST(RevocationLists, that_are_forged_or_of_another_kind_count_for_nothing) {

@@ -11,8 +11,8 @@
 #include <deque>
 #include <memory>
 
+#include "isolated/srpc/srpc.h"
 #include "tests/opencl/lockstep/envelope.h"
-#include "wire/srpc/srpc.h"
 
 namespace casemate::opencl::lockstep {
 

@@ -9,6 +9,7 @@
 //   Fails    ends when the stream does, or a message does not match its tag.
 
 #include "isolated/driver/opencl/server/session.h"
+#include "isolated/srpc/srpc.h"
 
 namespace casemate::opencl::lockstep {
 

@@ -42,7 +42,7 @@ Scratch::~Scratch() {
 }
 
 Vouching::Vouching(Scratch scratch, std::optional<tests::SoftwareTpm> tpm, attest::Voucher voucher,
-                   SigningKey key)
+                   gateway::TlsKey key)
     : scratch_(std::move(scratch)),
       tpm_(std::move(tpm)),
       voucher_(std::move(voucher)),
@@ -63,8 +63,8 @@ Result<std::unique_ptr<Vouching>> Vouching::make(const std::string& root) {
   }
   auto voucher = TRY(
       attest::Voucher::make(allow::assume_all_powers().vouch, std::move(opened), Sha384Digest{}));
-  std::unique_ptr<Vouching> made(new Vouching(std::move(scratch), std::move(tpm),
-                                              std::move(voucher), TRY(SigningKey::generate())));
+  std::unique_ptr<Vouching> made(new Vouching(
+      std::move(scratch), std::move(tpm), std::move(voucher), TRY(gateway::TlsKey::generate())));
   TRY(made->vouch());
   return made;
 }

@@ -52,15 +52,15 @@ class Vouching final {
   Result<EnclaveToken> sign(const Nonce& nonce) const;
   // Of a client that knows this root, and pins nothing else.
   [[nodiscard]] Result<verify::Policy> policy() const;
-  [[nodiscard]] const SigningKey& key() const { return key_; }
+  [[nodiscard]] const gateway::TlsKey& key() const { return key_; }
 
  private:
   Vouching(Scratch scratch, std::optional<tests::SoftwareTpm> tpm, attest::Voucher voucher,
-           SigningKey key);
+           gateway::TlsKey key);
   Scratch scratch_;
   std::optional<tests::SoftwareTpm> tpm_;
   attest::Voucher voucher_;
-  SigningKey key_;
+  gateway::TlsKey key_;
   attest::Measured measured_;
   Quoted quoted_;
   EnclaveToken token_;

@@ -12,7 +12,7 @@ def main(rounds):
     results = {name: [] for name in OURS + THEIRS}
     for _ in range(rounds):
         for name in OURS:
-            results[name].append(run_one(RELEASE / "bench/wire_srpc_srpc_bench", name, SECONDS))
+            results[name].append(run_one(RELEASE / "bench/isolated_srpc_srpc_bench", name, SECONDS))
         for name in THEIRS:
             results[name].append(run_one(PEERS / "grpc_peer", name, SECONDS))
     trip = {name: Spread([r["median_ns"] / 1e3 for r in results[name]])

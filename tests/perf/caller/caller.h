@@ -13,7 +13,7 @@
 #include "isolated/enclave/enclave.h"
 #include "isolated/engine/engine.h"
 #include "isolated/infer/infer.h"
-#include "wire/srpc/srpc.h"
+#include "isolated/srpc/srpc.h"
 
 namespace casemate::perf {
 

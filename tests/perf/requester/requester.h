@@ -14,8 +14,8 @@
 
 #include "isolated/enclave/enclave.h"
 #include "isolated/infer/infer.h"
+#include "isolated/srpc/srpc.h"
 #include "tests/perf/peers/tensor_file.h"
-#include "wire/srpc/srpc.h"
 
 namespace casemate::perf {
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/driver/opencl/enclave/device_program.h"
 
-#include <charconv>
 #include <cstdlib>
 
 #include "base/format.h"
-#include "base/log.h"
 #include "isolated/driver/opencl/server/serve.h"
+#include "isolated/driver/option.h"
 
 namespace casemate::opencl {
 namespace {
@@ -31,14 +30,7 @@ void describe_machine(const control::Message& manifest) {
 }  // namespace
 
 Status DeviceProgram::start(const control::Message& manifest) {
-  constexpr std::string_view key = "device=";
-  const std::string_view text = options_;
-  const auto [end, error] =
-      text.starts_with(key)
-          ? std::from_chars(text.data() + key.size(), text.data() + text.size(), index_)
-          : std::from_chars_result{text.data(), std::errc::invalid_argument};
-  if (error != std::errc() || end != text.data() + text.size())
-    return Error{Code::kInvalid, formatted("'{}' is no option of an OpenCL device", options_)};
+  index_ = TRY(driver::device_number(options_));
   describe_machine(manifest);
   return {};
 }

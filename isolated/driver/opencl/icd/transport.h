@@ -8,7 +8,7 @@
 //   Trust    as srpc::Caller.
 //   Fails    as srpc::Caller.
 
-#include "wire/srpc/srpc.h"
+#include "isolated/srpc/srpc.h"
 
 namespace casemate::opencl {
 

@@ -4,7 +4,7 @@
 
 #include "base/result.h"
 #include "isolated/driver/opencl/server/session.h"
-#include "wire/srpc/srpc.h"
+#include "isolated/srpc/srpc.h"
 
 namespace casemate::opencl {
 

@@ -20,14 +20,6 @@ std::vector<uint8_t> filled(size_t size, uint8_t value) {
   return std::vector<uint8_t>(size, value);
 }
 
-CborWriter one_component() {
-  CborWriter item;
-  item.head(CborType::kArray, 1).head(CborType::kMap, 4);
-  item.integer(1).text("RMM").integer(2).bytes(filled(32, 0x11));
-  item.integer(4).text("1.0").integer(5).bytes(filled(32, 0x22));
-  return item;
-}
-
 }  // namespace
 
 Realm::Realm()
@@ -41,7 +33,11 @@ Realm::Realm()
   set(platform, 2401, bytes_item(filled(4, 0x55)));
   set(platform, 2395, number_item(0x3003));
   set(platform, 2402, text_item("sha-256"));
-  set(platform, 2399, one_component());
+  set(platform, 2399,
+      components_item({{.type = "RMM",
+                        .version = "1.0",
+                        .measurement = filled(32, 0x11),
+                        .signer = filled(32, 0x22)}}));
   CborWriter extensible;
   extensible.head(CborType::kArray, 4);
   for (int i = 0; i < 4; ++i) extensible.bytes(filled(32, static_cast<uint8_t>(0x60 + i)));
@@ -105,6 +101,17 @@ std::vector<uint8_t> token_of(Bytes platform, const SigningKey& platform_key, By
   writer.integer(44234).bytes(certain(make_sign1(platform, platform_key)));
   writer.integer(44241).bytes(certain(make_sign1(realm, realm_key)));
   return writer.written();
+}
+
+CborWriter components_item(const std::vector<Component>& components) {
+  CborWriter item;
+  item.head(CborType::kArray, components.size());
+  for (const Component& component : components) {
+    item.head(CborType::kMap, 4);
+    item.integer(1).text(component.type).integer(2).bytes(component.measurement);
+    item.integer(4).text(component.version).integer(5).bytes(component.signer);
+  }
+  return item;
 }
 
 Bytes point_of(const SigningKey& key) { return Bytes(key.public_der()).last(97); }

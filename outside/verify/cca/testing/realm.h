@@ -45,6 +45,9 @@ std::vector<uint8_t> token_of(Bytes platform, const SigningKey& platform_key, By
 std::string jwk_of(const SigningKey& key);
 Bytes point_of(const SigningKey& key);
 
+// The claim of these components.
+CborWriter components_item(const std::vector<Component>& components);
+
 inline CborWriter bytes_item(Bytes value) { return CborWriter().bytes(value); }
 inline CborWriter text_item(std::string_view value) { return CborWriter().text(value); }
 inline CborWriter number_item(int64_t value) { return CborWriter().integer(value); }

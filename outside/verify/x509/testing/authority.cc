@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "outside/verify/x509/owned.h"
 
 namespace casemate::verify::testing {
 namespace {
@@ -56,6 +57,11 @@ std::vector<uint8_t> der_of(int (*encode)(const T*, uint8_t**), const T* object)
   return der;
 }
 
+// Whatever it says then, its type stays that of a time.
+void overwrite(ASN1_TIME* time, const std::string& text) {
+  if (!text.empty()) ASN1_STRING_set(time, text.data(), static_cast<int>(text.size()));
+}
+
 X509Certificate make_signed(const Form& form, EVP_PKEY* key, const std::string& issuer,
                             EVP_PKEY* issuer_key) {
   static long serial = 1000;
@@ -66,6 +72,8 @@ X509Certificate make_signed(const Form& form, EVP_PKEY* key, const std::string& 
   name(X509_get_issuer_name(certificate.get()), issuer);
   ASN1_TIME_set(X509_getm_notBefore(certificate.get()), form.not_before);
   ASN1_TIME_set(X509_getm_notAfter(certificate.get()), form.not_after);
+  overwrite(X509_getm_notBefore(certificate.get()), form.not_before_text);
+  overwrite(X509_getm_notAfter(certificate.get()), form.not_after_text);
   X509_set_pubkey(certificate.get(), key);
   if (form.authority) {
     const std::string length =
@@ -76,6 +84,41 @@ X509Certificate make_signed(const Form& form, EVP_PKEY* key, const std::string& 
   for (const ExtraExtension& extra : form.extensions) add_extra(certificate.get(), extra);
   CHECK(X509_sign(certificate.get(), issuer_key, EVP_sha256()) > 0, "libcrypto signs");
   return *X509Certificate::from_der(der_of<X509>(i2d_X509, certificate.get()));
+}
+
+using ListTime = Owned<ASN1_TIME, ASN1_TIME_free>;
+ListTime time_at(int64_t unix_seconds) { return ListTime(ASN1_TIME_set(nullptr, unix_seconds)); }
+
+struct ListTimes {
+  ListTime from;
+  ListTime to;
+};
+
+X509Crl signed_list(const std::vector<X509Certificate>& revoked, const ListTimes& times,
+                    const std::string& issuer, EVP_PKEY* key, bool critical_extension) {
+  const Owned<X509_CRL, X509_CRL_free> crl(X509_CRL_new());
+  X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
+  const Owned<X509_NAME, X509_NAME_free> issuer_name(X509_NAME_new());
+  name(issuer_name.get(), issuer);
+  X509_CRL_set_issuer_name(crl.get(), issuer_name.get());
+  X509_CRL_set1_lastUpdate(crl.get(), times.from.get());
+  X509_CRL_set1_nextUpdate(crl.get(), times.to.get());
+  const ListTime begin = time_at(kBegin);
+  for (const X509Certificate& certificate : revoked) {
+    X509_REVOKED* entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate.native()));
+    X509_REVOKED_set_revocationDate(entry, begin.get());
+    X509_CRL_add0_revoked(crl.get(), entry);
+  }
+  X509_CRL_sort(crl.get());
+  if (critical_extension) {
+    ASN1_INTEGER* number = ASN1_INTEGER_new();
+    ASN1_INTEGER_set(number, 1);
+    X509_CRL_add1_ext_i2d(crl.get(), NID_delta_crl, number, 1, 0);
+    ASN1_INTEGER_free(number);
+  }
+  CHECK(X509_CRL_sign(crl.get(), key, EVP_sha256()) > 0, "libcrypto signs");
+  return *X509Crl::from_der(der_of<X509_CRL>(i2d_X509_CRL, crl.get()));
 }
 
 }  // namespace
@@ -102,33 +145,24 @@ Authority Authority::renewed(const Form& form, const Authority& issuer) const {
 
 X509Crl Authority::list(std::vector<X509Certificate> revoked, int64_t from, int64_t to,
                         bool critical_extension) const {
-  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> crl(X509_CRL_new(), X509_CRL_free);
-  X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
-  const std::unique_ptr<X509_NAME, decltype(&X509_NAME_free)> issuer(X509_NAME_new(),
-                                                                     X509_NAME_free);
-  name(issuer.get(), name_);
-  X509_CRL_set_issuer_name(crl.get(), issuer.get());
-  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> begin(ASN1_TIME_set(nullptr, from),
-                                                                    ASN1_TIME_free);
-  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> end(ASN1_TIME_set(nullptr, to),
-                                                                  ASN1_TIME_free);
-  X509_CRL_set1_lastUpdate(crl.get(), begin.get());
-  X509_CRL_set1_nextUpdate(crl.get(), end.get());
-  for (const X509Certificate& certificate : revoked) {
-    X509_REVOKED* entry = X509_REVOKED_new();
-    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate.native()));
-    X509_REVOKED_set_revocationDate(entry, begin.get());
-    X509_CRL_add0_revoked(crl.get(), entry);
-  }
-  X509_CRL_sort(crl.get());
-  if (critical_extension) {
-    ASN1_INTEGER* number = ASN1_INTEGER_new();
-    ASN1_INTEGER_set(number, 1);
-    X509_CRL_add1_ext_i2d(crl.get(), NID_delta_crl, number, 1, 0);
-    ASN1_INTEGER_free(number);
-  }
-  CHECK(X509_CRL_sign(crl.get(), key_.get(), EVP_sha256()) > 0, "libcrypto signs");
-  return *X509Crl::from_der(der_of<X509_CRL>(i2d_X509_CRL, crl.get()));
+  return signed_list(revoked, {.from = time_at(from), .to = time_at(to)}, name_, key_.get(),
+                     critical_extension);
+}
+
+X509Crl Authority::list_of_times(const std::string& from, const std::string& to,
+                                 std::vector<X509Certificate> revoked) const {
+  ListTimes times{.from = time_at(kBegin), .to = time_at(kEnd)};
+  overwrite(times.from.get(), from);
+  overwrite(times.to.get(), to);
+  return signed_list(revoked, times, name_, key_.get(), false);
+}
+
+X509Certificate Authority::certify(Bytes key, const Form& form) const {
+  const uint8_t* at = key.data();
+  const Owned<EVP_PKEY, EVP_PKEY_free> parsed(
+      d2i_PUBKEY(nullptr, &at, static_cast<long>(key.size())));
+  CHECK(parsed != nullptr, "only a key can be certified");
+  return make_signed(form, parsed.get(), name_, key_.get());
 }
 
 std::vector<uint8_t> Authority::sign(Bytes message) const {

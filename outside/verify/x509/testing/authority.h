@@ -35,6 +35,8 @@ struct Form {
   int path_length = -1;  // of an authority; -1: without limit
   int64_t not_before = kBegin;
   int64_t not_after = kEnd;
+  std::string not_before_text{};  // where it is not empty, instead: the very characters of a time,
+  std::string not_after_text{};   // which they need not be
   std::vector<ExtraExtension> extensions{};
 };
 
@@ -49,6 +51,11 @@ class Authority final {
   // The list of `revoked`, signed by this one.
   [[nodiscard]] X509Crl list(std::vector<X509Certificate> revoked, int64_t from = kBegin,
                              int64_t to = kEnd, bool critical_extension = false) const;
+  // The same with these very characters for its times; empty: as above.
+  [[nodiscard]] X509Crl list_of_times(const std::string& from, const std::string& to,
+                                      std::vector<X509Certificate> revoked = {}) const;
+  // A certificate over somebody else's key (SPKI DER), signed by this one.
+  [[nodiscard]] X509Certificate certify(Bytes key, const Form& form) const;
   // r || s over the message's SHA-256.
   [[nodiscard]] std::vector<uint8_t> sign(Bytes message) const;
   // x || y.
