@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The word of a driver's author, from `casemate endorse` over a served system's tokens to the
 // verdict of its clients.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -18,6 +14,7 @@
 #include "outside/verify/codes.h"
 #include "outside/verify/driver/codes.h"
 #include "outside/verify/pins.h"
+#include "tests/system/casemate_process.h"
 #include "tests/system/served_system.h"
 #include "tests/system/small_system.h"
 
@@ -31,11 +28,6 @@ memory_mib = 512
 devices = ["npu:0"]
 prefer = "npu:0"
 )";
-
-std::string all_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 class Endorsed : public testing::Test {
  protected:
@@ -52,24 +44,8 @@ class Endorsed : public testing::Test {
   }
 
   // Runs to the end; what was printed, behind the exit code.
-  [[nodiscard]] std::string casemate(std::vector<std::string> arguments) const {
-    const std::string printed = folder_ + "/printed";
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-      const int log = ::open(printed.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-      ::dup2(log, STDOUT_FILENO);
-      ::dup2(log, STDERR_FILENO);
-      arguments.insert(arguments.begin(), build_folder() + "/bin/casemate");
-      std::vector<char*> pointers;
-      for (std::string& argument : arguments) pointers.push_back(argument.data());
-      pointers.push_back(nullptr);
-      ::execv(pointers.front(), pointers.data());
-      ::_exit(127);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return formatted("{} {}", WIFEXITED(status) ? WEXITSTATUS(status) : -1, all_of(printed));
+  [[nodiscard]] std::string casemate(const std::vector<std::string>& arguments) const {
+    return run_casemate(arguments, folder_ + "/printed");
   }
   // Writes an endorsement of the program; the hash of its author's key, as policies name it.
   Sha384Digest endorse(const std::string& program) {
@@ -117,7 +93,7 @@ TEST_F(Endorsed, driver_is_believed_by_who_knows_its_author_and_by_nobody_else) 
   EXPECT_EQ(failure_of(verdict), "") << verify::text_of(verdict);
   ASSERT_EQ(verdict.tokens.size(), 3u);
   EXPECT_EQ(verdict.tokens[1].device_evidence, Sha384Digest{});
-  const std::string file = all_of(said_path());
+  const std::string file = content_of(said_path());
   EXPECT_EQ(verdict.tokens[2].device_evidence, sha384(bytes_of(std::string_view(file))));
   ASSERT_EQ(verdict.devices.size(), 1u);
   EXPECT_EQ(verdict.devices[0].device, "npu:0");

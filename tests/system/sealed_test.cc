@@ -23,6 +23,7 @@
 #include "outside/client/session.h"
 #include "outside/keys/store.h"
 #include "outside/verify/pins.h"
+#include "tests/system/casemate_process.h"
 #include "tests/system/patience.h"
 #include "tests/system/served_system.h"
 #include "tests/system/small_system.h"
@@ -32,32 +33,6 @@ namespace casemate::tests {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Nothing of a folder, which opens as if it could be read.
-std::string content_of(const std::string& path) {
-  std::error_code absent;
-  if (!fs::is_regular_file(path, absent)) return {};
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// `casemate` as a process whose output goes to a file, after a while.
-pid_t start_casemate(std::vector<std::string> arguments, const std::string& printed,
-                     std::chrono::milliseconds after = {}) {
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  std::this_thread::sleep_for(after);
-  const int log = ::open(printed.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  ::dup2(log, STDOUT_FILENO);
-  ::dup2(log, STDERR_FILENO);
-  arguments.insert(arguments.begin(), build_folder() + "/bin/casemate");
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  ::execv(pointers.front(), pointers.data());
-  ::_exit(127);
-}
 
 class Sealed : public testing::Test {
  protected:
@@ -81,11 +56,8 @@ class Sealed : public testing::Test {
   static std::string plain_model() { return source_folder() + "/models/digits/1/model.onnx"; }
 
   // Runs to the end; what was printed, behind the exit code.
-  std::string casemate(const std::vector<std::string>& arguments) const {
-    const std::string printed = folder_ + "/printed";
-    int status = 0;
-    ::waitpid(start_casemate(arguments, printed), &status, 0);
-    return formatted("{} {}", WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(printed));
+  [[nodiscard]] std::string casemate(const std::vector<std::string>& arguments) const {
+    return run_casemate(arguments, folder_ + "/printed");
   }
   // Version 1 is put where it is served from, others are not.
   void seal(const std::string& policy, int version = 1, const std::string& model = plain_model()) {
