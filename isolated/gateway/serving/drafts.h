@@ -30,7 +30,7 @@ class Draft;
 class Drafts final {
  public:
   // Text of all short answers in one round, but for those of whoever has had none in it, and as
-  // much again of drafts: 1 ms each at 130 MB/s of numbers.
+  // much again of drafts: 1 ms each, by an estimate that nothing here measures.
   static constexpr size_t kPerRound = 128 << 10;
   // An answer that is expected to be longer is a draft: 3,000 numbers are not.
   static constexpr size_t kShort = 32 << 10;
