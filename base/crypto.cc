@@ -47,12 +47,15 @@ struct KeyFree {
 };
 using Key = std::unique_ptr<EVP_PKEY, KeyFree>;
 
-bool on_p384(EVP_PKEY* key) {
+const char* group_of(Curve curve) { return curve == Curve::kP384 ? "P-384" : "P-256"; }
+
+bool is_on(Curve curve, EVP_PKEY* key) {
   std::array<char, 32> group{};
   size_t length = 0;
   return EVP_PKEY_base_id(key) == EVP_PKEY_EC &&
          EVP_PKEY_get_group_name(key, group.data(), group.size(), &length) == 1 &&
-         std::string_view(group.data(), length) == "secp384r1";
+         std::string_view(group.data(), length) ==
+             (curve == Curve::kP384 ? "secp384r1" : "prime256v1");
 }
 
 }  // namespace
@@ -114,9 +117,9 @@ SecretKey derive_key(Bytes secret, Bytes salt, Bytes label) {
 
 void clear_secret(MutableBytes secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
 
-Result<SigningKey> SigningKey::generate() {
-  EVP_PKEY* key = EVP_EC_gen("P-384");
-  if (key == nullptr) return library_error("generating a P-384 key");
+Result<SigningKey> SigningKey::generate(Curve curve) {
+  EVP_PKEY* key = EVP_EC_gen(group_of(curve));
+  if (key == nullptr) return library_error("generating a key");
   SigningKey made(key);
   TRY(made.fill_public());
   return made;
@@ -130,7 +133,7 @@ Result<SigningKey> SigningKey::from_der(Bytes der) {
     return Error{Code::kInvalid, "the private key is not PKCS#8 DER"};
   }
   SigningKey made(key);
-  if (!on_p384(key)) return Error{Code::kInvalid, "the private key is not on P-384"};
+  if (!is_on(Curve::kP384, key)) return Error{Code::kInvalid, "the private key is not on P-384"};
   TRY(made.fill_public());
   return made;
 }
@@ -183,12 +186,14 @@ Result<Signature> SigningKey::sign(Bytes message) const {
   return signature;
 }
 
-Status verify_signature(Bytes public_der, Bytes message, const Signature& signature) {
+Status verify_signature(Bytes public_der, Bytes message, const Signature& signature, Curve curve) {
   const uint8_t* at = public_der.data();
   const Key key(d2i_PUBKEY(nullptr, &at, static_cast<long>(public_der.size())));
-  if (!key || at != public_der.data() + public_der.size() || !on_p384(key.get())) {
+  if (!key || at != public_der.data() + public_der.size() || !is_on(curve, key.get())) {
     ERR_clear_error();
-    return Error{Code::kInvalid, "the public key is not a P-384 key in SubjectPublicKeyInfo form"};
+    return Error{
+        Code::kInvalid,
+        formatted("the public key is not a {} key in SubjectPublicKeyInfo form", group_of(curve))};
   }
   const EcdsaSignature parsed(ECDSA_SIG_new());
   BIGNUM* r = BN_bin2bn(signature.data(), 48, nullptr);

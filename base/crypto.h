@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Crypto: the seam to libcrypto. Hashes, ECDSA over P-384, and a heap for keys that the kernel
-// itself cannot read.
+// Crypto: the seam to libcrypto. Hashes, ECDSA, and a heap for keys that the kernel itself cannot
+// read.
 //
-// P-384 with SHA-384 throughout, as SEV-SNP signs its reports; signatures are r || s, 48 bytes
-// each, big-endian.
+// ECDSA with SHA-384 over P-384, as SEV-SNP signs its reports, and over P-256 for what is signed
+// for each client (docs/decisions/curves.md); signatures are r || s, 48 bytes each, big-endian.
 //
 //   Owns     keys; their memory is cleared when they go.
 //   Threads  a key may be used by one thread at a time.
@@ -52,17 +52,19 @@ bool equal_secret(Bytes a, Bytes b);
 // Overwrites memory in a way that the compiler may not remove.
 void clear_secret(MutableBytes secret);
 
-// A P-384 private key.
+enum class Curve : uint8_t { kP384, kP256 };
+
+// A private key.
 class SigningKey final {
  public:
-  static Result<SigningKey> generate();
-  // From PKCS#8 DER, as to_der() wrote it.
+  static Result<SigningKey> generate(Curve curve = Curve::kP384);
+  // From PKCS#8 DER, as to_der() wrote it. Requires: on P-384.
   static Result<SigningKey> from_der(Bytes der);
   SigningKey(SigningKey&&) noexcept;
   SigningKey& operator=(SigningKey&&) noexcept;
   ~SigningKey();
 
-  // The public key as SubjectPublicKeyInfo DER (RFC 5280): 120 bytes.
+  // The public key as SubjectPublicKeyInfo DER (RFC 5280): 120 bytes, 91 on P-256.
   [[nodiscard]] const std::vector<uint8_t>& public_der() const { return public_der_; }
   [[nodiscard]] Result<Signature> sign(Bytes message) const;
   [[nodiscard]] Result<std::vector<uint8_t>> to_der() const;
@@ -76,10 +78,11 @@ class SigningKey final {
   std::vector<uint8_t> public_der_;
 };
 
-// Succeeds when `signature` over `message` was made with the P-384 key whose SubjectPublicKeyInfo
-// is `public_der`. Fails with kInvalid and what was wrong otherwise: another curve, a point off the
-// curve, a bad signature.
-Status verify_signature(Bytes public_der, Bytes message, const Signature& signature);
+// Succeeds when `signature` over `message` was made with the key on `curve` whose
+// SubjectPublicKeyInfo is `public_der`. Fails with kInvalid and what was wrong otherwise: another
+// curve, a point off the curve, a bad signature.
+Status verify_signature(Bytes public_der, Bytes message, const Signature& signature,
+                        Curve curve = Curve::kP384);
 
 // A heap for libcrypto and libssl in memfd_secret memory: pages that are removed from the kernel's
 // own map, never swapped and in no core dump. It has at most `size` bytes, fewer where

@@ -28,21 +28,35 @@ TEST(Crypto, fields_cannot_trade_bytes_with_their_neighbours) {
 }
 
 TEST(Crypto, a_signature_is_refused_when_anything_changed) {
-  const auto key = SigningKey::generate();
-  ASSERT_TRUE(key);
-  const auto message = bytes_of(std::string_view("what was signed"));
-  const auto signature = key->sign(message);
-  ASSERT_TRUE(signature);
-  EXPECT_TRUE(verify_signature(key->public_der(), message, *signature));
-  for (const size_t i : {size_t{0}, size_t{47}, size_t{48}, size_t{95}}) {
-    Signature bent = *signature;
-    bent[i] ^= 1;
-    EXPECT_FALSE(verify_signature(key->public_der(), message, bent));
+  for (const Curve curve : {Curve::kP384, Curve::kP256}) {
+    const auto key = SigningKey::generate(curve);
+    ASSERT_TRUE(key);
+    const auto message = bytes_of(std::string_view("what was signed"));
+    const auto signature = key->sign(message);
+    ASSERT_TRUE(signature);
+    const auto verifies = [&](Bytes public_der, Bytes signed_bytes, const Signature& made) {
+      return verify_signature(public_der, signed_bytes, made, curve).has_value();
+    };
+    EXPECT_TRUE(verifies(key->public_der(), message, *signature));
+    for (const size_t i : {size_t{0}, size_t{47}, size_t{48}, size_t{95}}) {
+      Signature bent = *signature;
+      bent[i] ^= 1;
+      EXPECT_FALSE(verifies(key->public_der(), message, bent)) << i;
+    }
+    EXPECT_FALSE(
+        verifies(key->public_der(), bytes_of(std::string_view("what was not")), *signature));
+    EXPECT_FALSE(verifies(SigningKey::generate(curve)->public_der(), message, *signature));
+    EXPECT_FALSE(verifies(key->public_der(), message, Signature{})) << "r = s = 0";
   }
+}
+
+TEST(Crypto, a_key_on_another_curve_than_is_asked_for_verifies_nothing) {
+  const auto message = bytes_of(std::string_view("m"));
+  const auto ours = SigningKey::generate(Curve::kP256);
+  EXPECT_FALSE(verify_signature(ours->public_der(), message, *ours->sign(message)));
+  const auto longer = SigningKey::generate();
   EXPECT_FALSE(
-      verify_signature(key->public_der(), bytes_of(std::string_view("what was not")), *signature));
-  EXPECT_FALSE(verify_signature(SigningKey::generate()->public_der(), message, *signature));
-  EXPECT_FALSE(verify_signature(key->public_der(), message, Signature{})) << "r = s = 0";
+      verify_signature(longer->public_der(), message, *longer->sign(message), Curve::kP256));
 }
 
 TEST(Crypto, public_keys_off_the_curve_or_of_another_form_are_refused) {

@@ -84,15 +84,15 @@ Result<Certificate> read_certificate_pem(std::string_view pem) {
   return read(certificate.get());
 }
 
-Status check_p384_key(Bytes der) {
+Status check_p256_key(Bytes der) {
   const uint8_t* at = der.data();
   const KeyOwner key(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size())));
   std::array<char, 32> group{};
   size_t length = 0;
   if (!key || at != der.data() + der.size() || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_EC ||
       EVP_PKEY_get_group_name(key.get(), group.data(), group.size(), &length) != 1 ||
-      std::string_view(group.data(), length) != "secp384r1") {
-    return refuse("the key is not a P-384 key in SubjectPublicKeyInfo form");
+      std::string_view(group.data(), length) != "prime256v1") {
+    return refuse("the key is not a P-256 key in SubjectPublicKeyInfo form");
   }
   return {};
 }

@@ -29,7 +29,7 @@ Result<Certificate> read_certificate(Bytes der);
 // From the first certificate of a PEM file.
 Result<Certificate> read_certificate_pem(std::string_view pem);
 
-// Succeeds for a P-384 public key in SubjectPublicKeyInfo DER with nothing behind it.
-Status check_p384_key(Bytes der);
+// Succeeds for a P-256 public key in SubjectPublicKeyInfo DER with nothing behind it.
+Status check_p256_key(Bytes der);
 
 }  // namespace casemate::verify

@@ -54,16 +54,17 @@ TEST(Certificate, one_cut_at_any_byte_or_with_bytes_behind_is_refused) {
   EXPECT_FALSE(read_certificate_pem("-----BEGIN CERTIFICATE-----\nAAAA\n"));
 }
 
-TEST(Certificate, only_p384_keys_are_taken_for_a_monitor) {
+TEST(Certificate, only_p256_keys_are_taken_for_a_monitor) {
   const Signer signer;
-  EXPECT_TRUE(check_p384_key(signer.monitor.public_der()));
+  EXPECT_TRUE(check_p256_key(signer.monitor.public_der()));
   std::vector<uint8_t> key = signer.monitor.public_der();
   key.push_back(0);
-  EXPECT_FALSE(check_p384_key(key));
+  EXPECT_FALSE(check_p256_key(key));
   key.pop_back();
   key.back() ^= 1;
-  EXPECT_FALSE(check_p384_key(key)) << "off the curve";
-  EXPECT_FALSE(check_p384_key({}));
+  EXPECT_FALSE(check_p256_key(key)) << "off the curve";
+  EXPECT_FALSE(check_p256_key({}));
+  EXPECT_FALSE(check_p256_key(signer.root.public_der())) << "on P-384";
 }
 
 }  // namespace

@@ -215,8 +215,8 @@ void Verification::check_claims() {
                   [&] { return same(sha256(expected_.tls_key), claims_.key_hash); });
   checks_.require(code::kMonitorKey, "", [&] {
     return sound(once("monitor key", claims_.monitor_key, {},
-                      [&] { return check_p384_key(claims_.monitor_key); }),
-                 "a P-384 key");
+                      [&] { return check_p256_key(claims_.monitor_key); }),
+                 "a P-256 key");
   });
   // Hardware measures what was booted, and that is what has to see to it that no other monitor
   // runs; of the monitor it has the claims' word.
@@ -240,7 +240,7 @@ void Verification::check_token(size_t i) {
     return sound(once("token", claims_.monitor_key, bytes_of(token(i)),
                       [&] {
                         return verify_signature(claims_.monitor_key, token(i).signed_bytes(),
-                                                token(i).signature);
+                                                token(i).signature, Curve::kP256);
                       }),
                  "a signature by the monitor that the claims name");
   });

@@ -7,7 +7,7 @@ namespace casemate::attest {
 
 Result<Voucher> Voucher::make(const allow::Vouch& vouch, std::unique_ptr<RootOfTrust> root,
                               const Sha384Digest& platform) {
-  SigningKey key = TRY(SigningKey::generate());
+  SigningKey key = TRY(SigningKey::generate(Curve::kP256));
   return Voucher(vouch, std::move(root), platform, std::move(key));
 }
 

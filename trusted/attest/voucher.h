@@ -3,7 +3,7 @@
 // Voucher: the monitor's signing key, and the two things it does with it: it has the root vouch for
 // itself together with an enclave's key, and it signs tokens about enclaves that it measured.
 //
-//   Owns     the monitor's key; made at start, in no file, gone with the process.
+//   Owns     the monitor's key, on P-256; made at start, in no file, gone with the process.
 //   Threads  one.
 //   Trust    fills in what the monitor knows itself; of what an enclave says, only its key hash and
 //            a nonce go in.

@@ -9,9 +9,9 @@
 // The quote is the root's own format (software: SoftwareQuote; tsm, gramine: HardwareQuote). Its
 // report data commit to the claims, as in interoperable RA-TLS: report_data[0:32] =
 // SHA-256(claims). The claims name the TLS key of the certificate that carries them, the monitor's
-// measurement of itself and its signing key; each token is signed by the latter. So one quote, made
-// once a day, serves every client and every later token (Temper's report reuse), and a fresh nonce
-// costs one signature for each enclave.
+// measurement of itself and its signing key, on P-256; each token is signed by the latter. So one
+// quote, made once a day, serves every client and every later token (Temper's report reuse), and a
+// fresh nonce costs one signature for each enclave.
 //
 //   certificate extension 2.23.133.5.4.9 = CBOR tag 60000 [quote, claims]
 //   claims = CBOR {"pubkey-hash": bytes of CBOR [1, SHA-256 of the TLS key's SPKI],
@@ -146,7 +146,7 @@ inline constexpr size_t kProofBytes = kEvidenceBytes + 2 * (kDeviceEvidenceBytes
 // What the monitor says about one enclave. 768 bytes.
 struct EnclaveToken {
   static constexpr uint64_t kMagic = 0x4E454B4F544D5343;  // "CSMTOKEN"
-  static constexpr uint32_t kVersion = 2;
+  static constexpr uint32_t kVersion = 3;                 // 2 was signed over P-384
   static constexpr uint32_t kDebug = 1;
 
   uint64_t magic = kMagic;

@@ -13,8 +13,8 @@
 namespace casemate::verify::testing {
 namespace {
 
-SigningKey new_key() {
-  auto key = SigningKey::generate();
+SigningKey new_key(Curve curve) {
+  auto key = SigningKey::generate(curve);
   CHECK(key, "tests need a working libcrypto");
   return *std::move(key);
 }
@@ -66,7 +66,8 @@ size_t tokens_begin(Bytes evidence) {
 
 Sha384Digest digest_of(std::string_view text) { return sha384(bytes_of(text)); }
 
-Signer::Signer() : root(new_key()), monitor(new_key()), tls(new_key()) {
+Signer::Signer()
+    : root(new_key(Curve::kP384)), monitor(new_key(Curve::kP256)), tls(new_key(Curve::kP384)) {
   quote.issued_unix = kNow;
   quote.platform_measurement = digest_of("platform");
   quote.security_version = 3;
