@@ -14,6 +14,7 @@ import threading
 import time
 
 from measure import BIN, PEERS, SOURCE, Unmeasured
+from processes import alive, descendants
 
 ANSWER_S = 600
 END_S = 30
@@ -144,40 +145,6 @@ class Partitioned(Engine):
         while alive(self.system["monitor"]) and time.monotonic() < deadline:
             time.sleep(0.01)
         shutil.rmtree(self.system["folder"], ignore_errors=True)
-
-
-def stat_of(pid):
-    """Name, state and parent of a process; None when it is not there."""
-    try:
-        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    name, rest = text.split("(", 1)[1].rsplit(")", 1)
-    state, parent = rest.split()[:2]
-    return name, state, int(parent)
-
-
-def alive(pid):
-    stat = stat_of(pid)
-    return stat is not None and stat[1] not in "ZX"
-
-
-def descendants(ancestor):
-    """Name, number and peak memory in KiB of all processes below that one."""
-    stats = {int(entry.name): stat_of(entry.name) for entry in pathlib.Path("/proc").iterdir()
-             if entry.name.isdigit()}
-    for pid, stat in stats.items():
-        above = stat
-        while above and above[2] not in (0, ancestor):
-            above = stats.get(above[2])
-        if not above or above[2] != ancestor:
-            continue
-        try:
-            status = pathlib.Path(f"/proc/{pid}/status").read_text()
-        except OSError:
-            continue
-        peak = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), 0)
-        yield stat[0], pid, int(peak)
 
 
 def onnxruntime():

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `casemate proxy` adds: the same requests over TLS to the gateway and through the proxy, in turns, by h2load."""
+"""What `casemate proxy` adds: the same requests over TLS to the gateway, through the proxy, and through a relay that verifies
+nothing, in turns, by h2load."""
 
+import contextlib
 import json
 import pathlib
 import re
+import resource
+import shutil
 import signal
+import socket
 import statistics
 import struct
 import subprocess
@@ -12,11 +17,14 @@ import tempfile
 import time
 
 from measure import BIN, SOURCE, Server, Spread, Table, Unmeasured, met
+from processes import family, processor_s
+from ratios import turns
 
 LATENCY_BAR_US = 100
 THROUGHPUT_BAR = 0.9
 BATCHES = (1, 64)
 CONNECTIONS = 4
+ALPN = {"REST, binary": "http/1.1", "gRPC": "h2"}
 
 
 class Proxy:
@@ -77,6 +85,12 @@ def grpc_request(folder, count):
         "/inference.GRPCInferenceService/ModelInfer"
 
 
+def children_s():
+    """Processor time of the clients that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def load(folder, url, request, requests, connections):
     """Median latency in us, and requests per second."""
     log = pathlib.Path(folder, "log")
@@ -95,33 +109,103 @@ def load(folder, url, request, requests, connections):
     return statistics.median(times), requests / seconds
 
 
+class Relay:
+    """HAProxy, one thread, which relays bytes as `casemate proxy` does, speaks TLS to the server, and verifies nothing."""
+
+    def __init__(self, folder, url):
+        if shutil.which("haproxy") is None:
+            raise Unmeasured("HAProxy is not installed (tools/packages.peers)")
+        server = url.removeprefix("https://")
+        self.sockets = {kind: socket.create_server(("127.0.0.1", 0)) for kind in ALPN}
+        listeners = "".join(f"listen {name}\n  bind fd@{self.sockets[kind].fileno()}\n"
+                            f"  server casemate {server} ssl verify none alpn {name}\n" for kind, name in ALPN.items())
+        config = pathlib.Path(folder, "haproxy.cfg")
+        config.write_text("global\n  nbthread 1\n  maxconn 64\ndefaults\n  mode tcp\n  timeout connect 5s\n"
+                          "  timeout client 60s\n  timeout server 60s\n" + listeners)
+        self.process = subprocess.Popen(["haproxy", "-q", "-db", "-f", config],
+                                        pass_fds=[each.fileno() for each in self.sockets.values()])
+
+    def url(self, kind):
+        return f"http://127.0.0.1:{self.sockets[kind].getsockname()[1]}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)
+        for each in self.sockets.values():
+            each.close()
+
+
+class Side:
+    """A way to the models: what it is called, its address for a kind of request, and whose processor time is its own."""
+
+    def __init__(self, name, url, pid):
+        self.name, self.url, self.pid = name, url, pid
+        self.latency, self.rate = [], []
+        self.spent = {"client": [], "server": [], "relay": []}
+
+    def again(self):
+        return Side(self.name, self.url, self.pid)
+
+    def crowd(self, folder, kind, request, requests, server):
+        """One round of several clients, and what it took of everybody."""
+        before = used_s(server), used_s(self.pid), children_s()
+        self.rate.append(load(folder, self.url(kind), request, requests, CONNECTIONS)[1])
+        after = used_s(server), used_s(self.pid), children_s()
+        for who, begin, end in zip(("server", "relay", "client"), before, after):
+            self.spent[who].append((end - begin) / requests * 1e6)
+
+
+def used_s(pid):
+    return processor_s(family(pid)) if pid else 0
+
+
 def main(rounds):
-    with tempfile.TemporaryDirectory(prefix="casemate-bench-") as folder:
+    latency = Table("One client, one request at a time: median us, and what a relay adds",
+                    ("request", "items", "how", "latency", "added", f"at most {LATENCY_BAR_US}"))
+    rate = Table(f"{CONNECTIONS} clients: requests/s, the share of direct, and us of processor time that a request takes",
+                 ("request", "items", "how", "requests/s", "ratio", f"at least {THROUGHPUT_BAR}", "client",
+                  "server with the model", "relay"))
+    with tempfile.TemporaryDirectory(prefix="casemate-bench-") as folder, contextlib.ExitStack() as ends:
         config = f'repository = "{SOURCE / "models"}"\n[gateway]\nlisten = "127.0.0.1:0"\n'
-        with Server(config) as server, Proxy(server.url) as proxy:
-            latency = Table("One client, one request at a time: median us, and what the proxy adds",
-                            ("request", "items", "direct (TLS)", "through the proxy", "added", f"at most {LATENCY_BAR_US}"))
-            rate = Table(f"{CONNECTIONS} clients: requests/s, and the proxy's share of direct",
-                         ("request", "items", "direct (TLS)", "through the proxy", "ratio", f"at least {THROUGHPUT_BAR}"))
-            for kind, make in (("REST, binary", rest_request), ("gRPC", grpc_request)):
-                for count in BATCHES:
-                    measure_one(folder, (server.url, proxy.url), kind, count, make(folder, count), rounds, latency, rate)
-            latency.show()
-            rate.show()
+        server = ends.enter_context(Server(config))
+        proxy = ends.enter_context(Proxy(server.url))
+        sides = [Side("direct (TLS)", lambda kind: server.url, None),
+                 Side("casemate proxy", lambda kind: proxy.url, proxy.process.pid)]
+        try:
+            relay = ends.enter_context(Relay(folder, server.url))
+            sides.append(Side("HAProxy, verifies nothing", relay.url, relay.process.pid))
+        except Unmeasured as why:
+            print(f"without its peer: {why}")
+        for kind, make in (("REST, binary", rest_request), ("gRPC", grpc_request)):
+            for count in BATCHES:
+                measured = [side.again() for side in sides]
+                measure(folder, measured, kind, count, make(folder, count), rounds, server.process.pid)
+                show(kind, count, measured, latency, rate)
+        latency.show()
+        rate.show()
 
 
-def measure_one(folder, urls, kind, count, request, rounds, latency, rate):
-    alone, crowd = ([], []), ([], [])
-    for url in urls:
-        load(folder, url, request, 200, CONNECTIONS)  # so that nobody's first time counts
-    for number in range(rounds):
-        for side in (0, 1) if number % 2 == 0 else (1, 0):
-            alone[side].append(load(folder, urls[side], request, 2000 // count + 200, 1)[0])
-        for side in (1, 0) if number % 2 == 0 else (0, 1):
-            crowd[side].append(load(folder, urls[side], request, 8000 // count + 400, CONNECTIONS)[1])
-    added = Spread([p - d for d, p in zip(*alone)])
-    latency.add(kind, count, Spread(alone[0]).text(0), Spread(alone[1]).text(0), added.text(0),
-                met(added.median <= LATENCY_BAR_US))
-    ratio = Spread([p / d for d, p in zip(*crowd)])
-    rate.add(kind, count, Spread(crowd[0]).text(0), Spread(crowd[1]).text(0), ratio.text(),
-             met(ratio.median >= THROUGHPUT_BAR))
+def measure(folder, sides, kind, count, request, rounds, server):
+    for side in sides:
+        load(folder, side.url(kind), request, 200, CONNECTIONS)  # so that nobody's first time counts
+    for order in turns(sides, rounds):
+        for side in order:
+            side.latency.append(load(folder, side.url(kind), request, 2000 // count + 200, 1)[0])
+        for side in order:
+            side.crowd(folder, kind, request, 8000 // count + 400, server)
+
+
+def show(kind, count, sides, latency, rate):
+    direct = sides[0]
+    for side in sides:
+        added = Spread([mine - theirs for mine, theirs in zip(side.latency, direct.latency)])
+        ratio = Spread([mine / theirs for mine, theirs in zip(side.rate, direct.rate)])
+        compared = side is not direct
+        latency.add(kind, count, side.name, Spread(side.latency).text(0), added.text(0) if compared else "",
+                    met(added.median <= LATENCY_BAR_US) if compared else "")
+        rate.add(kind, count, side.name, Spread(side.rate).text(0), ratio.text() if compared else "",
+                 met(ratio.median >= THROUGHPUT_BAR) if compared else "",
+                 *(Spread(side.spent[who]).text(0) for who in ("client", "server", "relay")))

@@ -7,8 +7,9 @@ import pathlib
 import tempfile
 import time
 
-from engines import Partitioned, descendants
+from engines import Partitioned
 from measure import BIN, Spread, Table, met
+from processes import descendants, processor_s
 from ratios import Ratio, turns
 from tensors import made_up, write_tensors
 from zoo import zoo
@@ -57,16 +58,8 @@ class Device(Partitioned):
 
     def busy_s(self):
         """Processor time that its models' enclaves have had so far."""
-        total = 0
-        for name, pid, _ in descendants(self.system["monitor"]):
-            if name not in ("model", "casemate-model"):
-                continue
-            for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
-                try:
-                    total += int(task.read_text().split()[0])
-                except OSError:
-                    pass
-        return total / 1e9
+        return processor_s((pid for name, pid, _ in descendants(self.system["monitor"])
+                            if name in ("model", "casemate-model")))
 
     def measured(self, line):
         before = self.busy_s()
