@@ -14,7 +14,7 @@
 namespace casemate::attest {
 namespace {
 
-constexpr size_t kFileBytes = 8 << 10;  // a key has 185, three certificates have 1,500
+constexpr size_t kFileBytes = 8 << 10;  // a key has 185, three certificates have 1,300
 
 Result<std::vector<uint8_t>> read_own_file(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
