@@ -125,7 +125,7 @@ Result<SigningKey> SigningKey::generate(Curve curve) {
   return made;
 }
 
-Result<SigningKey> SigningKey::from_der(Bytes der) {
+Result<SigningKey> SigningKey::from_der(Bytes der, Curve curve) {
   const uint8_t* at = der.data();
   EVP_PKEY* key = d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(der.size()));
   if (key == nullptr) {
@@ -133,7 +133,8 @@ Result<SigningKey> SigningKey::from_der(Bytes der) {
     return Error{Code::kInvalid, "the private key is not PKCS#8 DER"};
   }
   SigningKey made(key);
-  if (!is_on(Curve::kP384, key)) return Error{Code::kInvalid, "the private key is not on P-384"};
+  if (!is_on(curve, key))
+    return Error{Code::kInvalid, formatted("the private key is not on {}", group_of(curve))};
   TRY(made.fill_public());
   return made;
 }

@@ -58,8 +58,8 @@ enum class Curve : uint8_t { kP384, kP256 };
 class SigningKey final {
  public:
   static Result<SigningKey> generate(Curve curve = Curve::kP384);
-  // From PKCS#8 DER, as to_der() wrote it. Requires: on P-384.
-  static Result<SigningKey> from_der(Bytes der);
+  // From PKCS#8 DER, as to_der() wrote it.
+  static Result<SigningKey> from_der(Bytes der, Curve curve = Curve::kP384);
   SigningKey(SigningKey&&) noexcept;
   SigningKey& operator=(SigningKey&&) noexcept;
   ~SigningKey();

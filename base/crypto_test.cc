@@ -80,6 +80,10 @@ TEST(Crypto, a_key_survives_being_written_and_read) {
   ASSERT_TRUE(again);
   EXPECT_EQ(again->public_der(), key->public_der());
   EXPECT_FALSE(SigningKey::from_der(std::span(*der).first(20)));
+  EXPECT_FALSE(SigningKey::from_der(*der, Curve::kP256)) << "a key is of the curve that was asked";
+  const auto other = SigningKey::generate(Curve::kP256)->to_der();
+  EXPECT_TRUE(SigningKey::from_der(*other, Curve::kP256));
+  EXPECT_FALSE(SigningKey::from_der(*other));
 }
 
 // Runs in a child: libcrypto's allocator can be set only once, and only first.

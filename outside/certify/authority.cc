@@ -12,57 +12,20 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/format.h"
+#include "outside/certify/issuing.h"
 #include "outside/verify/x509/owned.h"
 
 namespace casemate::certify {
 namespace {
 
-using OwnedCertificate = verify::Owned<X509, X509_free>;
 using OwnedKey = verify::Owned<EVP_PKEY, EVP_PKEY_free>;
 using OwnedBio = verify::Owned<BIO, BIO_free>;
 
-Error failed(std::string_view what) {
-  ERR_clear_error();
-  return {Code::kPlatform, formatted("libcrypto failed at {}", what)};
-}
-
-struct Extension {
-  int id;
-  const char* value;
-};
-
-Status extend(X509* certificate, X509* issuer, std::initializer_list<Extension> extensions) {
-  X509V3_CTX context;
-  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  for (const auto& [id, value] : extensions) {
-    const verify::Owned<X509_EXTENSION, X509_EXTENSION_free> made(
-        X509V3_EXT_conf_nid(nullptr, &context, id, value));
-    if (!made || X509_add_ext(certificate, made.get(), -1) != 1) return failed("an extension");
-  }
-  return {};
-}
-
-// A certificate without extensions or signature. A random number: nobody counts here.
-Result<OwnedCertificate> blank(const std::string& subject, X509_NAME* issuer, EVP_PKEY* key,
-                               int64_t from, int64_t until) {
-  OwnedCertificate made(X509_new());
+// A random number: nobody counts here.
+ByteArray<16> random_number() {
   ByteArray<16> number;
   system_random().fill(number);
-  number[0] &= 0x7F;
-  const verify::Owned<BIGNUM, BN_free> serial(
-      BN_bin2bn(number.data(), static_cast<int>(number.size()), nullptr));
-  X509_NAME* name = X509_get_subject_name(made.get());
-  const Bytes text = bytes_of(std::string_view(subject));
-  if (X509_set_version(made.get(), X509_VERSION_3) != 1 ||
-      BN_to_ASN1_INTEGER(serial.get(), X509_get_serialNumber(made.get())) == nullptr ||
-      X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text.data(),
-                                 static_cast<int>(text.size()), -1, 0) != 1 ||
-      X509_set_issuer_name(made.get(), issuer != nullptr ? issuer : name) != 1 ||
-      ASN1_TIME_set(X509_getm_notBefore(made.get()), from) == nullptr ||
-      ASN1_TIME_set(X509_getm_notAfter(made.get()), until) == nullptr ||
-      X509_set_pubkey(made.get(), key) != 1)
-    return failed("making a certificate");
-  return made;
+  return number;
 }
 
 // Only its owner may read it, and nothing is written over.
@@ -94,18 +57,19 @@ Status Authority::found(const std::string& name, const std::string& key_path,
                         const std::string& certificate_path, int64_t now_unix) {
   const SigningKey key = TRY(SigningKey::generate());
   const OwnedCertificate made =
-      TRY(blank(name, nullptr, key.native(), now_unix - 3600, now_unix + kYears * 365 * 24 * 3600));
+      TRY(blank_certificate(name, nullptr, key.native(), random_number(), now_unix - 3600,
+                            now_unix + kYears * 365 * 24 * 3600));
   TRY(extend(made.get(), made.get(),
              {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
               {NID_key_usage, "critical,keyCertSign,cRLSign"},
               {NID_subject_key_identifier, "hash"}}));
-  if (X509_sign(made.get(), key.native(), EVP_sha384()) <= 0) return failed("signing");
+  TRY(sign_certificate(made.get(), key.native(), EVP_sha384()));
   const OwnedBio key_text(BIO_new(BIO_s_secmem()));
   const OwnedBio text(BIO_new(BIO_s_mem()));
   if (PEM_write_bio_PKCS8PrivateKey(key_text.get(), key.native(), nullptr, nullptr, 0, nullptr,
                                     nullptr) != 1 ||
       PEM_write_bio_X509(text.get(), made.get()) != 1)
-    return failed("writing PEM");
+    return issuing_failed("writing PEM");
   TRY(write_new(key_path, key_text.get()));
   return write_new(certificate_path, text.get());
 }
@@ -136,21 +100,18 @@ Result<std::vector<uint8_t>> Authority::certify(Bytes spki, const std::string& s
                                                 int64_t now_unix, int64_t until_unix) const {
   const uint8_t* at = spki.data();
   const OwnedKey key(d2i_PUBKEY(nullptr, &at, static_cast<long>(spki.size())));
-  if (!key) return failed("reading the key");
+  if (!key) return issuing_failed("reading the key");
   X509* issuer = certificate_.native();
   const OwnedCertificate made =
-      TRY(blank(subject, X509_get_subject_name(issuer), key.get(), now_unix - 3600, until_unix));
+      TRY(blank_certificate(subject, X509_get_subject_name(issuer), key.get(), random_number(),
+                            now_unix - 3600, until_unix));
   TRY(extend(made.get(), issuer,
              {{NID_basic_constraints, "critical,CA:FALSE"},
               {NID_key_usage, "critical,digitalSignature"},
               {NID_ext_key_usage, "2.23.133.8.3"},
               {NID_subject_key_identifier, "hash"},
               {NID_authority_key_identifier, "keyid:always"}}));
-  if (X509_sign(made.get(), key_.native(), EVP_sha384()) <= 0) return failed("signing");
-  std::vector<uint8_t> der(static_cast<size_t>(i2d_X509(made.get(), nullptr)));
-  uint8_t* out = der.data();
-  i2d_X509(made.get(), &out);
-  return der;
+  return sign_certificate(made.get(), key_.native(), EVP_sha384());
 }
 
 }  // namespace casemate::certify

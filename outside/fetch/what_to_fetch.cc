@@ -277,6 +277,7 @@ Result<Plan> plan_for_report(Bytes evidence, std::string_view said) {
 // --- Who made it? ---
 
 Result<Plan> plan_for_blobs(const verify::HardwareBlobs& blobs, std::string_view product) {
+  if (blobs.root == RootKind::kSoftware) return no_service(kVendorOfSoftware);
   if (blobs.provider == "sev_guest") {
     // The host's table of certificates follows the report, as in a file.
     std::vector<uint8_t> both(blobs.report.begin(), blobs.report.end());
@@ -301,8 +302,6 @@ std::optional<Result<Plan>> plan_for_root(Bytes quote, std::string_view product)
     if (!blobs) return blobs.error();
     return plan_for_blobs(*blobs, product);
   }
-  if (quote.size() == sizeof(SoftwareQuote) && load<uint64_t>(quote) == SoftwareQuote::kMagic)
-    return no_service(kVendorOfSoftware);
   return std::nullopt;
 }
 

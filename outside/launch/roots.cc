@@ -61,7 +61,7 @@ std::vector<RootHere> roots_here(const std::string& machine) {
           gramine(machine),
           tpm(machine),
           {RootKind::kSoftware, true,
-           "a key in a file, for development: a client refuses it unless it is told otherwise"}};
+           "keys in files, for development: a client refuses it unless it is told otherwise"}};
 }
 
 Result<RootKind> choose_root(std::string_view name, const std::vector<RootHere>& roots) {

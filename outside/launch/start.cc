@@ -22,9 +22,11 @@
 
 #include "base/format.h"
 #include "base/memory_file.h"
+#include "outside/certify/development_pki.h"
 #include "outside/launch/listen.h"
 #include "outside/launch/private_folder.h"
 #include "outside/launch/programs.h"
+#include "wire/evidence/evidence.h"
 
 namespace casemate::launch {
 namespace {
@@ -57,6 +59,12 @@ Result<Fd> listen_for_operator(const std::string& path) {
     return errno_error(formatted("listening on {}", path));
   }
   return fd;
+}
+
+// As the monitor takes it: whatever is not hardware's.
+bool rooted_in_software(const SystemDescription& description) {
+  const auto root = static_cast<RootKind>(description.root);
+  return root != RootKind::kTpm && root != RootKind::kTsm && root != RootKind::kGramine;
 }
 
 [[noreturn]] void become_monitor(const std::string& program, const std::string& state,
@@ -113,6 +121,8 @@ Result<RunningSystem> RunningSystem::start(const SystemDescription& description,
   const std::string program = programs + "/casemate-monitor";
   TRY(check_program(program));
   const std::string state = TRY(state_folder());
+  if (rooted_in_software(description))
+    TRY(certify::install_development_pki(state, system_random()));
   RunningSystem system(TRY(RunPlace::make(TRY(run_folder()))));
   system.socket_ = system.place_.socket();
   const Fd sealed = TRY(seal_description(description));

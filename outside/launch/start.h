@@ -19,7 +19,8 @@
 namespace casemate::launch {
 
 // $CASEMATE_STATE or a folder in the user's state folder, which only its owner can enter: where the
-// development root's key survives.
+// development root's seed, key and certificates survive, which are made at the first start of a
+// system with that root.
 Result<std::string> state_folder();
 
 // Descriptors of this process that take lines; -1: its own stderr.

@@ -3,6 +3,7 @@
 #include "outside/launch/start.h"
 #include "base/format.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -13,6 +14,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "wire/evidence/evidence.h"
 
 namespace casemate::launch {
 namespace {
@@ -131,6 +134,27 @@ TEST_F(Folders, a_system_without_a_built_monitor_is_refused_before_anything_is_m
   EXPECT_EQ(system.error().text,
             scratch_ + "/casemate-monitor: is not there; build it with ./dev build");
   EXPECT_TRUE(fs::is_empty(scratch_));
+}
+
+// A monitor that ends at once: what is made before one is started.
+TEST_F(Folders, state_gets_the_keys_of_a_development_root_for_a_system_with_that_root_alone) {
+  fs::create_symlink("/bin/true", scratch_ + "/casemate-monitor");
+  ::setenv("CASEMATE_RUN", folder("run", 0700).c_str(), 1);
+  const std::string state = folder("state", 0700);
+  ::setenv("CASEMATE_STATE", state.c_str(), 1);
+  auto description = std::make_unique<SystemDescription>();
+  const auto started = [&](RootKind root) {
+    description->root = static_cast<uint32_t>(root);
+    auto system = RunningSystem::start(*description, Fd(::open("/dev/null", O_RDWR)), scratch_);
+    return system ? "" : system.error().text;
+  };
+  for (const RootKind root : {RootKind::kTsm, RootKind::kGramine, RootKind::kTpm}) {
+    EXPECT_EQ(started(root), "");
+    EXPECT_TRUE(fs::is_empty(state)) << "its keys are the hardware's";
+  }
+  EXPECT_EQ(started(RootKind::kSoftware), "");
+  for (const char* file : {kSoftwareKeyFile, kSoftwareChainFile})
+    EXPECT_EQ(mode_of(formatted("{}/{}", state, file)), 0600u) << file;
 }
 
 }  // namespace

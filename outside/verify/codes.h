@@ -29,8 +29,19 @@ inline constexpr std::string_view kDoCompareClocks =
 inline constexpr CheckKind kForm{"evidence.form", "the evidence is well-formed", kDoMatchReleases};
 inline constexpr CheckKind kQuoteForm{"quote.form", "the quote is in a known format",
                                       kDoMatchReleases};
-inline constexpr CheckKind kQuoteSignature{"quote.signature", "the quote is signed by its root",
-                                           kDoLeaveForged};
+inline constexpr CheckKind kQuoteCertificates{
+    "quote.certificates", "the quote comes with the three certificates of a development root",
+    kDoMatchReleases};
+inline constexpr CheckKind kQuoteChain{
+    "quote.chain", "a root certified the platform's authority, and that one the attestation key",
+    "do not use this server; if it is yours, remove development-attestation.key and .chain from "
+    "its state folder and start it again, which makes both anew"};
+inline constexpr CheckKind kQuoteValidity{
+    "quote.validity", "the certificates are valid at this time",
+    "compare the clock of this machine, or the time given with --at, with the certificates'; a "
+    "root that has ended has to be made anew"};
+inline constexpr CheckKind kQuoteSignature{
+    "quote.signature", "the quote is signed by the attestation key", kDoLeaveForged};
 inline constexpr CheckKind kRootKind{
     "root.kind", "the root is real hardware",
     "use a server with a hardware root, or, for development only, give --allow-software-root or "

@@ -35,7 +35,7 @@ TEST(Decode, evidence_comes_back_as_it_was_encoded) {
   const Buffer bytes = signer.evidence();
   const auto evidence = decode_evidence(bytes);
   ASSERT_TRUE(evidence) << evidence.error().text;
-  EXPECT_EQ(to_hex(evidence->quote), to_hex(bytes_of(signer.quote)));
+  EXPECT_EQ(to_hex(evidence->quote), to_hex(signer.whole_quote()));
   EXPECT_EQ(to_hex(evidence->claims), to_hex(signer.claims));
   ASSERT_EQ(evidence->tokens.size(), 2u);
   EXPECT_EQ(evidence->tokens[1].name.view(), "digits");

@@ -14,7 +14,8 @@ Status check_head(const HardwareQuote& head) {
                  formatted("the hardware quote has version {}, and this build reads {}",
                            head.version, HardwareQuote::kVersion)};
   if (head.root != static_cast<uint32_t>(RootKind::kTsm) &&
-      head.root != static_cast<uint32_t>(RootKind::kGramine))
+      head.root != static_cast<uint32_t>(RootKind::kGramine) &&
+      head.root != static_cast<uint32_t>(RootKind::kSoftware))
     return Error{Code::kUnsupported,
                  formatted("the hardware quote is of root {}, which has none", head.root)};
   const std::string_view provider = head.provider.view();

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The quote of a hardware root, taken apart: which root and provider it names, and the blobs that
-// the reader of the provider's format takes. See HardwareQuote in wire/evidence.
+// The quote of a hardware root or of the one that plays hardware, taken apart: which root and
+// provider it names, and the blobs that the reader of the provider's format takes. See
+// HardwareQuote in wire/evidence.
 //
 //   provider        report               auxiliary
 //   sev_guest       SEV-SNP report       table of certificates, or empty
 //   tdx_guest       TDX quote            empty
 //   arm_cca_guest   CCA token            empty
 //   dcap            SGX quote            empty                        (root gramine)
+//   casemate_dev    SoftwareQuote        three certificates           (root software: quote.h)
 //
 // No provider of these adds a manifest to a report that nobody asked a service for.
 //
@@ -25,7 +27,7 @@
 namespace casemate::verify {
 
 struct HardwareBlobs {
-  RootKind root = RootKind::kTsm;  // kTsm or kGramine
+  RootKind root = RootKind::kTsm;  // or kGramine, kSoftware
   std::string provider;            // 1 to 31 printable characters
   Bytes report;                    // never empty
   Bytes auxiliary;

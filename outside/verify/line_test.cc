@@ -137,15 +137,15 @@ TEST(Line, pins_refuse_another_worker_and_another_enclave_behind_a_worker) {
   const Policy pinned = pinned_policy(judge(signer));
   const auto with_another = [&](size_t place) {
     Signer other = led();
-    other.root = std::move(signer.root);
-    other.quote.root_key = signer.quote.root_key;
+    std::swap(other.attestation, signer.attestation);
+    other.chain = signer.chain;
     other.tokens[place].program_measurement = testing::digest_of("patched");
     PeersMeasurement workers;
     other.tokens[1].peers_measurement = workers.add(other.tokens[2]).add(other.tokens[4]).finish();
     other.lead(2, 1);
     other.sign();
     const std::string found = outcome(judge(other, pinned));
-    signer.root = std::move(other.root);
+    std::swap(other.attestation, signer.attestation);
     return found;
   };
   EXPECT_EQ(with_another(4), code::kPeers) << "another worker is another leader";

@@ -1,38 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Quote: what a root of trust says about the machine, brought from the root's own format into one
-// form. This build reads the software root's; others come as further readers behind read_quote().
+// Quote: what the software root says about the machine, taken apart into its report and the
+// certificates of the key that signed it. Quotes of hardware have readers of their own
+// (root_quote.h).
 //
-//   Owns     values.
+//   Owns     Quote borrows the certificates from the bytes that it was read from.
 //   Threads  pure functions.
 //   Trust    read_quote() checks the form alone; the content is the root's word only after
-//            check_quote_signature().
+//            check_quote_signature() with a key that the certificates lead to.
 //   Fails    kInvalid for a broken quote, kUnsupported for a format that this build does not read.
 
-#include <string_view>
-#include <vector>
-
 #include "base/bytes.h"
-#include "base/crypto.h"
 #include "base/result.h"
+#include "wire/evidence/evidence.h"
 
 namespace casemate::verify {
 
 struct Quote {
-  std::string_view root;          // "software"
-  bool development = false;       // such a root proves nothing against whoever runs the machine
-  std::vector<uint8_t> root_key;  // SPKI DER
-  Sha384Digest root_key_hash{};   // SHA-384 of root_key
-  ByteArray<64> report_data{};
-  Sha384Digest platform{};  // what was booted
-  uint32_t security_version = 0;
-  bool debug = false;
-  int64_t issued_unix = 0;
+  SoftwareQuote report;
+  Bytes certificates;  // outside/verify/development reads them
 };
+
+// Whether the bytes are meant to be one: behind a head that names the software root.
+bool software_quote(Bytes bytes);
 
 Result<Quote> read_quote(Bytes bytes);
 
-// Succeeds when the quote is signed by the root key that it names. Requires: read_quote(bytes) did.
-Status check_quote_signature(Bytes bytes);
+// Succeeds when the report is signed by `attestation_key`, SPKI DER on P-384.
+Status check_quote_signature(const SoftwareQuote& report, Bytes attestation_key);
 
 }  // namespace casemate::verify

@@ -10,6 +10,7 @@
 #include "outside/verify/codes.h"
 #include "outside/verify/hardware_quote.h"
 #include "outside/verify/intel/intel.h"
+#include "outside/verify/quote.h"
 #include "outside/verify/snp/snp.h"
 
 namespace casemate::verify {
@@ -76,7 +77,9 @@ Finding right_head(const HardwareBlobs& blobs) {
 
 }  // namespace
 
-bool of_hardware(Bytes quote) { return looks_like_tpm_quote(quote) || hardware_quote(quote); }
+bool of_hardware(Bytes quote) {
+  return looks_like_tpm_quote(quote) || (hardware_quote(quote) && !software_quote(quote));
+}
 
 Platform appraise_root(Bytes quote, const Policy& policy, int64_t now_unix, Checks& checks) {
   if (looks_like_tpm_quote(quote))

@@ -14,7 +14,8 @@
 
 namespace casemate::verify {
 
-// Whether the quote is a hardware root's: a TPM's, or one behind a head (wire/evidence).
+// Whether the quote is a hardware root's: a TPM's, or one behind a head (wire/evidence) that names
+// another root than the software one.
 bool of_hardware(Bytes quote);
 
 // What it says, with every check of its format. Requires: of_hardware(quote).

@@ -9,6 +9,7 @@
 #include "outside/verify/certificate.h"
 #include "outside/verify/codes.h"
 #include "outside/verify/decode.h"
+#include "outside/verify/development/development_chain.h"
 #include "outside/verify/device_evidence.h"
 #include "outside/verify/line.h"
 #include "outside/verify/pins.h"
@@ -175,24 +176,41 @@ void Verification::check_quote() {
 }
 
 void Verification::check_software_quote() {
+  Quote quote;
   checks_.require(code::kQuoteForm, "", [&] {
-    Quote quote;
     Finding finding = keep(read_quote(evidence_.quote), quote, "a quote of a known root");
-    platform_ = {.root = quote.root,
-                 .development = quote.development,
-                 .root_key = quote.root_key,
-                 .report_data = quote.report_data,
-                 .digest = quote.platform,
-                 .security_version = quote.security_version,
-                 .debug = quote.debug,
-                 .issued_unix = quote.issued_unix};
-    verdict_.root_key_hash = quote.root_key_hash;
+    if (!finding.good) return finding;
+    platform_ = {.root = name_of(RootKind::kSoftware),
+                 .development = true,
+                 .report_data = quote.report.report_data,
+                 .digest = quote.report.platform_measurement,
+                 .security_version = quote.report.security_version,
+                 .debug = (quote.report.flags & SoftwareQuote::kDebug) != 0,
+                 .issued_unix = quote.report.issued_unix};
     return finding;
   });
+  DevelopmentChain chain;
+  checks_.require(code::kQuoteCertificates, "", [&] {
+    Finding finding = keep(read_development_chain(quote.certificates), chain,
+                           "the attestation key's certificate, its authority's and the root's");
+    platform_.root_key.assign(chain.back().key.begin(), chain.back().key.end());
+    if (finding.good) verdict_.root_key_hash = sha384(platform_.root_key);
+    return finding;
+  });
+  // What the certificates say is the same for all who show them; whether that is so now is not.
+  checks_.require(code::kQuoteChain, "", [&] {
+    return sound(once("development chain", quote.certificates, {},
+                      [&] { return check_development_chain(chain); }),
+                 "three certificates, each signed by the next and the last by itself");
+  });
+  checks_.require(code::kQuoteValidity, "", [&] {
+    return sound(check_development_validity(chain, expected_.now_unix),
+                 "certificates that are valid at this time");
+  });
   checks_.require(code::kQuoteSignature, "", [&] {
-    return sound(
-        once("quote", evidence_.quote, {}, [&] { return check_quote_signature(evidence_.quote); }),
-        formatted("a signature by root key {}", to_hex(verdict_.root_key_hash)));
+    return sound(once("quote", evidence_.quote, {},
+                      [&] { return check_quote_signature(quote.report, chain.front().key); }),
+                 "a signature by the key of the first certificate");
   });
 }
 

@@ -55,7 +55,7 @@ void change(MutableBytes part, Bytes how) {
 
 void change_and_sign(Signer& signer, Bytes changes) {
   for (; changes.size() >= kChange; changes = changes.subspan(kChange)) {
-    switch (changes[0] % 5) {
+    switch (changes[0] % 6) {
       case 0:
         change(mutable_bytes_of(signer.quote), changes);
         break;
@@ -67,6 +67,9 @@ void change_and_sign(Signer& signer, Bytes changes) {
         break;
       case 3:
         change(signer.claims, changes);
+        break;
+      case 4:
+        change(signer.chain, changes);
         break;
       default:
         signer.claims.push_back(changes[3]);
@@ -100,10 +103,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const auto quote = signer.quote;
+  const auto chain = signer.chain;
   const auto claims = signer.claims;
   const auto tokens = signer.tokens;
   change_and_sign(signer, input);
   signer.quote = quote;
+  signer.chain = chain;
   signer.claims = claims;
   signer.tokens = tokens;
   return 0;

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/format.h"
+#include "outside/certify/development_pki.h"
 #include "tests/manifest/scratch.h"
 #include "wire/abi/system.h"
 
@@ -43,6 +44,7 @@ End run_monitor(Bytes content, bool sealed = true) {
   const Scratch scratch;
   for (const char* part : {"state", "images"}) fs::create_directory(scratch.path(part));
   fs::permissions(scratch.path("state"), fs::perms::owner_all);
+  EXPECT_TRUE(certify::install_development_pki(scratch.path("state"), system_random()));
   const Fd description(::memfd_create("system", MFD_ALLOW_SEALING | MFD_CLOEXEC));
   EXPECT_EQ(::write(description.number(), content.data(), content.size()),
             static_cast<ssize_t>(content.size()));

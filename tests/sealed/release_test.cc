@@ -124,8 +124,7 @@ TEST_F(KeyRelease, is_refused_for_a_wrong_device) {
 }
 
 TEST_F(KeyRelease, is_refused_for_a_wrong_root) {
-  signer_.root = *SigningKey::generate();
-  std::ranges::copy(signer_.root.public_der(), signer_.quote.root_key.begin());
+  signer_.change_root();
   EXPECT_TRUE(refusal().contains("root.key")) << refusal();
 }
 

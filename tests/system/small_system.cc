@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "base/format.h"
+#include "outside/certify/development_pki.h"
 #include "outside/launch/programs.h"
 #include "tests/system/patience.h"
 
@@ -148,6 +149,7 @@ SmallSystem::SmallSystem(const std::vector<ModelSpec>& models, const Adjust& adj
   folder_ = scratch;
   for (const char* part : {"state", "images", "models"}) fs::create_directory(folder_ + "/" + part);
   fs::permissions(folder_ + "/state", fs::perms::owner_all);
+  EXPECT_TRUE(certify::install_development_pki(folder_ + "/state", system_random()));
   auto d = std::make_unique<SystemDescription>();
   Programs programs(*d);
   add_partition(*d, "driver", DeviceKind::kNone);

@@ -4,7 +4,7 @@
 // knows about the platform, in a format of its own. Hardware roots are slow, so the monitor asks
 // once per key and keeps the answer.
 //
-//   Owns     whatever reaches the root: a key file, a device.
+//   Owns     whatever reaches the root: a key, a device.
 //   Threads  one.
 //   Trust    whoever can call quote() can have any key vouched for: only the monitor holds one.
 //   Fails    make returns why this machine has no such root; quote() returns kPlatform.
@@ -29,9 +29,10 @@ class RootOfTrust {
   [[nodiscard]] virtual bool quick() const { return false; }
 };
 
-// The development root: a P-384 key in `state_folder`, made at first use, readable by its owner
-// only. Its quotes have the shape of hardware's, and whoever reads the file can forge them: a
-// verifier refuses it unless told otherwise.
+// The development root: a P-384 key and its certificates in `state_folder` (wire/evidence names the
+// files), which whoever starts the monitor has made, readable by their owner only. Its quotes have
+// the shape of hardware's, and whoever reads the key can forge them: a verifier refuses it unless
+// told otherwise.
 Result<std::unique_ptr<RootOfTrust>> open_software_root(const std::string& state_folder,
                                                         const Sha384Digest& platform_measurement,
                                                         bool debug);

@@ -14,49 +14,39 @@
 namespace casemate::attest {
 namespace {
 
-constexpr const char* kKeyFile = "software-root.key";
+constexpr size_t kFileBytes = 8 << 10;  // a key has 185, three certificates have 1,300
 
-Result<SigningKey> read_key(const std::string& path) {
+Result<std::vector<uint8_t>> read_own_file(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return errno_error(formatted("opening {}", path));
+  if (!fd.valid()) {
+    Error error = errno_error(formatted("opening {}", path));
+    error.text += "; casemate serve makes it where it is missing";
+    return error;
+  }
   struct stat facts{};
   if (::fstat(fd.number(), &facts) != 0) return errno_error(formatted("looking at {}", path));
   if (!S_ISREG(facts.st_mode) || (facts.st_mode & 077) != 0 || facts.st_uid != ::geteuid()) {
     return Error{Code::kDenied,
-                 formatted("{}: the root's key must be a file that only its owner can read; "
-                           "remove it to have a new one made",
+                 formatted("{}: must be a file that only its owner can read; remove it to have "
+                           "casemate serve make it anew",
                            path)};
   }
-  ByteArray<1024> der;
-  const ssize_t size = ::read(fd.number(), der.data(), der.size());
-  if (size <= 0)
-    return Error{Code::kInvalid,
-                 formatted("{}: is empty; remove it to have a new root made", path)};
-  auto key = SigningKey::from_der(Bytes(der).first(static_cast<size_t>(size)));
-  clear_secret(der);
-  return key;
-}
-
-// Writes beside the place and renames, so a crash leaves either no key or a whole one.
-Result<SigningKey> make_key(const std::string& path) {
-  SigningKey key = TRY(SigningKey::generate());
-  std::vector<uint8_t> der = TRY(key.to_der());
-  const std::string half = formatted("{}.{}", path, ::getpid());
-  ::unlink(half.c_str());  // of a process with our number that crashed here
-  const Fd fd(::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const bool written =
-      fd.valid() &&
-      ::write(fd.number(), der.data(), der.size()) == static_cast<ssize_t>(der.size()) &&
-      ::fsync(fd.number()) == 0 && ::rename(half.c_str(), path.c_str()) == 0;
-  clear_secret(der);
-  if (!written) return errno_error(formatted("writing {}", path));
-  return key;
+  std::vector<uint8_t> content(kFileBytes + 1);
+  const ssize_t size = ::read(fd.number(), content.data(), content.size());
+  if (size <= 0 || size > static_cast<ssize_t>(kFileBytes)) {
+    clear_secret(content);
+    return Error{Code::kInvalid, formatted("{}: must have 1 to {} bytes; remove it to have "
+                                           "casemate serve make it anew",
+                                           path, kFileBytes)};
+  }
+  content.resize(static_cast<size_t>(size));
+  return content;
 }
 
 class SoftwareRoot final : public RootOfTrust {
  public:
-  SoftwareRoot(SigningKey key, const Sha384Digest& platform, bool debug)
-      : key_(std::move(key)), platform_(platform), debug_(debug) {}
+  SoftwareRoot(SigningKey key, std::vector<uint8_t> chain, const Sha384Digest& platform, bool debug)
+      : key_(std::move(key)), chain_(std::move(chain)), platform_(platform), debug_(debug) {}
 
   Result<std::vector<uint8_t>> quote(const allow::Vouch&,
                                      const ByteArray<64>& report_data) override {
@@ -66,16 +56,15 @@ class SoftwareRoot final : public RootOfTrust {
     quote.issued_unix = system_clock().unix_seconds();
     quote.report_data = report_data;
     quote.platform_measurement = platform_;
-    quote.root_key_size = static_cast<uint32_t>(key_.public_der().size());
-    std::ranges::copy(key_.public_der(), quote.root_key.begin());
     quote.signature = TRY(key_.sign(quote.signed_bytes()));
-    const Bytes bytes = bytes_of(quote);
-    return std::vector<uint8_t>(bytes.begin(), bytes.end());
+    return encode_hardware_quote(RootKind::kSoftware, kSoftwareProvider, bytes_of(quote), chain_,
+                                 {});
   }
   [[nodiscard]] bool quick() const override { return true; }
 
  private:
   SigningKey key_;
+  std::vector<uint8_t> chain_;
   Sha384Digest platform_;
   bool debug_;
 };
@@ -85,11 +74,14 @@ class SoftwareRoot final : public RootOfTrust {
 Result<std::unique_ptr<RootOfTrust>> open_software_root(const std::string& state_folder,
                                                         const Sha384Digest& platform_measurement,
                                                         bool debug) {
-  const std::string path = formatted("{}/{}", state_folder, kKeyFile);
-  const bool exists = ::access(path.c_str(), F_OK) == 0;
-  SigningKey key = TRY(exists ? read_key(path) : make_key(path));
-  return std::unique_ptr<RootOfTrust>(
-      std::make_unique<SoftwareRoot>(std::move(key), platform_measurement, debug));
+  const std::string path = formatted("{}/{}", state_folder, kSoftwareKeyFile);
+  std::vector<uint8_t> der = TRY(read_own_file(path));
+  auto key = SigningKey::from_der(der);
+  clear_secret(der);
+  if (!key) return Error{key.error().code, formatted("{}: {}", path, key.error().text)};
+  auto chain = TRY(read_own_file(formatted("{}/{}", state_folder, kSoftwareChainFile)));
+  return std::unique_ptr<RootOfTrust>(std::make_unique<SoftwareRoot>(
+      *std::move(key), std::move(chain), platform_measurement, debug));
 }
 
 }  // namespace casemate::attest

@@ -87,8 +87,6 @@ Status check_form(const SoftwareQuote& quote) {
     return Error{Code::kInvalid, "the quote does not start with the software root's magic"};
   if (quote.version != SoftwareQuote::kVersion)
     return Error{Code::kUnsupported, "the quote has a version that this build does not know"};
-  if (quote.root_key_size > quote.root_key.size())
-    return Error{Code::kInvalid, "the quote's root key is longer than its field"};
   if (!zero(quote.reserved))
     return Error{Code::kInvalid, "the quote's reserved bytes are not zero"};
   return {};

@@ -6,9 +6,9 @@
 //   root of trust --quote--> claims {TLS key, monitor key} --monitor key--> token {measurements,
 //   device, key}
 //
-// The quote is the root's own format (software: SoftwareQuote; tsm, gramine: HardwareQuote). Its
-// report data commit to the claims, as in interoperable RA-TLS: report_data[0:32] =
-// SHA-256(claims). The claims name the TLS key of the certificate that carries them, the monitor's
+// The quote is the root's own format; that of tsm, gramine and software stands behind a head, with
+// its certificates (HardwareQuote; software: of a SoftwareQuote). Its report data commit to the
+// claims, as in interoperable RA-TLS: report_data[0:32] = SHA-256(claims). The claims name the TLS key of the certificate that carries them, the monitor's
 // measurement of itself and its signing key, on P-256; each token is signed by the latter. So one
 // quote, made once a day, serves every client and every later token (Temper's report reuse), and a
 // fresh nonce costs one signature for each enclave.
@@ -73,7 +73,7 @@ enum class EnclaveKind : uint32_t {
 
 // What evidence can be rooted in. Numbers are part of the ABI.
 enum class RootKind : uint32_t {
-  kSoftware = 1,  // a key in a file, for development
+  kSoftware = 1,  // keys in files, for development
   kTpm = 2,
   kTsm = 3,      // a confidential guest: SEV-SNP, TDX, CCA, through Linux's configfs-tsm
   kGramine = 4,  // an SGX enclave under Gramine
@@ -86,35 +86,39 @@ std::string_view name_of(RootKind root);
 enum class KeyUse : uint8_t { kTls, kHpke };
 std::string_view claim_of(KeyUse use);  // "pubkey-hash", "casemate-hpke-key"
 
-// The development root's quote. Laid out like hardware's: report data, measurement of what was
+// In the state folder: the development root's attestation key (PKCS #8), and its certificate, that
+// of who certified it and the root's, in DER one behind the other.
+inline constexpr const char* kSoftwareKeyFile = "development-attestation.key";
+inline constexpr const char* kSoftwareChainFile = "development-attestation.chain";
+inline constexpr std::string_view kSoftwareProvider = "casemate_dev";
+
+// The development root's report. Laid out like hardware's: report data, measurement of what was
 // booted (here: the monitor's program and libraries), a security version, a debug flag, a signature
-// by the root's key over all bytes before it. 512 bytes.
+// by the attestation key over all bytes before it. 256 bytes.
 struct SoftwareQuote {
   static constexpr uint64_t kMagic = 0x544F5551574D5343;  // "CSMWQUOT"
-  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kVersion = 2;                 // 1 named its root's key itself
   static constexpr uint32_t kDebug = 1;
 
   uint64_t magic = kMagic;
   uint32_t version = kVersion;
   uint32_t flags = 0;
-  uint32_t security_version = 0;
-  uint32_t root_key_size = 0;
   int64_t issued_unix = 0;
+  uint32_t security_version = 0;
   ByteArray<64> report_data{};
   Sha384Digest platform_measurement{};
-  ByteArray<128> root_key{};  // SPKI DER, root_key_size bytes
-  ByteArray<144> reserved{};
+  ByteArray<20> reserved{};
   Signature signature{};
 
   [[nodiscard]] Bytes signed_bytes() const {
     return bytes_of(*this).first(sizeof(*this) - sizeof(signature));
   }
 };
-static_assert(sizeof(SoftwareQuote) == 512);
+static_assert(sizeof(SoftwareQuote) == 256);
 
-// A quote of hardware, as the kernel or a library OS hands it out: this head, and behind it,
-// unchanged and in this order, the report, what the provider adds to it (SEV-SNP: a table of
-// certificates) and a service's manifest. 64 bytes.
+// A quote of hardware, as the kernel or a library OS hands it out, or of the development root: this
+// head, and behind it, unchanged and in this order, the report, what the provider adds to it
+// (SEV-SNP: a table of certificates) and a service's manifest. 64 bytes.
 struct HardwareQuote {
   static constexpr uint64_t kMagic = 0x45545157484D5343;  // "CSMHWQTE"
   static constexpr uint32_t kVersion = 1;

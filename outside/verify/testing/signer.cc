@@ -4,7 +4,6 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "base/check.h"
@@ -17,6 +16,14 @@ SigningKey new_key(Curve curve) {
   auto key = SigningKey::generate(curve);
   CHECK(key, "tests need a working libcrypto");
   return *std::move(key);
+}
+
+certify::DevelopmentPki new_pki() {
+  SecretKey seed;
+  system_random().fill(seed);
+  auto pki = certify::DevelopmentPki::make(seed);
+  CHECK(pki, "tests need a working libcrypto");
+  return *std::move(pki);
 }
 
 Signature signed_with(const SigningKey& key, Bytes message) {
@@ -66,15 +73,26 @@ size_t tokens_begin(Bytes evidence) {
 
 Sha384Digest digest_of(std::string_view text) { return sha384(bytes_of(text)); }
 
-Signer::Signer()
-    : root(new_key(Curve::kP384)), monitor(new_key(Curve::kP256)), tls(new_key(Curve::kP384)) {
+Signer::Signer() : Signer(new_pki()) {}
+
+Signer::Signer(certify::DevelopmentPki pki)
+    : root(std::move(pki.root)),
+      attestation(std::move(pki.attestation)),
+      chain(std::move(pki.chain)),
+      monitor(new_key(Curve::kP256)),
+      tls(new_key(Curve::kP384)) {
   quote.issued_unix = kNow;
   quote.platform_measurement = digest_of("platform");
   quote.security_version = 3;
-  quote.root_key_size = static_cast<uint32_t>(root.public_der().size());
-  std::ranges::copy(root.public_der(), quote.root_key.begin());
   tokens.push_back(new_token(EnclaveKind::kGateway, 1, "gateway"));
   tokens[0].key_hash = sha384(tls.public_der());
+}
+
+void Signer::change_root() {
+  certify::DevelopmentPki pki = new_pki();
+  root = std::move(pki.root);
+  attestation = std::move(pki.attestation);
+  chain = std::move(pki.chain);
 }
 
 EnclaveToken& Signer::add_model(std::string_view name) {
@@ -109,7 +127,7 @@ void Signer::make_claims() {
   quote.report_data = report_data_of(claims);
 }
 
-void Signer::sign_quote() { quote.signature = signed_with(root, quote.signed_bytes()); }
+void Signer::sign_quote() { quote.signature = signed_with(attestation, quote.signed_bytes()); }
 
 void Signer::sign_tokens() {
   for (EnclaveToken& token : tokens) token.signature = signed_with(monitor, token.signed_bytes());
@@ -122,8 +140,15 @@ void Signer::sign() {
 }
 
 std::vector<uint8_t> Signer::evidence() const {
-  return encode_evidence(bytes_of(quote), claims, tokens,
+  return encode_evidence(whole_quote(), claims, tokens,
                          std::vector<Bytes>(devices.begin(), devices.end()));
+}
+
+std::vector<uint8_t> Signer::whole_quote() const {
+  auto whole =
+      encode_hardware_quote(RootKind::kSoftware, kSoftwareProvider, bytes_of(quote), chain, {});
+  CHECK(whole, "tests make chains that there is room for");
+  return *std::move(whole);
 }
 
 std::vector<uint8_t> make_certificate(const SigningKey& key, Bytes evidence, int copies) {

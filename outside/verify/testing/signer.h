@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Signer: makes evidence that passes, for tests and fuzzing. It plays root of trust, monitor and
-// gateway at once, with keys of its own; a test bends one part, before or after the signatures.
+// Signer: makes evidence that passes, for tests and fuzzing. It plays a development root, monitor
+// and gateway at once, with keys of its own; a test bends one part, before or after the signatures.
 //
 //   Owns     its keys.
 //   Threads  one.
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/crypto.h"
+#include "outside/certify/development_pki.h"
 #include "wire/evidence/evidence.h"
 
 namespace casemate::verify::testing {
@@ -39,14 +40,23 @@ class Signer final {
   void sign_quote();
   void sign_tokens();
   [[nodiscard]] std::vector<uint8_t> evidence() const;
+  // The report and its certificates, as evidence has them.
+  [[nodiscard]] std::vector<uint8_t> whole_quote() const;
+  // Another root, and all keys and certificates below it.
+  void change_root();
 
-  SigningKey root;
+  SigningKey root;         // whose hash policies name
+  SigningKey attestation;  // signs the quote
+  std::vector<uint8_t> chain;
   SigningKey monitor;
   SigningKey tls;
   SoftwareQuote quote;
   std::vector<uint8_t> claims;
   std::vector<EnclaveToken> tokens;           // the gateway's first
   std::vector<std::vector<uint8_t>> devices;  // what they say, behind the tokens
+
+ private:
+  explicit Signer(certify::DevelopmentPki pki);
 };
 
 // A self-signed DER certificate over `key`, valid 1970 to 9999, that carries `evidence`, as

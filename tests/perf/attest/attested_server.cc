@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "isolated/gateway/identity/identity.h"
 #include "isolated/gateway/loopback/loopback.h"
+#include "outside/certify/development_pki.h"
 #include "outside/verify/tpm/quote.h"
 #include "trusted/attest/tpm_root.h"
 
@@ -54,6 +55,7 @@ Result<std::unique_ptr<Vouching>> Vouching::make(const std::string& root) {
   std::optional<tests::SoftwareTpm> tpm;
   std::unique_ptr<attest::RootOfTrust> opened;
   if (root == "software") {
+    TRY(certify::install_development_pki(scratch.path(), system_random()));
     opened = TRY(attest::open_software_root(scratch.path(), Sha384Digest{}, false));
   } else if (root == "tpm") {
     tpm.emplace(TRY(tests::SoftwareTpm::make()));
