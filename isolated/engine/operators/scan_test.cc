@@ -8,7 +8,7 @@ namespace casemate::engine {
 namespace {
 
 using FloatList = std::vector<float>;
-using Axes = std::vector<int64_t>;
+using AxisList = std::vector<int64_t>;
 
 // Sums of the slices so far: what it carries, and all of them.
 Attributes running_sums(const Declared& declared = {}) {
@@ -17,7 +17,7 @@ Attributes running_sums(const Declared& declared = {}) {
   const ValueId next = body.node("Add", {sum, body.input("x")});
   body.graph.add_output(next);
   body.graph.add_output(next, declared);
-  return {{"body", body.done()}, {"body.captures", Axes()}, {"num_scan_inputs", int64_t{1}}};
+  return {{"body", body.done()}, {"body.captures", AxisList()}, {"num_scan_inputs", int64_t{1}}};
 }
 
 NodeRun scan_of(Attributes attributes, std::vector<Datum> inputs, int since = 9) {
@@ -35,10 +35,10 @@ TEST(Scan, carries_a_state_and_stacks_what_each_slice_makes) {
 
 TEST(Scan, reads_and_writes_backwards) {
   Attributes attributes = running_sums();
-  attributes.set("scan_input_directions", Axes{1});
+  attributes.set("scan_input_directions", AxisList{1});
   EXPECT_EQ(values_of<float>(run_control(scan_of(attributes, {kNought, counting({3, 2})})), 1),
             (FloatList{4, 5, 6, 8, 6, 9}));
-  attributes.set("scan_output_directions", Axes{1});
+  attributes.set("scan_output_directions", AxisList{1});
   EXPECT_EQ(values_of<float>(run_control(scan_of(attributes, {kNought, counting({3, 2})})), 1),
             (FloatList{6, 9, 6, 8, 4, 5}));
 }
@@ -46,10 +46,10 @@ TEST(Scan, reads_and_writes_backwards) {
 TEST(Scan, goes_along_any_axis) {
   for (const int64_t axis : {1, -1}) {
     Attributes attributes = running_sums();
-    attributes.set("scan_input_axes", Axes{axis});
+    attributes.set("scan_input_axes", AxisList{axis});
     EXPECT_EQ(values_of<float>(run_control(scan_of(attributes, {kNought, counting({2, 3})})), 1),
               (FloatList{0, 3, 1, 7, 3, 12}));
-    attributes.set("scan_output_axes", Axes{axis});
+    attributes.set("scan_output_axes", AxisList{axis});
     const auto made = run_control(scan_of(attributes, {kNought, counting({2, 3})}));
     EXPECT_EQ(values_of<float>(made, 1), (FloatList{0, 1, 3, 3, 7, 12}));
     EXPECT_EQ(shape_of(made, 1), "[2,3]");
@@ -61,19 +61,19 @@ TEST(Scan, of_no_slices_makes_what_its_body_declares) {
   for (const auto& [axis, shape] :
        {std::pair(0, "[0,2]"), std::pair(1, "[2,0]"), std::pair(-1, "[2,0]")}) {
     Attributes attributes = running_sums(pair);
-    attributes.set("scan_output_axes", Axes{axis});
+    attributes.set("scan_output_axes", AxisList{axis});
     const auto made = run_control(scan_of(attributes, {floats({2}, {3, 4}), counting({0, 2})}), 0);
     EXPECT_EQ(values_of<float>(made), (FloatList{3, 4}));
     EXPECT_EQ(shape_of(made, 1), shape);
   }
   Attributes beyond = running_sums(pair);
-  beyond.set("scan_output_axes", Axes{2});
+  beyond.set("scan_output_axes", AxisList{2});
   for (const int64_t slices : {0, 3}) {
     EXPECT_EQ(error_of(run_control(scan_of(beyond, {kNought, counting({slices, 2})}))),
               "its scan output axis 2 is out of range");
   }
   Attributes shapeless = running_sums({ElementType::kFloat32, std::nullopt});
-  shapeless.set("scan_output_axes", Axes{1});
+  shapeless.set("scan_output_axes", AxisList{1});
   EXPECT_TRUE(error_of(run_control(scan_of(shapeless, {kNought, counting({0, 2})})))
                   .starts_with("without an iteration nothing says"));
 }
@@ -84,7 +84,7 @@ TEST(Scan, refuses_inputs_of_different_lengths) {
   body.graph.add_output(body.node("Add", {x, body.input("y")}));
   const NodeRun run = {
       "Scan",
-      {{"body", body.done()}, {"body.captures", Axes()}, {"num_scan_inputs", int64_t{2}}},
+      {{"body", body.done()}, {"body.captures", AxisList()}, {"num_scan_inputs", int64_t{2}}},
       {counting({3, 2}), counting({2, 2})}};
   EXPECT_EQ(error_of(run_control(run)), "its inputs have 3 and 2 slices");
 }
@@ -92,7 +92,7 @@ TEST(Scan, refuses_inputs_of_different_lengths) {
 TEST(Scan, refuses_what_it_cannot_go_along) {
   for (const int64_t axis : {int64_t{2}, int64_t{-3}, INT64_MAX, INT64_MIN}) {
     Attributes attributes = running_sums();
-    attributes.set("scan_input_axes", Axes{axis});
+    attributes.set("scan_input_axes", AxisList{axis});
     EXPECT_EQ(error_of(run_control(scan_of(attributes, {kNought, counting({3, 2})}))),
               "it cannot scan its input 1 along axis " + std::to_string(axis));
   }
@@ -136,7 +136,7 @@ TEST(Scan, of_operator_set_8_goes_along_each_item_of_a_batch) {
   const auto none = run_control(scan_of(attributes, {Datum(), states, counting({2, 0, 2})}, 8), 0);
   EXPECT_EQ(values_of<float>(none), (FloatList{0, 0, 0, 0}));
   EXPECT_EQ(shape_of(none, 1), "[2,0,2]");
-  attributes.set("directions", Axes{1});
+  attributes.set("directions", AxisList{1});
   const auto back =
       run_control(scan_of(attributes, {list({2, 2}), states, counting({2, 2, 2})}, 8));
   EXPECT_EQ(values_of<float>(back, 1), (FloatList{2, 3, 2, 4, 6, 7, 10, 12}));
