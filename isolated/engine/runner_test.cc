@@ -102,9 +102,14 @@ TEST(Runner, forgets_the_shapes_that_were_not_used_for_longest) {
     int64_t size;
     uint64_t made;
     const char* why;
-  } runs[] = {{1, 1, "new"},          {2, 2, "new"},  {1, 2, "remembered"},
-              {3, 3, "new, for 2"},   {1, 3, "remembered, though made first"},
-              {2, 4, "was forgotten"}, {1, 4, "remembered"}, {3, 5, "was forgotten for 2"}};
+  } runs[] = {{1, 1, "new"},
+              {2, 2, "new"},
+              {1, 2, "remembered"},
+              {3, 3, "new, for 2"},
+              {1, 3, "remembered, though made first"},
+              {2, 4, "was forgotten"},
+              {1, 4, "remembered"},
+              {3, 5, "was forgotten for 2"}};
   for (const auto& each : runs) {
     run_of_size(late, d.graph, each.size);
     EXPECT_EQ(late.runner.plans_made(), each.made) << each.size << ": " << each.why;
@@ -123,8 +128,8 @@ TEST(Runner, plans_the_body_of_a_loop_once) {
                              {"body.captures", std::vector<int64_t>()}}));
   Late late;
   for (const int64_t count : {7, 100}) {
-    const auto outputs = late.runner.run(
-        d.graph, {Tensor::of<int64_t>({}, {count}), Tensor::of<float>({1}, {3})});
+    const auto outputs =
+        late.runner.run(d.graph, {Tensor::of<int64_t>({}, {count}), Tensor::of<float>({1}, {3})});
     ASSERT_TRUE(outputs) << outputs.error().text;
     EXPECT_EQ(outputs->front().tensor()->values<float>()[0], count % 2 == 0 ? 3 : -3);
     EXPECT_EQ(late.runner.plans_made(), 2u) << "one of the graph, one of the body";
