@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "isolated/engine/chance_node.h"
 #include "isolated/engine/operators/operators.h"
@@ -62,10 +63,11 @@ inline std::string any_operator(size_t chance) {
 class Mutator final {
  public:
   Mutator(onnx::ModelProto& model, unsigned seed)
-      : model_(model), graph_(*model.mutable_graph()), random_(seed) {}
+      : model_(model), graph_(model.mutable_graph()), random_(seed) {}
 
   void mutate() {
-    switch (below(9)) {
+    enter();
+    switch (below(11)) {
       case 0:
         return with_node([&](auto& node) { node.set_op_type(any_operator(random_())); });
       case 1:
@@ -84,6 +86,10 @@ class Mutator final {
         return mutate_input();
       case 7:
         return with_node([&](auto& node) { add_behind(node); });
+      case 8:
+        return with_node([&](auto& node) { node.add_output(fresh_name()); });
+      case 9:
+        return mutate_outputs();
       default:
         if (model_.opset_import_size() > 0)
           model_.mutable_opset_import(0)->set_version(7 + static_cast<int64_t>(below(16)));
@@ -97,22 +103,57 @@ class Mutator final {
     return below(4) == 0 ? kNumbers[below(kNumbers.size())] : static_cast<int64_t>(below(9)) - 2;
   }
 
+  // Half of the time a subgraph is what changes, if there is one, or one inside of it.
+  void enter() {
+    graph_ = model_.mutable_graph();
+    around_.clear();
+    while (below(2) == 0) {
+      std::vector<onnx::GraphProto*> inner;
+      for (auto& node : *graph_->mutable_node()) {
+        for (auto& attribute : *node.mutable_attribute()) {
+          if (attribute.has_g()) inner.push_back(attribute.mutable_g());
+        }
+      }
+      if (inner.empty()) return;
+      around_.push_back(graph_);
+      graph_ = inner[below(inner.size())];
+    }
+  }
+  std::string fresh_name() { return "v" + std::to_string(random_() % 100000); }
+
   template <class Change>
   void with_node(Change change) {
-    if (graph_.node_size() > 0) change(*graph_.mutable_node(index(graph_.node_size())));
+    if (graph_->node_size() > 0) change(*graph_->mutable_node(index(graph_->node_size())));
   }
   template <class Change>
   void with_tensor(Change change) {
-    if (graph_.initializer_size() > 0)
-      change(*graph_.mutable_initializer(index(graph_.initializer_size())));
+    if (graph_->initializer_size() > 0)
+      change(*graph_->mutable_initializer(index(graph_->initializer_size())));
   }
   std::string any_name() {
     std::vector<std::string> names = {""};
-    for (const auto& tensor : graph_.initializer()) names.push_back(tensor.name());
-    for (const auto& input : graph_.input()) names.push_back(input.name());
-    for (const auto& node : graph_.node())
-      names.insert(names.end(), node.output().begin(), node.output().end());
+    const auto add_names = [&](const onnx::GraphProto& graph) {
+      for (const auto& tensor : graph.initializer()) names.push_back(tensor.name());
+      for (const auto& input : graph.input()) names.push_back(input.name());
+      for (const auto& node : graph.node())
+        names.insert(names.end(), node.output().begin(), node.output().end());
+    };
+    add_names(*graph_);
+    for (const onnx::GraphProto* outer : around_) add_names(*outer);
     return names[below(names.size())];
+  }
+  // What a subgraph makes need not be what its node takes, nor what it declares.
+  void mutate_outputs() {
+    auto& outputs = *graph_->mutable_output();
+    if (outputs.empty() || below(3) == 0) {
+      outputs.Add()->set_name(any_name());
+    } else if (below(3) == 0) {
+      outputs.RemoveLast();
+    } else {
+      auto& type = *outputs.Mutable(index(outputs.size()))->mutable_type()->mutable_tensor_type();
+      if (below(3) == 0) type.set_elem_type(static_cast<int>(below(24)));
+      type.mutable_shape()->add_dim()->set_dim_value(number());
+    }
   }
   void mutate_attribute(onnx::NodeProto& node) {
     const bool fresh = node.attribute_size() == 0 || below(4) == 0;
@@ -158,8 +199,8 @@ class Mutator final {
     for (size_t i = 0; i < 8; ++i) raw[at + i] = static_cast<char>(value >> (8 * i));
   }
   void mutate_input() {
-    if (graph_.input_size() == 0) return;
-    auto& shape = *graph_.mutable_input(index(graph_.input_size()))
+    if (graph_->input_size() == 0) return;
+    auto& shape = *graph_->mutable_input(index(graph_->input_size()))
                        ->mutable_type()
                        ->mutable_tensor_type()
                        ->mutable_shape();
@@ -172,14 +213,14 @@ class Mutator final {
   }
   // A node that reads the first's output and becomes what the graph gives.
   void add_behind(onnx::NodeProto& node) {
-    if (node.output_size() == 0 || graph_.output_size() == 0) return;
+    if (node.output_size() == 0 || graph_->output_size() == 0) return;
     const std::string read = node.output(0);
-    onnx::NodeProto& added = *graph_.add_node();
+    onnx::NodeProto& added = *graph_->add_node();
     added.set_op_type(any_operator(random_()));
     added.add_input(read);
     if (below(2) == 0) added.add_input(any_name());
-    added.add_output("v" + std::to_string(random_() % 100000));
-    auto& output = *graph_.mutable_output(0);
+    added.add_output(fresh_name());
+    auto& output = *graph_->mutable_output(0);
     output.set_name(added.output(0));
     auto& shape = *output.mutable_type()->mutable_tensor_type()->mutable_shape();
     shape.clear_dim();
@@ -187,7 +228,8 @@ class Mutator final {
   }
 
   onnx::ModelProto& model_;
-  onnx::GraphProto& graph_;
+  onnx::GraphProto* graph_;                // what is changed
+  std::vector<onnx::GraphProto*> around_;  // what it is inside of
   std::mt19937 random_;
 };
 
@@ -244,6 +286,34 @@ inline onnx::ModelProto small_network() {
   return model;
 }
 
+// The same with a subgraph: a loop as often as an input says, which keeps what it makes each time.
+inline onnx::ModelProto small_loop() {
+  onnx::ModelProto model = small_network();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  graph.clear_input();
+  graph.clear_output();
+  graph.clear_node();
+  graph.clear_initializer();
+  add_port(*graph.add_input(), "trips", {});
+  graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      onnx::TensorProto::INT64);
+  add_port(*graph.add_input(), "x", {-1, 2});
+  add_port(*graph.add_output(), "y", {-1, -1, 2});
+  add_node(graph, "Loop", {"trips", "", "x"}, "last");
+  graph.mutable_node(0)->add_output("y");
+  onnx::AttributeProto& attribute = *graph.mutable_node(0)->add_attribute();
+  attribute.set_name("body");
+  attribute.set_type(onnx::AttributeProto::GRAPH);
+  onnx::GraphProto& body = *attribute.mutable_g();
+  body.set_name("body");
+  for (const char* name : {"i", "go", "v"}) body.add_input()->set_name(name);
+  add_node(body, "Add", {"v", "x"}, "next");
+  body.add_output()->set_name("go");
+  add_port(*body.add_output(), "next", {-1, 2});
+  add_port(*body.add_output(), "next", {-1, 2});
+  return model;
+}
+
 // A node of chance, of any operator, some extents of whose inputs vary, with outputs as a model
 // that is served declares them.
 inline onnx::ModelProto node_of_chance(unsigned seed) {
@@ -285,7 +355,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
     model = node_of_chance(seed);
   } else if (!model.ParseFromArray(data, static_cast<int>(size)) ||
              model.graph().node_size() == 0) {
-    model = small_network();
+    model = seed % 4 == 1 ? small_loop() : small_network();
   }
   Mutator mutator(model, seed);
   for (unsigned i = 0; i <= seed / 2 % 3 && seed % 32 != 1; ++i) mutator.mutate();

@@ -130,6 +130,7 @@ Result<Runner::Ready*> Runner::plan_for(const Graph& graph, const std::vector<Da
   }
   auto ready = std::make_unique<Ready>();
   ready->compiled = TRY(compiler_.compile(graph, facts));
+  ++plans_made_;
   ready->bytes = bytes_of(ready->compiled);
   make_room(graph, ready->bytes);
   if (const Status allowed = allow(ready->bytes); !allowed) {

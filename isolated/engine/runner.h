@@ -35,6 +35,8 @@ class Runner final : public Host {
   Status hold(uint64_t before, uint64_t now) override;
   // What all plans that are kept hold.
   [[nodiscard]] uint64_t plan_bytes() const { return plan_bytes_; }
+  // How many plans it has ever made.
+  [[nodiscard]] uint64_t plans_made() const { return plans_made_; }
   // Counts the steps of what runs from here on.
   void report_to(ProgressCounter* progress) { progress_ = progress; }
 
@@ -69,6 +71,7 @@ class Runner final : public Host {
   int depth_ = 0;            // graphs that run, each inside the one before
   uint64_t clock_ = 0;
   uint64_t plan_bytes_ = 0;
+  uint64_t plans_made_ = 0;
   std::unordered_map<const Graph*, Plans> plans_;
 };
 

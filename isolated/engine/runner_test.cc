@@ -72,18 +72,67 @@ TEST(Runner, ends_a_loop_that_does_not) {
   EXPECT_NE(outputs.error().text.find("does a loop end?"), std::string::npos);
 }
 
-TEST(Runner, forgets_the_shapes_that_were_not_used_for_longest) {
+// Runs exp(0) of so many elements.
+void run_of_size(Late& late, const Graph& graph, int64_t size) {
+  const auto outputs = late.runner.run(graph, {*Tensor::zeros(ElementType::kFloat32, {size})});
+  ASSERT_TRUE(outputs) << outputs.error().text;
+  EXPECT_EQ(outputs->front().tensor()->shape(), (Shape{size}));
+  EXPECT_EQ(outputs->front().tensor()->values<float>()[0], 1);
+}
+
+Draft exponential() {
   Draft d;
   d.graph.add_output(d.node("Exp", {d.input("x")}));
-  Late late({.plans_max = 2});
+  return d;
+}
+
+TEST(Runner, plans_no_shape_that_it_remembers_again) {
+  const Draft d = exponential();
+  Late late;
   for (int round = 0; round < 3; ++round) {
-    for (const int64_t size : {1, 2, 3, 4, 5}) {
-      const auto outputs =
-          late.runner.run(d.graph, {*Tensor::zeros(ElementType::kFloat32, {size})});
-      ASSERT_TRUE(outputs) << outputs.error().text;
-      EXPECT_EQ(outputs->front().tensor()->shape(), (Shape{size}));
-      EXPECT_EQ(outputs->front().tensor()->values<float>()[0], 1);
-    }
+    for (const int64_t size : {1, 2, 3, 4, 5}) run_of_size(late, d.graph, size);
+    EXPECT_EQ(late.runner.plans_made(), 5u) << round;
+  }
+}
+
+TEST(Runner, forgets_the_shapes_that_were_not_used_for_longest) {
+  const Draft d = exponential();
+  Late late({.plans_max = 2});
+  const struct {
+    int64_t size;
+    uint64_t made;
+    const char* why;
+  } runs[] = {{1, 1, "new"},
+              {2, 2, "new"},
+              {1, 2, "remembered"},
+              {3, 3, "new, for 2"},
+              {1, 3, "remembered, though made first"},
+              {2, 4, "was forgotten"},
+              {1, 4, "remembered"},
+              {3, 5, "was forgotten for 2"}};
+  for (const auto& each : runs) {
+    run_of_size(late, d.graph, each.size);
+    EXPECT_EQ(late.runner.plans_made(), each.made) << each.size << ": " << each.why;
+  }
+}
+
+TEST(Runner, plans_the_body_of_a_loop_once) {
+  Draft body;
+  body.graph.add_input({"i", ElementType::kInt64});
+  body.graph.add_output(body.graph.add_input({"go", ElementType::kBool}));
+  body.graph.add_output(body.node("Neg", {body.input("x")}));
+  Draft d;
+  const ValueId trips = d.graph.add_input({"trips", ElementType::kInt64});
+  d.graph.add_output(d.node("Loop", {trips, ValueId{}, d.input("x")},
+                            {{"body", std::make_shared<const Graph>(std::move(body.graph))},
+                             {"body.captures", std::vector<int64_t>()}}));
+  Late late;
+  for (const int64_t count : {7, 100}) {
+    const auto outputs =
+        late.runner.run(d.graph, {Tensor::of<int64_t>({}, {count}), Tensor::of<float>({1}, {3})});
+    ASSERT_TRUE(outputs) << outputs.error().text;
+    EXPECT_EQ(outputs->front().tensor()->values<float>()[0], count % 2 == 0 ? 3 : -3);
+    EXPECT_EQ(late.runner.plans_made(), 2u) << "one of the graph, one of the body";
   }
 }
 

@@ -11,6 +11,8 @@
 
 namespace casemate::zoo {
 
+struct TransformerSizes;
+
 Graph lenet_5();
 Graph alexnet();
 Graph vgg_16();
@@ -28,5 +30,9 @@ Graph mobilenet_v2();
 Graph yolov3_tiny();
 Graph bert_base();
 Graph gpt_2_small();
+
+// The same architectures in other sizes, smaller ones for tests. Requires: heads divide the width.
+Graph bert(const std::string& called, const TransformerSizes& sizes);
+Graph gpt_2(const std::string& called, const TransformerSizes& sizes);
 
 }  // namespace casemate::zoo

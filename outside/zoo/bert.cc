@@ -96,8 +96,10 @@ std::string pooler(Transformer& net, const std::string& x) {
 
 }  // namespace
 
-Graph bert_base() {
-  Transformer net("bert-base", "Devlin et al., NAACL 2019, section 3", {});
+Graph bert_base() { return bert("bert-base", {}); }
+
+Graph bert(const std::string& called, const TransformerSizes& sizes) {
+  Transformer net(called, "Devlin et al., NAACL 2019, section 3", sizes);
   const std::string ids = net.tokens("input_ids");
   const std::string bias = attention_bias(net);
   std::string x = embeddings(net, ids);

@@ -118,9 +118,10 @@ std::string block(Transformer& net, const std::string& x, const std::string& bia
 
 }  // namespace
 
-Graph gpt_2_small() {
-  Transformer net("gpt-2-small", "Radford et al., 2019, section 2.3 and table 2",
-                  {.epsilon = 1e-5F});
+Graph gpt_2_small() { return gpt_2("gpt-2-small", {.epsilon = 1e-5F}); }
+
+Graph gpt_2(const std::string& called, const TransformerSizes& sizes) {
+  Transformer net(called, "Radford et al., 2019, section 2.3 and table 2", sizes);
   Graph& graph = net.graph();
   add_inputs(net);
   const std::string bias = attention_bias(net);

@@ -92,8 +92,8 @@ TEST_P(RunsInOurEngine, and_its_outputs_are_sound_and_depend_on_the_input) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo, RunsInOurEngine,
-                         testing::Values("lenet-5", "squeezenet", "mobilenet-v1", "mobilenet-v2",
-                                         "resnet-18", "densenet-121"),
+                         testing::Values("lenet-5", "squeezenet", "googlenet", "mobilenet-v1",
+                                         "mobilenet-v2", "resnet-18", "densenet-121"),
                          [](const auto& tested) {
                            std::string name = tested.param;
                            std::ranges::replace(name, '-', '_');

@@ -73,6 +73,12 @@ struct Made {
   std::vector<Shape> shapes = {};
 };
 
+// What a file says of an output before anything has made it.
+struct Declared {
+  ElementType type = ElementType::kNone;  // kNone: not even that
+  std::optional<Shape> shape = {};        // -1 where it varies
+};
+
 class Graph final {
  public:
   // A graph whose variants are these batch sizes. Requires: at least one.
@@ -86,7 +92,10 @@ class Graph final {
   // Appends the node, which makes `outputs`, and returns the first of them. `node.outputs` is
   // ignored. Outputs without a name are left out.
   ValueId add_node(Node node, std::vector<Made> outputs);
-  void add_output(ValueId value) { outputs_.push_back(value); }
+  void add_output(ValueId value, Declared declared = {}) {
+    outputs_.push_back(value);
+    declared_.push_back(std::move(declared));
+  }
 
   // The graph with a second variant, whose shapes are those of `other`. Requires: equal but for
   // shapes.
@@ -99,6 +108,12 @@ class Graph final {
   [[nodiscard]] const std::vector<ValueId>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<ValueId>& outputs() const { return outputs_; }
   [[nodiscard]] std::vector<ValueId>& outputs() { return outputs_; }
+  // What add_output() was told of an output, for a subgraph whose node may run it not once.
+  // Requires: it is there.
+  [[nodiscard]] const Declared& declared(size_t output) const {
+    CHECK(output < declared_.size(), "an output that is asked for is there");
+    return declared_[output];
+  }
   [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
   [[nodiscard]] std::vector<Node>& nodes() { return nodes_; }
   [[nodiscard]] size_t value_count() const { return values_.size(); }
@@ -122,6 +137,7 @@ class Graph final {
   std::vector<Node> nodes_;
   std::vector<ValueId> inputs_;
   std::vector<ValueId> outputs_;
+  std::vector<Declared> declared_;  // by output
 };
 
 // Who reads and who makes each value of a graph, as indices into nodes(). A snapshot: it does not

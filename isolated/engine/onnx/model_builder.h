@@ -122,6 +122,14 @@ inline void set_text(onnx::NodeProto& node, const std::string& name, const std::
   attribute.set_s(value);
 }
 
+// The builder's graph, as a subgraph.
+inline void set_graph(onnx::NodeProto& node, const std::string& name, const ModelBuilder& body) {
+  auto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::GRAPH);
+  *attribute.mutable_g() = body.model.graph();
+}
+
 // A small network of the kind that we serve: [N,1,12,12] to [N,5], with everything that the passes
 // fold and fuse.
 inline ModelBuilder small_network() {

@@ -64,6 +64,21 @@ std::vector<uint8_t> type_groups(const onnx::NodeProto& node, const onnx::OpSche
   return groups;
 }
 
+// What the file says of an output of a subgraph, as far as we could hold it.
+Result<Declared> declared_of(const onnx::ValueInfoProto& output) {
+  const Port port = TRY(port_of(output));
+  Declared declared;
+  if (port.kind != Port::Kind::kTensor) return declared;
+  if (port.dims.size() > limits::kRank) {
+    return Error{Code::kUnsupported,
+                 formatted("'{}' is declared with {} dimensions, supported are at most {}",
+                           port.name, port.dims.size(), limits::kRank)};
+  }
+  declared.type = element_type_from(static_cast<uint32_t>(port.type)).value_or(ElementType::kNone);
+  if (port.shaped) declared.shape = Shape(port.dims);
+  return declared;
+}
+
 }  // namespace
 
 Result<ReadModel> Reader::read() {
@@ -342,10 +357,24 @@ Status Reader::set_attribute(Frame& frame, Node& node, onnx::AttributeProto& att
   }
 }
 
+// What a subgraph names is there once for each call of the function that it is in, too.
+Status Reader::pay_for_ports(const onnx::GraphProto& graph) {
+  uint64_t bytes = 0;
+  for (const auto* ports : {&graph.input(), &graph.output()}) {
+    for (const auto& port : *ports) bytes += sizeof(Value) + port.name().size();
+  }
+  return budget_.take(bytes);
+}
+
 // The subgraph becomes an attribute, what it reads from outside further inputs of the node; where
 // they stand among these is the attribute "NAME.captures".
 Status Reader::set_graph(Frame& frame, Node& node, const std::string& name, onnx::GraphProto& graph,
                          const Versions& versions) {
+  const auto refused = [&](const Error& error) {
+    return Error{error.code,
+                 formatted("node '{}' ({}): its subgraph: {}", node.name, node.op, error.text)};
+  };
+  if (const Status paid = pay_for_ports(graph); !paid) return refused(paid.error());
   auto made = std::make_shared<Graph>(Graph::unshaped());
   Frame inner(*made, frame);
   for (const auto& input : graph.input()) {
@@ -364,7 +393,9 @@ Status Reader::set_graph(Frame& frame, Node& node, const std::string& name, onnx
                    formatted("node '{}' ({}): output '{}' of its subgraph is made by no node",
                              node.name, node.op, output.name())};
     }
-    made->add_output(id);
+    Result<Declared> declared = declared_of(output);
+    if (!declared) return refused(declared.error());
+    made->add_output(id, *std::move(declared));
   }
   std::vector<int64_t> places;
   for (const ValueId captured : inner.captures()) {

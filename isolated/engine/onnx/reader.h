@@ -52,6 +52,7 @@ class Reader final {
                              const onnx::OpSchema& schema, const Versions& versions);
   Status bind_attributes(const Frame& frame, onnx::NodeProto& node);
   Status pay_for(const onnx::NodeProto& node, const Frame& frame);
+  Status pay_for_ports(const onnx::GraphProto& graph);
   Result<std::vector<ValueId>> inputs_of(Frame& frame, const onnx::NodeProto& node) const;
   Status define_outputs(Frame& frame, const onnx::NodeProto& node, const Node& made) const;
   Status set_attribute(Frame& frame, Node& node, onnx::AttributeProto& attribute,

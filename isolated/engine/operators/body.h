@@ -13,11 +13,20 @@
 
 namespace casemate::engine {
 
+// How many inputs beside captures a node gives its subgraph, and how many outputs it needs.
+struct Arity {
+  size_t inputs = 0;
+  size_t outputs = 0;
+  bool more = false;  // the subgraph may make some that nobody needs
+};
+
 struct Body {
   const Graph* graph;
   std::vector<Datum> captures;
 
-  static Result<Body> of(Computation& c, const std::string& name);
+  // Numbers are compared here, once, for a body may run not once.
+  static Result<Body> of(Computation& c, const std::string& name, Arity arity);
+  // Requires: as many inputs as its arity says; there will be as many outputs.
   Result<std::vector<Datum>> run(Computation& c, std::vector<Datum> inputs) const;
 };
 
@@ -33,6 +42,7 @@ struct Gathered {
   uint64_t scan_bytes = 0;
 
   // Of one iteration; the first of the outputs is `first`. Fails as Computation::hold(), too.
+  // Requires: the body's arity was checked.
   Status take(Computation& c, std::vector<Datum> outputs, size_t first);
 };
 
@@ -40,7 +50,9 @@ struct Gathered {
 // type or shape. Requires: at least one.
 Result<Tensor> stacked(Computation& c, const std::vector<Tensor>& tensors, int64_t axis,
                        bool backwards);
-// A scan output of no iterations: nobody knows its type, nor its shape but for the 0.
-Result<Tensor> nothing_scanned(const Graph& body, size_t output);
+// A scan output of no iterations: 0 along the new axis, beside it what the file declares of the
+// body's output, 0 where that varies, as ONNX Runtime has it. Fails when nothing says which type
+// it has.
+Result<Tensor> nothing_scanned(const Graph& body, size_t output, int64_t axis);
 
 }  // namespace casemate::engine

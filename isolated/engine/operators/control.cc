@@ -18,23 +18,20 @@ Result<bool> truth(const Datum& datum) {
 
 Status compute_if(Computation& c) {
   const bool condition = TRY(truth(TRY(datum_of(c, 0))));
-  const Body body = TRY(Body::of(c, condition ? "then_branch" : "else_branch"));
+  const Body body = TRY(Body::of(c, condition ? "then_branch" : "else_branch",
+                                 {.outputs = c.output_count(), .more = true}));
   std::vector<Datum> outputs = TRY(body.run(c, {}));
-  if (outputs.size() < c.output_count()) {
-    return Error{Code::kInvalid, formatted("its branch makes {} outputs, the node has {}",
-                                           outputs.size(), c.output_count())};
-  }
   for (size_t i = 0; i < c.output_count(); ++i) TRY(c.give(i, std::move(outputs[i])));
   return {};
 }
 
 Status compute_loop(Computation& c) {
-  const Body body = TRY(Body::of(c, "body"));
-  const int64_t trips = c.has(0) ? TRY(c.integer(0)) : INT64_MAX;
-  bool going = c.has(1) ? TRY(truth(TRY(datum_of(c, 1)))) : true;
   const size_t carried = own_inputs(c, "body") - std::min<size_t>(2, own_inputs(c, "body"));
   if (c.output_count() < carried)
     return Error{Code::kInvalid, "it has fewer outputs than values that it carries"};
+  const Body body = TRY(Body::of(c, "body", {2 + carried, 1 + c.output_count()}));
+  const int64_t trips = c.has(0) ? TRY(c.integer(0)) : INT64_MAX;
+  bool going = c.has(1) ? TRY(truth(TRY(datum_of(c, 1)))) : true;
   const size_t scans = c.output_count() - carried;
   Gathered gathered{{}, std::vector<std::vector<Tensor>>(scans)};
   for (size_t i = 0; i < carried; ++i) gathered.carried.push_back(TRY(datum_of(c, 2 + i)));
@@ -42,14 +39,13 @@ Status compute_loop(Computation& c) {
     std::vector<Datum> inputs = {Tensor::of<int64_t>({}, {trip}), Tensor::of<bool>({}, {true})};
     inputs.insert(inputs.end(), gathered.carried.begin(), gathered.carried.end());
     std::vector<Datum> outputs = TRY(body.run(c, std::move(inputs)));
-    if (outputs.empty()) return Error{Code::kInvalid, "its body makes no condition"};
     going = TRY(truth(outputs[0]));
     TRY(gathered.take(c, std::move(outputs), 1));
   }
   for (size_t i = 0; i < carried; ++i) TRY(c.give(i, std::move(gathered.carried[i])));
   for (size_t i = 0; i < scans; ++i) {
     TRY(c.give(carried + i, gathered.scans[i].empty()
-                                ? TRY(nothing_scanned(*body.graph, 1 + carried + i))
+                                ? TRY(nothing_scanned(*body.graph, 1 + carried + i, 0))
                                 : TRY(stacked(c, gathered.scans[i], 0, false))));
   }
   return {};
@@ -68,17 +64,18 @@ Result<Datum> element_of(Computation& c, size_t input, size_t index) {
 }
 
 Status compute_sequence_map(Computation& c) {
-  const Body body = TRY(Body::of(c, "body"));
+  const size_t own = own_inputs(c, "body");
+  const Body body = TRY(Body::of(c, "body", {own, c.output_count(), true}));
   const size_t length = TRY(c.sequence(0))->size();
   std::vector<Sequence> made(c.output_count());
   uint64_t bytes = 0;
   for (size_t i = 0; i < length; ++i) {
     std::vector<Datum> inputs;
-    for (size_t k = 0; k < own_inputs(c, "body"); ++k) inputs.push_back(TRY(element_of(c, k, i)));
+    for (size_t k = 0; k < own; ++k) inputs.push_back(TRY(element_of(c, k, i)));
     const std::vector<Datum> outputs = TRY(body.run(c, std::move(inputs)));
     for (size_t k = 0; k < made.size(); ++k) {
-      if (k >= outputs.size() || outputs[k].tensor() == nullptr)
-        return Error{Code::kInvalid, "its body makes too few tensors"};
+      if (outputs[k].tensor() == nullptr)
+        return Error{Code::kInvalid, formatted("output {} of its body is no tensor", k)};
       made[k].push_back(*outputs[k].tensor());
       bytes += sizeof(Tensor) + outputs[k].bytes();
     }

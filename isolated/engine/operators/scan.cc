@@ -72,7 +72,7 @@ Status give_scan(Computation& c, const Body& body, Gathered gathered) {
   for (size_t i = 0; i < states; ++i) TRY(c.give(i, std::move(gathered.carried[i])));
   for (size_t i = 0; i < gathered.scans.size(); ++i) {
     TRY(c.give(states + i, gathered.scans[i].empty()
-                               ? TRY(nothing_scanned(*body.graph, states + i))
+                               ? TRY(nothing_scanned(*body.graph, states + i, entry(axes, i)))
                                : TRY(stacked(c, gathered.scans[i], entry(axes, i),
                                              entry(directions, i) != 0))));
   }
@@ -81,8 +81,8 @@ Status give_scan(Computation& c, const Body& body, Gathered gathered) {
 
 // Scan since operator set 9.
 Status scan_once(Computation& c) {
-  const Body body = TRY(Body::of(c, "body"));
   const size_t own = own_inputs(c, "body");
+  const Body body = TRY(Body::of(c, "body", {own, c.output_count()}));
   const int64_t wanted = c.attributes().integer("num_scan_inputs", 0);
   if (wanted < 1 || static_cast<uint64_t>(wanted) > own)
     return Error{Code::kInvalid, formatted("it scans {} of its {} inputs", wanted, own)};
@@ -125,11 +125,11 @@ Status scan_item(Computation& c, const Body& body, int64_t item, int64_t length,
 // Scan of operator set 8: extent 0 is a batch, extent 1 what is scanned, and each item has its
 // length.
 Status scan_batch(Computation& c) {
-  const Body body = TRY(Body::of(c, "body"));
   const size_t own = own_inputs(c, "body");
   const int64_t wanted = c.attributes().integer("num_scan_inputs", 0);
   if (wanted < 1 || static_cast<uint64_t>(wanted) + 1 > own)
     return Error{Code::kInvalid, formatted("it scans {} of its {} inputs", wanted, own)};
+  const Body body = TRY(Body::of(c, "body", {own - 1, c.output_count()}));
   const size_t states = own - 1 - static_cast<size_t>(wanted);
   const Shape& first = c.shape(own - 1);
   if (first.rank() < 2 || first[0] < 1 || c.output_count() < states)
@@ -137,9 +137,11 @@ Status scan_batch(Computation& c) {
   for (size_t i = 1; i < own; ++i) {
     const Shape& shape = c.shape(i);
     const bool scans = i > states;
-    if (shape.rank() < (scans ? 2u : 1u) || shape[0] != first[0] || (scans && shape[1] != first[1]))
-      return Error{Code::kInvalid, formatted("its input {} of shape {} does not fit one of {}", i,
-                                             shape.text(), first.text())};
+    if (shape.rank() < (scans ? 2u : 1u) || shape[0] != first[0] ||
+        (scans && shape[1] != first[1]) || c.type(i) == ElementType::kString)
+      return Error{Code::kInvalid,
+                   formatted("its input {}, {} of shape {}, does not fit a batch of numbers of {}",
+                             i, name_of(c.type(i)), shape.text(), first.text())};
   }
   const auto lengths = c.has(0) ? TRY(c.integers(0)) : std::vector<int64_t>();
   for (const int64_t length : lengths) {
@@ -158,7 +160,7 @@ Status scan_batch(Computation& c) {
     }
     for (size_t i = states; i < made.size(); ++i) {
       const auto& slices = gathered.scans[i - states];
-      made[i].push_back(slices.empty() ? TRY(nothing_scanned(*body.graph, i))
+      made[i].push_back(slices.empty() ? TRY(nothing_scanned(*body.graph, i, 0))
                                        : TRY(stacked(c, slices, 0, false)));
     }
     for (const auto& items : made) bytes += sizeof(Tensor) + items.back().byte_count();
