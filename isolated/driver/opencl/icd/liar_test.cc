@@ -178,8 +178,8 @@ class Device final {
   std::once_flag ended_;
 };
 
-// Runs `program` over a device that tells `lie`, in this process, which is one of its own. Its code:
-// the program's, or 90 and more for what the test itself could not do.
+// Runs `program` over a device that tells `lie`, in this process, which is one of its own. Its
+// code: the program's, or 90 and more for what the test itself could not do.
 int run(const Lie& lie, const std::function<int()>& program, size_t calls_expected = 0) {
   ::alarm(30);  // a wait without an end is a death
   auto pair = srpc::StreamPair::make(
