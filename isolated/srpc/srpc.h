@@ -70,6 +70,8 @@ class Caller final {
   void disarm();
   // Looks for a reply for some microseconds. Requires: Waiting::look, and a bell.
   Look look();
+  // Ends the stream, where what a reply holds is a lie.
+  void close() { static_cast<void>(fail("this side has closed it")); }
 
   [[nodiscard]] uint32_t free_slots() const;
   [[nodiscard]] uint64_t in_flight() const { return requested_ - taken_; }

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "base/format.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/memory_file.h"
 #include "outside/cli/commands.h"
@@ -185,6 +186,10 @@ Run add_run(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--stream-mib", s.stream_mib, "of memory for data on its way, each way")
       ->check(CLI::Range(1u, 4096u))
+      ->capture_default_str();
+  app.add_option("--hang", s.hang_seconds,
+                 "seconds that the device may work without ending a command, before it is ended")
+      ->check(CLI::Range(1u, limits::kRestartMs / 1000))
       ->capture_default_str();
   app.add_flag("--debug", s.debug, "what starts program and device may write to stderr");
   app.add_flag("--verbose", flags->verbose, "show what the monitor says");

@@ -26,7 +26,7 @@ constexpr uint64_t kMosMib = 64;
 constexpr uint32_t kProcesses = 512;
 // The compiler's files, and each kernel for each size that it is launched with.
 constexpr uint32_t kCacheMib = 512;
-// One call of a program may take as long as its kernel runs; whoever waits can end it.
+// A program is asked for nothing and may take what time it likes; what it runs loads at once.
 constexpr uint32_t kRunPatienceMs = 600'000;
 constexpr const char* kVendors = "/etc/OpenCL/vendors";
 constexpr const char* kDriver = "libcasemate_opencl.so";
@@ -151,6 +151,7 @@ Status add_part(Builder& builder, const Part& part, uint32_t mos, const RunSetti
   p.failures_max = 1;  // what the program had there is gone, and it has heard of it
   p.stable_ms = 1000;
   p.hang_ms = p.load_ms = kRunPatienceMs;
+  if (part.kind == EnclaveKind::kDevice) p.hang_ms = settings.hang_seconds * 1000;
   EnclaveDescription& e = TRY(builder.next(d.enclaves, d.enclave_count, "enclaves"));
   e.name = Text<limits::kName>::from(part.name);
   e.partition = d.partition_count - 1;

@@ -24,9 +24,10 @@ struct RunSettings {
   std::vector<Placed> files;   // more that the program opens
   uint32_t memory_mib = 4096;  // of the device's partition, with what is on the device
   uint32_t program_memory_mib = 4096;
-  uint32_t stream_mib = 64;    // of bulk memory in each direction
-  uint32_t scratch_mib = 256;  // of the program's /tmp
-  uint32_t threads = 0;        // of a device that is a processor; 0: one per core
+  uint32_t stream_mib = 64;     // of bulk memory in each direction
+  uint32_t scratch_mib = 256;   // of the program's /tmp
+  uint32_t threads = 0;         // of a device that is a processor; 0: one per core
+  uint32_t hang_seconds = 600;  // that the device may work without ending a command
   bool debug = false;
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -159,6 +160,27 @@ TEST_F(RunProgram, loses_its_device_and_nothing_else_by_a_wild_kernel) {
   EXPECT_EQ(ended.out, "it is gone, and mine are 1 2 3\n");
 }
 
+TEST_F(RunProgram, loses_its_device_by_a_kernel_that_never_ends_after_the_time_that_its_user_says) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Ended ended = run({"--hang", "4", "--verbose"}, {opencl("opencl_lasting"), "forever"});
+  const auto took = std::chrono::steady_clock::now() - begin;
+  EXPECT_EQ(ended.code, 7) << ended.err;
+  EXPECT_EQ(ended.out, "it is gone, and mine are 1 2 3\n");
+  EXPECT_TRUE(ended.err.contains("has work and makes no progress")) << ended.err;
+  EXPECT_GE(took, std::chrono::seconds(4)) << "it has been given its time";
+  EXPECT_LT(took, std::chrono::seconds(60));
+}
+
+// One call waits for all of them, twice as long as one command may take.
+TEST_F(RunProgram, keeps_its_device_while_one_command_after_the_other_ends) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Ended ended = run({"--hang", "4"}, {opencl("opencl_lasting"), "16", "0.5"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "it went well, and mine are 1 2 3\n");
+  EXPECT_GT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5))
+      << "less than the patience: this has shown nothing";
+}
+
 TEST_F(RunProgram, that_takes_more_memory_than_it_has_is_ended) {
   const Ended ended =
       run({"--program-memory-mib", "64"}, {"/bin/sh", "-c", "a=x; while :; do a=$a$a; done"});
@@ -180,6 +202,7 @@ TEST_F(RunProgram, is_refused_with_a_sentence_where_it_cannot_run) {
       {{"--device", "opencl:99"}, "/bin/true", "name one from opencl:0 to opencl:15"},
       {{"--device", "opencl:"}, "/bin/true", "name one from opencl:0"},
       {{"--device", "opencl:15"}, opencl("opencl_buffers"), "opencl:15 failed while"},
+      {{"--hang", "3601"}, "/bin/true", "3601 not in range"},
       {{"--file", "/nowhere/file"}, "/bin/true", "--file /nowhere/file: there is no such file"},
       {{"--env", "A=" + std::string(70'000, 'x')}, "/bin/true", "arguments and environment have"},
   };

@@ -28,6 +28,7 @@ class Caller final {
   [[nodiscard]] MutableBytes bulk_in() const { return {in_.get(), size_}; }
   [[nodiscard]] Bytes bulk_out() const { return {out_.get(), size_}; }
   [[nodiscard]] bool failed() const { return failed_ || caller_.failed(); }
+  void close() { caller_.close(); }
 
  private:
   explicit Caller(srpc::Caller caller);

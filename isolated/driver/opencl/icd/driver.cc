@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "wire/control/control.h"
 
@@ -53,28 +54,38 @@ uint32_t Driver::number() {
   return link_.number();
 }
 
-cl_int Driver::query(QueryCall call, std::vector<uint8_t>& value) {
-  Lock lock(mutex_);
-  const auto room = link_.take_room(std::min(kLongAnswer, link_.out_size() / 4));
+cl_int Driver::query_once(QueryCall call, const std::optional<Region>& room,
+                          std::vector<uint8_t>& value) {
   if (room) call.out = *room;
-  cl_int status = link_.ask(call, &value);
-  if (status == CL_SUCCESS && value.size() > kInlineAnswer) {
-    if (value.size() <= call.out.size)
-      std::copy_n(link_.outgoing(call.out), value.size(), value.begin());
-    else
-      status = CL_OUT_OF_HOST_MEMORY;
-  }
+  const cl_int status = link_.ask(call, &value);
+  // What does not lie in the reply lies in the region, which is long enough: replies.h.
+  if (status == CL_SUCCESS && value.size() > kInlineAnswer)
+    std::copy_n(link_.outgoing(call.out), value.size(), value.begin());
   if (room) link_.free_room(*room);
-  if (status != CL_OUT_OF_HOST_MEMORY || value.size() <= call.out.size) return status;
-  // Longer than most: once more, with as much room as it needs.
-  const auto large = room_for(lock, value.size());
-  if (!large) return CL_OUT_OF_HOST_MEMORY;
-  call.out = *large;
-  status = link_.ask(call, &value);
-  if (status == CL_SUCCESS && value.size() <= large->size)
-    std::copy_n(link_.outgoing(*large), value.size(), value.begin());
-  link_.free_room(*large);
-  return status;
+  return link_.failed() ? CL_OUT_OF_RESOURCES : status;
+}
+
+cl_int Driver::query(const QueryCall& call, std::vector<uint8_t>& value) {
+  const Form form = form_of(static_cast<Query>(call.query), call.parameter);
+  if (form.kind == Form::Kind::kNone) return CL_INVALID_VALUE;
+  Lock lock(mutex_);
+  auto room = link_.take_room(std::min(kLongAnswer, link_.out_size() / 4));
+  cl_int status = query_once(call, room, value);
+  if (status == CL_OUT_OF_HOST_MEMORY && value.size() > (room ? room->size : 0)) {
+    // Longer than most: once more, with as much room as it needs.
+    room = room_for(lock, value.size());
+    if (!room) return CL_OUT_OF_HOST_MEMORY;
+    status = query_once(call, room, value);
+  }
+  if (status != CL_SUCCESS || fits(value, form)) return status;
+  return refuse(formatted("answers query {} about {:#x} with {} bytes that are no such value",
+                          call.query, call.parameter, value.size()));
+}
+
+cl_int Driver::refuse(std::string_view what) {
+  const Lock lock(mutex_);
+  link_.end(what);
+  return CL_OUT_OF_RESOURCES;
 }
 
 cl_int Driver::device_value(cl_device_info parameter, std::vector<uint8_t>& value) {
@@ -151,7 +162,8 @@ cl_int Driver::status_of(uint32_t event, cl_int& status) {
   std::vector<uint8_t> value;
   const cl_int asked = link_.ask(call, &value);
   if (asked != CL_SUCCESS) return asked;
-  if (value.size() != sizeof status) return CL_OUT_OF_RESOURCES;
+  if (value.size() != sizeof status || load<cl_int>(value) > CL_QUEUED)
+    return refuse("answers that an event is in a state that there is not");
   status = load<cl_int>(value);
   return CL_SUCCESS;
 }

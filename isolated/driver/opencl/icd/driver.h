@@ -73,7 +73,8 @@ class Driver final {
     call.*region = *room;
     return link_.ask(call);
   }
-  cl_int query(QueryCall call, std::vector<uint8_t>& value);
+  // `value` has the form that OpenCL gives this query's answers, or the device's partition is left.
+  cl_int query(const QueryCall& call, std::vector<uint8_t>& value);
   // What the device says of itself, asked once.
   cl_int device_value(cl_device_info parameter, std::vector<uint8_t>& value);
   template <class T>
@@ -129,6 +130,8 @@ class Driver final {
   void call_back(cl_event event, cl_int type, void(CL_CALLBACK* call)(cl_event, cl_int, void*),
                  void* data);
   cl_int queue_error(uint32_t queue);
+  // Leaves the device's partition, which does `what` no device does.
+  cl_int refuse(std::string_view what);
 
  private:
   struct Delivery {
@@ -142,6 +145,7 @@ class Driver final {
     void(CL_CALLBACK* call)(cl_event, cl_int, void*);
     void* data;
   };
+  cl_int query_once(QueryCall call, const std::optional<Region>& room, std::vector<uint8_t>& value);
   cl_int settle(cl_command_queue queue, const WaitList& waits);
   cl_int read_now(const Started& started, cl_mem buffer, uint64_t offset, MutableBytes data);
   cl_int read_later(const Started& started, cl_mem buffer, uint64_t offset, MutableBytes data);

@@ -29,40 +29,46 @@ bool Link::note(const srpc::Reply& reply) {
   const InFlight call = in_flight_.front();
   in_flight_.pop_front();
   in_begin_ = call.in_end;
-  Outcome outcome{.status = CL_INVALID_OPERATION};
-  if (code_from(reply.code) == Code::kOk && reply.value().size() >= sizeof outcome)
-    outcome = load<Outcome>(reply.value());
-  if (call.queue != 0 && outcome.status != CL_SUCCESS)
-    queue_errors_.try_emplace(call.queue, outcome.status);
+  const auto answer = said(reply, call.awaited);
+  if (!answer) {
+    end("answers a call with what is no answer to it");
+    return false;
+  }
+  if (call.queue != 0 && answer->status != CL_SUCCESS)
+    queue_errors_.try_emplace(call.queue, answer->status);
   return true;
 }
 
-std::optional<uint64_t> Link::send(uint32_t call, Bytes args, uint32_t queue) {
+void Link::end(std::string_view what) {
+  if (failed()) return;
+  log("OpenCL: the device's partition {}: it is not used any more, start the program again", what);
+  caller_.close();
+}
+
+std::optional<uint64_t> Link::send(uint32_t call, Bytes args, uint32_t queue,
+                                   const Awaited& awaited) {
   // Replies that nobody waits for are taken as they come, so that there is always room.
   while (caller_.in_flight() != 0 && caller_.free_slots() < kReserve && !failed()) {
     if (!take()) return std::nullopt;
   }
   const auto sequence = caller_.call(call, args);
   if (!sequence) return std::nullopt;
-  in_flight_.push_back({*sequence, queue, in_end_});
+  in_flight_.push_back({*sequence, queue, in_end_, awaited});
   return *sequence;
 }
 
 cl_int Link::wait(uint64_t sequence, std::vector<uint8_t>* value) {
   while (!in_flight_.empty()) {
-    const uint64_t next = in_flight_.front().sequence;
+    const InFlight next = in_flight_.front();
     const auto reply = take();
     if (!reply) return CL_OUT_OF_RESOURCES;
-    if (next != sequence) continue;
-    if (code_from(reply->code) != Code::kOk || reply->value().size() < sizeof(Outcome))
-      return CL_INVALID_OPERATION;
-    const auto outcome = load<Outcome>(reply->value());
-    const Bytes inside = reply->value().subspan(sizeof outcome);
-    if (value != nullptr) value->assign(inside.begin(), inside.end());
-    // What does not lie in the reply lies in the region that was asked for.
-    if (value != nullptr && inside.empty() && outcome.size <= out_size())
-      value->resize(outcome.size);
-    return outcome.status;
+    if (next.sequence != sequence) continue;
+    const auto answer = said(*reply, next.awaited);
+    if (!answer) return CL_OUT_OF_RESOURCES;
+    if (value != nullptr) value->assign(answer->inside.begin(), answer->inside.end());
+    if (value != nullptr && answer->inside.empty() && answer->size <= out_size())
+      value->resize(answer->size);
+    return answer->status;
   }
   return CL_OUT_OF_RESOURCES;
 }

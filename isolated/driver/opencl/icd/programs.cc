@@ -50,8 +50,30 @@ void learn_group_sizes(_cl_kernel& kernel) {
 // that the program has made.
 cl_int learn_binary_size(_cl_program& program) {
   if (program.binary_size != 0) return CL_SUCCESS;
-  return asked(Query::kProgram, program.id, CL_PROGRAM_BINARY_SIZES,
-               {sizeof program.binary_size, &program.binary_size, nullptr});
+  size_t size = 0;
+  const cl_int status =
+      asked(Query::kProgram, program.id, CL_PROGRAM_BINARY_SIZES, {sizeof size, &size, nullptr});
+  if (status != CL_SUCCESS) return status;
+  if (size > kAnswerMax) return CL_OUT_OF_HOST_MEMORY;
+  program.binary_size = size;
+  return CL_SUCCESS;
+}
+
+// A program fills no less of its room than what it was told.
+cl_int copy_binary(_cl_program& program, unsigned char* where) {
+  Driver& driver = *Driver::instance();
+  if (const cl_int sized = learn_binary_size(program); sized != CL_SUCCESS) return sized;
+  QueryCall call;
+  call.query = static_cast<uint32_t>(Query::kProgramBinary);
+  call.object = program.id;
+  call.parameter = CL_PROGRAM_BINARIES;
+  std::vector<uint8_t> answer;
+  const cl_int status = driver.query(call, answer);
+  if (status != CL_SUCCESS) return status;
+  if (answer.size() != program.binary_size)
+    return driver.refuse("gives a program's binary another size than it said");
+  std::ranges::copy(answer, where);
+  return CL_SUCCESS;
 }
 
 cl_int check_launch(const _cl_kernel& kernel, cl_uint dimensions, const size_t* global,
@@ -185,11 +207,7 @@ cl_int api::clGetProgramInfo(cl_program program, cl_program_info parameter, size
       if (room < sizeof(unsigned char*)) return CL_INVALID_VALUE;
       unsigned char* where = nullptr;
       std::memcpy(&where, value, sizeof where);
-      if (where == nullptr) return CL_SUCCESS;
-      const cl_int sized = learn_binary_size(*program);
-      if (sized != CL_SUCCESS) return sized;
-      return asked(Query::kProgramBinary, program->id, parameter,
-                   {program->binary_size, where, nullptr});
+      return where == nullptr ? CL_SUCCESS : copy_binary(*program, where);
     }
     default:
       return asked(Query::kProgram, program->id, parameter, out);
@@ -218,6 +236,8 @@ cl_kernel api::clCreateKernel(cl_program program, const char* name, cl_int* stat
   std::vector<uint8_t> kinds;
   const cl_int answer = driver.ask(call, &kinds);
   if (answer != CL_SUCCESS) return made(cl_kernel{}, answer, status);
+  if (!argument_kinds(kinds))
+    return made(cl_kernel{}, driver.refuse("names kinds of arguments that there are not"), status);
   auto kernel = std::make_unique<_cl_kernel>();
   kernel->mark = _cl_kernel::kMark;
   kernel->id = call.id;

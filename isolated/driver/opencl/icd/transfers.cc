@@ -75,6 +75,10 @@ std::optional<Region> Driver::room_for(Lock& lock, uint64_t size) {
     static_cast<void>(wait({1, &event}));
     lock.lock();
     if (link_.failed()) return std::nullopt;
+    if (!deliveries_.empty() && deliveries_.front().event.raw() == event) {
+      link_.end("says that a command has ended, and that it has not");
+      return std::nullopt;
+    }
   }
 }
 

@@ -121,6 +121,8 @@ struct Outcome {
   uint64_t size = 0;
 };
 inline constexpr size_t kInlineAnswer = srpc::kPayloadBytes - sizeof(Outcome);
+// Longer than any log that a client could take.
+inline constexpr size_t kAnswerMax = size_t{64} << 20;
 
 // ---- Objects ----
 

@@ -22,9 +22,13 @@ Answer Session::enqueue(const Command& command, Enqueue&& real, Part part) {
     started.wait_count = 1;
   }
   cl_event event = nullptr;
-  if (command.event != 0) started.event = &event;
+  if (command.event != 0 || pulse_ != nullptr) started.event = &event;
   if (status == CL_SUCCESS) status = real(started);
-  if (command.event != 0) record(command, part, status, event);
+  if (pulse_ != nullptr && event != nullptr) pulse_->started(event);
+  if (command.event != 0)
+    record(command, part, status, event);
+  else if (event != nullptr)
+    static_cast<void>(clReleaseEvent(event));
   return done(status);
 }
 

@@ -6,9 +6,6 @@
 namespace casemate::opencl {
 namespace {
 
-// Longer than any log that a client could take.
-constexpr size_t kAnswerMax = size_t{64} << 20;
-
 struct Parameters {
   Query query;
   cl_uint first, last;

@@ -1,9 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/driver/opencl/server/serve.h"
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "base/format.h"
 
 namespace casemate::opencl {
+namespace {
+
+// Tells the monitor that commands end while a call waits for many of them. A call that waits for
+// one makes no progress until that ends.
+class Watch final {
+ public:
+  Watch(Pulse& pulse, std::atomic<uint64_t>& progress)
+      : thread_([this, &pulse, &progress](const std::stop_token& stop) {
+          std::unique_lock lock(mutex_);
+          while (!stop.stop_requested()) {
+            ended_.wait_for(lock, stop, kEach, [] { return false; });
+            if (pulse.beats()) progress.fetch_add(1, std::memory_order_relaxed);
+          }
+        }) {}
+
+ private:
+  // A few times in the shortest time that may be called a hang.
+  static constexpr auto kEach = std::chrono::milliseconds(200);
+  std::mutex mutex_;
+  std::condition_variable_any ended_;
+  std::jthread thread_;
+};
+
+}  // namespace
 
 Result<cl_device_id> device(uint32_t index) {
   std::array<cl_platform_id, 16> platforms{};
@@ -27,7 +55,9 @@ Result<cl_device_id> device(uint32_t index) {
 
 void serve(srpc::Callee& callee, cl_device_id device, const SessionLimits& limits,
            const std::function<bool()>& wanted) {
-  Session session(device, callee.bulk_in(), callee.bulk_out(), limits);
+  Pulse pulse;
+  Session session(device, callee.bulk_in(), callee.bulk_out(), limits, &pulse);
+  const Watch watch(pulse, callee.progress());
   while (wanted()) {
     const auto request = callee.next(std::chrono::seconds(1));
     if (!request && request.error().code == Code::kTimedOut) continue;

@@ -3,11 +3,13 @@
 
 namespace casemate::opencl {
 
-Session::Session(cl_device_id device, Bytes in, MutableBytes out, const SessionLimits& limits)
+Session::Session(cl_device_id device, Bytes in, MutableBytes out, const SessionLimits& limits,
+                 Pulse* pulse)
     : device_(device),
       in_(in),
       out_(out),
       limits_(limits),
+      pulse_(pulse),
       contexts_(limits.objects),
       queues_(limits.objects),
       memories_(limits.objects),

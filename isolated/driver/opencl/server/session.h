@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "isolated/driver/opencl/protocol/protocol.h"
+#include "isolated/driver/opencl/server/pulse.h"
 #include "isolated/driver/opencl/server/table.h"
 
 namespace casemate::opencl {
@@ -35,8 +36,10 @@ struct Answer {
 
 class Session final {
  public:
-  // `in` is what the client writes at any time, `out` what it reads.
-  Session(cl_device_id device, Bytes in, MutableBytes out, const SessionLimits& limits = {});
+  // `in` is what the client writes at any time, `out` what it reads. `pulse`, which outlives the
+  // session, hears of each command.
+  Session(cl_device_id device, Bytes in, MutableBytes out, const SessionLimits& limits = {},
+          Pulse* pulse = nullptr);
   ~Session();
   Session(const Session&) = delete;
 
@@ -175,6 +178,7 @@ class Session final {
   Bytes in_;
   MutableBytes out_;
   SessionLimits limits_;
+  Pulse* pulse_;
   uint64_t memory_bytes_ = 0;
   uint32_t open_events_ = 0;
   std::deque<Staged> staged_;  // outlives the queues
