@@ -42,7 +42,8 @@ nlohmann::ordered_json accepted_values_json(const AcceptedValues& values) {
 
 Finding one_of_accepted(const AcceptedValues& accepted, Bytes actual) {
   const auto is_actual = [&](const auto& value) { return std::ranges::equal(value, actual); };
-  if (std::ranges::any_of(accepted, is_actual)) return {.good = true};
+  if (std::ranges::any_of(accepted, is_actual))
+    return {.good = true, .expected = "a pinned value", .actual = to_hex(actual)};
   Finding finding{.expected = "a pinned value",
                   .actual = actual.empty() ? "nothing" : to_hex(actual),
                   .allowed = true};
@@ -53,14 +54,26 @@ Finding one_of_accepted(const AcceptedValues& accepted, Bytes actual) {
   return finding;
 }
 
-Finding unrevoked(const Status& shown, const Status& listed, std::string_view expected) {
-  Finding finding = finding_of(listed, expected);
+Finding revocation_of(const Status& checked, std::string_view expected,
+                      const RevocationAdvice& advice) {
+  Finding finding = finding_of(checked, expected);
+  if (checked) return finding;
+  const Code code = checked.error().code;
+  finding.remedy = code == Code::kDenied     ? advice.revoked
+                   : code == Code::kNotFound ? advice.missing
+                                             : advice.unusable;
+  return finding;
+}
+
+Finding unrevoked(const Status& shown, const Status& listed, std::string_view expected,
+                  const RevocationAdvice& advice) {
+  Finding finding = revocation_of(listed, expected, advice);
   if (!listed || shown) return finding;
   return {.expected = std::string(expected), .actual = shown.error().text, .allowed = true};
 }
 
 Finding finding_of(const Status& status, std::string_view expected) {
-  if (status) return {.good = true};
+  if (status) return {.good = true, .expected = std::string(expected)};
   return {.expected = std::string(expected), .actual = status.error().text};
 }
 

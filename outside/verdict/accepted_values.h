@@ -30,8 +30,21 @@ Finding one_of_accepted(const AcceptedValues& accepted, Bytes actual);
 
 // What a reading step found: good, or its error beside `expected`.
 Finding finding_of(const Status& status, std::string_view expected);
-// Of revocation: `shown` succeeds when there is a list for every certificate, `listed` when the
-// lists that are there name none. Without a list nothing is known, which is allowed and said.
-Finding unrevoked(const Status& shown, const Status& listed, std::string_view expected);
+
+// What to do about a certificate that was revoked (an error kDenied), a list of revoked ones that
+// is missing (kNotFound), and one that is there and does not count.
+struct RevocationAdvice {
+  std::string_view revoked;
+  std::string_view missing;
+  std::string_view unusable;
+};
+// The finding of a check of revocation, with the advice that fits.
+Finding revocation_of(const Status& checked, std::string_view expected,
+                      const RevocationAdvice& advice);
+// The same where lists need not be there: `shown` succeeds when there is a list for every
+// certificate, `listed` when the lists that are there name none. Without a list nothing is known,
+// which is allowed and said.
+Finding unrevoked(const Status& shown, const Status& listed, std::string_view expected,
+                  const RevocationAdvice& advice);
 
 }  // namespace casemate::verify

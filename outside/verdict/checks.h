@@ -28,7 +28,8 @@ struct CheckKind {
   }
 };
 
-// What one check found. The texts are kept only when it is not good.
+// What one check found. Of a good one both texts may be left out: it wanted what the title says, and
+// found that.
 struct Finding {
   bool good = false;
   std::string expected{};
@@ -68,11 +69,11 @@ class Checks final {
       check.outcome = finding.good      ? Outcome::kPassed
                       : finding.allowed ? Outcome::kAllowed
                                         : Outcome::kFailed;
-      if (!finding.good) {
-        check.expected = std::move(finding.expected);
-        check.actual = std::move(finding.actual);
-        if (!finding.remedy.empty()) check.remedy = std::move(finding.remedy);
-      }
+      check.expected = std::move(finding.expected);
+      check.actual = std::move(finding.actual);
+      if (finding.good && check.expected.empty()) check.expected = kind.title;
+      if (finding.good && check.actual.empty()) check.actual = "as expected";
+      if (!finding.remedy.empty()) check.remedy = std::move(finding.remedy);
     }
     verdict_.checks.push_back(std::move(check));
     return verdict_.checks.back().outcome != Outcome::kFailed;

@@ -36,7 +36,7 @@ struct Check {
   std::string remedy{};      // what to do when it failed
   std::string subject{};     // empty, "gateway" or "model NAME"
   Outcome outcome = Outcome::kNotRun;
-  std::string expected{};  // of a check that did not pass
+  std::string expected{};  // what was wanted, and what was found: of every check that ran
   std::string actual{};
 };
 
@@ -73,9 +73,11 @@ struct Verdict {
 // One line: status, root, measurements in short, or the first failure and what to do.
 std::string line_of(const Verdict& verdict);
 // The whole story for people: a warning first if the root is a development root, then the line,
-// measurements, and every check.
+// measurements, and every check; of each that failed, what was expected, what was found, and what
+// to do.
 std::string text_of(const Verdict& verdict);
-// The same for programs: one JSON object; `ear.status` is that of draft-ietf-rats-ear.
+// The same for programs: one JSON object; `ear.status` is that of draft-ietf-rats-ear. Every check
+// that ran has "expected" and "actual", and each that failed a "remedy".
 std::string json_of(const Verdict& verdict);
 
 }  // namespace casemate::verify

@@ -74,11 +74,22 @@ Json check_json(const Check& check) {
                {"subject", check.subject},
                {"title", check.title},
                {"outcome", outcome_name(check.outcome)}};
-  if (check.outcome == Outcome::kFailed || check.outcome == Outcome::kAllowed) {
+  if (check.outcome != Outcome::kNotRun) {
     json["expected"] = check.expected;
     json["actual"] = check.actual;
   }
+  if (check.outcome == Outcome::kFailed) json["remedy"] = check.remedy;
   return json;
+}
+
+std::string check_text(const Check& check) {
+  std::string text = formatted("  {:<8}{:<24}{:<16}{}", outcome_name(check.outcome), check.code,
+                               check.subject, check.title);
+  if (check.outcome == Outcome::kAllowed) text += formatted(" [found {}]", check.actual);
+  text += "\n";
+  if (check.outcome != Outcome::kFailed) return text;
+  return text + formatted("          expected {}\n          found    {}\n          to do    {}\n",
+                          check.expected, check.actual, check.remedy);
 }
 
 // draft-ietf-rats-ear: affirming, warning, contraindicated.
@@ -166,12 +177,7 @@ std::string text_of(const Verdict& verdict) {
     text += measurements_text(verdict);
   text += formatted("  evidence  SHA-256 {}, judged at {}\n", to_hex(verdict.evidence_hash),
                     date_of(verdict.time_used_unix));
-  for (const Check& check : verdict.checks) {
-    text +=
-        formatted("  {:<8}{:<24}{:<16}{}{}\n", outcome_name(check.outcome), check.code,
-                  check.subject, check.title,
-                  check.outcome == Outcome::kAllowed ? formatted(" [found {}]", check.actual) : "");
-  }
+  for (const Check& check : verdict.checks) text += check_text(check);
   return text + formatted("next: {}\n", verdict.next());
 }
 

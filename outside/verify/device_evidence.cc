@@ -61,8 +61,9 @@ Platform appraise_nvidia(Bytes said, const Policy& policy, int64_t now, Checks& 
   const Collateral collateral = with_certificates(*std::move(certificates), policy);
   Platform platform = nvidia::appraise(said.first(end), policy.nvidia, collateral, now, checks);
   checks.judge(code::kDeviceNonce, "", [&] {
-    return Finding{!policy.nvidia.nonce.empty(), "a nonce in \"nvidia\": {\"nonce\": [...]}",
-                   formatted("no nonce there; what was answered is {}",
+    const bool named = !policy.nvidia.nonce.empty();
+    return Finding{named, "a nonce in \"nvidia\": {\"nonce\": [...]}",
+                   formatted("{}what was answered is {}", named ? "" : "no nonce there; ",
                              to_hex(Bytes(platform.report_data).first(kNvidiaNonce)))};
   });
   checks.judge(code::kStart, "", [&] {
@@ -98,7 +99,7 @@ Finding own_device(const Platform& platform, const std::string& device, Shown& s
   const auto [at, first] = shown.try_emplace(platform.device_key, device);
   return {.good = first || at->second == device,
           .expected = "a device of its own",
-          .actual = formatted("the key of {}", at->second)};
+          .actual = first ? "a key of its own" : formatted("the key of {}", at->second)};
 }
 
 Platform judge_nvidia(Bytes said, std::span<const EnclaveToken* const> tokens, const Policy& policy,
@@ -148,9 +149,9 @@ void judge_devices(const Evidence& evidence, const Policy& policy, int64_t now_u
   for (const EnclaveToken& token : evidence.tokens) {
     if (!accelerator(token)) continue;
     checks.judge(code::kDeviceSaid, printable(token.name.view(), 64), [&] {
-      return Finding{token.device_evidence != Sha384Digest{},
-                     formatted("evidence of {}", device_of(token)), "none",
-                     !policy.drivers.required};
+      const bool shown = token.device_evidence != Sha384Digest{};
+      return Finding{shown, formatted("evidence of {}", device_of(token)),
+                     shown ? to_hex(token.device_evidence) : "none", !policy.drivers.required};
     });
   }
   Shown shown;

@@ -103,7 +103,8 @@ Finding same_report_data(Bytes expected, const ByteArray<64>& actual) {
 
 Finding pinned(const Accepted& accepted, const Sha384Digest& actual) {
   if (accepted.empty()) return {.expected = "a pinned value", .actual = "no pin", .allowed = true};
-  if (std::ranges::contains(accepted, actual)) return {.good = true};
+  if (std::ranges::contains(accepted, actual))
+    return {.good = true, .expected = "a pinned value", .actual = to_hex(actual)};
   return {false, to_hex(accepted.front()), to_hex(actual)};
 }
 
@@ -112,7 +113,8 @@ void judge_platform(const Platform& platform, Bytes expected, const Policy& poli
   checks.judge(code::kPlatformReportData, "",
                [&] { return same_report_data(expected, platform.report_data); });
   checks.judge(code::kRootKind, "", [&] {
-    return Finding{!platform.development, "a hardware root", "a root for development",
+    return Finding{!platform.development, "a hardware root",
+                   std::string(platform.development ? "a root for development" : platform.root),
                    policy.allow_software_root};
   });
   checks.judge(code::kSecurityVersion, "", [&] {
@@ -161,7 +163,9 @@ Verdict verify_platform(Bytes evidence, Bytes expected_report_data, const Policy
   const Format* format = format_of(evidence);
   checks.require(code::kPlatformFormat, "", [&] {
     return Finding{format != nullptr, names_of_formats(),
-                   formatted("{} bytes that are none of these", evidence.size())};
+                   format != nullptr
+                       ? std::string(format->name)
+                       : formatted("{} bytes that are none of these", evidence.size())};
   });
   Platform platform;
   if (format != nullptr)

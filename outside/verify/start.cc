@@ -12,6 +12,9 @@ namespace {
 // Firmware Profile, section 3.3.4). Later ones go on changing while a machine runs.
 constexpr uint32_t kLastOfBoot = 9;
 constexpr uint32_t kBootKeys = 14;
+// What firmware has started: the boot loader, or a kernel that is its own. Whoever names others
+// alone names a machine, or, of those that any program extends, nothing at all.
+constexpr uint32_t kBootLoader = 4;
 
 // Firmware, then what it starts: MRTD alone says nothing of the kernel.
 constexpr std::array<std::string_view, 3> kGuestOfTdx = {"mrtd", "rtmr1", "rtmr2"};
@@ -27,6 +30,11 @@ bool start_of_realm_named(const cca::Rules& rules) {
          (!realms.empty() && std::ranges::all_of(realms, [](const cca::ReferenceRealm& realm) {
            return realm.initial_measurement.has_value();
          }));
+}
+
+bool boot_loader_named(const TpmRules& rules) {
+  const auto found = rules.pcrs.find(kBootLoader);
+  return found != rules.pcrs.end() && !found->second.empty();
 }
 
 void name_pcr(const Measurement& measurement, TpmRules& rules) {
@@ -63,32 +71,39 @@ void name_nvidia(const Platform& platform, nvidia::Rules& rules) {
 }  // namespace
 
 Finding start_is_named(std::string_view root, const Policy& policy) {
+  const auto wanted = [](bool good, std::string_view expected, std::string_view otherwise) {
+    return Finding{good, std::string(expected), std::string(good ? "" : otherwise)};
+  };
   if (root == "sev-snp") {
-    return {!policy.snp.measurement.empty() || !policy.snp.launches.empty(),
-            "\"snp\": {\"measurement\": [...]} or \"launch\"", "neither: any guest would pass"};
+    return wanted(!policy.snp.measurement.empty() || !policy.snp.launches.empty(),
+                  "\"snp\": {\"measurement\": [...]} or \"launch\"",
+                  "neither: any guest would pass");
   }
   if (root == "tdx") {
-    return {std::ranges::all_of(kGuestOfTdx, [&](auto name) { return named(policy.intel, name); }),
-            "\"intel\": {\"measurements\": {...}} with \"mrtd\", \"rtmr1\" and \"rtmr2\"",
-            "not all of them: any guest, or any kernel in it, would pass"};
+    return wanted(
+        std::ranges::all_of(kGuestOfTdx, [&](auto name) { return named(policy.intel, name); }),
+        "\"intel\": {\"measurements\": {...}} with \"mrtd\", \"rtmr1\" and \"rtmr2\"",
+        "not all of them: any guest, or any kernel in it, would pass");
   }
   if (root == "sgx") {
-    return {named(policy.intel, "mrenclave") || named(policy.intel, "mrsigner"),
-            "\"intel\": {\"measurements\": {...}} with \"mrenclave\" or \"mrsigner\"",
-            "neither: any enclave would pass"};
+    return wanted(named(policy.intel, "mrenclave") || named(policy.intel, "mrsigner"),
+                  "\"intel\": {\"measurements\": {...}} with \"mrenclave\" or \"mrsigner\"",
+                  "neither: any enclave would pass");
   }
   if (root == "arm-cca") {
-    return {start_of_realm_named(policy.cca),
-            "\"cca\": {\"initial_measurement\": [...]} or reference values of realms",
-            "neither: any realm would pass"};
+    return wanted(start_of_realm_named(policy.cca),
+                  "\"cca\": {\"initial_measurement\": [...]} or reference values of realms",
+                  "neither: any realm would pass");
   }
   if (root == "tpm") {
-    return {!policy.tpm.pcrs.empty(), "\"tpm\": {\"pcrs\": {...}}, of firmware up to the kernel",
-            "none: whatever the machine has booted would pass"};
+    return wanted(boot_loader_named(policy.tpm),
+                  "\"tpm\": {\"pcrs\": {\"4\": [...], ...}}: 4 is the boot loader or kernel that "
+                  "firmware started, 0 to 9 and 14 are the whole start",
+                  "no PCR 4: whatever the machine has booted would pass");
   }
   if (root == "nvidia") {
-    return {!policy.nvidia.blocks.empty(), "\"nvidia\": {\"blocks\": {...}}",
-            "none: any firmware would pass"};
+    return wanted(!policy.nvidia.blocks.empty(), "\"nvidia\": {\"blocks\": {...}}",
+                  "none: any firmware would pass");
   }
   return {.good = true};
 }

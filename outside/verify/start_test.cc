@@ -65,6 +65,23 @@ TEST(Start, of_a_tdx_guest_is_more_than_its_firmware) {
   }
 }
 
+TEST(Start, of_a_tpm_s_machine_is_the_boot_loader_whatever_else_is_named) {
+  Policy policy;
+  name_start(platform_of("tpm"), policy);
+  policy.tpm.pcrs.at(4).clear();
+  EXPECT_FALSE(start_is_named("tpm", policy).good) << "a list of nothing";
+  policy.tpm.pcrs.erase(4);
+  const Finding finding = start_is_named("tpm", policy);
+  EXPECT_FALSE(finding.good) << "the firmware, and the keys that all is checked with";
+  EXPECT_TRUE(finding.expected.contains("4 is the boot loader")) << finding.expected;
+  EXPECT_TRUE(finding.actual.contains("no PCR 4")) << finding.actual;
+  for (uint32_t pcr = 0; pcr < 24; ++pcr) {
+    Policy one;
+    one.tpm.pcrs[pcr] = {Sha256Digest{1}};
+    EXPECT_EQ(start_is_named("tpm", one).good, pcr == 4) << pcr;
+  }
+}
+
 TEST(Start, of_a_realm_is_not_named_by_reference_values_that_leave_it_open) {
   Policy policy;
   policy.cca.reference_realms.resize(2);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -76,6 +77,57 @@ TEST(Verdict, the_json_form_tells_the_same) {
   EXPECT_EQ(good["status"], "verified-development");
   EXPECT_EQ(good["ear.status"], 32);
   EXPECT_TRUE(good["first_failure"].is_null());
+}
+
+// Refused for its root, and, though that is known by then, for its gateway and its model too.
+Verdict refused_for_three() {
+  Policy policy;
+  policy.gateway.program = {Sha384Digest{1}};
+  policy.models["digits"].model = {Sha384Digest{2}};
+  return verdict_under(policy);
+}
+
+TEST(Verdict, every_check_in_the_json_says_what_was_wanted_and_found_and_a_failed_one_what_to_do) {
+  for (const Verdict& verdict : {refused_for_three(), verdict_under(development())}) {
+    const auto json = nlohmann::json::parse(json_of(verdict));
+    size_t failed = 0;
+    for (const auto& check : json["checks"]) {
+      EXPECT_NE(check.value("expected", ""), "") << check.dump();
+      EXPECT_NE(check.value("actual", ""), "") << check.dump();
+      EXPECT_EQ(!check.value("remedy", "").empty(), check["outcome"] == "failed") << check.dump();
+      failed += check["outcome"] == "failed" ? 1 : 0;
+    }
+    EXPECT_EQ(failed, verdict.passed ? 0u : 3u);
+    EXPECT_EQ(json["first_failure"].is_null(), verdict.passed);
+    if (verdict.passed) continue;
+    EXPECT_EQ(json["first_failure"]["remedy"], json["next"]);
+  }
+}
+
+TEST(Verdict, a_check_that_passed_says_which_value_that_was) {
+  const Verdict seen = verdict_under(development());
+  const Verdict verdict = verdict_under(pinned_policy(seen));
+  const auto found = [&](std::string_view code) {
+    const auto check = std::ranges::find(verdict.checks, code, &Check::code);
+    EXPECT_EQ(check->outcome, Outcome::kPassed) << code;
+    return check->actual;
+  };
+  EXPECT_EQ(found("platform.measurement"), to_hex(verdict.platform));
+  EXPECT_EQ(found("enclave.program"), to_hex(verdict.tokens[0].program_measurement));
+  EXPECT_TRUE(found("token.issued").starts_with("issued at "));
+  EXPECT_EQ(found("quote.debug"), "as expected") << "no flag that it should not have";
+}
+
+TEST(Verdict, the_text_of_a_refusal_says_of_each_failed_check_what_to_do_and_others_are_titles) {
+  const Verdict verdict = refused_for_three();
+  const std::string text = text_of(verdict);
+  for (const Check& check : verdict.checks) {
+    if (check.outcome != Outcome::kFailed) continue;
+    EXPECT_TRUE(contains(text, "          expected " + check.expected + "\n")) << check.code;
+    EXPECT_TRUE(contains(text, "          found    " + check.actual + "\n")) << check.code;
+    EXPECT_TRUE(contains(text, "          to do    " + check.remedy + "\n")) << check.code;
+  }
+  EXPECT_FALSE(contains(text_of(verdict_under(development())), "          expected "));
 }
 
 TEST(Verdict, a_hostile_name_cannot_write_to_the_terminal_or_break_the_json) {

@@ -23,7 +23,7 @@ namespace {
 constexpr EnclaveToken kNoToken{};
 
 Finding sound(const Status& status, std::string expected) {
-  if (status) return {.good = true};
+  if (status) return {.good = true, .expected = std::move(expected)};
   return {.good = false, .expected = std::move(expected), .actual = status.error().text};
 }
 
@@ -33,14 +33,15 @@ Finding same(Bytes expected, Bytes actual) {
 
 Finding one_of(const Accepted& accepted, const Sha384Digest& actual) {
   if (accepted.empty()) return {.expected = "a pinned value", .actual = "no pin", .allowed = true};
-  if (std::ranges::contains(accepted, actual)) return {.good = true};
+  if (std::ranges::contains(accepted, actual))
+    return {.good = true, .expected = "a pinned value", .actual = to_hex(actual)};
   std::string expected = to_hex(accepted.front());
   if (accepted.size() > 1) expected += formatted(" or {} others", accepted.size() - 1);
   return {.good = false, .expected = std::move(expected), .actual = to_hex(actual)};
 }
 
 Finding not_debug(bool debug, const Policy& policy) {
-  return {!debug, "no debug flag", "the debug flag", policy.insecure_allow_debug};
+  return {!debug, "no debug flag", debug ? "the debug flag" : "", policy.insecure_allow_debug};
 }
 
 Finding believable(int64_t issued, int64_t now, int64_t age_max) {
@@ -55,7 +56,9 @@ Finding believable(int64_t issued, int64_t now, int64_t age_max) {
             .expected = formatted("at most {} s old", age_max),
             .actual = formatted("issued at {}, now is {}", issued, now)};
   }
-  return {.good = true};
+  return {.good = true,
+          .expected = formatted("at most {} s old", age_max),
+          .actual = formatted("issued at {}, now is {}", issued, now)};
 }
 
 // One verification. The checks are called in order; those behind a broken one do not run, so each
@@ -250,7 +253,7 @@ Finding Verification::gateway_present() const {
     return {false, expected_.model_alone ? "the model's token" : "the gateway's token first",
             "no token"};
   }
-  return {.good = true};
+  return {.good = true, .actual = formatted("{} tokens", evidence_.tokens.size())};
 }
 
 void Verification::check_token(size_t i) {
@@ -303,7 +306,7 @@ Finding Verification::right_kind(size_t i) const {
   }
   if (gateway(i) && token(i).model_measurement != Sha384Digest{})
     return {false, "a gateway without a model", "a gateway with a model's measurement"};
-  return {.good = true};
+  return {.good = true, .actual = formatted("kind {}", token(i).kind)};
 }
 
 void Verification::judge_platform() {
@@ -336,7 +339,7 @@ void Verification::judge_measured() {
   checks_.judge(code::kModelName, "", [&] {
     return Finding{evidence_.tokens.size() > first_model(),
                    formatted("a token of model {}", printable(expected_.model, 64)),
-                   "the gateway's token alone"};
+                   formatted("{} tokens, the gateway's among them", evidence_.tokens.size())};
   });
 }
 
@@ -352,7 +355,7 @@ Finding Verification::right_model(size_t i) const {
             formatted("version {}", token(i).model_version)};
   if (!policy_.models.empty() && policy_of(i) == nullptr)
     return {false, "a model that the policy names", subject(i)};
-  return {.good = true};
+  return {.good = true, .actual = formatted("{}, version {}", subject(i), token(i).model_version)};
 }
 
 void Verification::judge_enclave(size_t i) {
@@ -369,8 +372,11 @@ void Verification::judge_enclave(size_t i) {
   const EnclavePolicy policy = found == nullptr ? EnclavePolicy{} : *found;
   const auto judge = [&](const CheckKind& kind, const Accepted& accepted,
                          const Sha384Digest& actual) {
-    checks_.judge(kind, subject(i),
-                  [&] { return covered ? Finding{.good = true} : one_of(accepted, actual); });
+    checks_.judge(kind, subject(i), [&] {
+      if (!covered) return one_of(accepted, actual);
+      return Finding{
+          .good = true, .expected = "what its caller's peers pin", .actual = to_hex(actual)};
+    });
   };
   if (!gateway(i)) judge(code::kModel, policy.model, token(i).model_measurement);
   judge(code::kProgram, policy.program, token(i).program_measurement);

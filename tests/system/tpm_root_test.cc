@@ -69,6 +69,10 @@ TEST_F(TpmRooted, a_system_is_refused_where_what_it_booted_is_another_or_is_not_
   ASSERT_FALSE(policy.tpm.pcrs[7].empty());
   policy.tpm.pcrs[7][0][0] ^= 1;
   EXPECT_EQ(failure(policy), verify::code::kTpmPcr);
+  policy = learned();
+  policy.tpm.pcrs.erase(4);
+  ASSERT_FALSE(policy.tpm.pcrs.empty());
+  EXPECT_EQ(failure(policy), verify::code::kStart) << "the same firmware starts any boot loader";
   policy.tpm.pcrs.clear();
   EXPECT_EQ(failure(policy), verify::code::kStart) << "any kernel can extend PCR 23";
   policy.insecure_allow_any_start = true;

@@ -118,7 +118,7 @@ Finding CcaAppraisal::choose_key() {
   const Result<std::vector<uint8_t>>& key = anchors_[chosen_].key;
   if (!key) return finding_of(key.error(), "a point on its curve");
   platform_.root_key = *key;
-  return {.good = true};
+  return {.good = true, .actual = formatted("key {}", to_hex(sha384(*key)))};
 }
 
 Finding CcaAppraisal::trusted() const {
@@ -129,7 +129,7 @@ Finding CcaAppraisal::trusted() const {
   });
   return {.good = named || std::ranges::contains(rules_.anchors, hash),
           .expected = "a key in \"anchors\" of the policy's \"cca\"",
-          .actual = formatted("{}, which stands in the collateral alone", to_hex(hash))};
+          .actual = formatted("{} of the {}", to_hex(hash), named ? "policy" : "collateral")};
 }
 
 Finding CcaAppraisal::right_identity() const {

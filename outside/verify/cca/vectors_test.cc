@@ -137,25 +137,10 @@ TEST(CcaVectors, claims_without_a_challenge_are_refused_by_name) {
   EXPECT_EQ(claims.error().text, "the claim challenge (10) of the realm is missing");
 }
 
-TEST(CcaVectors, one_bent_bit_anywhere_is_refused) {
-  NEEDS_VECTORS();
-  for (const auto& [name, key] : {std::pair("cca-token-01.cbor", "cpak.json"),
-                                  std::pair("cca-token-02.cbor", "ta-02-ok.json"),
-                                  std::pair("cca-token-draft-ffm-00.cbor", "ta-tfa.json")}) {
-    std::vector<uint8_t> token = published(name);
-    // Every third byte: each costs three signatures.
-    for (size_t i = 0; i < token.size(); i += 3) {
-      token[i] ^= static_cast<uint8_t>(1 << i % 8);
-      EXPECT_NE(judged_with(token, key).outcome(), "accepted") << name << " " << i;
-      token[i] ^= static_cast<uint8_t>(1 << i % 8);
-    }
-  }
-}
-
 TEST(CcaVectors, a_token_cut_anywhere_or_followed_by_anything_is_refused) {
   NEEDS_VECTORS();
   std::vector<uint8_t> token = published("cca-token-01.cbor");
-  for (size_t size = 0; size < token.size(); size += 7)
+  for (size_t size = 0; size < token.size(); ++size)
     EXPECT_EQ(judge(Bytes(token).first(size), {}, {}).outcome(), code::kForm.code);
   token.push_back(0);
   EXPECT_EQ(judge(token, {}, {}).outcome(), code::kForm.code);

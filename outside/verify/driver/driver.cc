@@ -90,7 +90,7 @@ Finding in_time(const Endorsement& said, int64_t now) {
   }
   return {.good = now < said.expires_unix,
           .expected = "one that has not expired",
-          .actual = formatted("it expired at {}, now is {}", said.expires_unix, now)};
+          .actual = formatted("one until {}, now is {}", said.expires_unix, now)};
 }
 
 Finding one_of_keys(const Rules& rules, const Sha384Digest& key, const std::string& issuer) {
@@ -109,7 +109,7 @@ void judge_driven(const Driven& driven, const Endorsement& said, Checks& checks)
   checks.judge(code::kProgram, driven.name, [&] {
     return Finding{std::ranges::contains(said.programs, driven.program),
                    formatted("program {} among those that it names", to_hex(driven.program)),
-                   formatted("{} others", said.programs.size())};
+                   formatted("{} programs", said.programs.size())};
   });
 }
 

@@ -135,7 +135,9 @@ Finding EatAppraisal::believable() const {
             .actual = formatted("issued at {}, now is {}", *claims_.issued, now_)};
   return {.good = claims_.issued || claims_.expires,
           .expected = "a token that says when it was issued, or when it expires",
-          .actual = "neither"};
+          .actual = claims_.issued    ? formatted("issued at {}, now is {}", *claims_.issued, now_)
+                    : claims_.expires ? formatted("one until {}, now is {}", *claims_.expires, now_)
+                                      : "neither"};
 }
 
 Finding EatAppraisal::nonce() const {
@@ -168,7 +170,7 @@ void EatAppraisal::judge_part(const std::string& name, const EatClaims& claims) 
     checks_.judge(code::kDebug, name, [&] {
       const bool on = *claims.debug == DebugStatus::kEnabled;
       platform_.debug = platform_.debug || on;
-      return Finding{!on, "debugging off", "debugging on", rules_.insecure_allow_debug};
+      return Finding{!on, "debugging off", on ? "debugging on" : "", rules_.insecure_allow_debug};
     });
   }
   // An attestation result says something about every submodule, and "none" is no yes.

@@ -13,7 +13,7 @@ namespace casemate::verify::intel {
 namespace {
 
 Finding when(const Status& status, std::string expected) {
-  if (status) return {.good = true};
+  if (status) return {.good = true, .expected = std::move(expected)};
   return {.expected = std::move(expected), .actual = status.error().text};
 }
 
@@ -92,8 +92,9 @@ Finding Appraisal::trailing() const {
                     (zeros && rules_.trailing == Trailing::kZeros);
   return {.good = good && rest.empty(),
           .expected = rules_.trailing == Trailing::kNone ? "nothing" : "nothing, or zeros",
-          .actual = formatted("{} bytes{} that nothing vouches for", rest.size(),
-                              zeros ? ", all zero," : ""),
+          .actual = rest.empty() ? "nothing"
+                                 : formatted("{} bytes{} that nothing vouches for", rest.size(),
+                                             zeros ? ", all zero," : ""),
           .allowed = good};
 }
 
@@ -159,7 +160,7 @@ void Appraisal::check_chain() {
 
 void Appraisal::judge_body() {
   checks_.judge(code::kDebug, "", [&] {
-    return Finding{!platform_.debug, "no debug flag", "the debug flag",
+    return Finding{!platform_.debug, "no debug flag", platform_.debug ? "the debug flag" : "",
                    rules_.insecure_allow_debug};
   });
   judge_measurements();
@@ -208,7 +209,11 @@ Finding Appraisal::event_log() const {
       continue;
     }
     const auto [log, quote] = std::ranges::mismatch(replayed->rtmr, quote_.guest.rtmr);
-    if (log == replayed->rtmr.end()) return {.good = true};
+    if (log == replayed->rtmr.end()) {
+      return {.good = true,
+              .expected = finding.expected,
+              .actual = formatted("a log of {} events that does", replayed->events)};
+    }
     const size_t index = static_cast<size_t>(log - replayed->rtmr.begin());
     finding.expected = formatted("RTMR{} = {}, which was quoted", index, to_hex(*quote));
     finding.actual = formatted("{} by the log of {} events: the log does not match", to_hex(*log),

@@ -8,6 +8,7 @@
 //            before it.
 //   Fails    cannot: what is wrong is in the checks.
 
+#include "outside/verdict/accepted_values.h"
 #include "outside/verify/intel/intel.h"
 #include "outside/verify/intel/pck.h"
 #include "outside/verify/intel/statements.h"
@@ -48,7 +49,7 @@ class Appraisal final {
   void check_levels();
   void judge_status();
   void judge_signers();
-  Finding listed(const Chain& chain) const;
+  Finding listed(const Chain& chain, const RevocationAdvice& advice) const;
   Finding in_force(const Window& window) const;
   Result<Chain> signer_of(const Statement& statement) const;
   template <class T, class Matches>

@@ -7,7 +7,7 @@
 //   Trust    our own words.
 //   Fails    cannot.
 
-#include "outside/verdict/checks.h"
+#include "outside/verdict/accepted_values.h"
 
 namespace casemate::verify::intel::code {
 
@@ -54,6 +54,20 @@ inline constexpr CheckKind kEventLog{
     "ask for the log of this very boot; if it repeats, it was changed: do not use this platform"};
 inline constexpr CheckKind kRevocation{
     "intel.revocation", "lists that are in force revoke none of the certificates", kDoFetch};
+inline constexpr std::string_view kDoFetchLists =
+    "fetch the revocation lists of this platform's authorities (casemate collateral fetch) into "
+    "the folder of --collateral";
+// Of the platform's certificates, and of those of who signed the collateral.
+inline constexpr RevocationAdvice kRevokedPlatform{
+    "do not use this platform: Intel has taken its word for it back, and newer collateral says the "
+    "same; have its operator provision it anew, or use another",
+    kDoFetchLists,
+    "compare the clock with the list's times; if it is right, the lists are out of date: fetch "
+    "them anew (casemate collateral fetch) into the folder of --collateral"};
+inline constexpr RevocationAdvice kRevokedSigner{
+    "remove this collateral: who signed it may do so no more; fetch it anew from Intel (casemate "
+    "collateral fetch), signed by a certificate that stands",
+    kRevokedPlatform.missing, kRevokedPlatform.unusable};
 inline constexpr CheckKind kTcbInfo{"intel.tcb_info",
                                     "Intel's signed TCB info is there for this platform", kDoFetch};
 inline constexpr CheckKind kTcbTime{"intel.tcb_time", "the TCB info is in force", kDoFetch};

@@ -204,6 +204,33 @@ TEST(Revocation, of_the_platform_of_its_authority_and_of_the_signer_is_seen) {
   EXPECT_EQ(judge(made).check("intel.revocation", "QE identity").outcome, Outcome::kFailed);
 }
 
+TEST(Revocation, says_what_to_do_about_a_list_that_is_missing_or_old_and_about_a_certificate) {
+  const auto told = [](const auto& bend, std::string_view subject = "platform") {
+    TestPlatform made(Kind::kTdx4);
+    bend(made);
+    const Judged judged = judge(made);
+    EXPECT_EQ(judged.check("intel.revocation", subject).outcome, Outcome::kFailed);
+    return judged.check("intel.revocation", subject).remedy;
+  };
+  const auto missing = told([](auto& made) { made.with_ca_list = false; });
+  EXPECT_TRUE(missing.starts_with("fetch the revocation lists")) << missing;
+  const auto old = told([](auto& made) { made.lists_until = kNow - 1; });
+  EXPECT_TRUE(old.starts_with("compare the clock")) << old;
+  EXPECT_TRUE(old.contains("casemate collateral fetch")) << old;
+  const auto pck = told([](auto& made) { made.revoked = {made.pck.certificate()}; });
+  EXPECT_TRUE(pck.starts_with("do not use this platform")) << pck;
+  EXPECT_FALSE(pck.contains("fetch")) << pck;
+  // Its authority's certificate counts though the list of its own is not even there.
+  const auto above = told([](auto& made) {
+    made.revoked = {made.ca.certificate()};
+    made.with_ca_list = false;
+  });
+  EXPECT_EQ(above, pck);
+  const auto signer =
+      told([](auto& made) { made.revoked = {made.tcb_signer.certificate()}; }, "TCB info");
+  EXPECT_TRUE(signer.starts_with("remove this collateral")) << signer;
+}
+
 TEST(Statements, count_from_their_issue_to_their_next_update_and_the_grace_beyond) {
   TestPlatform made(Kind::kTdx4);
   made.lists_until = kNow + 60 * kDay;

@@ -81,7 +81,9 @@ std::string joined(const std::vector<std::string>& list) {
 Finding enclave_level(const std::vector<EnclaveLevel>& levels, uint32_t version,
                       const EnclaveLevel*& into) {
   into = level_of(levels, version);
-  if (into != nullptr) return {.good = true};
+  if (into != nullptr) {
+    return {.good = true, .actual = formatted("version {}, {}", version, into->word.status.name())};
+  }
   return {false,
           levels.empty()
               ? std::string("a level")
@@ -92,14 +94,14 @@ Finding enclave_level(const std::vector<EnclaveLevel>& levels, uint32_t version,
 }  // namespace
 
 // Each list is in force, or within the rules' grace beyond its end.
-Finding Appraisal::listed(const Chain& chain) const {
-  const Status strict = check_revocation(chain, statements_.crls, now_, Revocation::kMustBeShown);
-  if (strict) return {.good = true};
-  const Status lenient = check_revocation(chain, statements_.crls, now_, Revocation::kMustBeShown,
-                                          rules_.grace_seconds);
-  return {.expected = "lists of every issuer, in force, without these certificates",
-          .actual = strict.error().text,
-          .allowed = lenient.has_value()};
+Finding Appraisal::listed(const Chain& chain, const RevocationAdvice& advice) const {
+  const auto check = [&](int64_t grace) {
+    return check_revocation(chain, statements_.crls, now_, Revocation::kMustBeShown, grace);
+  };
+  Finding finding = revocation_of(
+      check(0), "lists of every issuer, in force, without these certificates", advice);
+  finding.allowed = !finding.good && check(rules_.grace_seconds).has_value();
+  return finding;
 }
 
 Finding Appraisal::in_force(const Window& window) const {
@@ -162,7 +164,8 @@ Finding Appraisal::choose(const std::vector<Statement>& list,
 }
 
 void Appraisal::check_statements() {
-  checks_.judge(code::kRevocation, "platform", [&] { return listed(chain_); });
+  checks_.judge(code::kRevocation, "platform",
+                [&] { return listed(chain_, code::kRevokedPlatform); });
   checks_.require(code::kTcbInfo, "", [&] {
     return choose(
         statements_.tcb_infos, read_tcb_info,
@@ -209,7 +212,9 @@ Finding Appraisal::right_qe() const {
               to_hex(report.attributes)};
     }
   }
-  return {.good = true};
+  return {.good = true,
+          .expected = formatted("mrsigner {}, isvprodid {}", to_hex(identity.mrsigner),
+                                identity.product_id)};
 }
 
 Finding Appraisal::qe_level() {
@@ -244,7 +249,11 @@ Finding Appraisal::platform_level() {
   const TdReport* guest = quote_.td ? &quote_.guest : nullptr;
   const TcbInfo& info = info_.content;
   level_ = level_of(info, pck_, guest);
-  if (level_ != nullptr) return {.good = true};
+  if (level_ != nullptr) {
+    return {
+        .good = true,
+        .actual = formatted("the level of {} ({})", day(level_->word), level_->word.status.name())};
+  }
   if (info.levels.empty()) return {false, "TCB levels", "none in the TCB info"};
   // The level that is nearest says what would have to change at the least.
   const auto nearest = std::ranges::min_element(info.levels, {}, [&](const PlatformLevel& level) {
@@ -278,7 +287,8 @@ Finding Appraisal::status() {
   tcb.status = all.name();
   tcb.date = level_->word.date;
   tcb.evaluation_number = info_.content.evaluation_number;
-  if (!all.revoked && std::ranges::contains(rules_.tcb_statuses, tcb.status)) return {.good = true};
+  if (!all.revoked && std::ranges::contains(rules_.tcb_statuses, tcb.status))
+    return {.good = true, .expected = joined(rules_.tcb_statuses), .actual = tcb.status};
   Finding finding{.expected = joined(rules_.tcb_statuses),
                   .actual = formatted("{} ({})", tcb.status, joined(tcb.advisories))};
   const TdReport* guest = quote_.td ? &quote_.guest : nullptr;
@@ -308,10 +318,10 @@ void Appraisal::judge_status() {
 
 void Appraisal::judge_signers() {
   const auto judge = [&](const Chain& signer, std::string subject) {
-    checks_.judge(code::kRevocation, subject, [&] { return listed(signer); });
+    checks_.judge(code::kRevocation, subject, [&] { return listed(signer, code::kRevokedSigner); });
     checks_.judge(code::kSignerValidity, subject, [&] {
       const Status valid = check_validity(signer, now_);
-      if (valid) return Finding{.good = true};
+      if (valid) return Finding{.good = true, .expected = "certificates that are valid now"};
       return Finding{false, "certificates that are valid now", valid.error().text};
     });
   };

@@ -28,7 +28,7 @@ struct Evidence {
 };
 
 Finding outcome(const Status& status, std::string expected) {
-  if (status) return {.good = true};
+  if (status) return {.good = true, .expected = std::move(expected)};
   return {.expected = std::move(expected), .actual = status.error().text};
 }
 
@@ -170,7 +170,9 @@ Platform appraise_certificate(const X509Certificate& certificate, const Rules& r
   const auto standard = content_of(certificate, kTaggedEvidence);
   const auto older = gramine_quote(certificate);
   checks.require(code::kEvidence, "", [&] {
-    if (!standard) return Finding{older.has_value(), "evidence", "none, or two"};
+    if (!standard)
+      return Finding{older.has_value(), "evidence",
+                     older ? "Gramine's older form" : "none, or two"};
     auto read = read_evidence(*standard);
     if (read) evidence = *std::move(read);
     return outcome(read ? Status() : Status(read.error()), "tag 60000 [quote, claims]");

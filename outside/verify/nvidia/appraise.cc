@@ -75,7 +75,7 @@ Finding NvidiaAppraisal::find_signer() {
     ++tried;
     if (verify_signature(key, transcript_.signed_bytes, transcript_.signature)) {
       leaf_ = certificate;
-      return {.good = true};
+      return {.good = true, .actual = formatted("a signature by {}", leaf_->subject())};
     }
   }
   return {.expected = "a signature by the key of a certificate in the collateral",
@@ -109,8 +109,8 @@ void NvidiaAppraisal::prove() {
     };
     const std::string_view expected = "current lists that name none of the certificates";
     const Status shown = check(Revocation::kMustBeShown);
-    if (rules_.require_crl) return finding_of(shown, expected);
-    return unrevoked(shown, check(Revocation::kIfListed), expected);
+    if (rules_.require_crl) return revocation_of(shown, expected, code::kRevoked);
+    return unrevoked(shown, check(Revocation::kIfListed), expected, code::kRevoked);
   });
 }
 

@@ -8,7 +8,7 @@
 //   Trust    our own words.
 //   Fails    cannot.
 
-#include "outside/verdict/checks.h"
+#include "outside/verdict/accepted_values.h"
 
 namespace casemate::verify::nvidia::code {
 
@@ -33,6 +33,13 @@ inline constexpr CheckKind kRevocation{
     "nvidia.revocation", "no certificate was revoked",
     "fetch current revocation lists; if a certificate is listed, "
     "do not use this device"};
+inline constexpr RevocationAdvice kRevoked{
+    "do not use this device: its maker has taken its word for it back, and newer lists say the "
+    "same",
+    "add the revocation lists of who certified the device to the collateral, or set "
+    "\"require_crl\" in the policy's \"nvidia\" to false",
+    "compare the clock with the list's times; if it is right, fetch the current revocation lists "
+    "of who certified the device, and remove the one that does not count"};
 inline constexpr CheckKind kNonce{"nvidia.nonce", "the request carried our nonce",
                                   "ask again with a fresh nonce: somebody replays an old answer"};
 inline constexpr CheckKind kFwid{"nvidia.fwid", "the certificate is for the firmware that runs",

@@ -187,6 +187,24 @@ TEST(Nvidia, a_revoked_certificate_is_refused) {
   for (const long serial : {1, 2, 3, 4}) EXPECT_EQ(with({serial}, false), code::kRevocation.code);
 }
 
+TEST(Nvidia, what_to_do_about_revocation_depends_on_what_is_wrong) {
+  const Gpu gpu;
+  const auto told = [&](std::vector<long> serials, int64_t until) {
+    Collateral collateral = gpu.collateral();
+    for (size_t i = 0; until > 0 && i + 1 < gpu.keys.size(); ++i) {
+      EXPECT_TRUE(
+          collateral.add("", verify::testing::issue_crl(gpu.certificates[i].name, gpu.keys[i],
+                                                        serials, 1'700'000'000, until)));
+    }
+    Rules rules = gpu.rules();
+    rules.require_crl = true;
+    return std::string(judged(gpu.evidence(), rules, collateral).verdict.next());
+  };
+  EXPECT_TRUE(told({}, 0).starts_with("add the revocation lists"));
+  EXPECT_TRUE(told({}, 1'700'000'001).starts_with("compare the clock"));
+  EXPECT_TRUE(told({1}, 2'000'000'000).starts_with("do not use this device"));
+}
+
 TEST(Nvidia, the_certificate_is_for_the_firmware_that_runs) {
   EXPECT_EQ(after([](Gpu& gpu) { gpu.certificates.back().extensions[0].second.back() ^= 1; }),
             code::kFwid.code);

@@ -192,7 +192,7 @@ Finding SnpAppraisal::choose_key() {
     leaf_ = certificate;
     endorsement_ = *std::move(read);
   }
-  if (leaf_) return {.good = true};
+  if (leaf_) return {.good = true, .expected = wanted, .actual = leaf_->subject()};
   return {.expected = wanted, .actual = trouble};
 }
 
@@ -220,7 +220,9 @@ void SnpAppraisal::prove_chain() {
     platform_.root_key = chain_.back().key();
     root_ = *std::ranges::find(rules_.roots, sha384(platform_.root_key), &Root::key);
     platform_.development = !vendors(root_);
-    return Finding{.good = true};
+    return Finding{.good = true,
+                   .expected = std::string(expected),
+                   .actual = formatted("root key {}", to_hex(root_.key))};
   });
   checks_.require(code::kIssuer, "", [&] { return right_issuer(); });
   checks_.require(code::kValidity, "", [&] {
@@ -248,9 +250,9 @@ Finding SnpAppraisal::not_revoked() const {
   const Chain authorities(chain_.begin() + 1, chain_.end());
   const Status shown =
       check_revocation(authorities, collateral_.crls(), now_, Revocation::kMustBeShown);
-  if (rules_.require_crl && !shown) return finding_of(shown, expected);
+  if (rules_.require_crl && !shown) return revocation_of(shown, expected, code::kRevoked);
   return unrevoked(shown, check_revocation(chain_, collateral_.crls(), now_, Revocation::kIfListed),
-                   expected);
+                   expected, code::kRevoked);
 }
 
 void SnpAppraisal::prove_binding() {
@@ -271,11 +273,11 @@ Finding SnpAppraisal::same_product() const {
             .actual = formatted("a processor of family {:#x}, model {:#x}", report_.cpu_family,
                                 report_.cpu_model)};
   }
-  return {.good = true};
+  return {.good = true, .expected = expected};
 }
 
 Finding SnpAppraisal::right_chip() const {
-  if (endorsement_.vlek) return {.good = true};
+  if (endorsement_.vlek) return {.good = true, .actual = "a VLEK, which is of no chip"};
   const Bytes certified = endorsement_.hardware_id;
   const size_t size = root_.product == Product::kTurin ? 8 : 64;
   Finding finding{.expected = formatted("chip {}", to_hex(certified)),
@@ -311,14 +313,14 @@ void SnpAppraisal::judge_signer() {
   checks_.judge(code::kRoot, "", [&] {
     return Finding{.good = vendors(root_),
                    .expected = "a root of AMD that this build knows",
-                   .actual = formatted("root key {} of the policy", to_hex(root_.key)),
+                   .actual = formatted("root key {}", to_hex(root_.key)),
                    .allowed = true};
   });
   checks_.judge(code::kSigner, "", [&] { return accepted_signer(); });
 }
 
 Finding SnpAppraisal::accepted_signer() const {
-  if (!endorsement_.vlek) return {.good = true};
+  if (!endorsement_.vlek) return {.good = true, .actual = "a VCEK"};
   if (!rules_.allow_vlek) return {.expected = "a VCEK", .actual = "a VLEK"};
   if (rules_.providers.empty()) {
     return {.expected = "a provider that the policy names",
@@ -337,12 +339,13 @@ Finding SnpAppraisal::policy_form() const {
     return {.expected = formatted("the {} lowest bits, which this build knows", kBitsKnown),
             .actual = formatted("{:#x}", report_.policy)};
   }
-  return {.good = true};
+  return {.good = true, .actual = formatted("{:#x}", report_.policy)};
 }
 
 void SnpAppraisal::judge_guest() {
   checks_.judge(code::kDebug, "", [&] {
-    return Finding{!platform_.debug, "policy bit 19 clear", "policy bit 19 set: debugging allowed",
+    return Finding{!platform_.debug, "policy bit 19 clear",
+                   platform_.debug ? "policy bit 19 set: debugging allowed" : "",
                    rules_.insecure_allow_debug};
   });
   checks_.judge(code::kGuestPolicy, "", [&] { return policy_form(); });
@@ -350,9 +353,11 @@ void SnpAppraisal::judge_guest() {
     checks_.judge(code::kGuestPolicy, std::string(bit.what), [&] {
       const bool set = (report_.policy >> bit.bit & 1) != 0;
       const bool any = rules_.*bit.rule != bit.wanted;  // allowed, or not required
-      return Finding{.good = any || set == bit.wanted,
-                     .expected = formatted("bit {} {}", bit.bit, bit.wanted ? "set" : "clear"),
-                     .actual = formatted("{:#x}", report_.policy)};
+      return Finding{
+          .good = any || set == bit.wanted,
+          .expected = any ? formatted("any bit {}", bit.bit)
+                          : formatted("bit {} {}", bit.bit, bit.wanted ? "set" : "clear"),
+          .actual = formatted("{:#x}", report_.policy)};
     });
   }
   checks_.judge(code::kVmpl, "", [&] {
@@ -376,7 +381,7 @@ Finding SnpAppraisal::tcb_order() const {
               .actual = formatted("{}: {}", name, tcb_text(root_.product, *tcb))};
     }
   }
-  return {.good = true};
+  return {.good = true, .actual = tcb_text(root_.product, report_.current_tcb)};
 }
 
 Finding SnpAppraisal::new_enough(const std::optional<Tcb>& least, const Tcb& tcb) const {
@@ -386,7 +391,11 @@ Finding SnpAppraisal::new_enough(const std::optional<Tcb>& least, const Tcb& tcb
             .allowed = true};
   }
   const TcbPart* part = short_part(root_.product, tcb, *least);
-  if (part == nullptr) return {.good = true};
+  if (part == nullptr) {
+    return {.good = true,
+            .expected = formatted("{} or higher", tcb_text(root_.product, *least)),
+            .actual = tcb_text(root_.product, tcb)};
+  }
   const uint8_t wanted = (*least)[part->byte];
   Finding finding{
       .expected = formatted("{} SVN {} or higher, required by the policy", part->title, wanted),
@@ -418,7 +427,7 @@ Finding SnpAppraisal::firmware() const {
 }
 
 Finding SnpAppraisal::mitigations() const {
-  if (rules_.mitigations == 0) return {.good = true};
+  if (rules_.mitigations == 0) return {.good = true, .expected = "none in particular"};
   const std::string expected = formatted("all of {:#x}", rules_.mitigations);
   if (report_.version < 5)
     return {.expected = expected,
@@ -447,7 +456,8 @@ void SnpAppraisal::judge_firmware() {
   checks_.judge(code::kPlatformInfo, "", [&] {
     return Finding{
         !rules_.require_alias_check || (report_.platform_info & kAliasCheckComplete) != 0,
-        "a completed check for memory aliases (bit 5)", formatted("{:#x}", report_.platform_info)};
+        rules_.require_alias_check ? "a completed check for memory aliases (bit 5)" : "any",
+        formatted("{:#x}", report_.platform_info)};
   });
 }
 
@@ -481,8 +491,9 @@ Finding SnpAppraisal::launched() const {
       finding.remedy = digest.error().text;
       continue;
     }
-    if (*digest == report_.measurement) return {.good = true};
     finding.expected = formatted("{}, of {}", to_hex(*digest), printable(firmware, 100));
+    finding.good = *digest == report_.measurement;
+    if (finding.good) return finding;
   }
   return finding;
 }

@@ -7,7 +7,7 @@
 //   Trust    our own words.
 //   Fails    cannot.
 
-#include "outside/verdict/checks.h"
+#include "outside/verdict/accepted_values.h"
 
 namespace casemate::verify::snp::code {
 
@@ -39,6 +39,13 @@ inline constexpr CheckKind kValidity{
 inline constexpr CheckKind kRevocation{
     "snp.revocation", "no certificate was revoked",
     "fetch AMD's current revocation list; if a certificate is listed, do not use this machine"};
+inline constexpr RevocationAdvice kRevoked{
+    "do not use this machine: AMD has taken its word for who certified the chip back, and newer "
+    "collateral says the same",
+    "fetch AMD's revocation list of this product (casemate collateral fetch) into the folder of "
+    "--collateral, or set \"require_crl\" in the policy's \"snp\" to false",
+    "compare the clock with the list's times; if it is right, fetch AMD's current revocation list "
+    "(casemate collateral fetch), and remove the one that does not count"};
 inline constexpr CheckKind kProduct{"snp.product", "certificate, root and report name one product",
                                     kDoLeaveForged};
 inline constexpr CheckKind kChip{"snp.chip_id", "the certificate belongs to the chip that signed",

@@ -454,6 +454,25 @@ TEST(Snp, a_revoked_authority_is_refused) {
   }
 }
 
+TEST(Snp, what_to_do_about_revocation_depends_on_what_is_wrong) {
+  const Reporter reporter;
+  const auto told = [&](const std::vector<std::vector<uint8_t>>& lists) {
+    Collateral collateral = reporter.collateral();
+    for (const auto& list : lists) EXPECT_TRUE(collateral.add("crl", list));
+    Rules rules = reporter.rules();
+    rules.require_crl = true;
+    return std::string(testing::judge(reporter.evidence(), collateral, rules).verdict.next());
+  };
+  const auto list = [&](std::vector<long> serials, int64_t to) {
+    return verify::testing::issue_crl("ARK-Genoa", reporter.root_key, serials, kNow - 9, to);
+  };
+  EXPECT_TRUE(told({}).starts_with("fetch AMD's revocation list"));
+  EXPECT_TRUE(told({list({9}, kNow - 1)}).starts_with("compare the clock"));
+  const std::string revoked = told({list({2}, kNow + 1)});
+  EXPECT_TRUE(revoked.starts_with("do not use this machine")) << revoked;
+  EXPECT_FALSE(revoked.contains("fetch")) << revoked;
+}
+
 TEST(Snp, measured_values_are_those_of_the_policy) {
   const auto pin = [](AcceptedValues Rules::* member, auto value) {
     const auto with = [&](int bend) {

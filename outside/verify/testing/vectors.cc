@@ -29,4 +29,14 @@ std::vector<uint8_t> vector_file(std::string_view name) {
   return {content.begin(), content.end()};
 }
 
+std::vector<std::string> vector_names() {
+  std::vector<std::string> names;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(vectors())) {
+    if (file.is_regular_file()) names.push_back(file.path().lexically_relative(vectors()).string());
+  }
+  return names;
+}
+
+size_t vector_step(size_t usual) { return std::getenv("CASEMATE_WHOLE") != nullptr ? 1 : usual; }
+
 }  // namespace casemate::verify::testing

@@ -20,6 +20,11 @@ namespace casemate::verify::testing {
 bool have_vectors();
 // Requires: have_vectors().
 std::vector<uint8_t> vector_file(std::string_view name);
+// All files, by their paths below the folder.
+std::vector<std::string> vector_names();
+// How far it is from one byte of a file that is changed to the next: `usual`, or one where
+// CASEMATE_WHOLE is set (`./dev test --whole`).
+size_t vector_step(size_t usual);
 
 }  // namespace casemate::verify::testing
 

@@ -133,6 +133,19 @@ TEST(TpmCertificate, that_its_authority_took_back_is_refused) {
       << "the authority itself";
 }
 
+TEST(TpmCertificate, is_answered_by_what_helps_where_a_list_is_old_or_names_it) {
+  const CertifiedTpm tpm;
+  const X509Certificate certificate = tpm.certify({kForAttestation});
+  const auto told = [&](const X509Crl& list) {
+    Collateral known = tpm.collateral();
+    known.add(list);
+    return std::string(tpm.judge(certificate, known).next());
+  };
+  EXPECT_TRUE(told(tpm.authority.list({certificate})).starts_with("do not use this server"));
+  const auto old = told(tpm.authority.list({}, kBegin, tpm.signer.issued_unix - 1));
+  EXPECT_TRUE(old.starts_with("compare the clock")) << old;
+}
+
 TEST(TpmCertificate, counts_for_who_names_its_authority_alone) {
   const CertifiedTpm tpm;
   const X509Certificate certificate = tpm.certify({kForAttestation});

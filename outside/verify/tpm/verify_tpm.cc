@@ -15,7 +15,7 @@ namespace {
 constexpr uint32_t kFirmwarePcrs = 10;  // PCRs 0 to 9
 
 Finding sound(const Status& status, std::string expected) {
-  if (status) return {.good = true};
+  if (status) return {.good = true, .expected = std::move(expected)};
   return {.good = false, .expected = std::move(expected), .actual = status.error().text};
 }
 
@@ -130,7 +130,8 @@ void TpmVerification::check_key_known() {
   Chain chain;
   checks_.judge(code::kTpmKnown, "", [&] {
     const Sha384Digest hash = sha384(quote_.key_bytes);
-    if (std::ranges::contains(rules_.keys, hash)) return Finding{.good = true};
+    if (std::ranges::contains(rules_.keys, hash))
+      return Finding{.good = true, .expected = "a key of the policy's", .actual = to_hex(hash)};
     if (quote_.certificate.empty()) {
       return Finding{.expected = "a certificate of an authority, or a key of the policy's",
                      .actual = "no certificate, and the key " + to_hex(hash)};
@@ -146,7 +147,7 @@ void TpmVerification::check_key_known() {
       return check_revocation(chain, collateral_.crls(), now_, wanted);
     };
     return unrevoked(check(Revocation::kMustBeShown), check(Revocation::kIfListed),
-                     "current lists that name none of the certificates");
+                     "current lists that name none of the certificates", code::kRevokedTpm);
   });
 }
 

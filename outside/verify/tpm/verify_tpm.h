@@ -16,6 +16,7 @@
 #include <map>
 #include <vector>
 
+#include "outside/verdict/accepted_values.h"
 #include "outside/verdict/checks.h"
 #include "outside/verdict/platform.h"
 #include "outside/verdict/strict_json.h"
@@ -52,6 +53,11 @@ inline constexpr CheckKind kTpmValid{
 inline constexpr CheckKind kTpmRevoked{
     "tpm.certificate_revoked", "the key's certificate is not revoked",
     "do not use this server: the authority has taken its word for it back"};
+inline constexpr RevocationAdvice kRevokedTpm{
+    "do not use this server: the authority has taken its word for it back",
+    "ask the key's authority for its revocation list, and add it to the collateral",
+    "compare the clock with the list's times; if it is right, ask the key's authority for its "
+    "current revocation list, and remove the one that does not count"};
 inline constexpr CheckKind kTpmPcr{
     "tpm.pcr", "a PCR holds a value of the policy's",
     "if firmware, boot loader or kernel were changed on purpose, take the new value into the "

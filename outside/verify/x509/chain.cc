@@ -196,6 +196,7 @@ Status check_validity(const Chain& chain, int64_t now_unix) {
 
 Status check_revocation(const Chain& chain, std::span<const X509Crl> crls, int64_t now_unix,
                         Revocation wanted, int64_t grace_seconds) {
+  Status found;
   for (size_t i = 0; i + 1 < chain.size(); ++i) {
     const X509_NAME* issuer = X509_get_subject_name(chain[i + 1].native());
     bool shown = false;
@@ -205,17 +206,20 @@ Status check_revocation(const Chain& chain, std::span<const X509Crl> crls, int64
       const Listed listed = look_up(crl, chain[i], chain[i + 1], now_unix, grace_seconds, wrong);
       // A revocation counts, whatever another list says.
       if (listed == Listed::kRevoked) {
-        return refused(
-            formatted("the certificate {} was revoked by {}", chain[i].subject(), crl.issuer()));
+        return Error{Code::kDenied, formatted("the certificate {} was revoked by {}",
+                                              chain[i].subject(), crl.issuer())};
       }
       shown = shown || listed == Listed::kFree;
     }
-    if (shown || (wrong.empty() && wanted == Revocation::kIfListed)) continue;
-    if (!wrong.empty()) return refused(std::move(wrong));
-    return refused(formatted("there is no revocation list of {}, who signed {}",
-                             chain[i + 1].subject(), chain[i].subject()));
+    if (!found || shown || (wrong.empty() && wanted == Revocation::kIfListed)) continue;
+    if (!wrong.empty()) {
+      found = refused(std::move(wrong));
+    } else {
+      found = Error{Code::kNotFound, formatted("there is no revocation list of {}, who signed {}",
+                                               chain[i + 1].subject(), chain[i].subject())};
+    }
   }
-  return {};
+  return found;
 }
 
 }  // namespace casemate::verify

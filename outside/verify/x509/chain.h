@@ -51,7 +51,9 @@ enum class Revocation {
 };
 // Looks for each certificate below the anchor in its issuer's lists among `crls`: signed by the
 // issuer and in force at `now_unix`, or over for at most `grace_seconds`. A revocation counts in
-// any list that the issuer signed.
+// any list that the issuer signed, and before anything else that is wrong. Fails with kDenied where
+// a certificate was revoked, with kNotFound where an issuer's list is missing, and with kInvalid
+// where the list that is there is out of date, or not its issuer's: each is another's to mend.
 Status check_revocation(const Chain& chain, std::span<const X509Crl> crls, int64_t now_unix,
                         Revocation wanted, int64_t grace_seconds = 0);
 

@@ -72,6 +72,22 @@ TEST(Chain, passes_over_no_issuer_that_is_no_authority) {
                   .contains("is no authority"));
 }
 
+TEST(Chain, has_no_authority_whose_key_may_not_sign_certificates) {
+  const Tree tree;
+  const auto refused = [&](const std::string& usage) {
+    Form form = authority("other");
+    form.key_usage = usage;
+    const Authority other = tree.root.issue(form);
+    return refusal(other.issue({.name = "leaf"}),
+                   {tree.root.certificate(), other.certificate()}, tree.rules());
+  };
+  for (const auto* usage : {"critical,cRLSign", "cRLSign", "critical,digitalSignature",
+                            "critical,digitalSignature,keyAgreement,cRLSign"})
+    EXPECT_TRUE(refused(usage).contains("is no authority")) << usage;
+  for (const auto* usage : {"critical,keyCertSign", "keyCertSign,digitalSignature", ""})
+    EXPECT_EQ(refused(usage), "") << usage;
+}
+
 TEST(Chain, keeps_to_the_path_length_that_an_issuer_allows) {
   const Tree tree;
   for (const int length : {0, 1}) {

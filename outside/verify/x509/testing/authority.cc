@@ -79,7 +79,8 @@ X509Certificate make_signed(const Form& form, EVP_PKEY* key, const std::string& 
     const std::string length =
         form.path_length < 0 ? "" : ",pathlen:" + std::to_string(form.path_length);
     add_standard(certificate.get(), NID_basic_constraints, ("critical,CA:TRUE" + length).c_str());
-    add_standard(certificate.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
+    if (!form.key_usage.empty())
+      add_standard(certificate.get(), NID_key_usage, form.key_usage.c_str());
   }
   for (const ExtraExtension& extra : form.extensions) add_extra(certificate.get(), extra);
   CHECK(X509_sign(certificate.get(), issuer_key, EVP_sha256()) > 0, "libcrypto signs");

@@ -33,6 +33,7 @@ struct Form {
   std::string name;  // common name
   bool authority = false;
   int path_length = -1;  // of an authority; -1: without limit
+  std::string key_usage = "critical,keyCertSign,cRLSign";  // of an authority; empty: none
   int64_t not_before = kBegin;
   int64_t not_after = kEnd;
   std::string not_before_text{};  // where it is not empty, instead: the very characters of a time,
