@@ -93,6 +93,21 @@ Status Store::check_audit_end(Bytes last) {
 
 Status Store::write_audit(const AuditLine& line, Bytes evidence_hash) {
   auto transaction = TRY(Transaction::begin(database_));
+  TRY(append_audit(line, evidence_hash));
+  return transaction.commit();
+}
+
+Status Store::write_release(const Record& record, const AuditLine& line, Bytes evidence_hash) {
+  auto transaction = TRY(Transaction::begin(database_));
+  TRY(check_floor(record.name, record.version));
+  SecretKey key = TRY(key_of(record));
+  clear_secret(key);
+  TRY(append_audit(line, evidence_hash));
+  return transaction.commit();
+}
+
+// Requires: a transaction.
+Status Store::append_audit(const AuditLine& line, Bytes evidence_hash) {
   AuditRow row{line, {evidence_hash.begin(), evidence_hash.end()}};
   row.line.at_unix = clock_->unix_seconds();
   Tag previous;
@@ -111,8 +126,7 @@ Status Store::write_audit(const AuditLine& line, Bytes evidence_hash) {
   insert.bind(row.line.number).bind(row.line.at_unix).bind(int64_t{row.line.released});
   insert.bind(std::string_view(row.line.name)).bind(row.line.version);
   TRY(insert.bind(std::string_view(row.line.line)).bind(evidence_hash).bind(Bytes(tag)).step());
-  TRY(write_audit_end(tag));
-  return transaction.commit();
+  return write_audit_end(tag);
 }
 
 Result<std::vector<AuditLine>> Store::audit(uint32_t count) {

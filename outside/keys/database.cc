@@ -9,7 +9,7 @@ namespace casemate::keys {
 namespace {
 
 // Another command of the owner's writes for milliseconds.
-constexpr int kPatienceMs = 10'000;
+constexpr std::chrono::seconds kPatience{10};
 
 std::string_view remedy_for(int code) {
   switch (code) {
@@ -82,13 +82,17 @@ Result<Database> Database::open(const std::string& path) {
       sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
   Database database(opened);
   if (code != SQLITE_OK) return said(opened, path);
-  sqlite3_busy_timeout(opened, kPatienceMs);
+  database.wait_at_most(kPatience);
   for (const int setting : {SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW})
     sqlite3_db_config(opened, setting, 0, static_cast<int*>(nullptr));
   TRY(
       database.run("PRAGMA trusted_schema = OFF; PRAGMA journal_mode = DELETE;"
                    "PRAGMA synchronous = EXTRA"));
   return database;
+}
+
+void Database::wait_at_most(std::chrono::milliseconds time) {
+  sqlite3_busy_timeout(database_.get(), static_cast<int>(time.count()));
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {

@@ -11,6 +11,7 @@
 //   Fails    kPlatform with the file, SQLite's words and what to do; kUnavailable where another
 //            process writes for too long.
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,6 +55,8 @@ class Database final {
   static Result<Database> open(const std::string& path);
   Database(Database&&) noexcept = default;
 
+  // For how long others who write are waited for, from now on.
+  void wait_at_most(std::chrono::milliseconds time);
   Result<Statement> prepare(std::string_view sql);
   // Statements without values or rows, such as those that begin and end a transaction.
   Status run(const char* sql);

@@ -37,6 +37,13 @@ Status check_package(const Record& record, const EnclaveToken& token) {
   return {};
 }
 
+Error rolled_back(const Record& record, uint32_t lowest) {
+  return denied(
+      formatted("key.rollback: version {} is not opened any more, {} is the lowest; "
+                "serve a newer package",
+                record.version, lowest));
+}
+
 // Of a key that goes out: to whom. Requires: the verdict passed.
 std::string release_line(const Record& record, const verify::Verdict& verdict) {
   const EnclaveToken& token = verdict.tokens.front();
@@ -92,7 +99,9 @@ Status may_release(const verify::Verdict& verdict, const verify::Policy& policy,
 
 Keeper::Keeper(Store& store, Clock& clock, Random& random,
                std::shared_ptr<const verify::Collateral> collateral)
-    : store_(store), clock_(clock), collateral_(std::move(collateral)), nonces_(clock, random) {}
+    : store_(store), clock_(clock), collateral_(std::move(collateral)), nonces_(clock, random) {
+  store_.wait_at_most(kPatience);
+}
 
 // The record of the package, when it is one that is still opened.
 Result<Record> Keeper::find(const sealed::KeyRequest& request, AuditLine& line) {
@@ -107,10 +116,7 @@ Result<Record> Keeper::find(const sealed::KeyRequest& request, AuditLine& line) 
     return denied("key.package: the request names another model or version than was sealed");
   const uint32_t lowest = TRY(store_.floor(record.name));
   if (record.version >= lowest) return record;
-  return denied(
-      formatted("key.rollback: version {} is not opened any more, {} is the lowest; "
-                "serve a newer package",
-                record.version, lowest));
+  return rolled_back(record, lowest);
 }
 
 Result<sealed::WrappedKey> Keeper::decide(const sealed::KeyRequest& request, Bytes evidence,
@@ -133,9 +139,14 @@ Result<sealed::WrappedKey> Keeper::decide(const sealed::KeyRequest& request, Byt
   if (!wrapped) return denied("key.request: " + wrapped.error().text);
   // Before the key is anywhere else; where the log fails next, its owner asks with another.
   TRY(nonces_.spend(request.nonce));
-  line.released = true;
-  line.line = release_line(record, verdict);
-  return wrapped;
+  AuditLine release = line;
+  release.released = true;
+  release.line = release_line(record, verdict);
+  // Without its line in the log no key goes out.
+  const Status written = store_.write_release(record, release, sha256(evidence));
+  if (written) return wrapped;
+  if (written.error().code != Code::kDenied) return written.error();
+  return rolled_back(record, TRY(store_.floor(record.name)));
 }
 
 Result<sealed::WrappedKey> Keeper::release(Bytes body) {
@@ -152,15 +163,15 @@ Result<sealed::WrappedKey> Keeper::release(Bytes body) {
   AuditLine line;
   line.name = "?";
   auto wrapped = decide(request, evidence, line);
-  if (!wrapped && wrapped.error().code != Code::kDenied) return cannot_answer(wrapped.error());
-  if (!wrapped) line.line = printable(wrapped.error().text);
-  // Without its line in the log no key goes out.
-  if (const Status written = write(line, evidence); !written) return cannot_answer(written.error());
-  return wrapped;
+  if (wrapped) return wrapped;
+  if (wrapped.error().code != Code::kDenied) return cannot_answer(wrapped.error());
+  line.line = printable(wrapped.error().text);
+  const Status written = write_refusal(line, evidence);
+  return written ? wrapped.error() : cannot_answer(written.error());
 }
 
-Status Keeper::write(const AuditLine& line, Bytes evidence) {
-  if (!line.released && !refusals_.take()) return {};
+Status Keeper::write_refusal(const AuditLine& line, Bytes evidence) {
+  if (!refusals_.take()) return {};
   if (const uint64_t more = refusals_.left_out(); more != 0)
     log("{} refusals are not in the audit log: they came too fast", more);
   return store_.write_audit(line, sha256(evidence));

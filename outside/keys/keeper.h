@@ -36,6 +36,8 @@ Status may_release(const verify::Verdict& verdict, const verify::Policy& policy,
 class Keeper final {
  public:
   static constexpr int64_t kRefusals = 64;
+  // For another process that writes to the store: everybody else waits meanwhile.
+  static constexpr std::chrono::milliseconds kPatience{1000};
 
   // `collateral`: what hardware's evidence is held against; it is read once, by who makes a Keeper.
   Keeper(Store& store, Clock& clock, Random& random,
@@ -46,11 +48,11 @@ class Keeper final {
   Result<sealed::WrappedKey> release(Bytes body);
 
  private:
-  // The key, and in `line` whose it is and who gets it.
+  // The key, once it is logged who gets it. Without one `line` says whose it is.
   Result<sealed::WrappedKey> decide(const sealed::KeyRequest& request, Bytes evidence,
                                     AuditLine& line);
   Result<Record> find(const sealed::KeyRequest& request, AuditLine& line);
-  Status write(const AuditLine& line, Bytes evidence);
+  Status write_refusal(const AuditLine& line, Bytes evidence);
   Error cannot_answer(const Error& why);
 
   Store& store_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -48,6 +49,14 @@ template <class T>
 HttpAnswer bytes_answer(const T& value) {
   const Bytes bytes = bytes_of(value);
   return {200, {bytes.begin(), bytes.end()}};
+}
+
+// Whoever has no memory for what he does has none for saying so, either.
+void tell(std::string_view what, std::string_view why) noexcept {
+  try {
+    log("{}: {}", what, printable(why, 120));
+  } catch (const std::exception&) {
+  }
 }
 
 // Who that is, as far as it costs somebody to be somebody else.
@@ -127,8 +136,8 @@ void Service::serve(const std::stop_token& stop) {
       forget_over();
       wait();
     } catch (const std::exception& failure) {
-      log("connections are dropped: {}", printable(failure.what(), 120));
       connections_.clear();
+      tell("connections are dropped", failure.what());
     }
   }
 }
@@ -241,10 +250,15 @@ void Service::give_up(Connection& connection) {
 
 void Service::take_decided() {
   std::vector<Decided> decided;
+  uint64_t failed = 0;
+  Text<128> why{};
   {
     const std::lock_guard held(lock_);
     decided.swap(decided_);
+    failed = std::exchange(failed_, 0);
+    why = failure_;
   }
+  if (failed != 0) take_failed(failed, why);
   for (const Decided& it : decided) {
     for (const auto& connection : connections_) {
       if (connection->number == it.connection) answer(*connection, it.answer);
@@ -252,32 +266,42 @@ void Service::take_decided() {
   }
 }
 
+void Service::take_failed(uint64_t number, const Text<128>& why) {
+  changed_.notify_one();
+  tell("a request is not answered", why.view());
+  for (const auto& connection : connections_) {
+    if (connection->number == number)
+      answer(*connection, refusal_of({Code::kUnavailable, "the key service cannot answer now"}));
+  }
+}
+
 void Service::decide(const std::stop_token& stop) {
   std::unique_lock held(lock_);
-  while (changed_.wait(held, stop, [this] { return !asked_.empty(); }) && !stop.stop_requested()) {
+  const auto may_go_on = [this] { return !asked_.empty() && failed_ == 0; };
+  while (changed_.wait(held, stop, may_go_on) && !stop.stop_requested()) {
     const Asked next = std::move(asked_.front());
     asked_.pop_front();
     held.unlock();
-    Decided decided{next.connection, decision_on(next.request)};
-    held.lock();
-    decided_.push_back(std::move(decided));
+    try {
+      Decided decided{next.connection, decision_on(next.request)};
+      held.lock();
+      decided_.push_back(std::move(decided));
+    } catch (const std::exception& failure) {
+      if (!held.owns_lock()) held.lock();
+      failed_ = next.connection;
+      failure_ = Text<128>::from(failure.what());
+    }
     ring();
   }
 }
 
 HttpAnswer Service::decision_on(const HttpRequest& request) {
-  try {
-    if (request.target == "/v1/nonce" && request.method == "GET")
-      return bytes_answer(keeper_.challenge());
-    if (request.target != "/v1/keys" || request.method != "POST") {
-      return refusal_of({Code::kNotFound, "the key service knows GET /v1/nonce and POST /v1/keys"});
-    }
-    const auto wrapped = keeper_.release(request.body);
-    return wrapped ? bytes_answer(*wrapped) : refusal_of(wrapped.error());
-  } catch (const std::exception& failure) {
-    log("a request is not answered: {}", printable(failure.what(), 120));
-    return refusal_of({Code::kUnavailable, "the key service cannot answer now"});
-  }
+  if (request.target == "/v1/nonce" && request.method == "GET")
+    return bytes_answer(keeper_.challenge());
+  if (request.target != "/v1/keys" || request.method != "POST")
+    return refusal_of({Code::kNotFound, "the key service knows GET /v1/nonce and POST /v1/keys"});
+  const auto wrapped = keeper_.release(request.body);
+  return wrapped ? bytes_answer(*wrapped) : refusal_of(wrapped.error());
 }
 
 }  // namespace casemate::keys

@@ -66,6 +66,7 @@ class Service final {
   void answer(Connection& connection, const HttpAnswer& said);
   void give_up(Connection& connection);
   void take_decided();
+  void take_failed(uint64_t number, const Text<128>& why);
   [[nodiscard]] int wait_ms() const;
   [[nodiscard]] client::Deadline in(Duration time) const { return {clock_, time}; }
 
@@ -85,6 +86,10 @@ class Service final {
   std::condition_variable_any changed_;
   std::deque<Asked> asked_;       // under lock_
   std::vector<Decided> decided_;  // under lock_
+  // Under lock_: of the request whose decision ended in an exception, and why; 0: none. Without
+  // memory the deciding thread makes no answer, and waits until the other has.
+  uint64_t failed_ = 0;
+  Text<128> failure_{};
 
   std::jthread serving_;
   std::jthread deciding_;

@@ -53,6 +53,8 @@ class Store final {
   // The key that signs packages, made with the store.
   [[nodiscard]] const SigningKey& maker() const { return *maker_; }
   [[nodiscard]] const std::string& path() const { return files_.path(); }
+  // For how long another process that writes is waited for, from now on; 10 s until then.
+  void wait_at_most(std::chrono::milliseconds time) { database_.wait_at_most(time); }
 
   // Keeps a key. Unless `keep_older`, no version below this one is opened any more. kDenied for one
   // that is itself below what may be opened.
@@ -77,6 +79,9 @@ class Store final {
 
   // On disk when it returns.
   Status write_audit(const AuditLine& line, Bytes evidence_hash);
+  // The same of a key that goes out, unless by now that version is not opened any more (kDenied) or
+  // has another policy (kUnavailable): whoever closes it finds every later line a refusal.
+  Status write_release(const Record& record, const AuditLine& line, Bytes evidence_hash);
   // The latest ones, the latest first.
   Result<std::vector<AuditLine>> audit(uint32_t count);
   // kInvalid with the first line of the log that is not as it was written.
@@ -94,6 +99,7 @@ class Store final {
   std::vector<uint8_t> hide(Bytes label, Bytes secret);
   Result<std::vector<uint8_t>> show(Bytes label, Bytes hidden) const;
   [[nodiscard]] Error changed(std::string_view what) const;
+  Status append_audit(const AuditLine& line, Bytes evidence_hash);
   Status write_audit_end(Bytes last);
   Status check_audit_end(Bytes last);
   Result<Record> record_in(const Statement& row) const;

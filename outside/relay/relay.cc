@@ -119,10 +119,18 @@ void Relay::run(const std::stop_token& stop) {
     try {
       reached = serve_all(stop);
     } catch (const std::exception& failure) {  // no memory, or no more threads
-      tell_(formatted("keys are asked for later: {}", printable(failure.what(), 120)));
+      tell_later(failure.what());
     }
     pause = reached ? kLook : std::min(2 * pause, kAgainMax);
     wake.wait_for(held, stop, pause, [] { return false; });
+  }
+}
+
+// Whoever has no memory for what he does has none for saying so, either.
+void Relay::tell_later(std::string_view why) noexcept {
+  try {
+    tell_(formatted("keys are asked for later: {}", printable(why, 120)));
+  } catch (const std::exception&) {
   }
 }
 

@@ -60,6 +60,7 @@ class Relay final {
   Result<Nonce> fetch_nonce(const std::stop_token& stop);
   Status answer(const operating::KeyAnswer& waiting, Code code, std::string_view reason,
                 Bytes wrapped, const std::stop_token& stop);
+  void tell_later(std::string_view why) noexcept;
   void tell_once(std::string& told, const operating::KeyAnswer& waiting, const Error& why);
 
   std::string monitor_;

@@ -2,6 +2,13 @@
 // Who gets a key and who does not. The tests play monitor, enclave and relay.
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <utility>
+
 #include "base/format.h"
 #include "isolated/sealed/unsealer.h"
 #include "outside/client/connect.h"
@@ -11,6 +18,7 @@
 #include "outside/verify/policy.h"
 #include "outside/verify/testing/signer.h"
 #include "tests/sealed/small_model.h"
+#include "tests/sealed/stepped.h"
 
 namespace casemate::tests {
 namespace {
@@ -19,11 +27,17 @@ namespace {
 class TestClock final : public Clock {
  public:
   [[nodiscard]] Instant now() const override { return now_; }
-  [[nodiscard]] int64_t unix_seconds() const override { return verify::testing::kNow; }
+  [[nodiscard]] int64_t unix_seconds() const override {
+    if (const auto what = std::exchange(meanwhile_, nullptr)) what();
+    return verify::testing::kNow;
+  }
   void pass(Duration time) { now_ += time; }
+  // Happens when the calendar is looked at next.
+  void meanwhile(std::function<void()> what) { meanwhile_ = std::move(what); }
 
  private:
   Instant now_{};
+  mutable std::function<void()> meanwhile_;
 };
 
 class KeyRelease : public testing::Test {
@@ -96,6 +110,28 @@ class KeyRelease : public testing::Test {
   }
   std::string refusal() { return refusal(body(keeper_.challenge())); }
 
+  // What a key service does with the store in a process of its own: twice, where it cannot the
+  // first time. Whoever asked has his key when the file `answer_` is there. True for the first.
+  bool gives_key() {
+    auto store = keys::Store::open(folder_.path("keys"), clock_, system_random());
+    if (!store) return false;
+    keys::Keeper keeper(*store, clock_, system_random());
+    const auto released = keeper.release(body(keeper.challenge()));
+    if (released) {
+      std::ofstream{answer_};
+      return true;
+    }
+    // A process that crashes is what the tests would not take for an answer.
+    if (released.error().code != Code::kUnavailable) std::abort();
+    if (!keeper.release(body(keeper.challenge()))) std::abort();
+    return false;
+  }
+  void expect_good_log(const std::string& after) {
+    const Status log = store_.check_audit();
+    EXPECT_TRUE(log) << after << ": " << log.error().text;
+    EXPECT_TRUE(latest().released) << after;
+  }
+
   Folder folder_;
   TestClock clock_;
   verify::testing::Signer signer_;
@@ -103,6 +139,7 @@ class KeyRelease : public testing::Test {
   keys::Keeper keeper_{store_, clock_, system_random()};
   Made sealed_;
   std::optional<sealed::Unsealer> unsealer_;
+  std::string answer_ = folder_.path("answer");
 };
 
 TEST_F(KeyRelease, goes_to_the_enclave_that_the_policy_accepts_and_its_model_opens) {
@@ -363,6 +400,86 @@ TEST_F(KeyRelease, is_not_without_its_line_in_the_log) {
   EXPECT_EQ(latest().number, 0);
   EXPECT_TRUE(refusal(request).contains("key.nonce")) << "it was as good as gone";
   EXPECT_EQ(refusal(), "") << "and another is as good as ever";
+}
+
+TEST_F(KeyRelease, is_logged_before_it_is_answered_wherever_the_service_is_killed) {
+  ASSERT_EQ(refusal(), "");
+  uint64_t steps = 0;
+  for (End end = End::kKilled; end != End::kDone;) {
+    std::filesystem::remove(answer_);
+    const int64_t before = latest().number;
+    end = run_killed(++steps, [&] { return gives_key(); });
+    ASSERT_TRUE(end == End::kKilled || end == End::kDone) << steps;
+    const int64_t lines = latest().number - before;
+    EXPECT_TRUE(lines == 0 || lines == 1) << steps;
+    if (std::filesystem::exists(answer_)) {
+      EXPECT_EQ(lines, 1) << steps << ": a key went out and nobody knows";
+    }
+    expect_good_log(formatted("killed before call {}", steps));
+    EXPECT_EQ(refusal(), "") << steps << ": no more keys go out";
+  }
+  EXPECT_GT(steps, 8u);  // it was stepped at all
+}
+
+// A power cut can come between any two calls, too, and keeps what was waited for.
+TEST_F(KeyRelease, waits_for_the_disk_with_its_line_before_it_is_answered) {
+  std::vector<std::string> calls;
+  ASSERT_EQ(run_killed(UINT64_MAX, [&] { return gives_key(); }, &calls), End::kDone);
+  // A journal that is gone is a commit, as soon as its folder is on the disk.
+  const std::string wanted[] = {
+      "sync keys", "unlink keys-journal",
+      formatted("sync {}", file_named(std::filesystem::path(answer_).parent_path())),
+      "make answer"};
+  auto from = calls.cbegin();
+  for (const std::string& call : wanted) {
+    from = std::find(from, calls.cend(), call);
+    ASSERT_NE(from, calls.cend()) << call << " is missing, or comes too early";
+  }
+}
+
+TEST_F(KeyRelease, is_not_answered_from_a_disk_that_fails_and_the_next_one_is) {
+  ASSERT_EQ(refusal(), "");
+  for (const int error : {ENOSPC, EIO}) {
+    uint64_t failed = 0;
+    for (uint64_t step = 1;; ++step) {
+      std::filesystem::remove(answer_);
+      const int64_t before = latest().number;
+      const Stepped ended = run_failing(step, error, [&] { return gives_key(); });
+      if (ended.call.empty()) break;
+      ASSERT_TRUE(ended.end == End::kDone || ended.end == End::kFailed) << ended.call;
+      const int64_t lines = latest().number - before;
+      // One that failed may have been written all the same, before that of the second request.
+      const bool answered = ended.end == End::kDone;
+      EXPECT_TRUE(lines == 1 || (!answered && lines == 2)) << ended.call << ": " << lines;
+      EXPECT_FALSE(answered && ended.call.starts_with("sync keys")) << "it was not waited for";
+      failed += answered ? 0 : 1;
+      expect_good_log(ended.call);
+    }
+    EXPECT_GT(failed, 5u) << "a disk that fails is not noticed";
+  }
+}
+
+TEST_F(KeyRelease, is_refused_for_a_version_that_is_closed_while_its_evidence_is_judged) {
+  clock_.meanwhile([this] {
+    auto other = keys::Store::open(folder_.path("keys"), clock_, system_random());
+    ASSERT_TRUE(other) << other.error().text;
+    ASSERT_TRUE(other->raise_floor("small", 4));
+  });
+  const std::string said = refusal();
+  EXPECT_TRUE(said.starts_with("key.rollback: version 3")) << said;
+}
+
+TEST_F(KeyRelease, waits_a_short_time_for_somebody_else_who_writes_to_the_store) {
+  auto other = keys::Database::open(folder_.path("keys"));
+  ASSERT_TRUE(other);
+  ASSERT_TRUE(other->run("BEGIN EXCLUSIVE"));
+  const auto began = std::chrono::steady_clock::now();
+  const auto released = keeper_.release(body(keeper_.challenge()));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 4 * keys::Keeper::kPatience);
+  ASSERT_FALSE(released);
+  EXPECT_EQ(released.error().code, Code::kUnavailable);
+  ASSERT_TRUE(other->run("ROLLBACK"));
+  EXPECT_EQ(refusal(), "");
 }
 
 TEST_F(KeyRelease, has_few_refusals_written_however_many_there_are) {

@@ -7,9 +7,13 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
+#include <ctime>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -60,6 +64,16 @@ std::string heard(const Fd& socket, milliseconds most, bool& closed) {
   return all;
 }
 
+// Has no memory left when a test says so.
+class FailingRandom final : public Random {
+ public:
+  void fill(MutableBytes bytes) override {
+    if (fails) throw std::bad_alloc();
+    system_random().fill(bytes);
+  }
+  std::atomic<bool> fails = false;
+};
+
 class KeyService : public testing::Test {
  protected:
   KeyService()
@@ -94,7 +108,8 @@ class KeyService : public testing::Test {
 
   Folder folder_;
   keys::Store store_;
-  keys::Keeper keeper_{store_, system_clock(), system_random()};
+  FailingRandom random_;
+  keys::Keeper keeper_{store_, system_clock(), random_};
   std::string address_;
   launch::Address where_;
   std::optional<Service> service_;
@@ -122,6 +137,76 @@ TEST_F(KeyService, has_a_few_places_for_each_peer_and_gives_them_back) {
   idle.clear();
   std::this_thread::sleep_for(milliseconds(100));
   EXPECT_TRUE(served_at_once(2));
+}
+
+TEST_F(KeyService, that_32_peers_fill_closes_the_next_one_s_connection_and_has_room_again_soon) {
+  constexpr size_t kPeers = Service::kConnections / Service::kPerPeer;
+  static_assert(kPeers == 32);
+  const auto began = Now::now();
+  std::vector<Fd> crowd;
+  for (unsigned peer = 2; peer < 2 + kPeers; ++peer) {
+    for (size_t i = 0; i < Service::kPerPeer; ++i) crowd.push_back(connect(peer));
+  }
+  const Fd one_more = connect(1);
+  bool closed = false;
+  const std::string said = heard(one_more, Service::kFirstByte / 2, closed);
+  if (Now::now() - began > Service::kFirstByte)
+    GTEST_SKIP() << "this machine is too busy: the first of the crowd have been let go";
+  EXPECT_EQ(said, "");
+  EXPECT_TRUE(closed) << "it would take memory of everybody's";
+  std::this_thread::sleep_until(began + 2 * Service::kFirstByte);
+  EXPECT_TRUE(served_at_once(1)) << "the crowd says nothing, and keeps its places";
+}
+
+TEST_F(KeyService, outlives_exceptions_and_says_so_to_whoever_asked) {
+  random_.fails = true;
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = ask({"GET", "/v1/nonce", {}}, 1);
+    ASSERT_TRUE(answer) << answer.error().text;
+    EXPECT_EQ(answer->status, 503u);
+    EXPECT_EQ(answer->type, keys::kRefusalType);
+    EXPECT_EQ(text_of(answer->body), "the key service cannot answer now\n");
+  }
+  random_.fails = false;
+  EXPECT_TRUE(served_at_once(1));
+}
+
+// poll(2) refuses as many descriptors as a process may not have.
+class FewDescriptors final {
+ public:
+  FewDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few{1, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  FewDescriptors(const FewDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+milliseconds processor_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return seconds(used.tv_sec) + milliseconds(used.tv_nsec / 1'000'000);
+}
+
+TEST_F(KeyService, that_cannot_poll_rests_lets_the_silent_go_and_goes_on_when_it_can) {
+  const Fd talking = connect();
+  const Fd silent = connect();
+  std::this_thread::sleep_for(milliseconds(100));
+  const auto used = processor_time();
+  {
+    const FewDescriptors few;
+    // Wakes the thread, which waits in poll(2) still.
+    ASSERT_EQ(::send(talking.number(), "G", 1, MSG_NOSIGNAL), 1);
+    bool closed = false;
+    EXPECT_EQ(heard(silent, 3 * Service::kFirstByte, closed), "");
+    EXPECT_TRUE(closed) << "deadlines stood still";
+  }
+  EXPECT_LT(processor_time() - used, Service::kFirstByte / 2) << "it does not rest";
+  EXPECT_TRUE(served_at_once(1));
 }
 
 TEST_F(KeyService, lets_nobody_dribble_a_head) {
