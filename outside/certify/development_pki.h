@@ -8,7 +8,7 @@
 // machines of one developer may have one root, that clients pin, and nothing is lost with a file
 // that can be made again. It proves nothing to anybody who does not know who has the seed.
 //
-//   state folder   development-root.seed          64 hexadecimal digits; made at first use, or yours
+//   state folder   development-root.seed          64 hexadecimal digits; made once, or yours
 //                  development-attestation.key    read by the monitor (wire/evidence)
 //                  development-attestation.chain  the same
 //

@@ -8,10 +8,11 @@
 //
 // The quote is the root's own format; that of tsm, gramine and software stands behind a head, with
 // its certificates (HardwareQuote; software: of a SoftwareQuote). Its report data commit to the
-// claims, as in interoperable RA-TLS: report_data[0:32] = SHA-256(claims). The claims name the TLS key of the certificate that carries them, the monitor's
-// measurement of itself and its signing key, on P-256; each token is signed by the latter. So one
-// quote, made once a day, serves every client and every later token (Temper's report reuse), and a
-// fresh nonce costs one signature for each enclave.
+// claims, as in interoperable RA-TLS: report_data[0:32] = SHA-256(claims). The claims name the TLS
+// key of the certificate that carries them, the monitor's measurement of itself and its signing
+// key, on P-256; each token is signed by the latter. So one quote, made once a day, serves every
+// client and every later token (Temper's report reuse), and a fresh nonce costs one signature for
+// each enclave.
 //
 //   certificate extension 2.23.133.5.4.9 = CBOR tag 60000 [quote, claims]
 //   claims = CBOR {"pubkey-hash": bytes of CBOR [1, SHA-256 of the TLS key's SPKI],
