@@ -10,7 +10,9 @@
 #include "outside/cli/commands.h"
 #include "outside/cli/server_flags.h"
 #include "outside/launch/listen.h"
+#include "outside/proxy/policy_source.h"
 #include "outside/proxy/proxy.h"
+#include "outside/proxy/record.h"
 
 namespace casemate::cli {
 namespace {
@@ -21,6 +23,7 @@ struct ProxyFlags {
   double timeout_s = 10;
   uint32_t connections = proxy::ProxyLimits{}.connections;
   std::vector<std::string> models;
+  std::string record;
   PolicyFlags policy;
   bool remote_clients = false;
   bool insecure_skip_verification = false;
@@ -58,7 +61,18 @@ class StopSignals final {
 Result<proxy::GateOptions> gate_of(const ProxyFlags& flags) {
   proxy::GateOptions gate;
   gate.url = TRY(client::parse_url(flags.url));
-  gate.policy = TRY(flags.policy.policy());
+  // Shared since functions are copied; the opener's thread alone calls them.
+  const auto source = std::make_shared<proxy::PolicySource>(
+      flags.policy.paths(), [rules = flags.policy] { return rules.policy(); });
+  gate.policy = TRY(source->read());
+  gate.changed_policy = [source] { return source->changed(); };
+  if (!flags.record.empty()) {
+    const auto record = std::make_shared<proxy::Record>(
+        TRY(proxy::Record::open(flags.record, gate.url.authority(), system_clock())));
+    gate.record = [record](const auto& looked, const verify::Policy& policy) {
+      return record->append(looked, policy);
+    };
+  }
   gate.client.timeout =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(flags.timeout_s));
   gate.models = flags.models;
@@ -75,7 +89,14 @@ Result<Fd> listener_of(const ProxyFlags& flags) {
                          flags.listen)};
 }
 
-void announce(const ProxyFlags& flags, const std::string& address, Streams streams) {
+void announce(const ProxyFlags& flags, bool development, const std::string& address,
+              Streams streams) {
+  if (development && !flags.insecure_skip_verification)
+    streams.err << "casemate: WARNING: "
+                << (flags.policy.allow_software_root ? "--allow-software-root"
+                                                     : "allow_software_root in the policy")
+                << ": a server with a development root passes, which proves nothing against "
+                   "whoever runs it; send it nothing that he may not see\n";
   if (flags.insecure_skip_verification)
     streams.err << "casemate: WARNING: --insecure-skip-verification: whoever answers at "
                 << flags.url << " gets every request, and nobody knows who that is\n";
@@ -91,7 +112,7 @@ void announce(const ProxyFlags& flags, const std::string& address, Streams strea
 Status run_proxy(const ProxyFlags& flags, Streams streams) {
   auto gate = TRY(gate_of(flags));
   Fd listener = TRY(listener_of(flags));
-  announce(flags, TRY(launch::address_of(listener)), streams);
+  announce(flags, gate.policy.allow_software_root, TRY(launch::address_of(listener)), streams);
   const auto tell = [streams](const std::expected<verify::Verdict, proxy::Refusal>& looked) {
     if (looked) {
       streams.out << verify::line_of(*looked) << "\n" << std::flush;
@@ -118,6 +139,10 @@ Run add_proxy(CLI::App& app) {
                  "attest this model's enclaves, and not those of every model; repeatable")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  app.add_option("--record", flags->record,
+                 "append every verdict to this file, a line of JSON each; without its line no "
+                 "verdict lets anybody through")
+      ->type_name("FILE");
   app.add_option("--timeout", flags->timeout_s, "seconds for each step of connecting")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 3600.0).description(""))

@@ -42,6 +42,12 @@ Result<verify::Policy> PolicyFlags::policy() const {
   return policy;
 }
 
+std::vector<std::string> PolicyFlags::paths() const {
+  std::vector<std::string> given = {policy_path, collateral_path};
+  std::erase(given, "");
+  return given;
+}
+
 void ServerFlags::declare(CLI::App& app) {
   app.add_option("URL", url, "the server, https://HOST:PORT")->type_name("")->required();
   app.add_option("--timeout", timeout_s, "seconds for each step, such as connecting or inferring")

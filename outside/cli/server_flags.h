@@ -24,6 +24,8 @@ struct PolicyFlags {
   void declare(CLI::App& app);
   // The policy of the file, or the strictest one, with what the flags add.
   [[nodiscard]] Result<verify::Policy> policy() const;
+  // Of the files that it is read from.
+  [[nodiscard]] std::vector<std::string> paths() const;
 };
 
 struct ServerFlags {

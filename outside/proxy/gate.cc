@@ -49,6 +49,11 @@ int64_t good_until(const verify::Verdict& verdict, int64_t age_max) {
 }  // namespace
 
 std::expected<client::Channel, Refusal> Gate::open(client::Protocol protocol) {
+  if (const auto renewed = renew_policy(); !renewed) {
+    static_cast<void>(tell(std::unexpected(renewed.error())));  // nobody is let through anyway
+    weigh(renewed.error());
+    return std::unexpected(renewed.error());
+  }
   auto opened = admit(protocol);
   if (!opened) weigh(opened.error());
   return opened;
@@ -77,6 +82,39 @@ void Gate::weigh(const Refusal& refusal) {
 void Gate::keep(Known known) {
   if (known_ && known_->key != known.key) revoked_ = true;
   known_ = std::move(known);
+}
+
+// What was let through under another policy is looked at again before anybody else is, and whoever
+// agreed on keys in another way must go.
+std::expected<void, Refusal> Gate::renew_policy() {
+  if (!options_.changed_policy || options_.insecure_skip_verification) return {};
+  auto changed = options_.changed_policy();
+  if (!changed) {
+    return refused({Code::kDenied, formatted("the policy that is there now cannot be used, and "
+                                             "nobody is let through until it can: {}",
+                                             changed.error().text)});
+  }
+  if (!*changed) return {};
+  options_.policy = **std::move(changed);
+  const client::KeyExchange before =
+      std::exchange(options_.client.exchange, client::exchange_of(options_.policy));
+  if (before != options_.client.exchange) revoked_ = true;
+  if (known_) known_->good_until_unix = INT64_MIN;
+  return {};
+}
+
+Status Gate::tell(const std::expected<verify::Verdict, Refusal>& looked) {
+  tell_(looked);
+  return options_.record ? options_.record(looked, options_.policy) : Status();
+}
+
+void Gate::look_after() {
+  const auto renewed = renew_policy();
+  if (!renewed && known_) {
+    static_cast<void>(tell(std::unexpected(renewed.error())));
+    weigh(renewed.error());
+  }
+  if (renewed && due()) look_again();
 }
 
 void Gate::look_again() {
@@ -126,18 +164,21 @@ std::expected<client::Channel, Refusal> Gate::prove(client::Channel channel,
 std::expected<void, Refusal> Gate::look(Result<client::Server> server,
                                         const std::vector<uint8_t>* key,
                                         std::optional<client::Channel>* left) {
-  auto looked = [&]() -> std::expected<verify::Verdict, Refusal> {
+  Known known;
+  const auto looked = [&]() -> std::expected<verify::Verdict, Refusal> {
     if (!server) return refused(server.error());
     const verify::Certificate& shown = server->certificate();
     if (key != nullptr && shown.key != *key) return refused(two_keys(options_.url));
-    Known known{.key = shown.key, .evidence = shown.evidence};
+    known = {.key = shown.key, .evidence = shown.evidence};
     auto verdict = judge_all(*server, known);
-    if (verdict) keep(std::move(known));
     if (left != nullptr) *left = std::move(*server).release();
     return verdict;
   }();
-  if (looked || key != nullptr || ends_trust(looked.error())) tell_(looked);
-  if (!looked) return std::unexpected(std::move(looked.error()));
+  Status recorded;
+  if (looked || key != nullptr || ends_trust(looked.error())) recorded = tell(looked);
+  if (!looked) return std::unexpected(looked.error());
+  if (!recorded) return refused(recorded.error());
+  keep(std::move(known));
   return {};
 }
 

@@ -11,6 +11,9 @@
 // HTTP/1.1 is proved on the very connection that is then let through, HTTP/2 on one of its own that
 // shows the same key.
 //
+// A policy that has changed is noticed at the next opening and by look_after(): everything is looked
+// at again, and where it cannot be read nobody is let through any more.
+//
 //   Owns     the verdict, and what it was given on.
 //   Threads  one, the opener's; it blocks.
 //   Trust    the server may be anybody until open() has returned.
@@ -37,6 +40,11 @@ struct GateOptions {
   client::Url url;
   verify::Policy policy;
   client::Options client;
+  // The policy where it is another by now; none where it is not. Nobody: it stays what it is.
+  std::function<Result<std::optional<verify::Policy>>()> changed_policy{};
+  // Keeps what is told and the policy that it was judged by. A verdict that it fails for is none.
+  std::function<Status(const std::expected<verify::Verdict, Refusal>&, const verify::Policy&)>
+      record{};
   // Whose enclaves have to pass, in every version; empty: those of all models.
   std::vector<std::string> models;
   // Development only: lets everything through.
@@ -59,6 +67,9 @@ class Gate final {
   [[nodiscard]] bool due() const;
   // Looks at everything again.
   void look_again();
+  // The same if it is due or the policy has changed, and takes the verdict back under one that
+  // cannot be used.
+  void look_after();
   // Whoever was let through must go: open() or look_again() found a server that does not pass, or
   // another one, or none when the verdict had come of age. Once for each time.
   [[nodiscard]] bool revoked() { return std::exchange(revoked_, false); }
@@ -78,6 +89,8 @@ class Gate final {
     std::optional<uint32_t> version;
     bool ready = true;
   };
+  std::expected<void, Refusal> renew_policy();
+  Status tell(const std::expected<verify::Verdict, Refusal>& looked);
   [[nodiscard]] std::expected<client::Channel, Refusal> connect(client::Protocol protocol) const;
   std::expected<client::Channel, Refusal> admit(client::Protocol protocol);
   std::expected<client::Channel, Refusal> prove(client::Channel channel, client::Protocol protocol);

@@ -8,7 +8,8 @@
 namespace casemate::proxy {
 namespace {
 
-// Between looks at a verdict that is due and does not become better: a model that starts.
+// Between looks at the policy, and at a verdict that is due and does not become better: a model that
+// starts.
 constexpr auto kLookPause = std::chrono::seconds(2);
 
 }  // namespace
@@ -83,8 +84,8 @@ void Opener::run() {
     std::optional<Opened> opened;
     if (order) {
       opened.emplace(order->ticket, order->protocol, gate_.open(order->protocol));
-    } else if (gate_.due()) {
-      gate_.look_again();
+    } else {
+      gate_.look_after();
     }
     const bool revoked = gate_.revoked();
     lock.lock();

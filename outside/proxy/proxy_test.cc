@@ -8,7 +8,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
+#include <atomic>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include "base/format.h"
@@ -31,7 +34,9 @@ constexpr int kBacklog = 256;
 // A proxy on a thread of its own.
 class RunningProxy final {
  public:
-  explicit RunningProxy(const std::string& url, const ProxyLimits& limits = {}) {
+  explicit RunningProxy(
+      const std::string& url, const ProxyLimits& limits = {},
+      const std::function<void(GateOptions&)>& change = [](GateOptions&) {}) {
     Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     address_.sin_family = AF_INET;
     address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -40,7 +45,9 @@ class RunningProxy final {
     EXPECT_EQ(::listen(listener.number(), kBacklog), 0);
     EXPECT_EQ(::getsockname(listener.number(), generic(), &size), 0);
     const auto tell = [](const std::expected<verify::Verdict, Refusal>&) {};
-    proxy_ = *Proxy::make(std::move(listener), gate_options(url, clock_), tell, limits);
+    GateOptions options = gate_options(url, clock_);
+    change(options);
+    proxy_ = *Proxy::make(std::move(listener), std::move(options), tell, limits);
   }
   ~RunningProxy() {
     proxy_->stop();
@@ -131,6 +138,56 @@ TEST(Proxy, clients_are_cut_off_when_the_server_fails_before_another_client) {
   auto more = hear(first);
   while (more && !more->empty()) more = hear(first);
   EXPECT_TRUE(more) << "it is still connected";
+}
+
+// What it asks about itself, and nothing else: no request of a client.
+bool heard_the_proxy_alone(TestServer& server) {
+  return std::ranges::all_of(server.requests(), [](const std::string& request) {
+    return request.starts_with("GET /v2/casemate/evidence") ||
+           request == "POST /v2/repository/index";
+  });
+}
+
+TEST(Proxy, nothing_of_a_client_that_is_refused_reaches_the_server) {
+  TestServer server;
+  turn_bad(server);
+  RunningProxy proxy(server.url());
+  proxy.start();
+  for (int i = 0; i < 3; ++i) {
+    const Fd client = proxy.connect();
+    ask(client);
+    auto said = hear(client);
+    ASSERT_TRUE(said.value_or("").starts_with("HTTP/1.1 502 ")) << said.value_or("nothing");
+    while (said && !said->empty()) said = hear(client);
+  }
+  EXPECT_GT(server.connections(), 0) << "it was never asked";
+  EXPECT_TRUE(heard_the_proxy_alone(server));
+}
+
+TEST(Proxy, a_policy_that_cannot_be_used_any_more_cuts_clients_off_and_the_server_hears_no_more) {
+  TestServer server;
+  std::atomic<bool> broken = false;
+  RunningProxy proxy(server.url(), {}, [&](GateOptions& options) {
+    options.changed_policy = [&]() -> Result<std::optional<verify::Policy>> {
+      if (broken) return Error{Code::kInvalid, "policy.json: is no JSON"};
+      return std::optional<verify::Policy>();
+    };
+  });
+  proxy.start();
+  const Fd first = proxy.connect();
+  ask(first);
+  ASSERT_TRUE(hear(first).value_or("").starts_with("HTTP/1.1 200 "));
+  broken = true;
+  auto more = hear(first);
+  while (more && !more->empty()) more = hear(first);
+  EXPECT_TRUE(more) << "it is still connected";
+  const size_t before = server.requests().size();
+  const Fd second = proxy.connect();
+  ask(second);
+  const std::string said = hear(second).value_or("nothing");
+  EXPECT_TRUE(said.starts_with("HTTP/1.1 502 ")) << said;
+  EXPECT_TRUE(said.contains("policy.json: is no JSON")) << said;
+  EXPECT_EQ(server.requests().size(), before);
 }
 
 // True when the one place that there is has become free.

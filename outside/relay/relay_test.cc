@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <optional>
 
 #include "base/fd.h"
@@ -291,6 +292,20 @@ TEST_F(KeyRelay, gives_a_model_up_for_the_services_own_refusal_alone) {
     EXPECT_EQ(times, 2) << status;
     stopping();
   }
+}
+
+TEST_F(KeyRelay, outlives_exceptions_even_of_who_is_told_about_them) {
+  Monitor monitor({{1, "model", Code::kUnavailable}});
+  const KeyServer service(key_for);
+  std::atomic<int> told = 0;
+  relay_.emplace(monitor.path(), service.url(), [&](const std::string&) {
+    ++told;
+    throw std::bad_alloc();
+  });
+  EXPECT_TRUE(comes([&] { return told >= 2; })) << "one is about what happened, one about that";
+  monitor.change(0, [](Waiter& waiter) { waiter.vouch = Code::kOk; });
+  EXPECT_TRUE(comes([&] { return unlocked(monitor, 0, Code::kOk); }));
+  stopping();  // before what it tells goes away
 }
 
 TEST_F(KeyRelay, stops_at_once_while_the_service_or_the_monitor_says_nothing) {

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The proxy forwards to nobody that does not pass, and notices when who answers is another."""
 
+import http.client
 import json
 import pathlib
 import subprocess
 import tempfile
+import time
 import unittest
 
 import grpc
@@ -91,6 +93,12 @@ class Refusals(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("--insecure-remote-clients", done.stderr)
 
+    def test_it_does_not_start_where_its_verdicts_cannot_be_kept(self):
+        done = subprocess.run([running.CASEMATE, "proxy", served.url, "--allow-software-root", "--listen", "127.0.0.1:0",
+                               "--record", "/nonexistent/record"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nonexistent/record", done.stderr)
+
     def test_it_ends_when_told_to_with_clients_connected(self):
         proxy = running.Proxy(served.url, "--allow-software-root")
         rest = running.Rest(proxy.port)
@@ -116,6 +124,31 @@ class Changes(unittest.TestCase):
         else:
             self.fail("nobody is served any more")
         proxy.program.line_with("verified", 2)
+
+    def test_a_policy_that_changes_ends_whom_it_does_not_let_through(self):
+        with tempfile.TemporaryDirectory() as folder:
+            policy, record = pathlib.Path(folder, "policy.json"), pathlib.Path(folder, "record")
+            policy.write_text(json.dumps({"allow_software_root": True}))
+            proxy = running.Proxy(served.url, "--policy", policy, "--record", record)
+            self.addCleanup(proxy.stop)
+            proxy.program.line_with("WARNING: allow_software_root in the policy")
+            rest = running.Rest(proxy.port)
+            rest.infer(tensor, 1)
+            new = pathlib.Path(folder, "new")
+            new.write_text(json.dumps({"allow_software_root": True, "platform": ["00" * 48]}))
+            new.rename(policy)
+            proxy.program.line_with("platform.measurement")
+            with self.assertRaises((ConnectionError, http.client.HTTPException)):
+                for _ in range(100):
+                    rest.infer(tensor, 1)
+                    time.sleep(0.05)
+            rest.close()
+            Refusals.refused(self, proxy, "platform.measurement")
+            kept = [json.loads(line) for line in record.read_text().splitlines()]
+            self.assertEqual((kept[0]["accepted"], kept[-1]["accepted"]), (True, False))
+            self.assertEqual(kept[0]["server"], served.url.removeprefix("https://"))
+            self.assertIn("platform.measurement", kept[-1]["reason"])
+            self.assertNotEqual(kept[0]["policy_sha256"], kept[-1]["policy_sha256"])
 
     def test_another_gateway_that_does_not_pass_gets_nothing(self):
         own = running.Served()
