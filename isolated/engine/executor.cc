@@ -11,6 +11,7 @@
 
 #include "base/format.h"
 #include "isolated/engine/engine.h"
+#include "isolated/engine/graph/refusals.h"
 #include "isolated/engine/items.h"
 #include "isolated/engine/runner.h"
 #include "isolated/engine/threads/threads.h"
@@ -29,7 +30,9 @@ std::vector<Datum> borrowed(std::span<const TensorView> inputs) {
 template <class Run>
 Status within_memory(Run run) {
   try {
-    return run();
+    const Status done = run();
+    if (!done) return told(done.error());
+    return {};
   } catch (const std::bad_alloc&) {
     return Error{Code::kTooLarge, "out of memory while the model ran: allow it more memory"};
   } catch (const std::length_error&) {

@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "isolated/engine/describe.h"
 #include "isolated/engine/graph/independence.h"
+#include "isolated/engine/graph/refusals.h"
 #include "isolated/engine/graph/work.h"
 #include "isolated/engine/items.h"
 #include "isolated/engine/kernels/generated_code.h"
@@ -245,7 +246,9 @@ Result<Model> Model::load(const Mapping& onnx_file, const LoadOptions& options) 
 
 Result<Model> Model::load(Bytes onnx_file, const LoadOptions& options, FileTensors& tensors) {
   try {
-    return load_checked(onnx_file, options, tensors);
+    auto model = load_checked(onnx_file, options, tensors);
+    if (!model) return told(model.error());
+    return model;
   } catch (const std::bad_alloc&) {
     return Error{Code::kTooLarge, "out of memory while the model was loaded: allow it more memory"};
   }

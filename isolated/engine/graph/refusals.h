@@ -12,9 +12,16 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/log.h"
 #include "base/result.h"
 
 namespace casemate::engine {
+
+// As it may be told: names in a file can be as long as the file, and hold anything.
+inline constexpr size_t kErrorTextMax = 4096;
+inline Error told(const Error& error) {
+  return {error.code, printable(error.text, kErrorTextMax)};
+}
 
 class Refusals final {
  public:
@@ -28,11 +35,12 @@ class Refusals final {
     return true;
   }
   // Notes anything, but nothing twice.
-  void add(const Error& error) {
+  void add(const Error& heard) {
+    Error error = told(heard);
     const auto same = [&](const Error& other) { return other.text == error.text; };
     if (std::ranges::any_of(list_, same)) return;
     ++count_;
-    if (list_.size() < kListed) list_.push_back(error);
+    if (list_.size() < kListed) list_.push_back(std::move(error));
   }
 
   [[nodiscard]] bool empty() const { return count_ == 0; }

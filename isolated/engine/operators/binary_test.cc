@@ -51,6 +51,14 @@ TEST(Binary, no_division_of_integers_traps) {
   EXPECT_EQ(values_of<int32_t>(run_node({"Div", {}, {c, d}}))[0],
             std::numeric_limits<int32_t>::min());
   EXPECT_EQ(values_of<int32_t>(run_node({"Mod", {}, {c, d}}))[0], 0);
+  const Tensor e = row<int64_t>({INT64_MIN, INT64_MIN, 7});
+  const Tensor f = row<int64_t>({-1, 0, 0});
+  EXPECT_EQ(values_of<int64_t>(run_node({"Div", {}, {e, f}})),
+            (std::vector<int64_t>{INT64_MIN, 0, 0}));
+  for (const Attributes& kind : {Attributes(), Attributes(kFmod)}) {
+    EXPECT_EQ(values_of<int64_t>(run_node({"Mod", kind, {e, f}})),
+              (std::vector<int64_t>{0, 0, 0}));
+  }
 }
 
 TEST(Binary, remainders_have_the_sign_of_one_side) {
