@@ -13,6 +13,8 @@
 #include "base/format.h"
 #include "isolated/inspect/quantised_network.h"
 #include "outside/client/session.h"
+#include "tests/fault/drawn.h"
+#include "tests/fault/processes.h"
 #include "tests/system/served_system.h"
 #include "tests/system/small_system.h"
 
@@ -40,13 +42,8 @@ backoff_ms_max = 50
 )";
 
 template <class Condition>
-bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  return false;
+bool in_time(Condition condition) {
+  return eventually(condition, kPatience);
 }
 
 client::Tensor input(int seed) {
@@ -135,7 +132,7 @@ operating::EnclaveStatus enclave(const ServedSystem& system, std::string_view na
 
 // Whether requests run on the accelerator now, or will soon.
 bool runs_on_the_accelerator(const ServedSystem& system, Asker& asker) {
-  return eventually([&] {
+  return in_time([&] {
     const uint64_t before = enclave(system, "cut@npu:0").completed;
     for (int i = 0; i < 3; ++i) EXPECT_EQ(asker.compare(i), "");
     return enclave(system, "cut@npu:0").completed >= before + 9;  // its state is not asked for
@@ -158,11 +155,11 @@ TEST(Divided, answers_with_the_bits_of_the_processor_alone) {
 // Asks without pause, and knows the answers.
 class Load final {
  public:
-  explicit Load(const ServedSystem& system) : asker_(system) {
+  explicit Load(const ServedSystem& system, const std::string& model = "cut") : asker_(system) {
     for (int seed = 0; seed < 8; ++seed) wanted_.push_back(*asker_.ask("whole", seed));
-    thread_ = std::jthread([this](const std::stop_token& stop) {
+    thread_ = std::jthread([this, model](const std::stop_token& stop) {
       for (size_t i = 0; !stop.stop_requested(); ++i) {
-        const auto got = asker_.ask("cut", static_cast<int>(i % wanted_.size()));
+        const auto got = asker_.ask(model, static_cast<int>(i % wanted_.size()));
         if (got && *got == wanted_[i % wanted_.size()]) {
           ++right_;
           continue;
@@ -174,7 +171,7 @@ class Load final {
   }
   bool answered_again() {
     const uint64_t before = right_;
-    return eventually([&] { return right_ > before + 2; });
+    return in_time([&] { return right_ > before + 2; });
   }
   std::string stop() {
     thread_.request_stop();
@@ -201,7 +198,7 @@ TEST(Divided, loses_no_request_when_the_accelerators_partition_is_killed_again_a
     const auto before = partition(system, "accelerator");
     ASSERT_TRUE(hurt(before.pid, SIGKILL)) << before.pid;
     EXPECT_TRUE(load.answered_again());
-    EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(in_time([&] {
       const auto now = partition(system, "accelerator");
       return now.epoch > before.epoch && now.pid > 0 &&
              enclave(system, "cut@npu:0").state ==
@@ -223,7 +220,7 @@ TEST(Divided, finds_its_accelerator_again_when_its_own_partition_was_killed) {
   ASSERT_TRUE(runs_on_the_accelerator(system, asker)) << system.printed();
   Load load(system);
   ASSERT_TRUE(hurt(partition(system, "cut").pid, SIGKILL));
-  EXPECT_TRUE(eventually([&] { return partition(system, "cut").epoch == 2; }));
+  EXPECT_TRUE(in_time([&] { return partition(system, "cut").epoch == 2; }));
   EXPECT_TRUE(load.answered_again());
   EXPECT_EQ(load.stop(), "");
   EXPECT_TRUE(runs_on_the_accelerator(system, asker)) << system.printed();
@@ -235,7 +232,7 @@ TEST(Divided, answers_rightly_while_its_accelerator_hangs_and_is_started_again) 
   const ServedSystem system(scratch.models(), kSystem, {}, scratch.programs("casemate-npu-hang"));
   ASSERT_FALSE(system.url().empty()) << system.printed();
   Load load(system);
-  EXPECT_TRUE(eventually([&] { return partition(system, "accelerator").epoch >= 3; }))
+  EXPECT_TRUE(in_time([&] { return partition(system, "accelerator").epoch >= 3; }))
       << system.printed();
   EXPECT_TRUE(load.answered_again());
   EXPECT_EQ(load.stop(), "");
@@ -261,7 +258,7 @@ TEST(Divided, serves_the_system_file_that_shows_it) {
   ASSERT_FALSE(system.url().empty()) << system.printed();
   Asker asker(system);
   const uint64_t before = enclave(system, "quantised@npu:0").completed;
-  EXPECT_TRUE(eventually([&] {
+  EXPECT_TRUE(in_time([&] {
     const auto answer = asker.ask("quantised", 3);
     EXPECT_TRUE(answer) << answer.error().text;
     return !answer || enclave(system, "quantised@npu:0").completed >= before + 3;
@@ -275,7 +272,87 @@ TEST(Divided, passes_on_what_its_accelerator_computes_wrongly) {
                             scratch.programs("casemate-npu-wrong-answer"));
   ASSERT_FALSE(system.url().empty()) << system.printed();
   Asker asker(system);
-  EXPECT_TRUE(eventually([&] { return asker.compare(1).starts_with("other bits"); }));
+  EXPECT_TRUE(in_time([&] { return asker.compare(1).starts_with("other bits"); }));
+}
+
+// ---- The accelerator's part of the fault matrix: its neighbour is the processor's ----
+
+enum class Whom { kRuntime, kTemplate, kInstance, kNobody };
+struct DeviceCell {
+  const char* title;
+  Whom whom;
+  int signal;
+  const char* program;  // the accelerator's
+};
+const std::vector<DeviceCell> kDeviceCells = {
+    {"kill of its runtime", Whom::kRuntime, SIGKILL, "casemate-npu"},
+    {"kill of its template", Whom::kTemplate, SIGKILL, "casemate-npu"},
+    {"kill of its instance", Whom::kInstance, SIGKILL, "casemate-npu"},
+    {"stop of its runtime", Whom::kRuntime, SIGSTOP, "casemate-npu"},
+    {"stop of its instance", Whom::kInstance, SIGSTOP, "casemate-npu"},
+    {"hang of its device", Whom::kNobody, 0, "casemate-npu-hang"},
+    {"fault of its device", Whom::kNobody, 0, "casemate-npu-fault"},
+    {"wrong answers of its device", Whom::kNobody, 0, "casemate-npu-wrong-answer"},
+};
+
+pid_t victim_of(const ServedSystem& system, Whom whom) {
+  const auto mos = static_cast<pid_t>(partition(system, "accelerator").pid);
+  if (whom == Whom::kRuntime || mos <= 0) return mos;
+  const pid_t loaded = template_of(mos);
+  return whom == Whom::kTemplate ? loaded : instance_of(loaded);
+}
+
+// A fault from outside, once it works, and what comes of it.
+void hurt_it(const DeviceCell& cell, const ServedSystem& system) {
+  Asker asker(system);
+  ASSERT_TRUE(runs_on_the_accelerator(system, asker)) << system.printed();
+  const pid_t victim = victim_of(system, cell.whom);
+  ASSERT_GT(victim, 0);
+  Load cut(system);
+  ASSERT_TRUE(hurt(victim, cell.signal));
+  EXPECT_TRUE(in_time([&] { return !alive(victim); })) << "the victim is still there";
+  EXPECT_TRUE(cut.answered_again());
+  EXPECT_EQ(cut.stop(), "");
+  EXPECT_TRUE(runs_on_the_accelerator(system, asker)) << "it comes back\n" << system.printed();
+}
+
+// A device that is bad by itself, until that has shown.
+void let_it_err(const DeviceCell& cell, const ServedSystem& system) {
+  const std::string program = cell.program;
+  if (program.ends_with("wrong-answer")) {
+    Asker asker(system);
+    EXPECT_TRUE(in_time([&] { return asker.compare(1).starts_with("other bits"); }));
+    return;
+  }
+  Load cut(system);
+  if (program.ends_with("hang")) {
+    EXPECT_TRUE(in_time([&] { return partition(system, "accelerator").epoch >= 2; }));
+  }
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(cut.answered_again());
+  EXPECT_EQ(cut.stop(), "");
+}
+
+TEST(DeviceMatrix, of_faults_of_an_accelerator_costs_its_neighbour_nothing) {
+  for (const DeviceCell& cell : drawn(kDeviceCells, 2)) {
+    SCOPED_TRACE(cell.title);
+    const Scratch scratch;
+    const ServedSystem system(scratch.models(), kSystem, {}, scratch.programs(cell.program));
+    ASSERT_FALSE(system.url().empty()) << system.printed();
+    const auto before = partition(system, "whole");
+    Load neighbour(system, "whole");
+    if (cell.whom == Whom::kNobody)
+      let_it_err(cell, system);
+    else
+      hurt_it(cell, system);
+    EXPECT_TRUE(neighbour.answered_again());
+    EXPECT_EQ(neighbour.stop(), "") << "every answer of the neighbour's is right";
+    const auto after = partition(system, "whole");
+    EXPECT_EQ(after.pid, before.pid) << "the process that it was";
+    EXPECT_EQ(after.epoch, 1u);
+    EXPECT_EQ(after.failures, 0u);
+    for (const char* other : {"gateway", "cut"}) EXPECT_EQ(partition(system, other).epoch, 1u);
+    if (testing::Test::HasFailure()) return;
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fstream>
 #include <optional>
+#include <set>
 
 #include "base/format.h"
 #include "outside/client/attest.h"
@@ -87,6 +88,31 @@ TEST_F(Clones, of_a_model_have_little_memory_of_their_own) {
   }
   EXPECT_GT(kib, 0u);
   EXPECT_LE(kib, kLittleKib);
+}
+
+// Two models of one file and one program, in two partitions and in one: what a template knows, all
+// of its clones know.
+TEST(Templates, are_each_one_model_s_alone_though_their_files_are_the_same) {
+  SmallSystem system({{"mine", "p1"}, {"yours", "p2"}, {"beside", "p2"}});
+  for (const char* model : {"mine", "yours", "beside"}) ASSERT_TRUE(system.answers(model)) << model;
+  const auto mos = [&](const char* name) { return static_cast<pid_t>(system.partition(name).pid); };
+  const std::vector<pid_t> templates = {template_of(mos("p1")), template_of(mos("p2"), 0),
+                                        template_of(mos("p2"), 1)};
+  std::set<pid_t> instances;
+  for (const pid_t loaded : templates) {
+    ASSERT_GT(loaded, 0);
+    instances.insert(instance_of(loaded));
+  }
+  EXPECT_EQ(std::set<pid_t>(templates.begin(), templates.end()).size(), 3u);
+  EXPECT_EQ(instances.size(), 3u) << "and each has an instance of its own";
+  EXPECT_FALSE(instances.contains(-1));
+  // What one is told no other has, nor will have when it is made anew.
+  ASSERT_EQ(system.ask("mine", fixture::Call::kKeep, "a secret").code, 0u);
+  for (const char* other : {"yours", "beside"})
+    EXPECT_EQ(system.text(system.ask(other, fixture::Call::kRecall)), "") << other;
+  ASSERT_TRUE(hurt(instance_of(templates[1]), SIGKILL));
+  ASSERT_TRUE(system.answers("yours"));
+  EXPECT_EQ(system.text(system.ask("yours", fixture::Call::kRecall)), "");
 }
 
 }  // namespace

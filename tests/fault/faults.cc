@@ -50,7 +50,7 @@ pid_t standby_of(SmallSystem& system) {
 }  // namespace
 
 std::string name_of(Fault fault) {
-  const char* names[] = {"kill", "crash", "stop", "descriptors"};
+  const char* names[] = {"kill", "crash", "stop", "descriptors", "memory", "hang"};
   return names[static_cast<int>(fault)];
 }
 
@@ -74,9 +74,14 @@ bool inflict(Fault fault, pid_t pid) {
       const rlimit none{3, 3};
       return hurt(pid, 0) && ::prlimit(pid, RLIMIT_NOFILE, &none, nullptr) == 0;
     }
+    case Fault::kMemory:
+    case Fault::kHang:
+      return false;
   }
   return false;
 }
+
+bool by_itself(Fault fault) { return fault >= Fault::kMemory; }
 
 pid_t find(SmallSystem& system, const std::string& partition, Who who) {
   const bool standby = who >= Who::kStandbyMos;

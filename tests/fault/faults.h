@@ -22,9 +22,13 @@ enum class Fault {
   kCrash,        // goes on at address 0
   kStop,         // SIGSTOP
   kDescriptors,  // may open no further descriptor
+  // What a process can only do to itself, which its enclave does when it is called.
+  kMemory,  // takes memory without end
+  kHang,    // works without end, and nothing comes of it
 };
 std::string name_of(Fault fault);
 bool inflict(Fault fault, pid_t pid);
+bool by_itself(Fault fault);
 // Only root can make a process crash that does not want to.
 bool possible(Fault fault);
 

@@ -98,7 +98,10 @@ class Matrix : public testing::Test {
     SCOPED_TRACE(cell.title());
     const pid_t victim = bring_to(cell);
     ASSERT_GT(victim, 0) << "whom to hurt";
-    if (cell.at == At::kReading) {
+    if (by_itself(cell.fault)) {
+      const Call call = cell.fault == Fault::kMemory ? Call::kTakeMemory : Call::kHang;
+      EXPECT_EQ(code_from(system_.ask("one", call, "", 0).code), Code::kTimedOut);
+    } else if (cell.at == At::kReading) {
       read_while([&] { EXPECT_TRUE(inflict(cell.fault, victim)); });
     } else {
       EXPECT_TRUE(inflict(cell.fault, victim) || !alive(victim));
@@ -227,6 +230,15 @@ class Matrix : public testing::Test {
 };
 
 TEST_F(Matrix, of_faults_in_a_running_partition_costs_nobody_else_anything) {
+  std::vector<MatrixCell> by_themselves = {{At::kIdle, Who::kInstance, Fault::kHang},
+                                           {At::kCall, Who::kInstance, Fault::kHang}};
+  // Without a group the limit is one on the process, which is told instead of ended.
+  if (limited_by(system_.monitor(), {"memory.limit_in_bytes", "memory.max"})) {
+    by_themselves.push_back({At::kIdle, Who::kInstance, Fault::kMemory});
+    by_themselves.push_back({At::kCall, Who::kInstance, Fault::kMemory});
+  }
+  // One of the four in every run, and six of the others.
+  run_all(drawn(by_themselves, 1));
   const std::vector<MatrixCell> short_of_descriptors = {
       {At::kIdle, Who::kMos, Fault::kDescriptors},
       {At::kIdle, Who::kInstance, Fault::kDescriptors}};

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/format.h"
 #include "tests/system/small_system.h"
@@ -42,13 +44,15 @@ class RunProgram : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  [[nodiscard]] Ended start(std::vector<std::string> words) const {
+  // Two at the same time have each a `place` of their own.
+  [[nodiscard]] Ended start(std::vector<std::string> words, const std::string& place = "") const {
     const pid_t child = ::fork();
     if (child == 0) {
-      ::setenv("CASEMATE_RUN", (folder_ + "/run").c_str(), 1);
+      ::setenv("CASEMATE_RUN", (folder_ + "/run" + place).c_str(), 1);
       ::setenv("POCL_CACHE_DIR", (folder_ + "/cache").c_str(), 1);
       const auto redirect = [&](const char* name, int number) {
-        ::dup2(::open((folder_ + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), number);
+        const std::string path = folder_ + name + place;
+        ::dup2(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), number);
       };
       redirect("/out", STDOUT_FILENO);
       redirect("/err", STDERR_FILENO);
@@ -60,17 +64,21 @@ class RunProgram : public testing::Test {
     }
     int status = 0;
     if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return {};
-    return {WEXITSTATUS(status), text_in(folder_ + "/out"), text_in(folder_ + "/err")};
+    return {WEXITSTATUS(status), text_in(folder_ + "/out" + place),
+            text_in(folder_ + "/err" + place)};
   }
-  [[nodiscard]] Ended run(std::vector<std::string> flags,
-                          const std::vector<std::string>& command) const {
-    flags.insert(flags.begin(), {build_folder() + "/bin/casemate", "run"});
+  [[nodiscard]] Ended run(std::vector<std::string> flags, const std::vector<std::string>& command,
+                          const std::string& place = "") const {
+    flags.insert(flags.begin(), {"/usr/bin/timeout", kPatience, build_folder() + "/bin/casemate"});
+    flags.insert(flags.begin() + 3, "run");
     flags.emplace_back("--");
     flags.insert(flags.end(), command.begin(), command.end());
-    return start(std::move(flags));
+    return start(std::move(flags), place);
   }
   static std::string opencl(const std::string& name) { return build_folder() + "/opencl/" + name; }
 
+  // Seconds for one program, after which it ends with 124.
+  static constexpr const char* kPatience = "1800";
   std::string folder_;
 };
 
@@ -99,15 +107,23 @@ TEST_F(RunProgram, finds_one_device_that_is_casemate_s) {
 
 // Programs that others have written, as Debian has built them.
 TEST_F(RunProgram, may_be_clpeak_which_measures_the_device) {
-  const Ended said = run({}, {"clpeak", "--kernel-latency"});
+  std::vector<std::string> command = {"clpeak", "--kernel-latency"};
+  std::vector<std::string> measured = {"Platform: Casemate", "Kernel launch latency :"};
+  if (whole()) {
+    command = {"clpeak"};
+    measured.insert(measured.end(), {"Global memory bandwidth", "Single-precision compute",
+                                     "Integer compute", "Transfer bandwidth"});
+  }
+  const Ended said = run({}, command);
   EXPECT_EQ(said.code, 0) << said.err;
-  EXPECT_TRUE(said.out.contains("Platform: Casemate")) << said.out;
-  EXPECT_TRUE(said.out.contains("Kernel launch latency :")) << said.out;
+  for (const std::string& what : measured)
+    EXPECT_TRUE(said.out.contains(what)) << what << " is not in:\n" << said.out;
 }
 
 TEST_F(RunProgram, may_be_clblast_s_own_tests_and_they_pass) {
   std::vector<std::string> tests = {"clblast_test_xdot"};
-  if (whole()) tests = {"clblast_test_xaxpy", "clblast_test_xdot", "clblast_test_xgemv"};
+  if (whole())
+    tests = {"clblast_test_xaxpy", "clblast_test_xdot", "clblast_test_xgemv", "clblast_test_xgemm"};
   for (const std::string& test : tests) {
     const Ended said = run({}, {test});
     EXPECT_EQ(said.code, 0) << said.out << said.err;
@@ -158,6 +174,30 @@ TEST_F(RunProgram, loses_its_device_and_nothing_else_by_a_wild_kernel) {
   const Ended ended = run({}, {opencl("opencl_wild")});
   EXPECT_EQ(ended.code, 7) << ended.err;
   EXPECT_EQ(ended.out, "it is gone, and mine are 1 2 3\n");
+}
+
+// Wherever it writes in its device's partition, nothing of another program lies there.
+TEST_F(RunProgram, computes_the_same_beside_a_kernel_that_writes_beyond_its_buffer) {
+  const Ended natively = start({opencl("rodinia_lud")});
+  ASSERT_EQ(natively.code, 0) << natively.err;
+  std::atomic<bool> done = false;
+  int wild_ones = 0;
+  std::thread beside([&] {
+    while (!done) {
+      const Ended ended = run({}, {opencl("opencl_wild"), "beyond"}, "-wild");
+      EXPECT_TRUE(ended.code == 0 || ended.code == 7) << ended.code << ended.err;
+      EXPECT_TRUE(ended.out.contains("and mine are 1 2 3")) << ended.out;
+      ++wild_ones;
+    }
+  });
+  for (int i = 0; i < 3; ++i) {
+    const Ended ours = run({}, {opencl("rodinia_lud")});
+    EXPECT_EQ(ours.code, 0) << ours.err;
+    EXPECT_EQ(ours.out, natively.out);
+  }
+  done = true;
+  beside.join();
+  EXPECT_GT(wild_ones, 0);
 }
 
 TEST_F(RunProgram, loses_its_device_by_a_kernel_that_never_ends_after_the_time_that_its_user_says) {

@@ -30,6 +30,7 @@ enum class Bend : uint8_t {
   kNoNul,     // a text's last byte
   kKind,      // an object that there is not
   kSilence,   // nothing, and after a while the stream's end
+  kDeaf,      // nothing, until the program has ended
 };
 
 struct Lie {
@@ -145,6 +146,10 @@ class Device final {
       if (lies && lie_.bend == Bend::kSilence) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         end();
+        return;
+      }
+      if (lies && lie_.bend == Bend::kDeaf) {
+        while (!callee->failed()) static_cast<void>(callee->next(std::chrono::milliseconds(100)));
         return;
       }
       if (lies) bend(told, lie_.bend);
@@ -477,6 +482,39 @@ TEST(LyingDevice, that_is_silent_keeps_nobody_beyond_the_end_of_the_stream) {
                 testing::ExitedWithCode(0), "")
         << question.parameter;
   }
+}
+
+// Calls that have no answer do not wait for one. That they went well is said at the next wait.
+int post_without_an_answer() {
+  const Objects o;
+  std::vector<uint8_t> host(kBytes, 1);
+  const cl_mem a = api::clCreateBuffer(o.context, 0, kBytes, nullptr, nullptr);
+  const cl_mem b = api::clCreateBuffer(o.context, 0, kBytes, nullptr, nullptr);
+  cl_int first = api::clFlush(o.queue);  // from here on it answers nothing
+  const auto also = [&](cl_int status) { first = first == CL_SUCCESS ? status : first; };
+  for (int i = 0; i < 4; ++i) {
+    const cl_mem argument = i % 2 == 0 ? a : b;
+    also(api::clEnqueueWriteBuffer(o.queue, a, CL_TRUE, 0, kBytes, host.data(), 0, nullptr,
+                                   nullptr));
+    also(api::clEnqueueCopyBuffer(o.queue, a, b, 0, 0, kBytes, 0, nullptr, nullptr));
+    also(api::clEnqueueFillBuffer(o.queue, b, host.data(), 4, 0, kBytes, 0, nullptr, nullptr));
+    also(api::clSetKernelArg(o.kernel, 0, sizeof argument, static_cast<const void*>(&argument)));
+    cl_event ran = nullptr;
+    also(api::clEnqueueTask(o.queue, o.kernel, 0, nullptr, &ran));
+    also(api::clReleaseEvent(ran));
+    also(api::clEnqueueBarrier(o.queue));
+    also(api::clFlush(o.queue));
+  }
+  cl_int made = CL_SUCCESS;
+  const cl_mem another = api::clCreateBuffer(o.context, 0, kBytes, nullptr, &made);
+  also(made);
+  also(api::clReleaseMemObject(another));
+  return first == CL_SUCCESS ? 0 : 1;
+}
+
+TEST(LyingDevice, is_not_waited_for_by_calls_that_have_no_answer) {
+  EXPECT_EXIT(std::_Exit(run({Bend::kDeaf, Call::kFlush}, post_without_an_answer)),
+              testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
