@@ -11,8 +11,8 @@
 // HTTP/1.1 is proved on the very connection that is then let through, HTTP/2 on one of its own that
 // shows the same key.
 //
-// A policy that has changed is noticed at the next opening and by look_after(): everything is looked
-// at again, and where it cannot be read nobody is let through any more.
+// A policy that has changed is noticed at the next opening and by look_after(): everything is
+// looked at again, and where it cannot be read nobody is let through any more.
 //
 //   Owns     the verdict, and what it was given on.
 //   Threads  one, the opener's; it blocks.

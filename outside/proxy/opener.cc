@@ -8,8 +8,8 @@
 namespace casemate::proxy {
 namespace {
 
-// Between looks at the policy, and at a verdict that is due and does not become better: a model that
-// starts.
+// Between looks at the policy, and at a verdict that is due and does not become better: a model
+// that starts.
 constexpr auto kLookPause = std::chrono::seconds(2);
 
 }  // namespace

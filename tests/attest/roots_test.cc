@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "outside/certify/development_pki.h"
 #include "outside/verify/hardware_quote.h"
 #include "tests/attest/gramine_os.h"
 #include "tests/attest/tsm_kernel.h"
+#include "tests/tpm/software_tpm.h"
 #include "trusted/attest/root.h"
+#include "trusted/attest/tpm_root.h"
 
 namespace casemate::tests {
 namespace {
@@ -78,6 +81,32 @@ class GramineMachine final : public Machine {
 
  private:
   GramineOs os_;
+};
+
+class TpmMachine final : public Machine {
+ public:
+  bool within(const std::function<void()>& body) override {
+    if (!SoftwareTpm::installed()) return false;
+    auto made = SoftwareTpm::make();
+    EXPECT_TRUE(made) << made.error().text;
+    if (!made) return true;
+    tpm_.emplace(std::move(*made));
+    body();
+    return true;
+  }
+  Opened open() override {
+    return attest::open_tpm_root({.device = tpm_->socket(), .certificate_path = ""}, platform());
+  }
+  // What stays in a TPM's memory; the key's own place goes with its connection.
+  size_t left() override {
+    if (!tpm_) return 0;
+    const auto handles = tpm_->tool({"tpm2_getcap", "handles-transient"});
+    EXPECT_TRUE(handles) << handles.error().text;
+    return handles ? static_cast<size_t>(std::ranges::count(*handles, '\n')) : 0;
+  }
+
+ private:
+  std::optional<SoftwareTpm> tpm_;
 };
 
 struct Kind {
@@ -153,6 +182,7 @@ INSTANTIATE_TEST_SUITE_P(
         Kind{"sev_snp", RootKind::kTsm, [] { return std::make_unique<TsmMachine>("sev_guest"); }},
         Kind{"tdx", RootKind::kTsm, [] { return std::make_unique<TsmMachine>("tdx_guest"); }},
         Kind{"cca", RootKind::kTsm, [] { return std::make_unique<TsmMachine>("arm_cca_guest"); }},
+        Kind{"tpm", RootKind::kTpm, [] { return std::make_unique<TpmMachine>(); }},
         Kind{"gramine", RootKind::kGramine, [] { return std::make_unique<GramineMachine>(); }}),
     [](const auto& kind) { return kind.param.name; });
 
