@@ -9,7 +9,7 @@
 namespace casemate::engine {
 namespace {
 
-using Integers = std::vector<int64_t>;
+using Int64s = std::vector<int64_t>;
 
 Tensor truth_of(bool value) { return Tensor::of<bool>({}, {value}); }
 Tensor integer_of(int64_t value) { return Tensor::of<int64_t>({}, {value}); }
@@ -23,17 +23,17 @@ NodeRun either(const Datum& condition) {
   else_branch.graph.add_output(else_branch.node("Neg", {else_branch.input("x")}));
   return {"If",
           {{"then_branch", then_branch.done()},
-           {"then_branch.captures", Integers{1, 2}},
+           {"then_branch.captures", Int64s{1, 2}},
            {"else_branch", else_branch.done()},
-           {"else_branch.captures", Integers{3}}},
+           {"else_branch.captures", Int64s{3}}},
           {condition, list({1, 2}), list({10, 20}), list({1, 2})}};
 }
 
 TEST(If, runs_the_branch_that_its_condition_says_on_what_it_captures) {
-  EXPECT_EQ(values_of<int64_t>(run_control(either(truth_of(true)))), (Integers{11, 22}));
-  EXPECT_EQ(values_of<int64_t>(run_control(either(truth_of(false)))), (Integers{-1, -2}));
+  EXPECT_EQ(values_of<int64_t>(run_control(either(truth_of(true)))), (Int64s{11, 22}));
+  EXPECT_EQ(values_of<int64_t>(run_control(either(truth_of(false)))), (Int64s{-1, -2}));
   EXPECT_EQ(values_of<int64_t>(run_control(either(Tensor::of<bool>({1}, {true})))),
-            (Integers{11, 22}));
+            (Int64s{11, 22}));
 }
 
 TEST(If, needs_one_truth) {
@@ -49,7 +49,7 @@ TEST(If, compares_its_branch_with_itself_before_it_runs) {
   EXPECT_EQ(error_of(run_control(greedy, 0)),
             "its subgraph 'then_branch' makes 1 outputs, the node needs 2");
   NodeRun mean = either(truth_of(true));
-  mean.attributes.set("then_branch.captures", Integers{1});
+  mean.attributes.set("then_branch.captures", Int64s{1});
   EXPECT_EQ(error_of(run_control(mean, 0)),
             "its subgraph 'then_branch' takes 1 inputs, the node gives it 0");
   NodeRun bare = either(truth_of(false));
@@ -71,7 +71,7 @@ BodyDraft adding(bool to_an_end, const Declared& declared = {}) {
 
 NodeRun loop_of(const Subgraph& body, std::vector<Datum> inputs, size_t outputs = 2) {
   return {.op = "Loop",
-          .attributes = {{"body", body}, {"body.captures", Integers()}},
+          .attributes = {{"body", body}, {"body.captures", Int64s()}},
           .inputs = std::move(inputs),
           .output_count = outputs};
 }
@@ -79,8 +79,8 @@ NodeRun loop_of(const Subgraph& body, std::vector<Datum> inputs, size_t outputs 
 TEST(Loop, carries_values_and_stacks_what_each_iteration_makes) {
   const auto made =
       run_control(loop_of(adding(false).done(), {integer_of(4), truth_of(true), list({10, 20})}));
-  EXPECT_EQ(values_of<int64_t>(made), (Integers{16, 26}));
-  EXPECT_EQ(values_of<int64_t>(made, 1), (Integers{10, 20, 11, 21, 13, 23, 16, 26}));
+  EXPECT_EQ(values_of<int64_t>(made), (Int64s{16, 26}));
+  EXPECT_EQ(values_of<int64_t>(made, 1), (Int64s{10, 20, 11, 21, 13, 23, 16, 26}));
   EXPECT_EQ(shape_of(made, 1), "[4,2]");
 }
 
@@ -89,11 +89,11 @@ TEST(Loop, ends_with_its_count_or_with_its_condition) {
     return values_of<int64_t>(
         run_control(loop_of(adding(to_an_end).done(), {count, condition, integer_of(0)})), 1);
   };
-  EXPECT_EQ(sums(true, Datum(), Datum()), (Integers{0, 1, 3, 6})) << "6 is made, and ends it";
-  EXPECT_EQ(sums(true, Datum(), truth_of(true)), (Integers{0, 1, 3, 6}));
-  EXPECT_EQ(sums(true, integer_of(2), truth_of(true)), (Integers{0, 1}));
-  EXPECT_EQ(sums(true, integer_of(9), truth_of(true)), (Integers{0, 1, 3, 6}));
-  EXPECT_EQ(sums(false, integer_of(5), Datum()), (Integers{0, 1, 3, 6, 10}));
+  EXPECT_EQ(sums(true, Datum(), Datum()), (Int64s{0, 1, 3, 6})) << "6 is made, and ends it";
+  EXPECT_EQ(sums(true, Datum(), truth_of(true)), (Int64s{0, 1, 3, 6}));
+  EXPECT_EQ(sums(true, integer_of(2), truth_of(true)), (Int64s{0, 1}));
+  EXPECT_EQ(sums(true, integer_of(9), truth_of(true)), (Int64s{0, 1, 3, 6}));
+  EXPECT_EQ(sums(false, integer_of(5), Datum()), (Int64s{0, 1, 3, 6, 10}));
 }
 
 TEST(Loop, without_an_iteration_makes_what_its_body_declares) {
@@ -104,8 +104,8 @@ TEST(Loop, without_an_iteration_makes_what_its_body_declares) {
   for (const auto& given : {inputs(0, true), inputs(-1, true), inputs(INT64_MIN, true),
                             inputs(5, false), inputs(INT64_MAX, false)}) {
     const auto made = run_control(loop_of(adding(false, three).done(), given), 0);
-    EXPECT_EQ(values_of<int64_t>(made), (Integers{7, 8, 9}));
-    EXPECT_EQ(values_of<int64_t>(made, 1), Integers());
+    EXPECT_EQ(values_of<int64_t>(made), (Int64s{7, 8, 9}));
+    EXPECT_EQ(values_of<int64_t>(made, 1), Int64s());
     EXPECT_EQ(shape_of(made, 1), "[0,3]");
   }
   const auto shape_for = [&](const Declared& declared) {
@@ -130,7 +130,7 @@ TEST(Loop, without_an_iteration_takes_the_type_of_what_passes_through) {
   body.graph.add_output(body.input("go", ElementType::kBool));
   body.graph.add_output(i);
   EXPECT_EQ(values_of<int64_t>(run_control(loop_of(body.done(), {integer_of(0), Datum()}, 1))),
-            Integers());
+            Int64s());
 }
 
 TEST(Loop, compares_its_body_with_itself_before_it_iterates) {
@@ -192,10 +192,10 @@ TEST(Loop, in_a_loop_captures_what_the_outer_one_carries) {
   const ValueId nothing = outer.constant(integer_of(0));
   outer.graph.add_output(go);
   outer.graph.add_output(outer.node("Loop", {twice, ValueId{}, nothing, x},
-                                    {{"body", inner.done()}, {"body.captures", Integers{3}}}));
+                                    {{"body", inner.done()}, {"body.captures", Int64s{3}}}));
   EXPECT_EQ(values_of<int64_t>(
                 run_control(loop_of(outer.done(), {integer_of(3), Datum(), integer_of(1)}, 1))),
-            Integers{8});
+            Int64s{8});
 }
 
 TEST(Loop, may_carry_what_grows_and_not_stack_it) {
@@ -209,7 +209,7 @@ TEST(Loop, may_carry_what_grows_and_not_stack_it) {
     if (stacked) body.graph.add_output(both);
     return loop_of(body.done(), {integer_of(3), Datum(), list({5})}, stacked ? 2 : 1);
   };
-  EXPECT_EQ(values_of<int64_t>(run_control(doubling(false))), Integers(8, 5));
+  EXPECT_EQ(values_of<int64_t>(run_control(doubling(false))), Int64s(8, 5));
   EXPECT_EQ(error_of(run_control(doubling(true))),
             "its scan outputs have another shape in each iteration");
 }
@@ -220,7 +220,7 @@ NodeRun map_adding(std::vector<Datum> inputs) {
   const ValueId x = body.input("x");
   body.graph.add_output(body.node("Add", {x, body.input("y")}));
   return {.op = "SequenceMap",
-          .attributes = {{"body", body.done()}, {"body.captures", Integers()}},
+          .attributes = {{"body", body.done()}, {"body.captures", Int64s()}},
           .inputs = std::move(inputs)};
 }
 
