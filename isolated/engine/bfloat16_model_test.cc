@@ -28,8 +28,8 @@ std::vector<float> held_by_both(size_t count, uint32_t seed) {
 std::string bytes_as(int type, const std::vector<float>& values) {
   std::string bytes;
   for (const float value : values) {
-    const uint32_t bits = type == onnx::TensorProto::BFLOAT16 ? narrow(value)
-                                                              : std::bit_cast<uint32_t>(value);
+    const uint32_t bits =
+        type == onnx::TensorProto::BFLOAT16 ? narrow(value) : std::bit_cast<uint32_t>(value);
     for (size_t i = 0; i < (type == onnx::TensorProto::BFLOAT16 ? 2u : 4u); ++i)
       bytes.push_back(static_cast<char>(bits >> (8 * i)));
   }

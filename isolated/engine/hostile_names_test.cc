@@ -41,9 +41,10 @@ TEST(HostileNames, of_nodes_and_values_are_told_short_and_printable) {
                     }),
                     "node '");
     expect_tellable(
-        refusal([&](ModelBuilder& b) { b.graph().mutable_node(0)->set_input(0, name); }), "reads '");
-    expect_tellable(
-        refusal([&](ModelBuilder& b) { b.graph().mutable_output(0)->set_name(name); }), "output '");
+        refusal([&](ModelBuilder& b) { b.graph().mutable_node(0)->set_input(0, name); }),
+        "reads '");
+    expect_tellable(refusal([&](ModelBuilder& b) { b.graph().mutable_output(0)->set_name(name); }),
+                    "output '");
     expect_tellable(refusal([&](ModelBuilder& b) {
                       b.graph().mutable_initializer(0)->set_name(name);
                       b.graph().mutable_initializer(0)->set_data_type(77);

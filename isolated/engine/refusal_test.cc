@@ -360,8 +360,8 @@ TEST(Refusal, of_numbers_that_are_not_held) {
   for (const int type : {14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0, 77, -1}) {
     ModelBuilder weight = small_network();
     tensor(weight, "w1").set_data_type(type);
-    expect_refused(weight, "initializer 'w1': its element type " + std::to_string(type) +
-                               " is not supported");
+    expect_refused(
+        weight, "initializer 'w1': its element type " + std::to_string(type) + " is not supported");
     ModelBuilder input = small_network();
     input.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(type);
     expect_refused(input, "input 'image' has an element type that is not served");

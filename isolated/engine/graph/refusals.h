@@ -19,9 +19,7 @@ namespace casemate::engine {
 
 // As it may be told: names in a file can be as long as the file, and hold anything.
 inline constexpr size_t kErrorTextMax = 4096;
-inline Error told(const Error& error) {
-  return {error.code, printable(error.text, kErrorTextMax)};
-}
+inline Error told(const Error& error) { return {error.code, printable(error.text, kErrorTextMax)}; }
 
 class Refusals final {
  public:

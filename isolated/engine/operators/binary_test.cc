@@ -56,8 +56,7 @@ TEST(Binary, no_division_of_integers_traps) {
   EXPECT_EQ(values_of<int64_t>(run_node({"Div", {}, {e, f}})),
             (std::vector<int64_t>{INT64_MIN, 0, 0}));
   for (const Attributes& kind : {Attributes(), Attributes(kFmod)}) {
-    EXPECT_EQ(values_of<int64_t>(run_node({"Mod", kind, {e, f}})),
-              (std::vector<int64_t>{0, 0, 0}));
+    EXPECT_EQ(values_of<int64_t>(run_node({"Mod", kind, {e, f}})), (std::vector<int64_t>{0, 0, 0}));
   }
 }
 
