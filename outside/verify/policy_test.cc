@@ -89,6 +89,64 @@ TEST(StrictJson, broken_text_is_refused_with_its_place) {
   EXPECT_NE(refusal(R"({"a": 1e999})").find("no JSON"), std::string::npos);
 }
 
+TEST(StrictJson, has_no_numbers_that_are_none_no_half_letters_and_nothing_behind_a_nul) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {R"({"a": NaN})"sv,
+                                      R"({"a": Infinity})"sv,
+                                      R"({"a": -Infinity})"sv,
+                                      R"({"a": 01})"sv,
+                                      R"({"a": +1})"sv,
+                                      R"({"a": .5})"sv,
+                                      R"({"a": 0x10})"sv,
+                                      R"({"a": "\ud800"})"sv,
+                                      R"({"a": "\udc00"})"sv,
+                                      R"({"a": "\ud800\u0041"})"sv,
+                                      "{\"a\0\": 1}"sv,
+                                      "{\"a\": \"\0\"}"sv,
+                                      "{}\0"sv,
+                                      "{}\0{\"allow_software_root\": true}"sv,
+                                      "\0{}"sv,
+                                      "{\"a\": \"\n\"}"sv,
+                                      "\xEF\xBB{}"sv,
+                                      R"({"a": 1,})"sv,
+                                      R"({'a': 1})"sv,
+                                      "{} // a remark"sv}) {
+    const auto read = parse_json(text, "it");
+    ASSERT_FALSE(read) << text;
+    EXPECT_TRUE(read.error().text.contains("no JSON")) << read.error().text;
+  }
+  // A letter that stands for NUL is one like others, and ends no key.
+  const auto escaped = parse_json(R"({"allow_software_root\u0000": true})", "it");
+  ASSERT_TRUE(escaped);
+  JsonObject object = *JsonObject::of(*escaped, "it");
+  EXPECT_EQ(object.take("allow_software_root"), nullptr);
+  EXPECT_FALSE(object.finish());
+}
+
+TEST(StrictJson, knows_a_key_again_however_it_is_spelled) {
+  EXPECT_TRUE(parse_json(R"({"a": 1, "b": {"a": 2}})", "it"));
+  for (const std::string_view text : {R"({"a": 1, "\u0061": 2})", R"({"\u0061": 1, "a": 2})",
+                                      R"({"b": [{"a": 1, "a": 2}]})", R"({"/": 1, "\/": 2})"}) {
+    const auto read = parse_json(text, "it");
+    ASSERT_FALSE(read) << text;
+    EXPECT_TRUE(read.error().text.contains("is there twice")) << read.error().text;
+  }
+}
+
+TEST(StrictJson, of_any_depth_and_number_of_keys_is_read_or_refused_in_time) {
+  for (const size_t depth : {size_t{kJsonDepth}, size_t{kJsonDepth} + 1, size_t{1} << 20}) {
+    const std::string open(depth, '[');
+    EXPECT_EQ(parse_json(open + std::string(depth, ']'), "it").has_value(), depth == kJsonDepth);
+    EXPECT_FALSE(parse_json(open, "it")) << "and it never ends";
+  }
+  std::string many = "{";
+  for (int i = 0; i < 50'000; ++i) many += formatted("\"{}\": 0, ", i);
+  const auto read = parse_json(many + "\"last\": 0}", "it");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->size(), 50'001u);
+  EXPECT_FALSE(parse_json(many + "\"4711\": 0}", "it"));
+}
+
 TEST(StrictJson, deep_nesting_is_refused_without_recursion) {
   const auto nested = [](size_t depth) {
     return parse_json(std::string(depth, '[') + std::string(depth, ']'), "text");

@@ -78,8 +78,8 @@ TEST(Chain, has_no_authority_whose_key_may_not_sign_certificates) {
     Form form = authority("other");
     form.key_usage = usage;
     const Authority other = tree.root.issue(form);
-    return refusal(other.issue({.name = "leaf"}),
-                   {tree.root.certificate(), other.certificate()}, tree.rules());
+    return refusal(other.issue({.name = "leaf"}), {tree.root.certificate(), other.certificate()},
+                   tree.rules());
   };
   for (const auto* usage : {"critical,cRLSign", "cRLSign", "critical,digitalSignature",
                             "critical,digitalSignature,keyAgreement,cRLSign"})
@@ -270,6 +270,40 @@ TEST(RevocationLists, that_name_a_certificate_are_obeyed_however_old_they_are) {
   EXPECT_EQ(revocation(tree.chain(), {of_root, good, future}), "");
   EXPECT_TRUE(revocation(tree.chain(), {good, tree.root.list({tree.middle.certificate()})})
                   .contains("CN=middle was revoked"));
+}
+
+TEST(RevocationLists, of_who_may_not_sign_lists_show_nothing) {
+  const Authority root(authority("root"));
+  for (const auto* usage : {"critical,keyCertSign", "keyCertSign,digitalSignature",
+                            "critical,keyCertSign,cRLSign", ""}) {
+    Form form = authority("middle");
+    form.key_usage = usage;
+    const Authority middle = root.issue(form);
+    const Authority leaf = middle.issue({.name = "leaf"});
+    const Chain chain = {leaf.certificate(), middle.certificate(), root.certificate()};
+    const std::vector<X509Crl> lists = {root.list({}), middle.list({})};
+    const std::string_view given = usage;
+    // Without the extension a key may do everything.
+    const bool may = given.empty() || given.contains("cRLSign");
+    EXPECT_EQ(revocation(chain, lists).contains("CN=middle may not sign revocation lists"), !may)
+        << usage;
+    EXPECT_EQ(revocation(chain, lists).empty(), may) << usage;
+  }
+}
+
+TEST(RevocationLists, are_found_missing_out_of_date_or_to_revoke_and_the_last_comes_first) {
+  const Tree tree;
+  const auto code = [&](const std::vector<X509Crl>& lists) {
+    const auto status = check_revocation(tree.chain(), lists, kNow, Revocation::kMustBeShown);
+    return status ? Code::kOk : status.error().code;
+  };
+  const X509Crl of_root = tree.root.list({});
+  EXPECT_EQ(code({of_root, tree.middle.list({})}), Code::kOk);
+  EXPECT_EQ(code({of_root}), Code::kNotFound);
+  EXPECT_EQ(code({of_root, tree.middle.list({}, kBegin, kNow - 1)}), Code::kInvalid);
+  EXPECT_EQ(code({of_root, tree.middle.list({tree.leaf.certificate()})}), Code::kDenied);
+  // Of the authority above, while below it nothing is known.
+  EXPECT_EQ(code({tree.root.list({tree.middle.certificate()})}), Code::kDenied);
 }
 
 TEST(RevocationLists, count_while_they_are_in_force_and_the_grace_beyond) {

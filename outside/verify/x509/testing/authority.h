@@ -32,7 +32,7 @@ struct ExtraExtension {
 struct Form {
   std::string name;  // common name
   bool authority = false;
-  int path_length = -1;  // of an authority; -1: without limit
+  int path_length = -1;                                    // of an authority; -1: without limit
   std::string key_usage = "critical,keyCertSign,cRLSign";  // of an authority; empty: none
   int64_t not_before = kBegin;
   int64_t not_after = kEnd;
