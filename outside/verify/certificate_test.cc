@@ -64,7 +64,7 @@ TEST(Certificate, only_p256_keys_are_taken_for_a_monitor) {
   key.back() ^= 1;
   EXPECT_FALSE(check_p256_key(key)) << "off the curve";
   EXPECT_FALSE(check_p256_key({}));
-  EXPECT_FALSE(check_p256_key(signer.root.public_der())) << "on P-384";
+  EXPECT_FALSE(check_p256_key(signer.attestation.public_der())) << "on P-384";
 }
 
 }  // namespace
