@@ -64,18 +64,20 @@ std::vector<uint8_t> type_groups(const onnx::NodeProto& node, const onnx::OpSche
   return groups;
 }
 
-// What the file says of an output of a subgraph, as far as we could hold it.
-Result<Declared> declared_of(const onnx::ValueInfoProto& output) {
-  const Port port = TRY(port_of(output));
+// What the file says of an output of a subgraph, as far as we could hold it. Only loops that do not
+// run once need it, so what is wrong with it is left to them: see nothing_scanned().
+Declared declared_of(const onnx::ValueInfoProto& output) {
   Declared declared;
-  if (port.kind != Port::Kind::kTensor) return declared;
-  if (port.dims.size() > limits::kRank) {
-    return Error{Code::kUnsupported,
-                 formatted("'{}' is declared with {} dimensions, supported are at most {}",
-                           port.name, port.dims.size(), limits::kRank)};
-  }
-  declared.type = element_type_from(static_cast<uint32_t>(port.type)).value_or(ElementType::kNone);
-  if (port.shaped) declared.shape = Shape(port.dims);
+  if (output.type().value_case() != onnx::TypeProto::kTensorType) return declared;
+  const onnx::TypeProto::Tensor& tensor = output.type().tensor_type();
+  declared.type =
+      element_type_from(static_cast<uint32_t>(tensor.elem_type())).value_or(ElementType::kNone);
+  if (!tensor.has_shape() || tensor.shape().dim_size() > static_cast<int>(limits::kRank))
+    return declared;
+  std::vector<int64_t> dims;
+  for (const auto& dim : tensor.shape().dim())
+    dims.push_back(dim.has_dim_value() ? std::max<int64_t>(dim.dim_value(), -1) : -1);
+  declared.shape = Shape(dims);
   return declared;
 }
 
@@ -393,9 +395,7 @@ Status Reader::set_graph(Frame& frame, Node& node, const std::string& name, onnx
                    formatted("node '{}' ({}): output '{}' of its subgraph is made by no node",
                              node.name, node.op, output.name())};
     }
-    Result<Declared> declared = declared_of(output);
-    if (!declared) return refused(declared.error());
-    made->add_output(id, *std::move(declared));
+    made->add_output(id, declared_of(output));
   }
   std::vector<int64_t> places;
   for (const ValueId captured : inner.captures()) {
