@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <random>
 
 #include "isolated/engine/graph/tensor.h"
 #include "isolated/engine/onnx/model_builder.h"

@@ -133,14 +133,44 @@ TEST(ControlFlow, a_body_that_does_not_fit_its_node_is_refused_when_it_is_loaded
   greedy.integers("trips", {}, {0});
   EXPECT_EQ(load_error(greedy),
             "node 'last' (Loop): its subgraph 'body' makes 3 outputs, the node needs 4");
-  ModelBuilder deep = repeated_sum();
-  deep.input("trips", {}, kInteger);
-  auto& body = *deep.graph().mutable_node(0)->mutable_attribute(0)->mutable_g();
-  auto& shape = *body.mutable_output(2)->mutable_type()->mutable_tensor_type()->mutable_shape();
-  for (int i = 0; i < 8; ++i) shape.add_dim()->set_dim_value(1);
-  EXPECT_EQ(load_error(deep),
-            "node 'last' (Loop): its subgraph: 'row' is declared with 9 "
-            "dimensions, supported are at most 8");
+}
+
+onnx::TensorShapeProto& declared_row(ModelBuilder& b) {
+  auto& body = *b.graph().mutable_node(0)->mutable_attribute(0)->mutable_g();
+  return *body.mutable_output(2)->mutable_type()->mutable_tensor_type()->mutable_shape();
+}
+
+TEST(ControlFlow, what_a_body_declares_beyond_reason_is_in_nobodys_way_when_it_runs) {
+  const auto deepen = [](onnx::TensorShapeProto& shape) {
+    for (int i = 0; i < 8; ++i) shape.add_dim()->set_dim_value(1);
+  };
+  const auto negate = [](onnx::TensorShapeProto& shape) {
+    shape.mutable_dim(0)->set_dim_value(INT64_MIN);
+  };
+  using Case = std::pair<void (*)(onnx::TensorShapeProto&), Shape>;
+  for (const auto& [spoil, none] : {Case(deepen, Shape{0}), Case(negate, Shape{0, 0})}) {
+    ModelBuilder b = repeated_sum();
+    spoil(declared_row(b));
+    ModelBuilder folded = b;
+    b.input("trips", {}, kInteger);
+    const auto model = loaded(b);
+    ASSERT_TRUE(model) << model.error().text;
+    Executor executor = *Executor::make(*model);
+    const std::vector<int64_t> trips = {1};
+    const TensorView inputs[] = {view_of({3}, kX), view_of({}, trips)};
+    HeldIntegers sink;
+    const Status ran = executor.run(inputs, sink);
+    ASSERT_TRUE(ran) << ran.error().text;
+    EXPECT_EQ(sink.values[1], (std::vector<int64_t>{2, 40, 600}));
+    // Without an iteration it is all that there is, and says nothing.
+    folded.graph().clear_input();
+    folded.integers("x", {3}, kX);
+    folded.integers("trips", {}, {0});
+    const Graph graph = shape_model(folded);
+    const Tensor* rows = graph.constant(graph.outputs()[1]);
+    ASSERT_NE(rows, nullptr);
+    EXPECT_EQ(rows->shape(), none);
+  }
 }
 
 // x + 1 inside of so many branches, each of which is taken where `go` is true.

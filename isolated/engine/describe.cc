@@ -4,13 +4,14 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "isolated/engine/graph/name_text.h"
 
 namespace casemate::engine {
 namespace {
 
 Status check_port(const Port& port, std::string_view kind) {
   const auto refused = [&](std::string_view why) {
-    return Error{Code::kUnsupported, formatted("{} '{}' {}", kind, port.name, why)};
+    return Error{Code::kUnsupported, formatted("{} '{}' {}", kind, name_text(port.name), why)};
   };
   if (port.name.empty() || port.name.size() > 127)
     return refused("has a name that is empty or longer than 127 bytes");

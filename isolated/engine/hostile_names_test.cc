@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names that are as long as a file can make them, or hold what no terminal should see: what is said
-// of them is short and printable, when a model is loaded and when it runs.
+// of them is short and legible and says the reason, when a model is loaded and when it runs.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -20,10 +20,12 @@ const std::vector<std::string>& odd_names() {
   return all;
 }
 
-void expect_tellable(const std::string& text, std::string_view words) {
-  EXPECT_LE(text.size(), kErrorTextMax);
+// Far below kErrorTextMax: it is names that are cut, not what is said of them.
+void expect_tellable(const std::string& text, std::string_view words, std::string_view reason) {
+  EXPECT_LE(text.size(), 3 * kNameTextMax + 200);
   EXPECT_TRUE(std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; })) << words;
   EXPECT_NE(text.find(words), std::string::npos) << text;
+  EXPECT_NE(text.find(reason), std::string::npos) << text;
 }
 
 TEST(HostileNames, of_nodes_and_values_are_told_short_and_printable) {
@@ -39,18 +41,29 @@ TEST(HostileNames, of_nodes_and_values_are_told_short_and_printable) {
                       b.graph().mutable_node(0)->set_name(name);
                       b.graph().mutable_node(0)->set_op_type(name);
                     }),
-                    "node '");
+                    "node '", "has no such operator");
     expect_tellable(
-        refusal([&](ModelBuilder& b) { b.graph().mutable_node(0)->set_input(0, name); }),
-        "reads '");
+        refusal([&](ModelBuilder& b) { b.graph().mutable_node(0)->set_input(0, name); }), "reads '",
+        "which nothing before it makes");
     expect_tellable(refusal([&](ModelBuilder& b) { b.graph().mutable_output(0)->set_name(name); }),
-                    "output '");
+                    "output '", "is made by no node");
     expect_tellable(refusal([&](ModelBuilder& b) {
                       b.graph().mutable_initializer(0)->set_name(name);
                       b.graph().mutable_initializer(0)->set_data_type(77);
                     }),
-                    "initializer '");
+                    "initializer '", "its element type 77 is not supported");
   }
+}
+
+TEST(HostileNames, are_left_alone_where_they_are_merely_not_english) {
+  ModelBuilder b = small_network();
+  b.graph().mutable_node(0)->set_name("слой_畳み込み");
+  b.graph().mutable_node(0)->set_op_type("Nonsense");
+  const std::string bytes = b.bytes();
+  const auto model = Model::load(bytes_of(std::string_view(bytes)), {});
+  ASSERT_FALSE(model);
+  EXPECT_TRUE(model.error().text.starts_with("node 'слой_畳み込み' (Nonsense): "))
+      << model.error().text;
 }
 
 TEST(HostileNames, of_nodes_that_fail_on_data_are_told_short_and_printable) {
@@ -72,7 +85,7 @@ TEST(HostileNames, of_nodes_that_fail_on_data_are_told_short_and_printable) {
       HeldOutputs sink;
       const Status done = executor.run({&view, 1}, sink);
       ASSERT_FALSE(done);
-      expect_tellable(done.error().text, "node '");
+      expect_tellable(done.error().text, "node '", "index");
     }
   }
 }
@@ -89,7 +102,8 @@ TEST(HostileNames, of_many_refused_nodes_are_kept_short) {
   const std::string bytes = b.bytes();
   EXPECT_FALSE(read_onnx(bytes_of(std::string_view(bytes)), {.refusals = &refusals}));
   EXPECT_EQ(refusals.count(), 20u);
-  for (const Error& error : refusals.list()) expect_tellable(error.text, "node '");
+  for (const Error& error : refusals.list())
+    expect_tellable(error.text, "node '", "has no such operator");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "isolated/engine/describe.h"
 #include "isolated/engine/graph/independence.h"
+#include "isolated/engine/graph/name_text.h"
 #include "isolated/engine/graph/refusals.h"
 #include "isolated/engine/graph/work.h"
 #include "isolated/engine/items.h"
@@ -93,7 +94,7 @@ Status check_shapes(const std::vector<Port>& inputs, const LoadOptions& options)
   symbols.erase("");
   std::string names;
   for (const std::string& symbol : symbols)
-    names += formatted("{}'{}'", names.empty() ? "" : ", ", symbol);
+    names += formatted("{}'{}'", names.empty() ? "" : ", ", name_text(symbol));
   for (const auto& shape : options.shapes) {
     for (const auto& [name, extent] : shape) {
       if (!symbols.contains(name)) {

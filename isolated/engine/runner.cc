@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "isolated/engine/graph/name_text.h"
 #include "isolated/engine/operators/operators.h"
 
 namespace casemate::engine {
@@ -155,7 +156,7 @@ Status Runner::run_plan(const Graph& graph, Ready& ready, const std::vector<Datu
     const ValueId id = ready.compiled.live[i];
     if (const Status held = hold(0, plan.output_bytes[i]); !held) {
       return Error{held.error().code,
-                   formatted("value '{}': {}", graph.value(id).name, held.error().text)};
+                   formatted("value '{}': {}", name_text(graph.value(id).name), held.error().text)};
     }
     Tensor made = TRY(Tensor::unset(plan.output_types[i], plan.output_shapes[i]));
     to.push_back(made.mutable_bytes());
@@ -169,7 +170,7 @@ Status Runner::run_node(const Node& node, std::vector<Datum>& values) {
   const auto refused = [&](const Error& error) {
     // What a subgraph's node said needs no second name.
     if (error.text.starts_with("node '")) return error;
-    return Error{error.code, formatted("node '{}' ({}): {}", node.name, node.op, error.text)};
+    return Error{error.code, formatted("{}: {}", place_of(node), error.text)};
   };
   if (++steps_ > limits_.steps_max)
     return refused({Code::kTooLarge, "the run takes too many steps: does a loop end?"});

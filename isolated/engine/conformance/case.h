@@ -30,7 +30,7 @@ struct Expectation {
   std::vector<Datum> outputs;
 };
 
-// All cases below the folder where the suites are, sorted.
+// All cases below the folder where the suites are, sorted; none of a suite that is missing.
 std::vector<Case> find_cases(const std::filesystem::path& folder);
 // The operator that the case is about: that of its first node; none if the file cannot be parsed.
 std::string operator_of(const Case& tested);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // casemate-conformance FOLDER [-o REPORT.md] [PART ...]: runs ONNX's published tests, each in a
 // process of its own, and reports pass, skip with its reason, and fail, by suite and by operator.
-// With PARTs only cases whose names have one of them. Exits with 1 when a case fails, or when too
-// few of the suite of operators pass.
+// With PARTs only cases whose names have one of them. Exits with 1 when a case fails, or when fewer
+// cases of a suite pass than did before.
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -26,6 +27,25 @@ constexpr int kCaseMs = 120'000;
 constexpr uint64_t kMemoryMax = 4ull << 30;
 // Of the suite of operators, but what is about numbers that are not held.
 constexpr int kPassedPercentMin = 97;
+
+// As many as passed when this was written, of the cases whose "suite/name" starts with `part`: to
+// be raised with what passes. What is left out of each is in skips.h, by its name.
+struct Bar {
+  std::string_view part;
+  int passed_min;
+};
+constexpr auto kBars = std::to_array<Bar>({
+    {"light/", 9},
+    {"node/", 1203},
+    {"pytorch-converted/", 82},
+    {"pytorch-operator/", 35},
+    {"simple/", 21},
+    // The optimisers of ai.onnx.preview.training: all but adam_multiple.
+    {"node/test_adagrad", 2},
+    {"node/test_adam", 1},
+    {"node/test_momentum", 2},
+    {"node/test_nesterov_momentum", 1},
+});
 
 // Empty when the case passes by all ways to run it: interpreted, planned with all kernels, and
 // planned as for a shape that is first seen when a model serves. Otherwise what went wrong.
@@ -100,6 +120,7 @@ struct Report {
   std::map<std::string, Count> operators;
   std::map<std::string, int> reasons;
   std::vector<std::pair<std::string, std::string>> failures;
+  std::array<int, kBars.size()> passed{};  // by bar
 
   void add(const Case& tested) {
     const Skip* skip = skip_of(tested);
@@ -112,6 +133,8 @@ struct Report {
       ++reasons[std::string(skip->reason)];
     } else if (outcome.empty() && skip == nullptr) {
       ++suite.passed, ++op.passed;
+      for (size_t i = 0; i < kBars.size(); ++i)
+        passed[i] += (tested.suite + "/" + tested.name).starts_with(kBars[i].part) ? 1 : 0;
     } else {
       ++suite.failed, ++op.failed;
       failures.emplace_back(tested.suite + "/" + tested.name,
@@ -145,13 +168,21 @@ void print_report(std::FILE* to, const Report& report) {
     std::fprintf(to, "| %s | %s |\n", name.c_str(), reason.c_str());
 }
 
-// Says so, too.
-bool below_the_bar(const Report& report) {
+// Says so, too. A suite that is missing has no case that passes.
+bool below_a_bar(const Report& report) {
+  bool below = false;
+  for (size_t i = 0; i < kBars.size(); ++i) {
+    if (report.passed[i] >= kBars[i].passed_min) continue;
+    below = true;
+    std::fprintf(stderr,
+                 "%s: %d cases pass, %d have to: install all of libonnx-testdata, or look for what "
+                 "broke them\n",
+                 std::string(kBars[i].part).c_str(), report.passed[i], kBars[i].passed_min);
+  }
   const auto found = report.suites.find("node");
-  if (found == report.suites.end()) return false;
-  const Count& count = found->second;
+  const Count count = found == report.suites.end() ? Count{} : found->second;
   const int all = count.passed + count.skipped + count.failed - count.of_types;
-  if (count.passed * 100 >= kPassedPercentMin * all) return false;
+  if (count.passed * 100 >= kPassedPercentMin * all) return below;
   std::fprintf(stderr, "node: %d of %d cases pass, fewer than %d of 100\n", count.passed, all,
                kPassedPercentMin);
   return true;
@@ -193,7 +224,7 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "%s: %d passed, %d skipped, %d failed\n", suite.c_str(), count.passed,
                  count.skipped, count.failed);
   }
-  const bool below = parts.empty() && below_the_bar(report);
+  const bool below = parts.empty() && below_a_bar(report);
   return report.failures.empty() && !below ? 0 : 1;
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "base/format.h"
+#include "isolated/engine/graph/name_text.h"
 
 namespace casemate::engine {
 namespace {
@@ -15,7 +16,7 @@ uint64_t next_serial() {
 }
 
 Error node_error(const Node& node, std::string_view reason) {
-  return {Code::kInvalid, formatted("node '{}' ({}): {}", node.name, node.op, reason)};
+  return {Code::kInvalid, formatted("{}: {}", place_of(node), reason)};
 }
 
 std::string list_text(const Graph& graph, const std::vector<ValueId>& ids) {
@@ -28,6 +29,10 @@ std::string list_text(const Graph& graph, const std::vector<ValueId>& ids) {
 }
 
 }  // namespace
+
+std::string place_of(const Node& node) {
+  return formatted("node '{}' ({})", name_text(node.name), name_text(node.op));
+}
 
 Graph::Graph(std::vector<int64_t> batch_sizes)
     : serial_(next_serial()), batch_sizes_(std::move(batch_sizes)) {
@@ -129,16 +134,19 @@ Status Graph::sound() const {
       if (!id.present()) continue;
       if (id.index >= values_.size()) return node_error(node, "reads a value that does not exist");
       if (!made[id.index]) {
-        return node_error(node, formatted("reads '{}' before it is made", value(id).name));
+        return node_error(node,
+                          formatted("reads '{}' before it is made", name_text(value(id).name)));
       }
     }
     if (node.outputs.empty()) return node_error(node, "makes nothing");
     for (const ValueId id : node.outputs) {
       if (!id.present()) continue;
       if (id.index >= values_.size()) return node_error(node, "makes a value that does not exist");
-      if (made[id.index]) return node_error(node, formatted("makes '{}' again", value(id).name));
+      if (made[id.index])
+        return node_error(node, formatted("makes '{}' again", name_text(value(id).name)));
       if (!shaped(id)) {
-        return node_error(node, formatted("the shape of '{}' is not known", value(id).name));
+        return node_error(node,
+                          formatted("the shape of '{}' is not known", name_text(value(id).name)));
       }
       made[id.index] = true;
     }

@@ -59,6 +59,9 @@ struct Node {
   [[nodiscard]] ValueId output() const { return outputs.front(); }
 };
 
+// How messages name a node: "node 'conv1' (Conv)".
+std::string place_of(const Node& node);
+
 struct Value {
   std::string name;
   ElementType type = ElementType::kNone;

@@ -12,14 +12,15 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/log.h"
 #include "base/result.h"
+#include "isolated/engine/graph/name_text.h"
 
 namespace casemate::engine {
 
-// As it may be told: names in a file can be as long as the file, and hold anything.
+// As it may be told. Names are made short where a message is made (name_text()): this is the last
+// bound, for whatever else it holds.
 inline constexpr size_t kErrorTextMax = 4096;
-inline Error told(const Error& error) { return {error.code, printable(error.text, kErrorTextMax)}; }
+inline Error told(const Error& error) { return {error.code, legible(error.text, kErrorTextMax)}; }
 
 class Refusals final {
  public:

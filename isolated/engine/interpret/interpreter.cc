@@ -11,7 +11,7 @@ namespace {
 Error at(const Node& node, const Error& error) {
   // What a subgraph's node said needs no second name.
   if (error.text.starts_with("node '")) return error;
-  return {error.code, formatted("node '{}' ({}): {}", node.name, node.op, error.text)};
+  return {error.code, formatted("{}: {}", place_of(node), error.text)};
 }
 
 }  // namespace

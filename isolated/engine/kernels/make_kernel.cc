@@ -11,8 +11,6 @@
 namespace casemate::engine {
 namespace {
 
-std::string place_of(const Node& node) { return formatted("node '{}' ({})", node.name, node.op); }
-
 // What `make` makes, its errors and exceptions put into the words of `place`.
 template <class Make>
 KernelResult guarded(const std::string& place, Make make) {

@@ -70,8 +70,7 @@ class OperatorKernel final : public Kernel {
     KernelHost host(work_bytes_max_);
     Computation computation(node_, std::move(facts), host, std::move(places));
     if (const Status done = compute_(computation); !done) {
-      return Error{done.error().code,
-                   formatted("node '{}' ({}): {}", node_.name, node_.op, done.error().text)};
+      return Error{done.error().code, formatted("{}: {}", place_of(node_), done.error().text)};
     }
     return {};
   }
@@ -131,9 +130,8 @@ KernelResult make_operator_kernel(const KernelRequest& request) {
   const Compute compute = Operators::instance().find(node.op);
   if (compute == nullptr || !node.post_ops.empty()) {
     return Error{Code::kUnsupported,
-                 formatted("node '{}' ({}): this operator is not supported: export the model "
-                           "without it",
-                           node.name, node.op)};
+                 formatted("{}: this operator is not supported: export the model without it",
+                           place_of(node))};
   }
   KernelNeeds needs{.slow = true, .implementation = "operator"};
   const Layout layout = common_layout(request);

@@ -9,12 +9,13 @@
 #include <cerrno>
 
 #include "base/format.h"
+#include "isolated/engine/graph/name_text.h"
 
 namespace casemate::engine {
 namespace {
 
 Error refused(Code code, const std::string& location, std::string_view reason) {
-  return {code, formatted("external data '{}': {}", location, reason)};
+  return {code, formatted("external data '{}': {}", name_text(location), reason)};
 }
 
 }  // namespace
@@ -47,7 +48,7 @@ Result<Fd> ExternalData::open(const std::string& location) const {
     case ENOENT:
       return refused(Code::kNotFound, location, "there is no such file beside the model");
     default:
-      return Error(errno_error(formatted("external data '{}'", location)));
+      return Error(errno_error(formatted("external data '{}'", name_text(location))));
   }
 }
 
@@ -56,7 +57,7 @@ Result<std::string> ExternalData::read(const std::string& location, int64_t offs
   const Fd file = TRY(open(location));
   struct stat facts{};
   if (::fstat(file.number(), &facts) != 0)
-    return errno_error(formatted("external data '{}'", location));
+    return errno_error(formatted("external data '{}'", name_text(location)));
   if (!S_ISREG(facts.st_mode)) return refused(Code::kDenied, location, "is not a regular file");
   if (offset > facts.st_size || (length >= 0 && length > facts.st_size - offset)) {
     return refused(Code::kInvalid, location,
@@ -74,7 +75,7 @@ Result<std::string> ExternalData::read(const std::string& location, int64_t offs
     const ssize_t got = ::pread(file.number(), bytes.data() + done, bytes.size() - done,
                                 offset + static_cast<int64_t>(done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error(formatted("reading external data '{}'", location));
+    if (got < 0) return errno_error(formatted("reading external data '{}'", name_text(location)));
     if (got == 0) return refused(Code::kInvalid, location, "became shorter while it was read");
     done += static_cast<size_t>(got);
   }

@@ -18,7 +18,7 @@ Status Reader::add_call(Frame& frame, const onnx::NodeProto& node,
                                    function.output_size()));
   }
   if (std::ranges::contains(calls_, &function))
-    return invalid(node, formatted("its function '{}' calls itself", function.name()));
+    return invalid(node, formatted("its function '{}' calls itself", name_text(function.name())));
   // So no body is copied twice at a time: all copies together are no larger than the file.
   calls_.push_back(&function);
   const Status read = read_body(frame, node, function);
@@ -44,9 +44,11 @@ Status Reader::read_body(Frame& frame, const onnx::NodeProto& node,
     if (node.output(i).empty()) continue;
     const ValueId made = body.find(function.output(i));
     if (!made.present())
-      return invalid(node, formatted("its function does not make '{}'", function.output(i)));
+      return invalid(node,
+                     formatted("its function does not make '{}'", name_text(function.output(i))));
     if (!frame.define(node.output(i), made))
-      return invalid(node, formatted("makes '{}', which is there already", node.output(i)));
+      return invalid(node,
+                     formatted("makes '{}', which is there already", name_text(node.output(i))));
   }
   return {};
 }

@@ -8,12 +8,13 @@
 
 #include "base/format.h"
 #include "base/result.h"
+#include "isolated/engine/graph/name_text.h"
 
 namespace casemate::engine {
 
 // "node 'conv1' (Conv)". Nodes without a name have been given one: see name_nodes().
 inline std::string place_of(const onnx::NodeProto& node) {
-  return formatted("node '{}' ({})", node.name(), node.op_type());
+  return formatted("node '{}' ({})", name_text(node.name()), name_text(node.op_type()));
 }
 
 inline Error refusal(const onnx::NodeProto& node, Code code, std::string_view reason) {

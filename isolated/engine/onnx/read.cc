@@ -9,6 +9,7 @@
 #include <climits>
 
 #include "base/format.h"
+#include "isolated/engine/graph/name_text.h"
 #include "isolated/engine/onnx/reader.h"
 #include "isolated/engine/onnx/scan.h"
 
@@ -55,7 +56,7 @@ Result<Port> tensor_port(Port port, const onnx::TypeProto::Tensor& tensor) {
   for (const auto& dim : tensor.shape().dim()) {
     if (dim.has_dim_value() && dim.dim_value() < 0) {
       return Error{Code::kInvalid, formatted("'{}' is declared with the negative extent {}",
-                                             port.name, dim.dim_value())};
+                                             name_text(port.name), dim.dim_value())};
     }
     port.dims.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
     port.symbols.push_back(dim.dim_param());
@@ -79,11 +80,11 @@ Result<std::map<std::string, int>> versions_of(
           Code::kUnsupported,
           formatted("the model uses version {} of operator set '{}', supported are 1 to {}: "
                     "convert it with onnx.version_converter",
-                    set.version(), domain, newest)};
+                    set.version(), name_text(domain), newest)};
     }
     if (!versions.emplace(domain, static_cast<int>(set.version())).second) {
       return Error{Code::kInvalid,
-                   formatted("the model imports the operator set '{}' twice", domain)};
+                   formatted("the model imports the operator set '{}' twice", name_text(domain))};
     }
   }
   if (imports.empty()) versions[""] = 1;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "isolated/engine/graph/name_text.h"
 #include "isolated/engine/onnx/schemas.h"
 #include "isolated/engine/operators/operators.h"
 
@@ -64,18 +65,20 @@ std::vector<uint8_t> type_groups(const onnx::NodeProto& node, const onnx::OpSche
   return groups;
 }
 
-// What the file says of an output of a subgraph, as far as we could hold it.
-Result<Declared> declared_of(const onnx::ValueInfoProto& output) {
-  const Port port = TRY(port_of(output));
+// What the file says of an output of a subgraph, as far as we could hold it. Only loops that do not
+// run once need it, so what is wrong with it is left to them: see nothing_scanned().
+Declared declared_of(const onnx::ValueInfoProto& output) {
   Declared declared;
-  if (port.kind != Port::Kind::kTensor) return declared;
-  if (port.dims.size() > limits::kRank) {
-    return Error{Code::kUnsupported,
-                 formatted("'{}' is declared with {} dimensions, supported are at most {}",
-                           port.name, port.dims.size(), limits::kRank)};
-  }
-  declared.type = element_type_from(static_cast<uint32_t>(port.type)).value_or(ElementType::kNone);
-  if (port.shaped) declared.shape = Shape(port.dims);
+  if (output.type().value_case() != onnx::TypeProto::kTensorType) return declared;
+  const onnx::TypeProto::Tensor& tensor = output.type().tensor_type();
+  declared.type =
+      element_type_from(static_cast<uint32_t>(tensor.elem_type())).value_or(ElementType::kNone);
+  if (!tensor.has_shape() || tensor.shape().dim_size() > static_cast<int>(limits::kRank))
+    return declared;
+  std::vector<int64_t> dims;
+  for (const auto& dim : tensor.shape().dim())
+    dims.push_back(dim.has_dim_value() ? std::max<int64_t>(dim.dim_value(), -1) : -1);
+  declared.shape = Shape(dims);
   return declared;
 }
 
@@ -96,7 +99,8 @@ Result<ReadModel> Reader::read() {
     if (frame.find(input.name()).present()) {
       // Before format version 4, constants had to be inputs as well.
       if (read.graph.constant(frame.find(input.name())) != nullptr) continue;
-      return Error{Code::kInvalid, formatted("the model has two inputs named '{}'", input.name())};
+      return Error{Code::kInvalid,
+                   formatted("the model has two inputs named '{}'", name_text(input.name()))};
     }
     frame.define(input.name(), read.graph.add_input({input.name(), port.type}));
     read.inputs.push_back(std::move(port));
@@ -106,13 +110,13 @@ Result<ReadModel> Reader::read() {
   for (const auto& output : graph.output()) {
     const ValueId id = frame.find(output.name());
     if (!id.present()) {
-      return Error{Code::kInvalid,
-                   formatted("output '{}' of the model is made by no node", output.name())};
+      return Error{Code::kInvalid, formatted("output '{}' of the model is made by no node",
+                                             name_text(output.name()))};
     }
     const auto same = [&](const Port& port) { return port.name == output.name(); };
     if (std::ranges::any_of(read.outputs, same)) {
       return Error{Code::kInvalid,
-                   formatted("the model has two outputs named '{}'", output.name())};
+                   formatted("the model has two outputs named '{}'", name_text(output.name()))};
     }
     read.graph.add_output(id);
     read.outputs.push_back(TRY(port_of(output)));
@@ -128,8 +132,8 @@ Result<ReadModel> Reader::read() {
 Status Reader::read_functions() {
   for (const auto& function : model_.functions()) {
     if (!functions_.emplace(std::pair(function.domain(), function.name()), &function).second) {
-      return Error{Code::kInvalid,
-                   formatted("the model defines its function '{}' twice", function.name())};
+      return Error{Code::kInvalid, formatted("the model defines its function '{}' twice",
+                                             name_text(function.name()))};
     }
   }
   return {};
@@ -151,14 +155,14 @@ Status Reader::add_initializers(Frame& frame, onnx::GraphProto& graph, std::span
     auto taken = tensor_of(tensor, index < raw.size() ? raw[index] : Bytes());
     if (!taken) {
       return Error{taken.error().code,
-                   formatted("initializer '{}': {}", tensor.name(), taken.error().text)};
+                   formatted("initializer '{}': {}", name_text(tensor.name()), taken.error().text)};
     }
     const ValueId id = frame.graph().add_constant(tensor.name(), *std::move(taken));
     if (!frame.define(tensor.name(), id)) {
       return Error{Code::kInvalid,
                    formatted("'{}' is the name of two initializers, or of an initializer and an "
                              "input of its graph",
-                             tensor.name())};
+                             name_text(tensor.name()))};
     }
   }
   return {};
@@ -205,13 +209,13 @@ Status Reader::add_node(Frame& frame, onnx::NodeProto node, const Versions& vers
   const auto version = versions.find(domain);
   if (version == versions.end()) {
     return invalid(node, formatted("its domain '{}' is not among those that the model imports",
-                                   node.domain()));
+                                   name_text(node.domain())));
   }
   const onnx::OpSchema* schema = schema_of(node.op_type(), version->second, domain);
   if (schema == nullptr) {
     return unsupported(node, formatted("operator set {} of domain '{}' has no such operator, or "
                                        "this build does not know it yet",
-                                       version->second, domain));
+                                       version->second, name_text(domain)));
   }
   node.set_domain(domain);
   TRY(check_against(node, *schema));
@@ -248,7 +252,7 @@ Result<std::vector<ValueId>> Reader::inputs_of(Frame& frame, const onnx::NodePro
     if (!name.empty() && !frame.knows(name)) {
       return invalid(node, formatted("reads '{}', which nothing before it makes: is the graph "
                                      "cyclic, or not in the order in which it runs?",
-                                     name));
+                                     name_text(name)));
     }
   }
   return inputs;
@@ -258,7 +262,8 @@ Status Reader::define_outputs(Frame& frame, const onnx::NodeProto& node, const N
   for (int i = 0; i < node.output_size(); ++i) {
     if (node.output(i).empty()) continue;
     if (!frame.define(node.output(i), made.outputs[static_cast<size_t>(i)]))
-      return invalid(node, formatted("makes '{}', which is there already", node.output(i)));
+      return invalid(node,
+                     formatted("makes '{}', which is there already", name_text(node.output(i))));
   }
   return {};
 }
@@ -274,8 +279,7 @@ Status Reader::pay_for(const onnx::NodeProto& node, const Frame& frame) {
     for (const std::string& text : attribute.strings()) bytes += sizeof text + text.size();
   }
   if (const Status paid = budget_.take(bytes); !paid)
-    return Error{paid.error().code,
-                 formatted("node '{}' ({}): {}", node.name(), node.op_type(), paid.error().text)};
+    return Error{paid.error().code, formatted("{}: {}", place_of(node), paid.error().text)};
   return {};
 }
 
@@ -293,7 +297,7 @@ Status Reader::add_operator(Frame& frame, onnx::NodeProto& node, const onnx::OpS
   }
   for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
     if (made.attributes.has(attribute.name()))
-      return invalid(node, formatted("attribute '{}' is there twice", attribute.name()));
+      return invalid(node, formatted("attribute '{}' is there twice", name_text(attribute.name())));
     TRY(set_attribute(frame, made, attribute, versions));
   }
   std::vector<Made> outputs;
@@ -333,8 +337,9 @@ Status Reader::set_attribute(Frame& frame, Node& node, onnx::AttributeProto& att
     case onnx::AttributeProto::TENSOR: {
       auto tensor = tensor_of(*attribute.mutable_t());
       if (!tensor) {
-        return Error{tensor.error().code, formatted("node '{}' ({}): tensor in attribute '{}': {}",
-                                                    node.name, node.op, name, tensor.error().text)};
+        return Error{tensor.error().code,
+                     formatted("{}: tensor in attribute '{}': {}", place_of(node), name_text(name),
+                               tensor.error().text)};
       }
       node.attributes.set(name, *std::move(tensor));
       return {};
@@ -351,9 +356,9 @@ Status Reader::set_attribute(Frame& frame, Node& node, onnx::AttributeProto& att
       return {};  // of an empty optional, which needs none to be empty
     default:
       return Error{Code::kUnsupported,
-                   formatted("node '{}' ({}): attribute '{}' holds something that is not "
-                             "supported: sparse tensors, or a list of graphs",
-                             node.name, node.op, name)};
+                   formatted("{}: attribute '{}' holds something that is not supported: sparse "
+                             "tensors, or a list of graphs",
+                             place_of(node), name_text(name))};
   }
 }
 
@@ -371,8 +376,7 @@ Status Reader::pay_for_ports(const onnx::GraphProto& graph) {
 Status Reader::set_graph(Frame& frame, Node& node, const std::string& name, onnx::GraphProto& graph,
                          const Versions& versions) {
   const auto refused = [&](const Error& error) {
-    return Error{error.code,
-                 formatted("node '{}' ({}): its subgraph: {}", node.name, node.op, error.text)};
+    return Error{error.code, formatted("{}: its subgraph: {}", place_of(node), error.text)};
   };
   if (const Status paid = pay_for_ports(graph); !paid) return refused(paid.error());
   auto made = std::make_shared<Graph>(Graph::unshaped());
@@ -380,8 +384,8 @@ Status Reader::set_graph(Frame& frame, Node& node, const std::string& name, onnx
   for (const auto& input : graph.input()) {
     const Port port = TRY(port_of(input));
     if (!inner.define(input.name(), made->add_input({input.name(), port.type}))) {
-      return Error{Code::kInvalid, formatted("node '{}' ({}): its subgraph has two inputs '{}'",
-                                             node.name, node.op, input.name())};
+      return Error{Code::kInvalid, formatted("{}: its subgraph has two inputs '{}'", place_of(node),
+                                             name_text(input.name()))};
     }
   }
   TRY(add_initializers(inner, graph));
@@ -389,13 +393,10 @@ Status Reader::set_graph(Frame& frame, Node& node, const std::string& name, onnx
   for (const auto& output : graph.output()) {
     const ValueId id = inner.find(output.name());
     if (!id.present()) {
-      return Error{Code::kInvalid,
-                   formatted("node '{}' ({}): output '{}' of its subgraph is made by no node",
-                             node.name, node.op, output.name())};
+      return Error{Code::kInvalid, formatted("{}: output '{}' of its subgraph is made by no node",
+                                             place_of(node), name_text(output.name()))};
     }
-    Result<Declared> declared = declared_of(output);
-    if (!declared) return refused(declared.error());
-    made->add_output(id, *std::move(declared));
+    made->add_output(id, declared_of(output));
   }
   std::vector<int64_t> places;
   for (const ValueId captured : inner.captures()) {

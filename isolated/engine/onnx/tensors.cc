@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/format.h"
+#include "isolated/engine/graph/name_text.h"
 #include "isolated/engine/onnx/file_tensors.h"
 
 namespace casemate::engine {
@@ -44,9 +45,9 @@ Result<int64_t> number_from(const std::string& text, std::string_view key) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value < 0) {
-    return Error{
-        Code::kInvalid,
-        formatted("external data has {} '{}', which is no number from 0 to 2^63-1", key, text)};
+    return Error{Code::kInvalid,
+                 formatted("external data has {} '{}', which is no number from 0 to 2^63-1", key,
+                           name_text(text))};
   }
   return value;
 }

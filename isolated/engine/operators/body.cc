@@ -109,6 +109,12 @@ Result<Tensor> nothing_scanned(const Graph& body, size_t output, int64_t axis) {
   const Declared& declared = body.declared(output);
   const ElementType type =
       declared.type != ElementType::kNone ? declared.type : body.value(body.outputs()[output]).type;
+  if (type == ElementType::kString) {
+    return Error{Code::kUnsupported,
+                 formatted("output {} of its body holds texts, and what it scans are numbers: "
+                           "export the model with their codes or indices instead",
+                           output)};
+  }
   if (size_of(type) == 0 || (!declared.shape && axis != 0)) {
     return Error{Code::kUnsupported,
                  formatted("without an iteration nothing says which numbers, of which shape, "

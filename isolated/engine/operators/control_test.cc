@@ -121,7 +121,9 @@ TEST(Loop, without_an_iteration_makes_what_its_body_declares) {
       "output 2 of its body holds: export the model with types and shapes "
       "in its subgraphs";
   EXPECT_EQ(shape_for({}), untold);
-  EXPECT_EQ(shape_for({ElementType::kString, Shape{3}}), untold);
+  EXPECT_EQ(shape_for({ElementType::kString, Shape{3}}),
+            "output 2 of its body holds texts, and what it scans are numbers: export the model "
+            "with their codes or indices instead");
 }
 
 TEST(Loop, without_an_iteration_takes_the_type_of_what_passes_through) {

@@ -148,7 +148,7 @@ Result<std::vector<size_t>> Specialiser::walk(const Graph& general, std::vector<
     if (!taken) {
       Error error = taken.error();
       if (!error.text.starts_with("node '"))
-        error.text = formatted("node '{}' ({}): {}", node.name, node.op, error.text);
+        error.text = formatted("{}: {}", place_of(node), error.text);
       if (refusals_ == nullptr || !refusals_->note(error)) return error;
     }
     if (!taken || !*taken) put_off.push_back(i);

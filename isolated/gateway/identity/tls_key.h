@@ -2,9 +2,9 @@
 #pragma once
 // TlsKey: the private key that a gateway shows its certificate with.
 //
-// ECDSA over P-256 with SHA-256, as the monitor signs tokens, where quotes and packages are over P-384: a
-// handshake proves who is there now, no later machine can undo that, and libcrypto takes a tenth of
-// the time for it at both ends (docs/decisions/curves.md).
+// ECDSA over P-256 with SHA-256, as the monitor signs tokens, where quotes and packages are over
+// P-384: a handshake proves who is there now, no later machine can undo that, and libcrypto takes a
+// tenth of the time for it at both ends (docs/decisions/curves.md).
 //
 //   Owns     the key; libcrypto clears its memory when it goes.
 //   Threads  one.
