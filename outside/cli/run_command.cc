@@ -188,7 +188,8 @@ Run add_run(CLI::App& app) {
       ->check(CLI::Range(1u, 4096u))
       ->capture_default_str();
   app.add_option("--hang", s.hang_seconds,
-                 "seconds that the device may work without ending a command, before it is ended")
+                 "seconds that the device may work without ending a command, before it is ended; "
+                 "building a program is one, so leave room for the slowest build")
       ->check(CLI::Range(1u, limits::kRestartMs / 1000))
       ->capture_default_str();
   app.add_flag("--debug", s.debug, "what starts program and device may write to stderr");

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <cstdio>
 
 #include "base/format.h"
 #include "tests/fault/drawn.h"
@@ -100,7 +101,11 @@ class Matrix : public testing::Test {
     ASSERT_GT(victim, 0) << "whom to hurt";
     if (by_itself(cell.fault)) {
       const Call call = cell.fault == Fault::kMemory ? Call::kTakeMemory : Call::kHang;
-      EXPECT_EQ(code_from(system_.ask("one", call, "", 0).code), Code::kTimedOut);
+      // Who takes all memory may have been ended before the question is.
+      const Code code = code_from(system_.ask("one", call, "", 0).code);
+      EXPECT_TRUE(code == Code::kTimedOut ||
+                  (cell.fault == Fault::kMemory && code == Code::kPartitionFailed))
+          << name_of(code);
     } else if (cell.at == At::kReading) {
       read_while([&] { EXPECT_TRUE(inflict(cell.fault, victim)); });
     } else {
@@ -236,6 +241,9 @@ TEST_F(Matrix, of_faults_in_a_running_partition_costs_nobody_else_anything) {
   if (limited_by(system_.monitor(), {"memory.limit_in_bytes", "memory.max"})) {
     by_themselves.push_back({At::kIdle, Who::kInstance, Fault::kMemory});
     by_themselves.push_back({At::kCall, Who::kInstance, Fault::kMemory});
+  } else {
+    std::printf("no memory cgroup can be written here: %s of %s is left out\n",
+                name_of(Fault::kMemory).c_str(), name_of(Who::kInstance).c_str());
   }
   // One of the four in every run, and six of the others.
   run_all(drawn(by_themselves, 1));

@@ -36,9 +36,11 @@ constexpr int kSocket = 3;
     ::_exit(0);
   }
   uint64_t calls = 0;
-  serve(*callee, *chosen, {.memory_bytes = options.memory_bytes},
-        [&] { return options.calls_max == 0 || calls++ < options.calls_max; });
-  ::_exit(0);
+  const Status served = serve(*callee, *chosen, {.memory_bytes = options.memory_bytes}, [&] {
+    return options.calls_max == 0 || calls++ < options.calls_max;
+  });
+  if (!served) log("{}", served.error().text);
+  ::_exit(served ? 0 : 3);
 }
 
 [[noreturn]] void become(const std::vector<std::string>& command, const std::string& output) {

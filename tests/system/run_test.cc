@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -171,20 +172,23 @@ TEST_F(RunProgram, that_fills_its_own_folder_is_told_that_it_is_full) {
 
 // On a device that is a processor a kernel may do what the process may that runs it.
 TEST_F(RunProgram, loses_its_device_and_nothing_else_by_a_wild_kernel) {
-  const Ended ended = run({}, {opencl("opencl_wild")});
+  const Ended ended = run({"--hang", "10"}, {opencl("opencl_wild")});
   EXPECT_EQ(ended.code, 7) << ended.err;
   EXPECT_EQ(ended.out, "it is gone, and mine are 1 2 3\n");
 }
 
-// Wherever it writes in its device's partition, nothing of another program lies there.
-TEST_F(RunProgram, computes_the_same_beside_a_kernel_that_writes_beyond_its_buffer) {
+// Each run has a monitor, and a partition of its device, of its own: two on one machine share no
+// memory and no process, and the end of one's device is none of the other's. It is not shown that
+// two programs could share one device.
+TEST_F(RunProgram, computes_the_same_while_a_kernel_of_another_run_writes_beyond_its_buffer) {
   const Ended natively = start({opencl("rodinia_lud")});
   ASSERT_EQ(natively.code, 0) << natively.err;
   std::atomic<bool> done = false;
   int wild_ones = 0;
   std::thread beside([&] {
     while (!done) {
-      const Ended ended = run({}, {opencl("opencl_wild"), "beyond"}, "-wild");
+      // What it writes over may be a lock, at which its device's partition then stands still.
+      const Ended ended = run({"--hang", "10"}, {opencl("opencl_wild"), "beyond"}, "-wild");
       EXPECT_TRUE(ended.code == 0 || ended.code == 7) << ended.code << ended.err;
       EXPECT_TRUE(ended.out.contains("and mine are 1 2 3")) << ended.out;
       ++wild_ones;
@@ -202,23 +206,32 @@ TEST_F(RunProgram, computes_the_same_beside_a_kernel_that_writes_beyond_its_buff
 
 TEST_F(RunProgram, loses_its_device_by_a_kernel_that_never_ends_after_the_time_that_its_user_says) {
   const auto begin = std::chrono::steady_clock::now();
-  const Ended ended = run({"--hang", "4", "--verbose"}, {opencl("opencl_lasting"), "forever"});
+  // Long enough for the device to build the kernel on a machine that has other work.
+  const Ended ended = run({"--hang", "10", "--verbose"}, {opencl("opencl_lasting"), "forever"});
   const auto took = std::chrono::steady_clock::now() - begin;
   EXPECT_EQ(ended.code, 7) << ended.err;
   EXPECT_EQ(ended.out, "it is gone, and mine are 1 2 3\n");
   EXPECT_TRUE(ended.err.contains("has work and makes no progress")) << ended.err;
-  EXPECT_GE(took, std::chrono::seconds(4)) << "it has been given its time";
+  EXPECT_GE(took, std::chrono::seconds(10)) << "it has been given its time";
   EXPECT_LT(took, std::chrono::seconds(60));
 }
 
-// One call waits for all of them, twice as long as one command may take.
+// One call waits for all of them, half as long again as one command may take. To build the kernel is
+// one thing that it does, too: where that takes longer, as it may on a machine that has other work,
+// a longer patience shows the same.
 TEST_F(RunProgram, keeps_its_device_while_one_command_after_the_other_ends) {
-  const auto begin = std::chrono::steady_clock::now();
-  const Ended ended = run({"--hang", "4"}, {opencl("opencl_lasting"), "16", "0.5"});
+  Ended ended;
+  int patience = 2;
+  for (; patience <= 16; patience *= 2) {
+    ended = run({"--hang", std::to_string(patience)},
+                {opencl("opencl_lasting"), std::to_string(1.5 * patience)});
+    if (ended.code == 0) break;
+  }
   EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_EQ(ended.out, "it went well, and mine are 1 2 3\n");
-  EXPECT_GT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5))
-      << "less than the patience: this has shown nothing";
+  EXPECT_TRUE(ended.out.ends_with("\nit went well, and mine are 1 2 3\n")) << ended.out;
+  double waited = 0;
+  ASSERT_EQ(std::sscanf(ended.out.c_str(), "one wait took %lf s", &waited), 1) << ended.out;
+  EXPECT_GE(waited, 1.5 * patience) << "no longer than the patience: this has shown nothing";
 }
 
 TEST_F(RunProgram, that_takes_more_memory_than_it_has_is_ended) {

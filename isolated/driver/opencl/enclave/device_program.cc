@@ -44,9 +44,8 @@ Status DeviceProgram::run(control::Socket control, const control::Message& manif
     if (received.type() == control::Type::kStop) return {};
     if (received.type() != control::Type::kConnect) continue;
     auto callee = TRY(srpc::Callee::make(TRY(control::stream_end_of(received))));
-    serve(callee, *chosen, {.memory_bytes = memory_for_buffers(manifest.memory_bytes)},
-          [] { return true; });
-    return {};
+    return serve(callee, *chosen, {.memory_bytes = memory_for_buffers(manifest.memory_bytes)},
+                 [] { return true; });
   }
 }
 

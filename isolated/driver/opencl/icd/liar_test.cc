@@ -144,7 +144,7 @@ class Device final {
           call == lie_.call && lie_.bend != Bend::kNot &&
           (call != Call::kQuery || load<QueryCall>(request->args()).parameter == lie_.parameter);
       if (lies && lie_.bend == Bend::kSilence) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
         end();
         return;
       }
@@ -349,7 +349,8 @@ TEST(LyingDevice, gets_no_more_room_than_there_is) {
   }
 }
 
-TEST(LyingDevice, that_gives_a_binary_another_size_is_left) {
+// Which may be no lie: another thread may have built the program anew.
+TEST(LyingDevice, that_gives_a_binary_another_size_fills_no_room_and_is_asked_on) {
   for (const Bend bend : {Bend::kNot, Bend::kShort, Bend::kLong, Bend::kEmpty}) {
     const auto program = [&] {
       const Objects objects;
@@ -359,9 +360,10 @@ TEST(LyingDevice, that_gives_a_binary_another_size_is_left) {
       const cl_int status = api::clGetProgramInfo(
           objects.program, CL_PROGRAM_BINARIES, sizeof where, static_cast<void*>(&where), nullptr);
       const bool honest = bend == Bend::kNot;
-      if (status != (honest ? CL_SUCCESS : CL_OUT_OF_RESOURCES)) return 1;
+      if (status != (honest ? CL_SUCCESS : CL_INVALID_VALUE)) return 1;
       const uint8_t expected = honest ? 7 : kUntouched;
-      return std::ranges::count(binary, expected) == kBinarySize ? 0 : 2;
+      if (std::ranges::count(binary, expected) != kBinarySize) return 2;
+      return still_there() == CL_SUCCESS ? 0 : 3;
     };
     EXPECT_EXIT(std::_Exit(run({bend, Call::kQuery, CL_PROGRAM_BINARIES}, program)),
                 testing::ExitedWithCode(0), "")
@@ -454,8 +456,8 @@ TEST(LyingDevice, has_every_call_of_the_protocol_from_this_program) {
 
 TEST(LyingDevice, is_left_whatever_call_it_lies_about) {
   for (uint32_t call = kFirstCall + 1; call <= kLastCall; ++call) {
-    for (const Bend bend :
-         {Bend::kShort, Bend::kLong, Bend::kEmpty, Bend::kHuge, Bend::kRoom, Bend::kPositive}) {
+    // Where there is no value, an empty answer is a short one.
+    for (const Bend bend : {Bend::kShort, Bend::kLong, Bend::kHuge, Bend::kRoom, Bend::kPositive}) {
       // An argument less or more is a kernel, too, and what room it says it needs it may need.
       if (static_cast<Call>(call) == Call::kCreateKernel && bend != Bend::kHuge &&
           bend != Bend::kPositive)

@@ -170,7 +170,7 @@ struct _cl_program final : casemate::opencl::Object {
   casemate::opencl::Reference<_cl_context> context;
   std::string source;
   std::string options;
-  size_t binary_size = 0;  // as the program was told: it has made that much room
+  std::atomic<size_t> binary_size = 0;  // as the program was told: it has made that much room
 };
 
 struct _cl_kernel final : casemate::opencl::Object {

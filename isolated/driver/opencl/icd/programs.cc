@@ -48,9 +48,9 @@ void learn_group_sizes(_cl_kernel& kernel) {
 
 // The device is asked once after each build: what it says later must not be longer than the room
 // that the program has made.
-cl_int learn_binary_size(_cl_program& program) {
-  if (program.binary_size != 0) return CL_SUCCESS;
-  size_t size = 0;
+cl_int learn_binary_size(_cl_program& program, size_t& size) {
+  size = program.binary_size;
+  if (size != 0) return CL_SUCCESS;
   const cl_int status =
       asked(Query::kProgram, program.id, CL_PROGRAM_BINARY_SIZES, {sizeof size, &size, nullptr});
   if (status != CL_SUCCESS) return status;
@@ -62,7 +62,8 @@ cl_int learn_binary_size(_cl_program& program) {
 // A program fills no less of its room than what it was told.
 cl_int copy_binary(_cl_program& program, unsigned char* where) {
   Driver& driver = *Driver::instance();
-  if (const cl_int sized = learn_binary_size(program); sized != CL_SUCCESS) return sized;
+  size_t size = 0;
+  if (const cl_int sized = learn_binary_size(program, size); sized != CL_SUCCESS) return sized;
   QueryCall call;
   call.query = static_cast<uint32_t>(Query::kProgramBinary);
   call.object = program.id;
@@ -70,8 +71,8 @@ cl_int copy_binary(_cl_program& program, unsigned char* where) {
   std::vector<uint8_t> answer;
   const cl_int status = driver.query(call, answer);
   if (status != CL_SUCCESS) return status;
-  if (answer.size() != program.binary_size)
-    return driver.refuse("gives a program's binary another size than it said");
+  // Another thread may have built it anew between the two questions.
+  if (answer.size() != size) return CL_INVALID_VALUE;
   std::ranges::copy(answer, where);
   return CL_SUCCESS;
 }
@@ -161,11 +162,11 @@ cl_int api::clBuildProgram(cl_program program, cl_uint, const cl_device_id*, con
   if (!valid(program)) return CL_INVALID_PROGRAM;
   if (notify == nullptr && data != nullptr) return CL_INVALID_VALUE;
   program->options = options == nullptr ? "" : options;
-  program->binary_size = 0;
   BuildProgram call;
   call.id = program->id;
   const cl_int status = Driver::instance()->ask_with(call, &BuildProgram::options,
                                                      bytes_of(std::string_view(program->options)));
+  program->binary_size = 0;  // not before: who asks meanwhile may be told of the old one
   if (notify != nullptr) notify(program, data);
   return status;
 }
@@ -198,8 +199,9 @@ cl_int api::clGetProgramInfo(cl_program program, cl_program_info parameter, size
     case CL_PROGRAM_SOURCE:
       return out.text(program->source.c_str());
     case CL_PROGRAM_BINARY_SIZES: {
-      const cl_int status = learn_binary_size(*program);
-      return status == CL_SUCCESS ? out.plain(program->binary_size) : status;
+      size_t binary_size = 0;
+      const cl_int status = learn_binary_size(*program, binary_size);
+      return status == CL_SUCCESS ? out.plain(binary_size) : status;
     }
     case CL_PROGRAM_BINARIES: {
       if (size != nullptr) *size = sizeof(unsigned char*);

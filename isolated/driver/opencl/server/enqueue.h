@@ -21,14 +21,14 @@ Answer Session::enqueue(const Command& command, Enqueue&& real, Part part) {
     started.waits[0] = before->object.raw();
     started.wait_count = 1;
   }
+  // Where the program wants no event, one is taken only to be looked at, and given away.
+  const bool watched = pulse_ != nullptr && pulse_->due();
   cl_event event = nullptr;
-  if (command.event != 0 || pulse_ != nullptr) started.event = &event;
+  if (command.event != 0 || watched) started.event = &event;
   if (status == CL_SUCCESS) status = real(started);
-  if (pulse_ != nullptr && event != nullptr) pulse_->started(event);
-  if (command.event != 0)
-    record(command, part, status, event);
-  else if (event != nullptr)
-    static_cast<void>(clReleaseEvent(event));
+  if (watched && event != nullptr && (command.event == 0 || clRetainEvent(event) == CL_SUCCESS))
+    pulse_->started(Event(event));
+  if (command.event != 0) record(command, part, status, event);
   return done(status);
 }
 

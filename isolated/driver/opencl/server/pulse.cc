@@ -13,21 +13,33 @@ bool over(cl_event event) {
 
 }  // namespace
 
-void Pulse::started(cl_event event) {
+bool Pulse::due() { return commands_++ % stride_ == 0; }
+
+void Pulse::started(Event event) {
   const std::lock_guard lock(mutex_);
   if (watched_.empty()) stride_ = 1;
   if (watched_.size() == kWatchedMax) {
-    // All alike, since those that have waited longest end first.
-    size_t at = 0;
-    std::erase_if(watched_, [&](const auto&) { return at++ % 2 == 0; });
-    stride_ *= 2;
+    const auto middle = watched_.begin() + kWatchedMax / 2;
+    if (over(middle->raw())) {
+      // So are those before it, or what is left shows what becomes of them.
+      watched_.erase(watched_.begin(), middle + 1);
+      ended_ = true;
+      stride_ = 1;
+    } else {
+      // All alike, since those that have waited longest end first.
+      size_t at = 0;
+      std::erase_if(watched_, [&](const auto&) { return at++ % 2 == 0; });
+      stride_ *= 2;
+    }
   }
-  if (started_++ % stride_ == 0 && clRetainEvent(event) == CL_SUCCESS) watched_.emplace_back(event);
+  watched_.push_back(std::move(event));
 }
 
 bool Pulse::beats() {
   const std::lock_guard lock(mutex_);
-  return std::erase_if(watched_, [](const auto& event) { return over(event.raw()); }) != 0;
+  const bool ended =
+      std::erase_if(watched_, [](const Event& event) { return over(event.raw()); }) != 0;
+  return std::exchange(ended_, false) || ended;
 }
 
 }  // namespace casemate::opencl

@@ -5,7 +5,7 @@
 // command does not end may be one, and how long it may take is the user's to say.
 //
 //   Owns     references to the events of commands that have not been seen to end.
-//   Threads  any: one starts commands, another asks.
+//   Threads  one starts commands, another asks.
 //   Trust    the device's library, as its session does.
 //   Fails    never.
 
@@ -20,18 +20,25 @@ namespace casemate::opencl {
 
 class Pulse final {
  public:
-  // So many are looked at; of more, one in as many as need be.
+  using Event = Held<cl_event, clReleaseEvent>;
+
+  // So many are looked at; of more that are on their way, one in as many as need be. As long as
+  // they are fewer it is each: of a few slow commands behind many fast ones, or of ones that come
+  // in one go, none may be left out that takes its time.
   static constexpr size_t kWatchedMax = 1024;
 
-  // A command is on its way. Takes a reference of its own.
-  void started(cl_event event);
+  // Whether the next command is looked at: only then it needs an event, for started().
+  [[nodiscard]] bool due();
+  void started(Event event);
   // Whether one has ended that had not when this was asked last.
   bool beats();
 
  private:
   std::mutex mutex_;
-  std::vector<Held<cl_event, clReleaseEvent>> watched_;
-  uint64_t started_ = 0;
+  std::vector<Event> watched_;  // those that have waited longest first
+  bool ended_ = false;          // one has, and is watched no more
+  // Of the thread that starts commands.
+  uint64_t commands_ = 0;
   uint64_t stride_ = 1;  // one in so many is watched
 };
 

@@ -18,7 +18,8 @@ struct Commands {
   Commands(const Commands&) = delete;
   [[nodiscard]] Held<cl_event, clReleaseEvent> start(Pulse& pulse) const {
     Held<cl_event, clReleaseEvent> event(clCreateUserEvent(context, nullptr));
-    pulse.started(event.raw());
+    if (pulse.due() && clRetainEvent(event.raw()) == CL_SUCCESS)
+      pulse.started(Pulse::Event(event.raw()));
     return event;
   }
   cl_context context;
@@ -52,6 +53,57 @@ TEST(Pulse, of_more_commands_than_it_looks_at_is_that_of_some) {
     EXPECT_TRUE(pulse.beats()) << round;
     EXPECT_FALSE(pulse.beats()) << round;
   }
+}
+
+TEST(Pulse, takes_no_events_of_commands_that_it_does_not_look_at) {
+  const Commands commands;
+  Pulse pulse;
+  size_t due = 0;
+  for (size_t i = 0; i < 8 * Pulse::kWatchedMax; ++i) {
+    if (!pulse.due()) continue;
+    ++due;
+    pulse.started(Pulse::Event(clCreateUserEvent(commands.context, nullptr)));
+  }
+  EXPECT_GE(due, Pulse::kWatchedMax);
+  EXPECT_LT(due, 4 * Pulse::kWatchedMax);
+}
+
+TEST(Pulse, is_that_of_each_of_a_few_commands_behind_many_that_have_ended_at_once) {
+  const Commands commands;
+  Pulse pulse;
+  for (size_t i = 0; i < 8 * Pulse::kWatchedMax; ++i)
+    clSetUserEventStatus(commands.start(pulse).raw(), CL_COMPLETE);
+  std::vector<Pulse::Event> slow;
+  for (int i = 0; i < 16; ++i) slow.push_back(commands.start(pulse));
+  EXPECT_TRUE(pulse.beats());
+  EXPECT_FALSE(pulse.beats());
+  for (size_t i = 0; i < slow.size(); ++i) {
+    clSetUserEventStatus(slow[i].raw(), CL_COMPLETE);
+    EXPECT_TRUE(pulse.beats()) << i;
+  }
+}
+
+TEST(Pulse, is_watched_by_a_session_whether_its_program_asks_for_events_or_not) {
+  std::vector<uint8_t> memory(4096);
+  Pulse pulse;
+  Session session(*device(0), memory, memory, {}, &pulse);
+  const auto say = [&](const auto& call) {
+    const auto which = static_cast<uint32_t>(std::remove_cvref_t<decltype(call)>::kCall);
+    EXPECT_EQ(session.handle(which, bytes_of(call)).outcome.status, CL_SUCCESS);
+  };
+  say(CreateContext{.id = 1});
+  say(CreateQueue{.id = 2, .context = 1});
+  say(Finish{.queue = 2});
+  EXPECT_FALSE(pulse.beats());
+  for (const uint32_t event : {0u, 7u}) {
+    say(Mark{.command = {.queue = 2, .event = event}});
+    say(Finish{.queue = 2});
+    EXPECT_TRUE(pulse.beats()) << event;
+    EXPECT_FALSE(pulse.beats()) << event;
+  }
+  Wait wait{.count = 1};
+  wait.events[0] = 7;
+  say(wait);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queries: only those whose answers are plain data. One that would answer with a handle, which is
 // an address here, is the client's own to answer.
+#include <span>
+
 #include "isolated/driver/opencl/server/session.h"
 
 namespace casemate::opencl {
@@ -28,10 +30,30 @@ constexpr Parameters kPlain[] = {
     {Query::kImageFormats, CL_MEM_OBJECT_IMAGE2D, CL_MEM_OBJECT_IMAGE1D_BUFFER},
 };
 
-bool plain(Query query, cl_uint parameter) {
-  return std::ranges::any_of(kPlain, [&](const Parameters& p) {
-    return p.query == query && parameter >= p.first && parameter <= p.last;
+constexpr Parameters kTexts[] = {
+    {Query::kDevice, CL_DEVICE_NAME, CL_DEVICE_EXTENSIONS},
+    {Query::kDevice, CL_DEVICE_OPENCL_C_VERSION, CL_DEVICE_OPENCL_C_VERSION},
+    {Query::kDevice, CL_DEVICE_BUILT_IN_KERNELS, CL_DEVICE_BUILT_IN_KERNELS},
+    {Query::kProgram, CL_PROGRAM_KERNEL_NAMES, CL_PROGRAM_KERNEL_NAMES},
+    {Query::kProgramBuild, CL_PROGRAM_BUILD_OPTIONS, CL_PROGRAM_BUILD_LOG},
+    {Query::kKernel, CL_KERNEL_FUNCTION_NAME, CL_KERNEL_FUNCTION_NAME},
+    {Query::kKernel, CL_KERNEL_ATTRIBUTES, CL_KERNEL_ATTRIBUTES},
+    {Query::kKernelArgument, CL_KERNEL_ARG_TYPE_NAME, CL_KERNEL_ARG_TYPE_NAME},
+    {Query::kKernelArgument, CL_KERNEL_ARG_NAME, CL_KERNEL_ARG_NAME},
+};
+
+bool in(std::span<const Parameters> all, const QueryCall& call) {
+  return std::ranges::any_of(all, [&](const Parameters& p) {
+    return p.query == static_cast<Query>(call.query) && call.parameter >= p.first &&
+           call.parameter <= p.last;
   });
+}
+
+// Some drivers end a text with several NULs, or say that an empty one has no byte. The client, which
+// trusts nobody here, takes a text with one NUL, its last byte, and nothing else.
+void end_text(std::vector<uint8_t>& text) {
+  text.erase(std::ranges::find(text, 0), text.end());
+  text.push_back(0);
 }
 
 }  // namespace
@@ -44,13 +66,14 @@ Answer Session::ask(const QueryCall& call,
   if (size > kAnswerMax) return done(CL_OUT_OF_HOST_MEMORY);
   std::vector<uint8_t> value(size);
   if (size != 0) status = real(size, value.data(), nullptr);
+  if (in(kTexts, call)) end_text(value);
   return status == CL_SUCCESS ? with_value(status, value, call.out) : done(status);
 }
 
 Answer Session::query(const QueryCall& call) {
   const auto which = static_cast<Query>(call.query);
   if (!within(call.out, out_.size())) return malformed();
-  if (!plain(which, call.parameter)) return done(CL_INVALID_VALUE);
+  if (!in(kPlain, call)) return done(CL_INVALID_VALUE);
   switch (which) {
     case Query::kDevice:
       return ask(call, [&](size_t size, void* value, size_t* needed) {

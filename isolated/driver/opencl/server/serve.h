@@ -13,8 +13,9 @@ namespace casemate::opencl {
 Result<cl_device_id> device(uint32_t index);
 
 // Serves one client until its stream fails, which it does when the client ends, or `wanted` says
-// no. Asks that at least every second.
-void serve(srpc::Callee& callee, cl_device_id device, const SessionLimits& limits,
-           const std::function<bool()>& wanted);
+// no. Asks that at least every second. kUnavailable, and no call is served, where the thread that
+// shows progress cannot be had.
+Status serve(srpc::Callee& callee, cl_device_id device, const SessionLimits& limits,
+             const std::function<bool()>& wanted);
 
 }  // namespace casemate::opencl

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolated/driver/opencl/server/session.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cstdlib>
+#include <optional>
 
 #include "isolated/driver/opencl/server/serve.h"
 
@@ -16,6 +19,9 @@ const bool kCacheNamed = [] {
   if (build == nullptr) return false;
   return ::setenv("POCL_CACHE_DIR", (std::string(build) + "/opencl/cache").c_str(), 1) == 0;
 }();
+
+// The build log of a driver that is not PoCL; nothing: PoCL's own.
+std::optional<std::string> other_build_log;
 
 constexpr const char* kSource =
     "__kernel void copy(__global const int* a, __global int* b, int bias) {"
@@ -277,5 +283,46 @@ TEST(Session, ends_while_a_command_waits_for_an_event_that_nobody_sets) {
   EXPECT_EQ(client.status(wait), kNotYet);
 }
 
+TEST(Session, texts_end_with_one_nul_however_the_driver_ends_them) {
+  using std::string_literals::operator""s;
+  Client client;
+  client.with_kernel();
+  QueryCall log{.object = Client::kProgram, .parameter = CL_PROGRAM_BUILD_LOG, .out = {0, 4096}};
+  log.query = static_cast<uint32_t>(Query::kProgramBuild);
+  struct Case {
+    std::string driver, said;
+  };
+  const std::string two_ends = "a log\0\0\0"s, two_texts = "a log\0of two\0"s;
+  for (const Case& c : {Case{"", "\0"s}, Case{"\0"s, "\0"s}, Case{two_ends, "a log\0"s},
+                        Case{two_texts, "a log\0"s}, Case{"no end", "no end\0"s}}) {
+    other_build_log = c.driver;
+    const Answer answer = client.say(log);
+    EXPECT_EQ(answer.outcome.status, CL_SUCCESS);
+    EXPECT_EQ(text_of(Bytes(answer.value).first(answer.value_size)), c.said);
+  }
+  // One that does not fit in a reply, and a number, whose bytes are not looked at.
+  other_build_log = std::string(1000, 'x') + "\0\0"s;
+  std::ranges::fill(client.out, 0xFF);
+  EXPECT_EQ(client.say(log).outcome.size, 1001u);
+  EXPECT_EQ(client.out[999], 'x');
+  EXPECT_EQ(client.out[1000], 0);
+  other_build_log.reset();
+  log.parameter = CL_PROGRAM_BUILD_STATUS;
+  EXPECT_EQ(client.say(log).value_size, sizeof(cl_int));
+}
+
 }  // namespace
 }  // namespace casemate::opencl
+
+// This program's own, which is found before OpenCL's.
+extern "C" cl_int clGetProgramBuildInfo(cl_program program, cl_device_id device,
+                                        cl_program_build_info what, size_t room, void* value,
+                                        size_t* size) {
+  static const auto next =
+      std::bit_cast<decltype(&clGetProgramBuildInfo)>(::dlsym(RTLD_NEXT, "clGetProgramBuildInfo"));
+  const auto& log = casemate::opencl::other_build_log;
+  if (what != CL_PROGRAM_BUILD_LOG || !log) return next(program, device, what, room, value, size);
+  if (size != nullptr) *size = log->size();
+  if (value != nullptr) log->copy(static_cast<char*>(value), room);
+  return CL_SUCCESS;
+}
