@@ -216,9 +216,9 @@ TEST_F(RunProgram, loses_its_device_by_a_kernel_that_never_ends_after_the_time_t
   EXPECT_LT(took, std::chrono::seconds(60));
 }
 
-// One call waits for all of them, half as long again as one command may take. To build the kernel is
-// one thing that it does, too: where that takes longer, as it may on a machine that has other work,
-// a longer patience shows the same.
+// One call waits for all of them, half as long again as one command may take. To build the kernel
+// is one thing that it does, too: where that takes longer, as it may on a machine that has other
+// work, a longer patience shows the same.
 TEST_F(RunProgram, keeps_its_device_while_one_command_after_the_other_ends) {
   Ended ended;
   int patience = 2;

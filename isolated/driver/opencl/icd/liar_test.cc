@@ -20,9 +20,9 @@ namespace {
 
 enum class Bend : uint8_t {
   kNot,
-  kShort,     // a byte is missing
+  kShort,     // a byte is missing; where there is no value, the outcome
   kLong,      // there is a byte more
-  kEmpty,     // there is no value; where there never is, no outcome either
+  kEmpty,     // there is no value
   kHuge,      // the value is said to be longer than all memory
   kRoom,      // and that there must be as much room as that
   kPositive,  // OpenCL's errors are negative
@@ -103,7 +103,6 @@ void bend(Told& told, Bend how) {
       told.value.push_back(0);
       break;
     case Bend::kEmpty:
-      told.whole = !told.value.empty();
       told.value.clear();
       break;
     case Bend::kOther:

@@ -49,8 +49,8 @@ bool in(std::span<const Parameters> all, const QueryCall& call) {
   });
 }
 
-// Some drivers end a text with several NULs, or say that an empty one has no byte. The client, which
-// trusts nobody here, takes a text with one NUL, its last byte, and nothing else.
+// Some drivers end a text with several NULs, or say that an empty one has no byte. The client,
+// which trusts nobody here, takes a text with one NUL, its last byte, and nothing else.
 void end_text(std::vector<uint8_t>& text) {
   text.erase(std::ranges::find(text, 0), text.end());
   text.push_back(0);
