@@ -28,8 +28,8 @@ struct CheckKind {
   }
 };
 
-// What one check found. Of a good one both texts may be left out: it wanted what the title says, and
-// found that.
+// What one check found. Of a good one both texts may be left out: it wanted what the title says,
+// and found that.
 struct Finding {
   bool good = false;
   std::string expected{};
