@@ -4,6 +4,7 @@
 #include <atomic>
 #include <csignal>
 #include <memory>
+#include <utility>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -58,14 +59,30 @@ class StopSignals final {
   std::array<struct sigaction, 2> before_{};
 };
 
-Result<proxy::GateOptions> gate_of(const ProxyFlags& flags) {
+void warn_of_development(std::string_view who, Streams streams) {
+  streams.err << "casemate: WARNING: " << who
+              << ": a server with a development root passes, which proves nothing against whoever "
+                 "runs it; send it nothing that he may not see\n"
+              << std::flush;
+}
+
+constexpr std::string_view kInPolicy = "allow_software_root in the policy";
+
+Result<proxy::GateOptions> gate_of(const ProxyFlags& flags, Streams streams) {
   proxy::GateOptions gate;
   gate.url = TRY(client::parse_url(flags.url));
   // Shared since functions are copied; the opener's thread alone calls them.
   const auto source = std::make_shared<proxy::PolicySource>(
       flags.policy.paths(), [rules = flags.policy] { return rules.policy(); });
   gate.policy = TRY(source->read());
-  gate.changed_policy = [source] { return source->changed(); };
+  gate.changed_policy = [source, streams, allowed = gate.policy.allow_software_root]() mutable {
+    auto changed = source->changed();
+    if (changed && *changed) {
+      const bool before = std::exchange(allowed, (*changed)->allow_software_root);
+      if (allowed && !before) warn_of_development(kInPolicy, streams);
+    }
+    return changed;
+  };
   if (!flags.record.empty()) {
     const auto record = std::make_shared<proxy::Record>(
         TRY(proxy::Record::open(flags.record, gate.url.authority(), system_clock())));
@@ -92,11 +109,8 @@ Result<Fd> listener_of(const ProxyFlags& flags) {
 void announce(const ProxyFlags& flags, bool development, const std::string& address,
               Streams streams) {
   if (development && !flags.insecure_skip_verification)
-    streams.err << "casemate: WARNING: "
-                << (flags.policy.allow_software_root ? "--allow-software-root"
-                                                     : "allow_software_root in the policy")
-                << ": a server with a development root passes, which proves nothing against "
-                   "whoever runs it; send it nothing that he may not see\n";
+    warn_of_development(flags.policy.allow_software_root ? "--allow-software-root" : kInPolicy,
+                        streams);
   if (flags.insecure_skip_verification)
     streams.err << "casemate: WARNING: --insecure-skip-verification: whoever answers at "
                 << flags.url << " gets every request, and nobody knows who that is\n";
@@ -110,7 +124,7 @@ void announce(const ProxyFlags& flags, bool development, const std::string& addr
 }
 
 Status run_proxy(const ProxyFlags& flags, Streams streams) {
-  auto gate = TRY(gate_of(flags));
+  auto gate = TRY(gate_of(flags, streams));
   Fd listener = TRY(listener_of(flags));
   announce(flags, gate.policy.allow_software_root, TRY(launch::address_of(listener)), streams);
   const auto tell = [streams](const std::expected<verify::Verdict, proxy::Refusal>& looked) {
@@ -156,6 +170,11 @@ Run add_proxy(CLI::App& app) {
   app.add_flag("--insecure-skip-verification", flags->insecure_skip_verification,
                "forward to whoever answers, for development alone (insecure)");
   return [flags](Streams streams) {
+    if (flags->insecure_skip_verification && !flags->record.empty()) {
+      streams.err << "casemate proxy: --record keeps verdicts, and with "
+                     "--insecure-skip-verification there are none; leave one of them out\n";
+      return kUsage;
+    }
     const Status done = run_proxy(*flags, streams);
     return done ? kDone : fail(done.error(), streams);
   };

@@ -13,8 +13,8 @@
 //   Fails    kDenied with the one reason, kInvalid for what is no request, kUnavailable where the
 //            store fails: the reason is in this process's log, and not for strangers.
 
+#include "outside/client/seldom.h"
 #include "outside/keys/nonces.h"
-#include "outside/keys/seldom.h"
 #include "outside/keys/store.h"
 #include "outside/verify/policy.h"
 #include "outside/verify/verify.h"
@@ -59,9 +59,10 @@ class Keeper final {
   Clock& clock_;
   std::shared_ptr<const verify::Collateral> collateral_;
   Nonces nonces_;
-  Seldom refusals_{clock_, kRefusals, std::chrono::seconds(1)};
-  Seldom strangers_{clock_, 1, std::chrono::seconds(10)};  // lines about those without a nonce
-  Seldom faults_{clock_, 4, std::chrono::seconds(10)};     // lines about the store
+  client::Seldom refusals_{clock_, kRefusals, std::chrono::seconds(1)};
+  // Lines about those without a nonce, and about the store.
+  client::Seldom strangers_{clock_, 1, std::chrono::seconds(10)};
+  client::Seldom faults_{clock_, 4, std::chrono::seconds(10)};
 };
 
 }  // namespace casemate::keys

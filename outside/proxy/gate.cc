@@ -54,8 +54,16 @@ std::expected<client::Channel, Refusal> Gate::open(client::Protocol protocol) {
     weigh(renewed.error());
     return std::unexpected(renewed.error());
   }
+  const uint64_t policy = policies_;
+  outrun_ = told_ = false;
   auto opened = admit(protocol);
-  if (!opened) weigh(opened.error());
+  if (opened) {
+    if (auto same = still_under(policy); !same) opened = std::unexpected(std::move(same.error()));
+  }
+  if (!opened) {
+    if (!told_) static_cast<void>(tell(std::unexpected(opened.error())));
+    weigh(opened.error());
+  }
   return opened;
 }
 
@@ -96,6 +104,7 @@ std::expected<void, Refusal> Gate::renew_policy() {
   }
   if (!*changed) return {};
   options_.policy = **std::move(changed);
+  ++policies_;
   const client::KeyExchange before =
       std::exchange(options_.client.exchange, client::exchange_of(options_.policy));
   if (before != options_.client.exchange) revoked_ = true;
@@ -103,9 +112,26 @@ std::expected<void, Refusal> Gate::renew_policy() {
   return {};
 }
 
+// Looking and connecting take their time. Who was let through under a policy that was replaced
+// meanwhile has waited long enough to be judged by the new one.
+std::expected<void, Refusal> Gate::still_under(uint64_t policy) {
+  if (auto renewed = renew_policy(); !renewed) return renewed;
+  if (policies_ == policy) return {};
+  outrun_ = true;
+  if (known_) revoked_ = true;
+  return refused({Code::kUnavailable, "the policy was replaced while the server was looked at; "
+                                      "connect again to have it judged by the new one"});
+}
+
+// Nobody hears of a verdict that could not be kept.
 Status Gate::tell(const std::expected<verify::Verdict, Refusal>& looked) {
-  tell_(looked);
-  return options_.record ? options_.record(looked, options_.policy) : Status();
+  told_ = true;
+  const Status kept = options_.record ? options_.record(looked, options_.policy) : Status();
+  if (looked && !kept)
+    tell_(refused(kept.error()));
+  else
+    tell_(looked);
+  return kept;
 }
 
 void Gate::look_after() {
@@ -164,8 +190,9 @@ std::expected<client::Channel, Refusal> Gate::prove(client::Channel channel,
 std::expected<void, Refusal> Gate::look(Result<client::Server> server,
                                         const std::vector<uint8_t>* key,
                                         std::optional<client::Channel>* left) {
+  const uint64_t policy = policies_;
   Known known;
-  const auto looked = [&]() -> std::expected<verify::Verdict, Refusal> {
+  auto looked = [&]() -> std::expected<verify::Verdict, Refusal> {
     if (!server) return refused(server.error());
     const verify::Certificate& shown = server->certificate();
     if (key != nullptr && shown.key != *key) return refused(two_keys(options_.url));
@@ -174,6 +201,9 @@ std::expected<void, Refusal> Gate::look(Result<client::Server> server,
     if (left != nullptr) *left = std::move(*server).release();
     return verdict;
   }();
+  if (looked) {
+    if (auto same = still_under(policy); !same) looked = std::unexpected(std::move(same.error()));
+  }
   Status recorded;
   if (looked || key != nullptr || ends_trust(looked.error())) recorded = tell(looked);
   if (!looked) return std::unexpected(looked.error());

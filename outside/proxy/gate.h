@@ -11,8 +11,9 @@
 // HTTP/1.1 is proved on the very connection that is then let through, HTTP/2 on one of its own that
 // shows the same key.
 //
-// A policy that has changed is noticed at the next opening and by look_after(): everything is
-// looked at again, and where it cannot be read nobody is let through any more.
+// A policy that has changed is noticed before and after each opening, by look_after(), and at the
+// end of each look: everything is looked at again, and where it cannot be read nobody is let
+// through any more. Where it changed while the server was looked at, all must go at once.
 //
 //   Owns     the verdict, and what it was given on.
 //   Threads  one, the opener's; it blocks.
@@ -42,7 +43,8 @@ struct GateOptions {
   client::Options client;
   // The policy where it is another by now; none where it is not. Nobody: it stays what it is.
   std::function<Result<std::optional<verify::Policy>>()> changed_policy{};
-  // Keeps what is told and the policy that it was judged by. A verdict that it fails for is none.
+  // Keeps what is told, before it is, and the policy that it was judged by. A verdict that it fails
+  // for is none.
   std::function<Status(const std::expected<verify::Verdict, Refusal>&, const verify::Policy&)>
       record{};
   // Whose enclaves have to pass, in every version; empty: those of all models.
@@ -54,7 +56,7 @@ struct GateOptions {
 class Gate final {
  public:
   // What is told about: a verdict, each time that everything was looked at, and why there is none
-  // where somebody waits for it or is cut off for want of it.
+  // where somebody waits for a connection or is cut off for want of it.
   using Tell = std::function<void(const std::expected<verify::Verdict, Refusal>&)>;
 
   Gate(GateOptions options, Tell tell) : options_(std::move(options)), tell_(std::move(tell)) {
@@ -73,6 +75,8 @@ class Gate final {
   // Whoever was let through must go: open() or look_again() found a server that does not pass, or
   // another one, or none when the verdict had come of age. Once for each time.
   [[nodiscard]] bool revoked() { return std::exchange(revoked_, false); }
+  // Why open() failed: the policy was replaced meanwhile. The next one goes by the new one.
+  [[nodiscard]] bool outrun() { return std::exchange(outrun_, false); }
 
  private:
   // What the verdict was given on.
@@ -90,6 +94,7 @@ class Gate final {
     bool ready = true;
   };
   std::expected<void, Refusal> renew_policy();
+  std::expected<void, Refusal> still_under(uint64_t policy);
   Status tell(const std::expected<verify::Verdict, Refusal>& looked);
   [[nodiscard]] std::expected<client::Channel, Refusal> connect(client::Protocol protocol) const;
   std::expected<client::Channel, Refusal> admit(client::Protocol protocol);
@@ -108,7 +113,10 @@ class Gate final {
   GateOptions options_;
   Tell tell_;
   std::optional<Known> known_;
+  uint64_t policies_ = 0;  // that there have been after the first
   bool revoked_ = false;
+  bool outrun_ = false;
+  bool told_ = false;  // something, since this opening began
 };
 
 // The refusal as one line, and as the JSON document that stock clients read: {"error", "verdict"}.

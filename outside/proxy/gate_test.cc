@@ -263,5 +263,29 @@ TEST(Opener, what_was_opened_before_a_verdict_failed_and_not_fetched_is_opened_a
     EXPECT_TRUE(says(refusal_of(opened.channel), "token.debug")) << opened.ticket;
 }
 
+TEST(Opener, who_waits_while_the_policy_is_replaced_is_judged_by_the_new_one_and_hears_nothing) {
+  TestServer server;
+  const MovedClock clock;
+  GateOptions options = gate_options(server.url(), clock);
+  std::atomic<bool> replaced = false;
+  options.changed_policy = [&, policy = options.policy]() -> Result<std::optional<verify::Policy>> {
+    if (!replaced.exchange(false)) return std::optional<verify::Policy>();
+    return std::optional<verify::Policy>(policy);
+  };
+  std::atomic<int> looks = 0;
+  server.hook([&](const HttpRequest& request) -> std::optional<Reply> {
+    if (request.target.contains("&model=digits") && looks++ == 0) replaced = true;
+    return std::nullopt;
+  });
+  auto opener = Opener::make(options, tell_nobody);
+  ASSERT_TRUE(opener);
+  (*opener)->ask(1, Protocol::kHttp1);
+  ASSERT_TRUE(rung(**opener));
+  const Opener::News news = (*opener)->take();
+  ASSERT_EQ(news.opened.size(), 1u);
+  EXPECT_TRUE(news.opened[0].channel) << refusal_of(news.opened[0].channel);
+  EXPECT_EQ(looks, 2);
+}
+
 }  // namespace
 }  // namespace casemate::proxy

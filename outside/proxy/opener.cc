@@ -8,8 +8,8 @@
 namespace casemate::proxy {
 namespace {
 
-// Between looks at the policy, and at a verdict that is due and does not become better: a model
-// that starts.
+// Without an order, between looks at the policy, and at a verdict that is due and does not become
+// better: a model that starts.
 constexpr auto kLookPause = std::chrono::seconds(2);
 
 }  // namespace
@@ -88,8 +88,13 @@ void Opener::run() {
       gate_.look_after();
     }
     const bool revoked = gate_.revoked();
+    const bool outrun = gate_.outrun();  // who waits needs not hear of it
     lock.lock();
     if (revoked) take_back();
+    if (opened && outrun && !opened->channel) {
+      orders_.push_front(*order);
+      opened.reset();
+    }
     if (opened) ready_.opened.push_back(*std::move(opened));
     if (revoked || opened) ring();
   }

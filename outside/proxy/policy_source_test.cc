@@ -3,6 +3,7 @@
 #include "outside/proxy/policy_source.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
@@ -95,6 +96,75 @@ TEST_F(PolicyFile, is_read_again_when_it_or_a_file_of_the_folder_is_another_and_
   EXPECT_FALSE(changed());
 }
 
+// Times are those of the kernel's last tick, some milliseconds ago.
+TEST_F(PolicyFile, that_changes_and_keeps_its_size_and_time_is_read_again_once) {
+  write("{ }");
+  ASSERT_TRUE(source_.read());
+  for (int i = 0; i < 200; ++i) {
+    std::ofstream(path_) << (i % 2 == 0 ? " {}" : "{ }");
+    const auto policy = source_.changed();
+    ASSERT_TRUE(policy) << policy.error().text;
+    ASSERT_TRUE(policy->has_value()) << "missed after " << i;
+  }
+  const int before = reads_;
+  EXPECT_FALSE(source_.changed()->has_value());
+  EXPECT_EQ(reads_, before);
+}
+
+TEST_F(PolicyFile, is_no_other_for_what_is_being_fetched_into_the_folder) {
+  std::filesystem::create_directory(collateral_);
+  write("{}");
+  ASSERT_TRUE(source_.read());
+  const std::string place = collateral_ + "/.fetching-abcdef";
+  std::filesystem::create_directory(place);
+  std::ofstream(place + "/kept") << "half a li";
+  EXPECT_FALSE(source_.changed()->has_value());
+  std::filesystem::rename(place + "/kept", collateral_ + "/list.crl");
+  EXPECT_TRUE(source_.changed()->has_value());
+  std::filesystem::remove(place);
+  EXPECT_FALSE(source_.changed()->has_value());
+}
+
+class ClockAhead final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const override { return system_clock().now() + ahead; }
+  [[nodiscard]] int64_t unix_seconds() const override { return system_clock().unix_seconds(); }
+  Duration ahead{};
+};
+
+class NoDescriptorLeft final {
+ public:
+  NoDescriptorLeft() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit none{0, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoDescriptorLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptorLeft(const NoDescriptorLeft&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(PolicyFile, that_no_descriptor_is_left_for_holds_a_while_and_no_longer) {
+  ClockAhead clock;
+  PolicySource source({path_}, [this] { return read(); }, clock);
+  write("{}");
+  ASSERT_TRUE(source.read());
+  write("{}");
+  {
+    const NoDescriptorLeft none;
+    const auto policy = source.changed();
+    ASSERT_TRUE(policy) << policy.error().text;
+    EXPECT_FALSE(policy->has_value());
+    clock.ahead = PolicySource::kPatience;
+    EXPECT_FALSE(source.changed());
+  }
+  const auto policy = source.changed();
+  ASSERT_TRUE(policy) << policy.error().text;
+  EXPECT_TRUE(policy->has_value()) << "what changed meanwhile was forgotten";
+}
+
 TEST_F(PolicyFile, that_cannot_be_read_is_tried_again_each_time) {
   write("{");
   EXPECT_FALSE(source_.read());
@@ -134,6 +204,42 @@ TEST_F(PolicyFile, that_changes_is_noticed_though_nobody_connects) {
   gate.look_after();
   EXPECT_EQ(failed_, 1);
   EXPECT_TRUE(gate.revoked());
+}
+
+TEST_F(PolicyFile, that_is_replaced_while_the_server_is_looked_at_counts_at_once) {
+  using client::testing::HttpRequest;
+  using client::testing::Reply;
+  client::testing::TestServer server;
+  write(allowing());
+  Gate gate(options(server.url()), counting());
+  ASSERT_EQ(refused_by(gate), "");
+  server.hook([this](const HttpRequest& request) -> std::optional<Reply> {
+    if (request.target.contains("&model=digits")) write(pinning_another());
+    return std::nullopt;
+  });
+  write(allowing());
+  const std::string said = refused_by(gate);
+  EXPECT_TRUE(said.contains("was replaced while")) << said;
+  EXPECT_TRUE(gate.outrun());
+  EXPECT_TRUE(gate.revoked()) << "they stay until the next look has ended";
+  EXPECT_EQ(passed_, 1) << "of a policy that is there no more";
+  EXPECT_TRUE(refused_by(gate).contains("platform.measurement"));
+}
+
+TEST_F(PolicyFile, that_is_replaced_after_the_verdict_lets_its_connection_through_no_more) {
+  client::testing::TestServer server;
+  write(allowing());
+  GateOptions changing = options(server.url());
+  changing.record = [this](const auto& looked, const verify::Policy&) {
+    if (looked) write(pinning_another());
+    return Status();
+  };
+  Gate gate(changing, counting());
+  const std::string said = refused_by(gate);
+  EXPECT_TRUE(said.contains("was replaced while")) << said;
+  EXPECT_EQ(passed_, 1);
+  EXPECT_TRUE(gate.revoked());
+  EXPECT_TRUE(refused_by(gate).contains("platform.measurement"));
 }
 
 TEST_F(PolicyFile, that_cannot_be_read_any_more_lets_nobody_through_and_ends_the_others) {

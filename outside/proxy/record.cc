@@ -77,6 +77,7 @@ Result<Record> Record::open(const std::string& path, std::string server, const C
 
 Status Record::append(const std::expected<verify::Verdict, Refusal>& looked,
                       const verify::Policy& policy) {
+  if (!looked && !refusals_.take()) return {};
   const auto now = std::chrono::seconds(clock_->unix_seconds());
   const verify::Verdict* verdict = looked                   ? &*looked
                                    : looked.error().verdict ? &*looked.error().verdict
@@ -89,6 +90,7 @@ Status Record::append(const std::expected<verify::Verdict, Refusal>& looked,
   const std::string rules = verify::policy_text(policy);
   json["policy_sha256"] = to_hex(sha256(bytes_of(std::string_view(rules))));
   if (verdict != nullptr) add_verdict(json, *verdict);
+  if (const uint64_t more = refusals_.left_out(); more != 0) json["refusals_left_out"] = more;
   return write(json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n");
 }
 

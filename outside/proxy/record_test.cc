@@ -109,6 +109,53 @@ TEST_F(KeptRecord, grows_and_is_its_users_alone) {
   EXPECT_FALSE(open());
 }
 
+class StillClock final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const override { return at; }
+  [[nodiscard]] int64_t unix_seconds() const override { return verify::testing::kNow; }
+  Instant at{};
+};
+
+TEST_F(KeptRecord, of_a_flood_of_refusals_has_a_few_and_how_many_more_there_were) {
+  StillClock still;
+  auto record = Record::open(path_, "models.example:8443", still);
+  ASSERT_TRUE(record) << record.error().text;
+  const Looked refused = std::unexpected(Refusal{{Code::kDenied, "no"}, std::nullopt});
+  for (int i = 0; i < Record::kRefusals + 36; ++i) ASSERT_TRUE(record->append(refused, {}));
+  EXPECT_EQ(lines().size(), static_cast<size_t>(Record::kRefusals));
+  // What lets somebody through is never left out.
+  client::testing::TestServer server;
+  GateOptions options = testing::gate_options(server.url(), clock_);
+  options.record = [&](const Looked& looked, const verify::Policy& policy) {
+    return record->append(looked, policy);
+  };
+  ASSERT_TRUE(Gate(options, [](const Looked&) {}).open(client::Protocol::kHttp1));
+  auto kept = lines();
+  ASSERT_EQ(kept.size(), static_cast<size_t>(Record::kRefusals) + 1);
+  EXPECT_EQ(kept.back()["accepted"], true);
+  EXPECT_EQ(kept.back()["refusals_left_out"], 36);
+  still.at += std::chrono::seconds(10);
+  ASSERT_TRUE(record->append(refused, {}));
+  kept = lines();
+  EXPECT_EQ(kept.size(), static_cast<size_t>(Record::kRefusals) + 2);
+  EXPECT_FALSE(kept.back().contains("refusals_left_out"));
+}
+
+TEST_F(KeptRecord, has_a_line_of_a_server_that_cannot_be_reached) {
+  GateOptions options = testing::gate_options("https://127.0.0.1:9", clock_);
+  auto record = open();
+  ASSERT_TRUE(record) << record.error().text;
+  options.record = [&](const Looked& looked, const verify::Policy& policy) {
+    return record->append(looked, policy);
+  };
+  const auto opened = Gate(options, [](const Looked&) {}).open(client::Protocol::kHttp1);
+  ASSERT_FALSE(opened);
+  const auto kept = lines();
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0]["accepted"], false);
+  EXPECT_EQ(kept[0]["reason"], opened.error().error.text);
+}
+
 TEST_F(KeptRecord, that_cannot_be_written_lets_nobody_new_through_and_goes_on_in_a_new_line) {
   client::testing::TestServer server;
   GateOptions options = testing::gate_options(server.url(), clock_);
@@ -117,7 +164,8 @@ TEST_F(KeptRecord, that_cannot_be_written_lets_nobody_new_through_and_goes_on_in
   options.record = [&](const Looked& looked, const verify::Policy& policy) {
     return record->append(looked, policy);
   };
-  Gate gate(options, [](const Looked&) {});
+  int passed = 0;
+  Gate gate(options, [&](const Looked& looked) { passed += looked ? 1 : 0; });
   {
     const FullDisk full(10);
     const auto opened = gate.open(client::Protocol::kHttp1);
@@ -125,6 +173,7 @@ TEST_F(KeptRecord, that_cannot_be_written_lets_nobody_new_through_and_goes_on_in
     EXPECT_TRUE(opened.error().error.text.contains(path_)) << opened.error().error.text;
     EXPECT_TRUE(opened.error().error.text.contains("make room")) << opened.error().error.text;
   }
+  EXPECT_EQ(passed, 0) << "who reads the output takes it for verified";
   EXPECT_TRUE(gate.open(client::Protocol::kHttp1));
   size_t torn = 0;
   EXPECT_EQ(lines(&torn).size(), 1u);

@@ -165,6 +165,11 @@ TEST_P(HardwareEvidence, is_accepted_under_a_policy_that_fits) {
   ASSERT_TRUE(verdict.quoted.has_value());
   EXPECT_EQ(verdict.quoted->report_data, report_data_of(server.signer.claims));
   for (const Check& check : verdict.checks) EXPECT_NE(check.outcome, Outcome::kNotRun);
+  const auto kind = std::ranges::find(verdict.checks, code::kRootKind.code, &Check::code);
+  ASSERT_NE(kind, verdict.checks.end());
+  const bool made = kind->outcome == Outcome::kAllowed;  // a root of the test's own
+  EXPECT_EQ(made, verdict.development_root);
+  EXPECT_EQ(kind->actual, made ? "a development root, made in software" : GetParam().verdict_root);
   EXPECT_NE(first_failed(server.judge(server.quote(), Policy{})), "passed")
       << "nobody knows its keys by himself";
 }

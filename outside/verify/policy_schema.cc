@@ -562,7 +562,7 @@ constexpr std::string_view kSchema = R"json({
           "$ref": "#/$defs/values_48"
         },
         "pcrs": {
-          "description": "Accepted values by number. 4, the boot loader, names a start.",
+          "description": "Accepted values by number, 0 to 23. A start needs 4, the boot loader.",
           "type": "object",
           "additionalProperties": false,
           "patternProperties": { "^(2[0-3]|1?[0-9])$": { "$ref": "#/$defs/values_32" } },

@@ -99,6 +99,15 @@ class Refusals(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("/nonexistent/record", done.stderr)
 
+    def test_a_record_without_verdicts_is_none(self):
+        with tempfile.TemporaryDirectory() as folder:
+            record = pathlib.Path(folder, "record")
+            done = subprocess.run([running.CASEMATE, "proxy", served.url, "--insecure-skip-verification", "--listen",
+                                   "127.0.0.1:0", "--record", record], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("--record", done.stderr)
+            self.assertFalse(record.exists())
+
     def test_it_ends_when_told_to_with_clients_connected(self):
         proxy = running.Proxy(served.url, "--allow-software-root")
         rest = running.Rest(proxy.port)
@@ -124,6 +133,19 @@ class Changes(unittest.TestCase):
         else:
             self.fail("nobody is served any more")
         proxy.program.line_with("verified", 2)
+
+    def test_a_policy_that_comes_to_allow_a_development_root_is_warned_of(self):
+        with tempfile.TemporaryDirectory() as folder:
+            policy, new = pathlib.Path(folder, "policy.json"), pathlib.Path(folder, "new")
+            policy.write_text("{}")
+            proxy = running.Proxy(served.url, "--policy", policy)
+            self.addCleanup(proxy.stop)
+            Refusals.refused(self, proxy, "root.kind")
+            self.assertFalse([line for line in proxy.program.lines if "WARNING" in line])
+            new.write_text(json.dumps({"allow_software_root": True}))
+            new.rename(policy)
+            proxy.program.line_with("WARNING: allow_software_root in the policy")
+            self.assertEqual(call(proxy).model_name, "digits")
 
     def test_a_policy_that_changes_ends_whom_it_does_not_let_through(self):
         with tempfile.TemporaryDirectory() as folder:

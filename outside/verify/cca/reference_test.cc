@@ -2,6 +2,8 @@
 // Reference values of a policy: what a platform may run, and what a realm may be.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "outside/verify/cca/codes.h"
 #include "outside/verify/cca/testing/judged.h"
 
@@ -107,6 +109,22 @@ TEST(CcaReference, of_a_platform_fits_as_a_whole) {
             code::kReference.code)
       << "a third of each is no whole";
   EXPECT_EQ(judged_by(realm, {platform(0, 0, 0), platform(0x44, 0x55, 0x11)}), "accepted");
+}
+
+TEST(CcaReference, of_a_platform_alone_is_not_said_to_be_of_a_realm) {
+  const Realm realm;
+  Rules rules = realm.rules();
+  ReferencePlatform platform;
+  platform.implementation_id.emplace(32, 0x44);
+  rules.reference_platforms = {platform};
+  const auto judged = testing::judge(realm.token(), rules, realm.collateral());
+  ASSERT_EQ(judged.outcome(), "accepted");
+  const auto& checks = judged.verdict.checks;
+  const auto check = std::ranges::find(checks, code::kReference.code, &Check::code);
+  ASSERT_NE(check, checks.end());
+  EXPECT_EQ(check->outcome, Outcome::kPassed);
+  EXPECT_FALSE(check->expected.contains("realm")) << check->expected;
+  EXPECT_FALSE(check->actual.contains("realm")) << check->actual;
 }
 
 TEST(CcaReference, of_a_realm_fits_as_a_whole) {

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-namespace casemate::keys {
+namespace casemate::client {
 
 class Seldom final {
  public:
@@ -42,4 +42,4 @@ class Seldom final {
   uint64_t left_out_ = 0;
 };
 
-}  // namespace casemate::keys
+}  // namespace casemate::client
