@@ -3,13 +3,16 @@
 
 #include <fcntl.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "base/fd.h"
 #include "base/format.h"
@@ -94,19 +97,26 @@ Result<std::vector<uint8_t>> chain_of_keys(const DevelopmentPki& pki) {
 bool lies_at(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 // A whole file that only its owner can read, by a name of our own; the caller gives it the right
-// one, so a crash leaves either no file or a whole one.
+// one, so a crash leaves either no file or a whole one. Containers that share the folder count
+// processes alike, so no number of a process is in the name.
 Result<std::string> write_beside(const std::string& path, Bytes content) {
-  const std::string half = formatted("{}.{}", path, ::getpid());
-  ::unlink(half.c_str());  // of a process with our number that crashed here
-  const Fd fd(::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  std::string half = path + ".XXXXXX";
+  const Fd fd(::mkostemp(half.data(), O_CLOEXEC));
   if (fd.valid() &&
       ::write(fd.number(), content.data(), content.size()) ==
           static_cast<ssize_t>(content.size()) &&
       ::fsync(fd.number()) == 0)
     return half;
   const Error error = errno_error(formatted("writing {}", path));
-  ::unlink(half.c_str());
+  if (fd.valid()) ::unlink(half.c_str());
   return error;
+}
+
+// So that a name is still there after a power cut.
+Status keep_names(const std::string& folder) {
+  const Fd place(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (place.valid() && ::fsync(place.number()) == 0) return {};
+  return errno_error(formatted("keeping what is in {}", folder));
 }
 
 Status put(const std::string& path, Bytes content) {
@@ -157,6 +167,30 @@ Result<SecretKey> read_seed(const std::string& path) {
   return seed;
 }
 
+// Nothing where the file is longer than ours are.
+std::vector<uint8_t> content_of(const Fd& fd) {
+  std::vector<uint8_t> content((8 << 10) + 1);
+  const ssize_t size = ::read(fd.number(), content.data(), content.size());
+  const bool good = size > 0 && size < static_cast<ssize_t>(content.size());
+  content.resize(good ? static_cast<size_t>(size) : 0);
+  return content;
+}
+
+// Whether the certificate is the key's: of two that were made of two seeds each lies there whole.
+// What cannot be opened is left for the monitor to refuse, with the reason.
+bool fit(const std::string& key_file, const std::string& chain_file) {
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  const Fd key_fd(::open(key_file.c_str(), kFlags));
+  const Fd chain_fd(::open(chain_file.c_str(), kFlags));
+  if (!key_fd.valid() || !chain_fd.valid()) return true;
+  std::vector<uint8_t> der = content_of(key_fd);
+  const auto key = SigningKey::from_der(der);
+  clear_secret(der);
+  const std::vector<uint8_t> bytes = content_of(chain_fd);
+  const auto chain = verify::read_development_chain(bytes);
+  return key && chain && std::ranges::equal(chain->front().key, key->public_der());
+}
+
 }  // namespace
 
 Result<DevelopmentPki> DevelopmentPki::make(const SecretKey& seed) {
@@ -171,9 +205,12 @@ Result<DevelopmentPki> DevelopmentPki::make(const SecretKey& seed) {
 Status install_development_pki(const std::string& state_folder, Random& random) {
   const std::string key = formatted("{}/{}", state_folder, kSoftwareKeyFile);
   const std::string chain = formatted("{}/{}", state_folder, kSoftwareChainFile);
-  if (lies_at(key) && lies_at(chain)) return {};
+  if (lies_at(key) && lies_at(chain) && fit(key, chain)) return {};
   const std::string seed_file = formatted("{}/{}", state_folder, DevelopmentPki::kSeedFile);
-  if (!lies_at(seed_file)) TRY(make_seed(seed_file, random));
+  if (!lies_at(seed_file)) {
+    TRY(make_seed(seed_file, random));
+    TRY(keep_names(state_folder));  // before anything that is made of it
+  }
   SecretKey seed = TRY(read_seed(seed_file));
   const auto pki = DevelopmentPki::make(seed);
   clear_secret(seed);
@@ -181,7 +218,9 @@ Status install_development_pki(const std::string& state_folder, Random& random) 
   auto der = TRY(pki->attestation.to_der());
   const Status written = put(key, der);
   clear_secret(der);
-  return written ? put(chain, pki->chain) : written;
+  TRY(Status(written));
+  TRY(put(chain, pki->chain));
+  return keep_names(state_folder);
 }
 
 }  // namespace casemate::certify

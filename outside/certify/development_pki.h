@@ -41,8 +41,8 @@ struct DevelopmentPki {
   std::vector<uint8_t> chain;  // the certificates in DER, the attestation key's first
 };
 
-// Has the key and the chain that a monitor reads lie in `state_folder`, unless they do: out of the
-// seed in the same folder, which is made of `random` where there is none.
+// Has the key and the chain that a monitor reads lie in `state_folder`, unless they do and belong
+// together: out of the seed in the same folder, which is made of `random` where there is none.
 Status install_development_pki(const std::string& state_folder, Random& random);
 
 }  // namespace casemate::certify

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "base/format.h"
 #include "outside/verify/development/development_chain.h"
@@ -119,6 +120,30 @@ TEST_F(StateFolder, gets_back_what_it_had_from_its_seed) {
   }
 }
 
+TEST_F(StateFolder, has_both_made_anew_where_they_do_not_belong_together) {
+  EXPECT_EQ(refusal(), "");
+  const std::string key = content(kSoftwareKeyFile);
+  const std::string chain = content(kSoftwareChainFile);
+  const auto other = DevelopmentPki::make(seed_of(9));
+  ASSERT_TRUE(other);
+  const std::vector<uint8_t> other_key = *other->attestation.to_der();
+  for (const auto& [name, text] : std::initializer_list<std::pair<std::string, std::string>>{
+           {kSoftwareKeyFile, std::string(text_of(other_key))},
+           {kSoftwareChainFile, std::string(text_of(other->chain))},
+           {kSoftwareChainFile, chain.substr(0, chain.size() - 1)},
+           {kSoftwareKeyFile, ""}}) {
+    put(name, text);
+    EXPECT_EQ(refusal(), "");
+    EXPECT_EQ(content(kSoftwareKeyFile), key) << name;
+    EXPECT_EQ(content(kSoftwareChainFile), chain) << name;
+  }
+  // Whose both files somebody has put there himself keeps them.
+  put(kSoftwareKeyFile, std::string(text_of(other_key)));
+  put(kSoftwareChainFile, std::string(text_of(other->chain)));
+  EXPECT_EQ(refusal(), "");
+  EXPECT_EQ(content(kSoftwareKeyFile), text_of(other_key));
+}
+
 TEST_F(StateFolder, takes_the_seed_that_lies_in_it) {
   put(DevelopmentPki::kSeedFile, to_hex(seed_of(7)) + "\n");
   EXPECT_EQ(refusal(), "");
@@ -153,14 +178,16 @@ TEST_F(StateFolder, says_where_it_cannot_be_written) {
 }
 
 TEST_F(StateFolder, is_none_the_worse_for_a_crash_or_a_link_to_nowhere) {
-  // The process that crashed had our number: the first of a container has it every time.
-  for (const std::string name : {DevelopmentPki::kSeedFile, kSoftwareKeyFile, kSoftwareChainFile})
-    put(formatted("{}.{}", name, ::getpid()), "half");
+  // Of a process that crashed, or of one that writes it in another container and has our number.
+  const std::string names[] = {DevelopmentPki::kSeedFile, kSoftwareKeyFile, kSoftwareChainFile};
+  for (const std::string& name : names) put(formatted("{}.{}", name, ::getpid()), "half");
   fs::create_symlink(path("elsewhere"), path(kSoftwareKeyFile));
   EXPECT_EQ(refusal(), "");
   EXPECT_FALSE(fs::exists(path("elsewhere")));
   EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(path(kSoftwareKeyFile))));
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 3);
+  for (const std::string& name : names)
+    EXPECT_EQ(content(formatted("{}.{}", name, ::getpid())), "half") << "that one loses it";
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 6) << "and nothing of ours";
 }
 
 }  // namespace

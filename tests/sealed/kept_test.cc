@@ -35,6 +35,7 @@ class KeptKeys : public testing::Test {
   static constexpr uint32_t kVersions[] = {1, 2, 2, 3};
 
   void SetUp() override {
+    NEEDS_STEPS();
     std::filesystem::create_directory(before_);
     std::filesystem::permissions(before_, std::filesystem::perms::owner_all);
     auto store = open(before_, true);

@@ -25,7 +25,10 @@ std::vector<uint8_t> bytes_in(const std::string& path) {
 
 class KilledWhileSealing : public testing::Test {
  protected:
-  void SetUp() override { std::ofstream(folder_.path("model.onnx")) << small_model(); }
+  void SetUp() override {
+    NEEDS_STEPS();
+    std::ofstream(folder_.path("model.onnx")) << small_model();
+  }
 
   // A folder with a store and a repository in it.
   static std::string repository(const std::string& at) { return at + "/models"; }

@@ -403,6 +403,7 @@ TEST_F(KeyRelease, is_not_without_its_line_in_the_log) {
 }
 
 TEST_F(KeyRelease, is_logged_before_it_is_answered_wherever_the_service_is_killed) {
+  NEEDS_STEPS();
   ASSERT_EQ(refusal(), "");
   uint64_t steps = 0;
   for (End end = End::kKilled; end != End::kDone;) {
@@ -423,6 +424,7 @@ TEST_F(KeyRelease, is_logged_before_it_is_answered_wherever_the_service_is_kille
 
 // A power cut can come between any two calls, too, and keeps what was waited for.
 TEST_F(KeyRelease, waits_for_the_disk_with_its_line_before_it_is_answered) {
+  NEEDS_STEPS();
   std::vector<std::string> calls;
   ASSERT_EQ(run_killed(UINT64_MAX, [&] { return gives_key(); }, &calls), End::kDone);
   // A journal that is gone is a commit, as soon as its folder is on the disk.
@@ -438,6 +440,7 @@ TEST_F(KeyRelease, waits_for_the_disk_with_its_line_before_it_is_answered) {
 }
 
 TEST_F(KeyRelease, is_not_answered_from_a_disk_that_fails_and_the_next_one_is) {
+  NEEDS_STEPS();
   ASSERT_EQ(refusal(), "");
   for (const int error : {ENOSPC, EIO}) {
     uint64_t failed = 0;

@@ -72,6 +72,9 @@ std::string told(pid_t process, const user_regs_struct& call) {
   }
 }
 
+// How a process ends that may not be traced.
+constexpr int kUntraced = 77;
+
 // What happens at a call.
 enum class Then { kGoOn, kDie, kFail };
 using Decide = std::function<Then(const std::string& call)>;
@@ -94,7 +97,7 @@ End step(pid_t process, int error, const Decide& decide) {
   int signal = 0;
   while (true) {
     int status = 0;
-    if (::ptrace(PTRACE_SYSCALL, process, nullptr, signal) != 0) return End::kCrashed;
+    if (::ptrace(PTRACE_SYSCALL, process, nullptr, static_cast<long>(signal)) != 0) return End::kCrashed;
     if (::waitpid(process, &status, 0) != process) return End::kCrashed;
     if (WIFEXITED(status)) return WEXITSTATUS(status) == 0 ? End::kDone : End::kFailed;
     if (!WIFSTOPPED(status)) return End::kCrashed;
@@ -120,18 +123,27 @@ End step(pid_t process, int error, const Decide& decide) {
 End run_stepped(const std::function<bool()>& work, int error, const Decide& decide) {
   const pid_t child = ::fork();
   if (child == 0) {
-    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(kUntraced);
     ::raise(SIGSTOP);
     ::_exit(work() ? 0 : 1);
   }
   int status = 0;
   if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
     return End::kCrashed;
-  ::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+  constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
+  ::ptrace(PTRACE_SETOPTIONS, child, nullptr, kOptions);
   return step(child, error, decide);
 }
 
 }  // namespace
+
+bool can_step() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : kUntraced);
+  int status = 0;
+  return child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+         WEXITSTATUS(status) != kUntraced;
+}
 
 End run_killed(uint64_t count, const std::function<bool()>& work, std::vector<std::string>* calls) {
   return run_stepped(work, 0, [&](const std::string& call) {

@@ -17,6 +17,9 @@
 
 namespace casemate::tests {
 
+// Whether this machine lets a process be traced at all: seccomp or Yama may not.
+bool can_step();
+
 enum class End { kKilled, kDone, kFailed, kCrashed };
 
 // Runs `work` in a process that is killed before its `count`-th such call; `calls` gets them all,
@@ -39,3 +42,8 @@ std::string file_named(const std::filesystem::path& path);
 std::string quick_folder();
 
 }  // namespace casemate::tests
+
+// In a test: skips it where no process can be stepped.
+#define NEEDS_STEPS()                \
+  if (!::casemate::tests::can_step()) \
+  GTEST_SKIP() << "this machine lets no process be traced with ptrace(2)"

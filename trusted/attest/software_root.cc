@@ -19,8 +19,9 @@ constexpr size_t kFileBytes = 8 << 10;  // a key has 185, three certificates hav
 Result<std::vector<uint8_t>> read_own_file(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) {
+    const bool missing = errno == ENOENT;
     Error error = errno_error(formatted("opening {}", path));
-    error.text += "; casemate serve makes it where it is missing";
+    if (missing) error.text += "; casemate serve makes it where it is missing";
     return error;
   }
   struct stat facts{};

@@ -118,6 +118,16 @@ TEST_F(SoftwareRoot, without_its_files_says_who_makes_them) {
   EXPECT_TRUE(open());
 }
 
+TEST_F(SoftwareRoot, of_a_link_is_not_said_to_be_missing) {
+  const std::string elsewhere = folder_ + "/elsewhere";
+  fs::rename(key(), elsewhere);
+  fs::create_symlink(elsewhere, key());
+  const auto linked = open();
+  ASSERT_FALSE(linked);
+  EXPECT_TRUE(linked.error().text.contains(key())) << linked.error().text;
+  EXPECT_FALSE(linked.error().text.contains("casemate serve")) << linked.error().text;
+}
+
 TEST_F(SoftwareRoot, refuses_a_key_that_others_can_reach) {
   for (const std::string& path : {key(), chain()}) {
     for (const mode_t mode : {0640, 0604, 0620, 0602, 0610, 0601, 0666, 0777}) {
