@@ -170,10 +170,10 @@ void Verification::check_quote() {
   verdict_.security_version = platform_.security_version;
   verdict_.quote_issued_unix = platform_.issued_unix.value_or(0);
   checks_.judge(code::kRootKind, "", [&] {
-    return Finding{
-        !platform_.development, "a hardware root",
-        std::string(platform_.development ? "a development root, made in software" : platform_.root),
-        policy_.allow_software_root};
+    const std::string_view found =
+        platform_.development ? "a development root, made in software" : platform_.root;
+    return Finding{!platform_.development, "a hardware root", std::string(found),
+                   policy_.allow_software_root};
   });
   if (hardware) return;  // whose rules say which keys count
   checks_.judge(code::kRootKey, "",

@@ -97,7 +97,8 @@ End step(pid_t process, int error, const Decide& decide) {
   int signal = 0;
   while (true) {
     int status = 0;
-    if (::ptrace(PTRACE_SYSCALL, process, nullptr, static_cast<long>(signal)) != 0) return End::kCrashed;
+    if (::ptrace(PTRACE_SYSCALL, process, nullptr, static_cast<long>(signal)) != 0)
+      return End::kCrashed;
     if (::waitpid(process, &status, 0) != process) return End::kCrashed;
     if (WIFEXITED(status)) return WEXITSTATUS(status) == 0 ? End::kDone : End::kFailed;
     if (!WIFSTOPPED(status)) return End::kCrashed;

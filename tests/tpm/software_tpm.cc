@@ -69,7 +69,8 @@ bool answers(const std::string& path) {
 }  // namespace
 
 bool SoftwareTpm::installed() {
-  return fs::exists("/usr/bin/swtpm") && fs::exists("/usr/bin/swtpm_setup");
+  return fs::exists("/usr/bin/swtpm") && fs::exists("/usr/bin/swtpm_setup") &&
+         fs::exists("/usr/bin/tpm2_getcap");
 }
 
 Result<SoftwareTpm> SoftwareTpm::make(bool manufactured, const std::string& banks) {

@@ -19,7 +19,7 @@ namespace casemate::tests {
 
 class SoftwareTpm final {
  public:
-  // Whether swtpm and its tools are there.
+  // Whether swtpm, its tools and tpm2-tools are there.
   static bool installed();
   // `manufactured`: with endorsement keys and certificates of a maker of its own. `banks`: the
   // only PCR banks, such as "sha384"; "": all.
