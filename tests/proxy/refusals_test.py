@@ -96,7 +96,7 @@ class Refusals(unittest.TestCase):
     def test_it_does_not_start_where_its_verdicts_cannot_be_kept(self):
         done = subprocess.run([running.CASEMATE, "proxy", served.url, "--allow-software-root", "--listen", "127.0.0.1:0",
                                "--record", "/nonexistent/record"], capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 3)
         self.assertIn("/nonexistent/record", done.stderr)
 
     def test_a_record_without_verdicts_is_none(self):
