@@ -119,8 +119,9 @@ std::expected<void, Refusal> Gate::still_under(uint64_t policy) {
   if (policies_ == policy) return {};
   outrun_ = true;
   if (known_) revoked_ = true;
-  return refused({Code::kUnavailable, "the policy was replaced while the server was looked at; "
-                                      "connect again to have it judged by the new one"});
+  return refused({Code::kUnavailable,
+                  "the policy was replaced while the server was looked at; "
+                  "connect again to have it judged by the new one"});
 }
 
 // Nobody hears of a verdict that could not be kept.

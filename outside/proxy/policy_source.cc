@@ -60,8 +60,7 @@ Result<verify::Policy> PolicySource::read() {
 Result<std::optional<verify::Policy>> PolicySource::changed() {
   if (seen_) {
     Seen now = look();
-    if (now.facts == seen_->facts &&
-        (!seen_->young || contents_of(now.files) == seen_->contents)) {
+    if (now.facts == seen_->facts && (!seen_->young || contents_of(now.files) == seen_->contents)) {
       seen_->young = now.young;
       short_since_.reset();
       return std::optional<verify::Policy>();

@@ -40,7 +40,7 @@ class PolicySource final {
   struct Seen {
     std::string facts;
     std::vector<std::string> files;
-    bool young = false;         // a file may change once more without another time
+    bool young = false;          // a file may change once more without another time
     Sha256Digest contents = {};  // where it is
   };
   [[nodiscard]] Seen look() const;
@@ -48,7 +48,7 @@ class PolicySource final {
   std::vector<std::string> paths_;
   Read read_;
   const Clock& clock_;
-  std::optional<Seen> seen_;  // none: reading failed, or nobody has read yet
+  std::optional<Seen> seen_;            // none: reading failed, or nobody has read yet
   std::optional<Instant> short_since_;  // of descriptors
 };
 

@@ -44,6 +44,6 @@ std::string quick_folder();
 }  // namespace casemate::tests
 
 // In a test: skips it where no process can be stepped.
-#define NEEDS_STEPS()                \
+#define NEEDS_STEPS()                 \
   if (!::casemate::tests::can_step()) \
   GTEST_SKIP() << "this machine lets no process be traced with ptrace(2)"
