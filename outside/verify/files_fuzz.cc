@@ -51,8 +51,7 @@ void read_collateral(Bytes file) {
     const auto chain = verify::chain_of(certificate, collateral.certificates(), {.anchors = {}});
     require(!chain.has_value());  // nobody is trusted
     const verify::Chain two = {certificate, collateral.certificates().back()};
-    (void)verify::check_revocation(two, collateral.crls(), kNow,
-                                   verify::Revocation::kMustBeShown);
+    (void)verify::check_revocation(two, collateral.crls(), kNow, verify::Revocation::kMustBeShown);
   }
   for (const auto& list : collateral.crls()) {
     require(list.issuer().find('\n') == std::string::npos);
