@@ -38,13 +38,6 @@ struct Ends {
   }
 };
 
-struct Started {
-  pid_t pid = -1;
-  Fd handle;  // readable when it has ended
-  Fd out;
-  Fd err;
-};
-
 // All that the child needs, made before the fork.
 struct Prepared {
   const char* program;
@@ -86,33 +79,6 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-Result<Started> start(const Command& command) {
-  CHECK(command.descriptors.size() <= Command::kDescriptors, "a program gets a few descriptors");
-  Ends out = TRY(Ends::make());
-  Ends err = TRY(Ends::make());
-  const std::vector<char*> arguments = pointers_to(command.arguments);
-  const std::vector<char*> environment = pointers_to(command.environment);
-  Prepared prepared{.program = command.program.c_str(),
-                    .arguments = arguments.data(),
-                    .environment = environment.data(),
-                    .parent = ::getpid(),
-                    .given = {-1, out.write.number(), err.write.number()},
-                    .count = 3 + command.descriptors.size(),
-                    .file_bytes_max = command.file_bytes_max};
-  std::ranges::copy(command.descriptors, prepared.given.begin() + 3);
-  const pid_t pid = ::fork();
-  if (pid < 0) return errno_error("starting " + command.program);
-  if (pid == 0) become(prepared);
-  Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!handle.valid()) {
-    const Error error = errno_error("watching " + command.program);
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
-    return error;
-  }
-  return Started{pid, std::move(handle), std::move(out.read), std::move(err.read)};
-}
-
 int milliseconds_until(Instant end) {
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(end - system_clock().now()).count();
@@ -120,12 +86,9 @@ int milliseconds_until(Instant end) {
 }
 
 // Everything that it says until it ends, or until there is a reason to end it.
-Result<Said> listen(const Started& started, const std::string& program, uint64_t bytes_max,
-                    Instant end) {
+Result<Said> hear(std::array<pollfd, 3> sources, const std::string& program, uint64_t bytes_max,
+                  Instant end) {
   std::array<std::string, 2> said;
-  std::array<pollfd, 3> sources = {pollfd{started.out.number(), POLLIN, 0},
-                                   pollfd{started.err.number(), POLLIN, 0},
-                                   pollfd{started.handle.number(), POLLIN, 0}};
   std::array<char, 1 << 16> buffer;
   // When it has ended and closed both, or given them to nobody, there is nothing more to come.
   while (sources[0].fd >= 0 || sources[1].fd >= 0 || sources[2].fd >= 0) {
@@ -150,16 +113,63 @@ Result<Said> listen(const Started& started, const std::string& program, uint64_t
 
 }  // namespace
 
-Result<Said> run(const Command& command, uint64_t bytes_max, Instant end) {
-  const Started started = TRY(start(command));
-  auto said = listen(started, command.program, bytes_max, end);
-  if (!said) ::kill(started.pid, SIGKILL);
-  int status = 0;
-  while (::waitpid(started.pid, &status, 0) < 0) {
-    if (errno != EINTR) return errno_error("waiting for " + command.program);
+Result<Running> Running::start(const Command& command) {
+  CHECK(command.descriptors.size() <= Command::kDescriptors, "a program gets a few descriptors");
+  Ends out = TRY(Ends::make());
+  Ends err = TRY(Ends::make());
+  const std::vector<char*> arguments = pointers_to(command.arguments);
+  const std::vector<char*> environment = pointers_to(command.environment);
+  Prepared prepared{.program = command.program.c_str(),
+                    .arguments = arguments.data(),
+                    .environment = environment.data(),
+                    .parent = ::getpid(),
+                    .given = {-1, out.write.number(), err.write.number()},
+                    .count = 3 + command.descriptors.size(),
+                    .file_bytes_max = command.file_bytes_max};
+  std::ranges::copy(command.descriptors, prepared.given.begin() + 3);
+  const pid_t pid = ::fork();
+  if (pid < 0) return errno_error("starting " + command.program);
+  if (pid == 0) become(prepared);
+  Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!handle.valid()) {
+    const Error error = errno_error("watching " + command.program);
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return error;
   }
+  return Running(command.program, std::move(handle), std::move(out.read), std::move(err.read));
+}
+
+Running::~Running() {
+  if (!handle_.valid() || reaped_) return;
+  kill();
+  static_cast<void>(reap());
+}
+
+void Running::kill() const { ::syscall(SYS_pidfd_send_signal, handle_.number(), SIGKILL, 0, 0); }
+
+// Its status as waitpid() tells it.
+Result<int> Running::reap() {
+  siginfo_t ended{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(handle_.number()), &ended, WEXITED) < 0) {
+    if (errno != EINTR) return errno_error("waiting for " + program_);
+  }
+  reaped_ = true;
+  return ended.si_code == CLD_EXITED ? ended.si_status << 8 : ended.si_status;
+}
+
+Result<Said> Running::listen(uint64_t bytes_max, Instant end) {
+  auto said = hear({pollfd{out_.number(), POLLIN, 0}, pollfd{err_.number(), POLLIN, 0},
+                    pollfd{handle_.number(), POLLIN, 0}},
+                   program_, bytes_max, end);
+  if (!said) kill();
+  const int status = TRY(reap());
   if (said) said->status = status;
   return said;
+}
+
+Result<Said> run(const Command& command, uint64_t bytes_max, Instant end) {
+  return TRY(Running::start(command)).listen(bytes_max, end);
 }
 
 Result<std::string> program_in_path(std::string_view name) {

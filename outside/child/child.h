@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Child: a program that is started, listened to, and gone when the call returns.
+// Child: a program that is started, listened to, and gone when the call returns, or whoever has it.
 //
 //   Owns     the process; nothing is left of it.
-//   Threads  any; the caller may have several.
+//   Threads  any; the caller may have several. A program ends with the thread that started it.
 //   Trust    what the program says may be hostile: it is bounded, and otherwise as it came.
-//   Fails    run() with kTimedOut and kTooLarge, the program having been ended; kPlatform where it
-//            could not be started or watched. A program that fails is no failure here.
+//   Fails    run() and listen() with kTimedOut and kTooLarge, the program having been ended;
+//            kPlatform where it could not be started or watched. A program that fails is no failure
+//            here.
 
 #include <cstdint>
 #include <string>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace casemate::child {
@@ -24,7 +26,7 @@ struct Command {
   std::vector<std::string> environment{};  // NAME=VALUE, and nothing else
   std::vector<int> descriptors{};          // which it gets as 3, 4, ...; at most kDescriptors
   uint64_t file_bytes_max = 0;             // of each file that it writes; 0: as much as we may
-  static constexpr size_t kDescriptors = 8;
+  static constexpr size_t kDescriptors = 32;
 };
 
 // What came of it.
@@ -32,6 +34,34 @@ struct Said {
   std::string out;
   std::string err;
   int status = 0;  // as waitpid() tells it
+};
+
+// A program that runs beside its starter.
+class Running final {
+ public:
+  static Result<Running> start(const Command& command);
+  Running(Running&&) noexcept = default;
+  Running& operator=(Running&&) = delete;
+  ~Running();  // ends it
+
+  // As run(), once.
+  Result<Said> listen(uint64_t bytes_max, Instant end);
+  // Ends it; another thread may listen meanwhile, and hears of it.
+  void kill() const;
+
+ private:
+  Running(std::string program, Fd handle, Fd out, Fd err)
+      : program_(std::move(program)),
+        handle_(std::move(handle)),
+        out_(std::move(out)),
+        err_(std::move(err)) {}
+  Result<int> reap();
+
+  std::string program_;
+  Fd handle_;  // readable when it has ended
+  Fd out_;
+  Fd err_;
+  bool reaped_ = false;
 };
 
 // Runs it with an empty standard input until it has ended and nobody holds its outputs any more.

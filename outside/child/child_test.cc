@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include "base/fd.h"
 
@@ -80,6 +82,32 @@ TEST(Child, that_is_no_program_ends_as_a_shell_would_say) {
   ASSERT_TRUE(said) << said.error().text;
   EXPECT_TRUE(WIFEXITED(said->status));
   EXPECT_EQ(WEXITSTATUS(said->status), 127);
+}
+
+TEST(Child, that_runs_beside_its_starter_can_be_ended_while_it_is_listened_to) {
+  auto running = Running::start(shell("echo here; exec sleep 60"));
+  ASSERT_TRUE(running) << running.error().text;
+  const auto begin = std::chrono::steady_clock::now();
+  std::jthread end([&] { running->kill(); });
+  const auto said = running->listen(1000, within(60s));
+  ASSERT_TRUE(said) << said.error().text;
+  EXPECT_TRUE(WIFSIGNALED(said->status));
+  EXPECT_EQ(WTERMSIG(said->status), SIGKILL);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
+}
+
+TEST(Child, that_runs_beside_its_starter_is_gone_when_nobody_has_it) {
+  std::string path = "/tmp/casemate-child-XXXXXX";
+  const Fd file(::mkstemp(path.data()));
+  {
+    const auto running = Running::start(shell("echo $$ >" + path + "; exec sleep 60"));
+    ASSERT_TRUE(running) << running.error().text;
+    while (::lseek(file.number(), 0, SEEK_END) < 2) ::usleep(1000);
+  }
+  std::array<char, 16> text{};
+  ASSERT_GT(::pread(file.number(), text.data(), text.size() - 1, 0), 0);
+  ::unlink(path.c_str());
+  EXPECT_EQ(::kill(std::atoi(text.data()), 0), -1);
 }
 
 TEST(Child, is_found_in_absolute_folders_of_the_path_alone) {
