@@ -21,13 +21,21 @@ namespace casemate::driver {
 
 class DeviceProgram final : public enclave::Program {
  public:
-  // Device `number` with so much memory.
-  using Open =
-      std::function<Result<std::unique_ptr<Device>>(uint32_t number, uint64_t memory_bytes)>;
+  // What there is for the device.
+  struct Room {
+    uint32_t number = 0;         // of the device
+    uint64_t enclave_bytes = 0;  // of the enclave, which its template and its instance share
+    uint32_t threads = 1;
+  };
+  using Open = std::function<Result<std::unique_ptr<Device>>(const Room& room)>;
   enum class When : uint8_t {
     kBefore,  // in the template: the driver starts no threads while it opens
     kAfter,   // in each instance
   };
+
+  // Of an enclave's memory what a device may have that is made in the template: it and its instance
+  // have it once each, and there is as much for the process and a piece while it is compiled.
+  static constexpr uint64_t kPart = 4;
 
   // `options`: "device=N".
   DeviceProgram(std::string options, Open open, When when)
@@ -40,8 +48,7 @@ class DeviceProgram final : public enclave::Program {
   std::string options_;
   Open open_;
   When when_;
-  uint32_t number_ = 0;
-  uint64_t memory_bytes_ = 0;
+  Room room_;
   std::unique_ptr<Device> device_;
 };
 

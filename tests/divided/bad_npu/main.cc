@@ -12,7 +12,8 @@ namespace {
 
 using namespace casemate;
 
-Result<std::unique_ptr<driver::Device>> open_device(uint32_t, uint64_t memory_bytes) {
+Result<std::unique_ptr<driver::Device>> open_device(const driver::DeviceProgram::Room& room) {
+  const uint64_t memory_bytes = room.enclave_bytes / driver::DeviceProgram::kPart;
   using enum npu::Misbehaviour::Kind;
 #if defined(MISBEHAVIOUR_hang)
   return driver::make_fake({.memory_bytes = memory_bytes, .hang_at = 5});

@@ -8,13 +8,16 @@
 
 int main() {
   using namespace casemate;
+  using Room = driver::DeviceProgram::Room;
   log_as("npu");
   const char* options = std::getenv("CASEMATE_OPTIONS");
   driver::DeviceProgram program(
       options != nullptr ? options : "",
-      [](uint32_t number, uint64_t memory_bytes) -> Result<std::unique_ptr<driver::Device>> {
-        if (number != 0) return Error{Code::kNotFound, "there is one simulated accelerator, npu:0"};
-        return driver::make_npu({.memory_bytes = memory_bytes});
+      [](const Room& room) -> Result<std::unique_ptr<driver::Device>> {
+        if (room.number != 0)
+          return Error{Code::kNotFound, "there is one simulated accelerator, npu:0"};
+        return driver::make_npu(
+            {.memory_bytes = room.enclave_bytes / driver::DeviceProgram::kPart});
       },
       driver::DeviceProgram::When::kBefore);
   return enclave::run_template(program, {lockdown::Filter::kModel, 1});
