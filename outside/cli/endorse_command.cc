@@ -10,8 +10,7 @@
 #include "outside/cli/commands.h"
 #include "outside/client/file.h"
 #include "outside/keys/private_file.h"
-#include "outside/launch/builder.h"
-#include "outside/launch/device_evidence.h"
+#include "outside/launch/accelerators.h"
 #include "outside/verify/driver/driver.h"
 #include "outside/verify/jose/jose.h"
 
@@ -50,18 +49,21 @@ Result<SigningKey> author_key(const std::string& path, Streams streams) {
   return key;
 }
 
-// As the monitor measures it where it is started from here, with its loader and libraries.
-Result<Sha384Digest> measure_program(const std::string& path) {
+// As the monitor measures it where it is started from here, with its loader and libraries, and what
+// its device's own driver needs.
+Result<Sha384Digest> measure_program(const launch::Accelerator& device, const std::string& path) {
   std::error_code wrong;
   const auto file = std::filesystem::canonical(path, wrong);
   if (wrong) return Error{Code::kNotFound, formatted("--program {}: there is no such file", path)};
   const std::string target = formatted("/bin/{}", file.filename().string());
-  return launch::measurement_of(TRY(launch::placed_program(file.string(), target)));
+  return launch::measurement_of(TRY(launch::placed_device_program(device, file.string(), target)));
 }
 
-Result<std::vector<Sha384Digest>> programs_of(const EndorseFlags& flags) {
+Result<std::vector<Sha384Digest>> programs_of(const launch::Accelerator& device,
+                                              const EndorseFlags& flags) {
   std::vector<Sha384Digest> programs;
-  for (const std::string& path : flags.programs) programs.push_back(TRY(measure_program(path)));
+  for (const std::string& path : flags.programs)
+    programs.push_back(TRY(measure_program(device, path)));
   for (const std::string& text : flags.measurements) {
     const auto bytes = from_hex(text);
     if (!bytes || bytes->size() != sizeof(Sha384Digest)) {
@@ -79,7 +81,8 @@ Result<std::vector<Sha384Digest>> programs_of(const EndorseFlags& flags) {
 
 Status endorse(const EndorseFlags& flags, Streams streams) {
   TRY(lockdown::make_undumpable());
-  if (!launch::accelerator_kind(flags.device)) {
+  const launch::Accelerator* device = launch::find_accelerator(flags.device);
+  if (device == nullptr) {
     return Error{Code::kInvalid,
                  formatted("--device {}: is no kind of accelerator; name npu or opencl, without a "
                            "number",
@@ -88,7 +91,7 @@ Status endorse(const EndorseFlags& flags, Streams streams) {
   verify::driver::Endorsement said{.issuer = flags.issuer,
                                    .issued_unix = system_clock().unix_seconds(),
                                    .device = flags.device,
-                                   .programs = TRY(programs_of(flags))};
+                                   .programs = TRY(programs_of(*device, flags))};
   said.expires_unix = said.issued_unix + flags.days * kSecondsPerDay;
   const SigningKey key = TRY(author_key(flags.key, streams));
   const std::string text = TRY(verify::driver::endorse(said, key));

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/format.h"
+#include "outside/launch/accelerators.h"
 #include "outside/launch/builder.h"
 #include "wire/abi/share.h"
 
@@ -97,42 +98,26 @@ class Describer final {
   // The partition of an accelerator, with an enclave for each model that runs pieces on it.
   Status add_device(const PartitionSettings& s, const std::string& programs,
                     std::span<const std::string> models) {
-    const size_t colon = s.device.find(':');
-    const uint32_t program = TRY(b_.add_own_program(s.device.substr(0, colon), programs));
-    const uint32_t threads = threads_of(s);
-    const uint32_t processes = 2 * (threads + kDeviceThreads);
-    const uint32_t partition =
-        TRY(add_partition(s, DeviceKind::kNpu, s.memory_mib * models.size(),
-                          static_cast<uint32_t>(processes * models.size()), s.cpu_percent));
-    for (const std::string& model : models) {
-      EnclaveDescription& e = TRY(next_enclave());
-      const std::string name = formatted("{}@{}", model, s.device);
-      if (name.size() >= limits::kName) {
-        return Error{Code::kTooLarge,
-                     formatted("model '{}': its name is too long for its enclave at {}, which is "
-                               "named after both; shorten it",
-                               model, s.device)};
-      }
-      e.name = Text<limits::kName>::from(name);
-      e.partition = partition;
-      e.kind = static_cast<uint32_t>(EnclaveKind::kDevice);
-      e.program = program;
-      e.flags = s.debug ? EnclaveDescription::kDebug : 0;
-      e.threads = threads;
-      e.memory_bytes = s.memory_mib * kMib;
-      e.processes_max = processes;
-      e.options = Text<EnclaveDescription::kOptions>::from(
-          formatted("device={}", s.device.substr(colon + 1)));
-      StreamDescription& stream = TRY(b_.next(d_.streams, d_.stream_count, "streams"));
-      stream.caller = enclaves_.at(model);
-      stream.callee = d_.enclave_count - 1;
-      stream.slots = limits::kStreamSlots;
-      stream.regions = 1;
-      stream.bulk_in_bytes = stream.bulk_out_bytes =
-          std::max(kDeviceStreamMib, 2 * s.request_mib) * kMib;
-      charge(stream.caller, stream.bulk_in_bytes);
-      charge(stream.callee, stream.bulk_out_bytes);
+    const AcceleratorName device = accelerator_named(s.device).value();
+    const Accelerator& a = *device.accelerator;
+    if (s.memory_mib < a.memory_mib_min) {
+      return Error{Code::kInvalid,
+                   formatted("{}: an enclave of {} has {} MiB of memory, and needs {} at least; "
+                             "raise memory_mib of its partition",
+                             s.place.empty() ? "the defaults" : s.place, s.device, s.memory_mib,
+                             a.memory_mib_min)};
     }
+    const std::string name = formatted("casemate-{}", a.program);
+    const auto files =
+        TRY(placed_device_program(a, formatted("{}/{}", programs, name), "/bin/" + name));
+    const uint32_t program = TRY(b_.add_program(std::string(a.program), files));
+    const uint32_t processes = 2 * (threads_of(s) + kDeviceThreads) + a.processes;
+    const uint32_t partition =
+        TRY(add_partition(s, a.device, s.memory_mib * models.size(),
+                          static_cast<uint32_t>(processes * models.size()), s.cpu_percent));
+    d_.partitions[partition].device.index = device.number;
+    for (const std::string& model : models)
+      TRY(add_device_enclave(s, device, {partition, program, processes}, model));
     return {};
   }
 
@@ -340,6 +325,45 @@ class Describer final {
                     options.size(), EnclaveDescription::kOptions - 1)};
     }
     e.options = Text<EnclaveDescription::kOptions>::from(options);
+    return {};
+  }
+
+  struct DeviceEnclave {
+    uint32_t partition;
+    uint32_t program;
+    uint32_t processes;
+  };
+
+  Status add_device_enclave(const PartitionSettings& s, const AcceleratorName& device,
+                            const DeviceEnclave& its, const std::string& model) {
+    EnclaveDescription& e = TRY(next_enclave());
+    const std::string name = formatted("{}@{}", model, s.device);
+    if (name.size() >= limits::kName) {
+      return Error{Code::kTooLarge,
+                   formatted("model '{}': its name is too long for its enclave at {}, which is "
+                             "named after both; shorten it",
+                             model, s.device)};
+    }
+    e.name = Text<limits::kName>::from(name);
+    e.partition = its.partition;
+    e.kind = static_cast<uint32_t>(EnclaveKind::kDevice);
+    e.program = its.program;
+    e.flags = s.debug ? EnclaveDescription::kDebug : 0;
+    e.threads = threads_of(s);
+    e.memory_bytes = s.memory_mib * kMib;
+    e.scratch_bytes =
+        std::min<uint64_t>(device.accelerator->scratch_mib_max, s.memory_mib / 4) * kMib;
+    e.processes_max = its.processes;
+    e.options = Text<EnclaveDescription::kOptions>::from(formatted("device={}", device.number));
+    StreamDescription& stream = TRY(b_.next(d_.streams, d_.stream_count, "streams"));
+    stream.caller = enclaves_.at(model);
+    stream.callee = d_.enclave_count - 1;
+    stream.slots = limits::kStreamSlots;
+    stream.regions = 1;
+    stream.bulk_in_bytes = stream.bulk_out_bytes =
+        std::max(kDeviceStreamMib, 2 * s.request_mib) * kMib;
+    charge(stream.caller, stream.bulk_in_bytes);
+    charge(stream.callee, stream.bulk_out_bytes);
     return {};
   }
 

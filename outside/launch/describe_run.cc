@@ -28,7 +28,6 @@ constexpr uint32_t kProcesses = 512;
 constexpr uint32_t kCacheMib = 512;
 // One call of a program may take as long as its kernel runs; whoever waits can end it.
 constexpr uint32_t kRunPatienceMs = 600'000;
-constexpr const char* kVendors = "/etc/OpenCL/vendors";
 constexpr const char* kDriver = "libcasemate_opencl.so";
 
 Result<uint32_t> number_of(const std::string& device) {
@@ -96,7 +95,7 @@ Result<std::vector<Placed>> files_of(const RunSettings& settings, const std::str
   const std::string driver = formatted("{}/{}", folder, kDriver);
   for (const std::string& image : TRY(images_of_library(driver)))
     add(files, {image, image == driver ? formatted("/lib/x86_64-linux-gnu/{}", kDriver) : image});
-  add(files, {folder + "/casemate.icd", formatted("{}/casemate.icd", kVendors)});
+  add(files, {folder + "/casemate.icd", formatted("{}/casemate.icd", kOpenclVendors)});
   // The loader of OpenCL, for programs that open it by themselves.
   for (const std::string& image : TRY(images_of(folder + "/casemate-opencl"))) {
     if (fs::path(image).filename().string().starts_with("libOpenCL.so")) add(files, {image, image});
@@ -176,8 +175,8 @@ Result<DescribedRun> describe_run(const RunSettings& settings, const std::string
   const uint32_t mos = TRY(builder.add_own_program("mos", programs));
   const auto files = TRY(files_of(settings, path, programs));
   const uint32_t program = TRY(builder.add_program("program", files));
-  auto device = TRY(placed_program(programs + "/casemate-opencl", "/bin/casemate-opencl"));
-  for (const Placed& file : TRY(opencl_device_files(kVendors))) add(device, file);
+  const auto device =
+      TRY(placed_opencl_program(programs + "/casemate-opencl", "/bin/casemate-opencl"));
   const uint32_t opencl = TRY(builder.add_program("opencl", device));
   const uint32_t cores = std::clamp(std::thread::hardware_concurrency(), 1u, limits::kThreads);
   TRY(add_part(builder,

@@ -2,17 +2,15 @@
 #include "outside/launch/device_evidence.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <filesystem>
 
 #include "base/format.h"
 #include "base/log.h"
+#include "outside/launch/accelerators.h"
 
 namespace casemate::launch {
 namespace {
-
-constexpr std::array<std::string_view, 2> kAccelerators = {"npu", "opencl"};
 
 Error evidence_error(const std::string& given, Code code, std::string_view what) {
   return {code, formatted("--device-evidence {}: {}", printable(given), what)};
@@ -29,8 +27,8 @@ Status check_device_name(const std::string& given, std::string_view device) {
   }
   uint32_t index = limits::kDevices;
   const auto [end, wrong] = std::from_chars(number.data(), number.data() + number.size(), index);
-  if (colon != std::string_view::npos && accelerator_kind(kind) && wrong == std::errc() &&
-      end == number.data() + number.size() && index < limits::kDevices &&
+  if (colon != std::string_view::npos && find_accelerator(kind) != nullptr &&
+      wrong == std::errc() && end == number.data() + number.size() && index < limits::kDevices &&
       std::to_string(index) == number)
     return {};
   return evidence_error(given, Code::kInvalid,
@@ -102,8 +100,6 @@ Status add_one(SystemDescription& d, const std::string& given) {
 }
 
 }  // namespace
-
-bool accelerator_kind(std::string_view kind) { return std::ranges::contains(kAccelerators, kind); }
 
 Status add_device_evidence(SystemDescription& description, std::span<const std::string> given) {
   for (const std::string& one : given) TRY(add_one(description, one));

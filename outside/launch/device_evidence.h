@@ -16,9 +16,6 @@
 
 namespace casemate::launch {
 
-// Whether there are accelerators of that kind: "npu". The processor is none.
-bool accelerator_kind(std::string_view kind);
-
 // Each of `given` is DEVICE=FILE, such as npu:0=FILE, for the device of some partition.
 Status add_device_evidence(SystemDescription& description, std::span<const std::string> given);
 

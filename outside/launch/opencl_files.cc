@@ -96,4 +96,12 @@ Result<std::vector<Placed>> opencl_device_files(const std::string& folder) {
                                           folder)};
 }
 
+Result<std::vector<Placed>> placed_opencl_program(const std::string& program,
+                                                  const std::string& target) {
+  std::vector<Placed> files = TRY(placed_program(program, target));
+  for (const Placed& file : TRY(opencl_device_files(kOpenclVendors)))
+    add(files, file.source, file.target);
+  return files;
+}
+
 }  // namespace casemate::launch

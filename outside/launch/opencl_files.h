@@ -15,5 +15,10 @@ namespace casemate::launch {
 // Beside the program that owns the device, which brings the OpenCL loader. `folder` is where the
 // drivers' names lie, /etc/OpenCL/vendors.
 Result<std::vector<Placed>> opencl_device_files(const std::string& folder);
+inline constexpr const char* kOpenclVendors = "/etc/OpenCL/vendors";
+
+// A program that owns a device: `program` at `target`, its libraries, and all of the above.
+Result<std::vector<Placed>> placed_opencl_program(const std::string& program,
+                                                  const std::string& target);
 
 }  // namespace casemate::launch

@@ -20,6 +20,7 @@
 
 #include "base/format.h"
 #include "base/limits.h"
+#include "outside/launch/accelerators.h"
 #include "outside/launch/address.h"
 
 namespace casemate::launch {
@@ -119,7 +120,11 @@ Setter name(std::string& out) {
 constexpr std::string_view kProcessor = "cpu:0";
 
 // That partitions of this build can have.
-bool known_device(const std::string& name) { return name == kProcessor || name == "npu:0"; }
+bool known_device(const std::string& name) {
+  return name == kProcessor || accelerator_named(name).has_value();
+}
+
+std::string known_devices() { return formatted("'{}', {}", kProcessor, accelerator_names()); }
 
 Setter device(std::string& out, bool defaults) {
   return
@@ -128,8 +133,9 @@ Setter device(std::string& out, bool defaults) {
         if (defaults && out != kProcessor)
           return refuse(place, node, key, "'cpu:0'; another device is that of one partition");
         if (!known_device(out)) {
-          return refuse(place, node, key,
-                        "'cpu:0' or 'npu:0', the devices that partitions of this build have");
+          return refuse(
+              place, node, key,
+              formatted("{}, the devices that partitions of this build have", known_devices()));
         }
         return {};
       };
@@ -151,7 +157,7 @@ Setter listen_address(std::string& out) {
 
 // A list of 1 to 64 different values; `expected` says which.
 template <class T, class Take>
-Setter list(std::vector<T>& out, Take take, std::string_view expected) {
+Setter list(std::vector<T>& out, Take take, const std::string& expected) {
   return [&out, take, expected](const toml::node& node, const Place& place,
                                 std::string_view key) -> Status {
     constexpr size_t kItems = 64;
@@ -305,11 +311,12 @@ Setter model_tables(std::vector<ModelSettings>& out) {
       ModelSettings& model = out.emplace_back();
       model.name = name.str();
       model.place = place.at(name.source());
-      TRY(read_table(*table, {place.source, title},
-                     {{"devices", list(model.devices, device_in, "devices, 'cpu:0' or 'npu:0'")},
-                      {"prefer", device(model.prefer, false)},
-                      {"shapes", shapes(model.shapes)},
-                      {"share", number(model.share, 1, 100)}}));
+      TRY(read_table(
+          *table, {place.source, title},
+          {{"devices", list(model.devices, device_in, formatted("devices, {}", known_devices()))},
+           {"prefer", device(model.prefer, false)},
+           {"shapes", shapes(model.shapes)},
+           {"share", number(model.share, 1, 100)}}));
       if (!model.prefer.empty() && !std::ranges::contains(model.devices, model.prefer)) {
         return Error{
             Code::kInvalid,

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "isolated/model/model_options.h"
+#include "outside/launch/opencl_files.h"
 #include "tests/manifest/scratch.h"
 
 namespace casemate::tests {
@@ -247,6 +248,46 @@ TEST_F(Describe, gives_each_model_that_is_cut_over_a_device_an_enclave_there) {
   EXPECT_EQ(d.streams[3].caller, 1u);
   EXPECT_EQ(d.streams[3].callee, 4u);
   EXPECT_EQ(d.streams[4].caller, 2u);
+}
+
+TEST_F(Describe, gives_a_model_that_is_cut_over_an_opencl_device_its_driver_and_a_folder) {
+  if (!launch::opencl_device_files(launch::kOpenclVendors))
+    GTEST_SKIP() << "NOT TESTED: this machine has no OpenCL driver";
+  auto file = SystemFile::parse(
+      "[model.a]\ndevices = [\"opencl:2\"]\n[model.b]\ndevices = [\"opencl:2\"]\n"
+      "[[partition]]\nname = \"unit\"\ndevice = \"opencl:2\"\nmemory_mib = 1024\nthreads = 3\n",
+      "f");
+  ASSERT_TRUE(file) << file.error().text;
+  file->models[0].cut = file->models[1].cut = "cpu:0,opencl:2/0*2,1*3";
+  const auto made = describe(*file, models_named({"a", "b"}));
+  ASSERT_TRUE(made) << made.error().text;
+  const SystemDescription& d = **made;
+  EXPECT_EQ(refusal(check_description(d)), "");
+  ASSERT_EQ(d.enclave_count, 5u);
+  EXPECT_EQ(name_of(d.partitions[3].device), "opencl:2");
+  EXPECT_EQ(d.enclaves[3].name.view(), "a@opencl:2");
+  EXPECT_EQ(d.enclaves[3].options.view(), "device=2");
+  EXPECT_EQ(d.enclaves[3].scratch_bytes, 256u << 20);
+  EXPECT_EQ(d.enclaves[3].threads, 3u);
+  EXPECT_EQ(d.enclaves[4].program, d.enclaves[3].program) << "one program's files for both";
+  const ProgramDescription& program = d.programs[d.enclaves[3].program];
+  EXPECT_EQ(d.images[program.first_image].target.view(), "/bin/casemate-opencl-device");
+  const auto images = std::span(d.images).subspan(program.first_image, program.image_count);
+  EXPECT_TRUE(std::ranges::any_of(images, [](const ImageDescription& image) {
+    return image.target.view().starts_with("/etc/OpenCL/vendors/");
+  }));
+}
+
+TEST_F(Describe, refuses_an_opencl_device_without_memory_for_its_compiler) {
+  auto file = SystemFile::parse(
+      "[model.a]\ndevices = [\"opencl:0\"]\n[[partition]]\nname = \"unit\"\n"
+      "device = \"opencl:0\"\nmemory_mib = 1023\n",
+      "f");
+  ASSERT_TRUE(file) << file.error().text;
+  file->models[0].cut = "cpu:0,opencl:0/0*2,1*3";
+  expect_refused(*file, models_named({"a"}), Code::kInvalid,
+                 "f:3: an enclave of opencl:0 has 1023 MiB of memory, and needs 1024 at least; "
+                 "raise memory_mib of its partition");
 }
 
 TEST_F(Describe, makes_a_device_that_no_partition_has_one_of_its_own) {

@@ -36,7 +36,8 @@ std::string Scratch::write(const std::string& name, const std::string& content) 
 
 std::string Scratch::programs() const {
   fs::create_directories(path("programs"));
-  for (const char* program : {"casemate-mos", "casemate-gateway", "casemate-model", "casemate-npu"})
+  for (const char* program : {"casemate-mos", "casemate-gateway", "casemate-model", "casemate-npu",
+                              "casemate-opencl-device"})
     fs::create_symlink("/bin/true", path("programs") + "/" + program);
   return path("programs");
 }
