@@ -5,11 +5,15 @@
 #include <sched.h>
 #include <sys/sysinfo.h>
 
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/format.h"
 #include "isolated/driver/devices/plan_over.h"
 #include "isolated/driver/devices/report.h"
+#include "isolated/driver/remote/given_end.h"
+#include "isolated/driver/remote/remote.h"
 #include "isolated/inspect/answer.h"
 #include "isolated/inspect/compiled_model.h"
 
@@ -181,9 +185,40 @@ std::string json_of(const engine::Graph& graph, const std::vector<OpenDevice>& d
   return json.dump(1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
+// Streams to devices that other programs have, by name; each is opened once.
+std::map<std::string, std::string>& streams() {
+  static std::map<std::string, std::string> by_name;
+  return by_name;
+}
+
+Result<std::unique_ptr<driver::Device>> open_remote(uint32_t number, const driver::OpenOptions&) {
+  const auto stream = streams().extract(formatted("opencl:{}", number));
+  if (stream.empty()) return Error{Code::kNotFound, "no program has it for this one"};
+  return driver::make_remote(TRY(driver::given_end(stream.mapped())));
+}
+
+// Devices of OpenCL need files and processes, which are not to be had behind these walls.
+void add_remotes(const Options& options) {
+  uint32_t count = 0;
+  for (const auto& [name, stream] : options.remotes) {
+    uint32_t number = 0;
+    const size_t at = name.find(':') + 1;
+    std::from_chars(name.data() + at, name.data() + name.size(), number);
+    count = std::max(count, number + 1);
+  }
+  streams() = options.remotes;
+  if (count == 0) return;
+  driver::add_device_kind({.name = "opencl",
+                           .what = "an OpenCL device",
+                           .shared = "compute units, memory",
+                           .count = count,
+                           .open = open_remote});
+}
+
 }  // namespace
 
 Result<Answer> devices(const Options& options) {
+  add_remotes(options);
   const auto open = TRY(driver::open_devices(
       driver::all_device_names(), {.threads = options.threads, .memory_bytes = machine_memory()}));
   std::string text = formatted("{:<9} {:<38} {:>9}  {:<20}  {}\n", "DEVICE", "WHAT", "MEMORY",
@@ -199,6 +234,7 @@ Result<Answer> devices(const Options& options) {
 }
 
 Result<Answer> plan_over_devices(const Mapping& file, const Options& options) {
+  add_remotes(options);
   const driver::OpenOptions open{.threads = options.threads,
                                  .memory_bytes = options.memory_bytes_max};
   const auto devices = TRY(driver::open_devices(*options.devices, open));

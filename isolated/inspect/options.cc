@@ -60,6 +60,9 @@ Status take(std::string_view name, std::string_view value, Options& options) {
     options.devices = std::string(value);
   } else if (name == "prefer") {
     options.prefer = std::string(value);
+  } else if (name == "remote" && value.contains('=')) {
+    const size_t at = value.find('=');
+    options.remotes[std::string(value.substr(0, at))] = value.substr(at + 1);
   } else if (name == "shape" && value.contains('=')) {
     // A symbol's own name may hold a '='.
     const size_t at = value.rfind('=');

@@ -34,6 +34,8 @@ struct Options {
   // kPlan: over these, "cpu:0,npu:0", and which of them is to run whatever it takes.
   std::optional<std::string> devices = {};
   std::string prefer = {};
+  // Devices that other programs have, by name, and the streams to them (given_end.h).
+  std::map<std::string, std::string> remotes = {};
 
   // Where external data may lie; empty: nowhere.
   [[nodiscard]] std::string folder() const { return external_data ? "/proc/self/fd/4" : ""; }
@@ -41,7 +43,7 @@ struct Options {
 
 // "check|plan|profile|devices", then words NAME=VALUE: json=1, by=time|order|kind, batch=,
 // threads=, rounds=, memory=BYTES, seconds=, external_data=1, devices=, prefer=, and
-// shape=SYMBOL=EXTENT any number of times.
+// shape=SYMBOL=EXTENT and remote=opencl:N=STREAM any number of times.
 Result<Options> parse(std::span<char* const> arguments);
 
 }  // namespace casemate::inspect

@@ -43,6 +43,14 @@ TEST(Options, name_devices_where_there_are_some_to_plan_over) {
   EXPECT_EQ(parsed({"devices"})->question, Question::kDevices);
 }
 
+TEST(Options, say_where_the_streams_to_devices_of_other_programs_are) {
+  const auto options =
+      parsed({"devices", "remote=opencl:0=3:64:1:1", "remote=opencl:2=7:64:1:1"});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->remotes, (std::map<std::string, std::string>{{"opencl:0", "3:64:1:1"},
+                                                                  {"opencl:2", "7:64:1:1"}}));
+}
+
 TEST(Options, that_make_no_sense_are_refused) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{},
@@ -57,6 +65,7 @@ TEST(Options, that_make_no_sense_are_refused) {
                                              {"check", "shape=5"},
                                              {"check", "shape=a=0"},
                                              {"check", "by=chance"},
+                                             {"check", "remote=opencl:0"},
                                              {"check", "colour=red"}})
     EXPECT_FALSE(parsed(words)) << (words.empty() ? "" : words.back());
 }

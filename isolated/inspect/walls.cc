@@ -11,8 +11,9 @@
 namespace casemate::inspect {
 namespace {
 
-// 0 to 4, the weights' memory file, and room for one more of a library's.
-constexpr uint64_t kFiles = 16;
+// 0 to 4, the weights' memory file, and room for one more of a library's; four for each stream to a
+// device.
+constexpr uint64_t kFiles = 32;
 // Beside weights and arena: the parsed file, the program, and a stream to measure memory with.
 constexpr uint64_t kOverhead = 768ull << 20;
 constexpr uint64_t kStack = 16ull << 20;  // of a thread, with what libraries keep for it

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -15,6 +16,8 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "outside/child/child.h"
+#include "outside/cli/opencl_device.h"
+#include "outside/launch/accelerators.h"
 #include "outside/launch/programs.h"
 
 namespace casemate::cli {
@@ -22,6 +25,8 @@ namespace {
 
 constexpr int kRefusals = 64;  // + a Code: the exit code for a model that the program refuses
 constexpr size_t kReasonMax = 2000;
+constexpr size_t kOpenclMax = 4;
+constexpr size_t kFirstDescriptor = 3;
 
 // A regular file, open for reading.
 Result<Fd> open_model(const std::string& path) {
@@ -55,8 +60,65 @@ Result<std::vector<Fd>> open_all(const std::optional<std::string>& model, bool e
   return opened;
 }
 
+// What `name`, such as "devices=", is in the words; empty where it is not among them.
+std::string_view word_in(const std::vector<std::string>& arguments, std::string_view name) {
+  for (const std::string_view word : arguments) {
+    if (word.starts_with(name)) return word.substr(name.size());
+  }
+  return {};
+}
+
+template <class T>
+T number_in(const std::vector<std::string>& arguments, std::string_view name, T otherwise) {
+  const std::string_view text = word_in(arguments, name);
+  std::from_chars(text.data(), text.data() + text.size(), otherwise);
+  return otherwise;
+}
+
+// The OpenCL devices among those that are named.
+Result<std::vector<uint32_t>> opencl_numbers(std::string_view names) {
+  std::vector<uint32_t> numbers;
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find(','));
+    names.remove_prefix(std::min(name.size() + 1, names.size()));
+    if (!name.starts_with("opencl:")) continue;
+    const auto device = launch::accelerator_named(name);
+    if (!device) {
+      return Error{Code::kInvalid, formatted("'{}' is no device's name: write opencl: and a number "
+                                             "up to {}",
+                                             printable(name), limits::kDevices - 1)};
+    }
+    if (std::ranges::contains(numbers, device->number))
+      return Error{Code::kInvalid, formatted("the device {} is named twice: name it once", name)};
+    if (numbers.size() == kOpenclMax) {
+      return Error{Code::kTooLarge, formatted("at most {} devices of OpenCL can be looked at "
+                                              "together: name fewer",
+                                              kOpenclMax)};
+    }
+    numbers.push_back(device->number);
+  }
+  return numbers;
+}
+
+using OpenclDevices = std::vector<std::unique_ptr<OpenclDevice>>;
+
+Result<OpenclDevices> start_opencl(const std::string& program,
+                                   const std::vector<std::string>& arguments,
+                                   const InspectorLimits& limits) {
+  OpenclDevices devices;
+  for (const uint32_t number : TRY(opencl_numbers(word_in(arguments, "devices=")))) {
+    const std::string programs = program.substr(0, program.rfind('/'));
+    devices.push_back(TRY(OpenclDevice::start(
+        programs, {.number = number,
+                   .threads = number_in(arguments, "threads=", 1u),
+                   .memory_bytes = number_in<uint64_t>(arguments, "memory=", 4ull << 30),
+                   .patience = limits.patience + std::chrono::seconds(1)})));
+  }
+  return devices;
+}
+
 child::Command command_of(const std::string& program, std::vector<std::string> arguments,
-                          const std::vector<Fd>& opened) {
+                          const std::vector<Fd>& opened, const OpenclDevices& devices) {
   arguments.insert(arguments.begin(), "casemate-inspect");
   child::Command command{.program = program, .arguments = std::move(arguments)};
   // What the user's environment holds is nobody's business there. glibc insists on registering
@@ -65,6 +127,10 @@ child::Command command_of(const std::string& program, std::vector<std::string> a
   command.environment = {"GLIBC_TUNABLES=glibc.pthread.rseq=0"};
   // In the order of their places, from 3 on.
   for (const Fd& fd : opened) command.descriptors.push_back(fd.number());
+  for (const auto& device : devices) {
+    command.arguments.push_back(device->word(kFirstDescriptor + command.descriptors.size()));
+    std::ranges::copy(device->descriptors(), std::back_inserter(command.descriptors));
+  }
   return command;
 }
 
@@ -128,8 +194,14 @@ Result<InspectorAnswer> inspect(const std::string& program, const std::optional<
                                 const InspectorLimits& limits) {
   TRY(launch::check_program(program));
   const std::vector<Fd> opened = TRY(open_all(model, limits.external_data));
-  const auto said = child::run(command_of(program, arguments, opened), limits.text_bytes_max,
-                               system_clock().now() + limits.patience);
+  const OpenclDevices devices = TRY(start_opencl(program, arguments, limits));
+  const auto said = child::run(command_of(program, arguments, opened, devices),
+                               limits.text_bytes_max, system_clock().now() + limits.patience);
+  // Where a device has failed, that is the reason of whatever went wrong.
+  for (const auto& device : devices) {
+    const auto failure = device->failure();
+    if (failure && (!said || said->status != 0)) return *failure;
+  }
   if (!said) return broken_off(said.error(), model.value_or("the devices"), limits);
   return judge(*said, model.has_value());
 }

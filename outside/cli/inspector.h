@@ -3,14 +3,16 @@
 // Inspector: asks casemate-inspect about a model's file, or about the machine's devices. The file
 // may be hostile and this process has the user's powers, so it never reads the file: it opens it
 // and hands the descriptor to a program behind walls, which it ends when that takes too long or
-// says too much. Drivers are behind those walls as well.
+// says too much. Drivers are behind those walls as well, and OpenCL's behind others
+// (opencl_device.h), where devices of OpenCL are named.
 //
-//   Owns     the process, which ends with the call.
+//   Owns     the processes, which end with the call.
 //   Threads  one.
 //   Trust    a path is the user's word. What the program says may be what the model's author wants
 //            it to say: it is only ever printed, without control characters.
 //   Fails    kNotFound, kInvalid for what is no regular file or empty; kTimedOut; kPartitionFailed
-//            when the program was ended by a signal; what it says of the model is in Answer.
+//            when the program was ended by a signal, or an OpenCL device's; what it says of the
+//            model is in Answer.
 
 #include <optional>
 #include <string>

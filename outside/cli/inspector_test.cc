@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 
 #include "base/bytes.h"
@@ -113,6 +114,76 @@ TEST_F(Inspector, breaks_off_one_that_says_too_much) {
     const auto answer = ask(script, {.text_bytes_max = 1 << 20});
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, Code::kTooLarge);
+  }
+}
+
+// The stream lies behind the model: its first descriptor is empty when it was revoked.
+constexpr const char* kWaits = "while [ -s /proc/self/fd/4 ]; do sleep 0.05; done; exit 70";
+
+class InspectorWithOpencl : public Inspector {
+ protected:
+  // What comes of it when `device` is the script that drives the device, and `looks` looks.
+  Result<InspectorAnswer> ask_with(const std::string& device, const std::string& looks,
+                                   const std::string& names = "cpu:0,opencl:3") {
+    const std::string text = "#!/bin/sh\n" + device + "\n";
+    ::chmod(folder_.file("casemate-inspect-opencl", bytes_of(std::string_view(text))).c_str(),
+            0700);
+    const std::string inspector = "#!/bin/sh\n" + looks + "\n";
+    const std::string program = folder_.file("program", bytes_of(std::string_view(inspector)));
+    ::chmod(program.c_str(), 0700);
+    return inspect(program, model_, {"plan", "threads=2", "memory=4096", "devices=" + names},
+                   {.patience = 20s});
+  }
+};
+
+TEST_F(InspectorWithOpencl,
+       gives_both_programs_the_ends_of_a_stream_and_shows_the_driver_no_model) {
+  const std::string heard = folder_.path("heard");
+  const auto answer = ask_with("echo $2 $3 $4 $5 $6 >" + heard + "; ls /proc/self/fd >>" + heard +
+                                   "; mv " + heard + " " + heard + ".all; sleep 60",
+                               "while [ ! -e " + heard + ".all ]; do sleep 0.05; done; cat " +
+                                   heard + ".all; cat <&3; echo; echo $*");
+  ASSERT_TRUE(answer) << answer.error().text;
+  EXPECT_EQ(answer->text,
+            "3 2 4096 22 3:64:67108864:67108864\n0\n1\n2\n3\n4\n5\n6\n7\nmodel\n"
+            "plan threads=2 memory=4096 devices=cpu:0,opencl:3 "
+            "remote=opencl:3=4:64:67108864:67108864\n");
+}
+
+TEST_F(InspectorWithOpencl, says_why_a_device_was_not_to_be_had) {
+  const auto refused = ask_with("echo 'no \033device' >&2; exit 66", kWaits);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().text, "opencl:3: no ?device");
+  EXPECT_EQ(refused.error().code, code_from(2));
+  const auto killed = ask_with("echo last words >&2; kill -SEGV $$", kWaits);
+  ASSERT_FALSE(killed);
+  EXPECT_TRUE(killed.error().text.contains("opencl:3: the program that drives it was ended by "
+                                           "SIGSEGV") &&
+              killed.error().text.ends_with(": last words"))
+      << killed.error().text;
+  const auto failed = ask_with("exit 3", kWaits);
+  ASSERT_FALSE(failed);
+  EXPECT_TRUE(failed.error().text.contains("ended with code 3")) << failed.error().text;
+}
+
+TEST_F(InspectorWithOpencl, ends_a_driver_that_nobody_listens_to_any_more) {
+  const std::string heard = folder_.path("pid");
+  const auto answer = ask_with("echo $$ >" + heard + "; while :; do :; done",
+                               "while [ ! -s " + heard + " ]; do sleep 0.05; done; cat " + heard);
+  ASSERT_TRUE(answer) << answer.error().text;
+  EXPECT_EQ(::kill(std::stoi(answer->text), 0), -1) << "it is gone";
+}
+
+TEST_F(InspectorWithOpencl, refuses_names_that_are_none_before_anything_starts) {
+  for (const auto& [names, why] :
+       {std::pair("opencl:x", "'opencl:x' is no device's name"),
+        std::pair("cpu:0,opencl:00", "'opencl:00' is no device's name"),
+        std::pair("opencl:16", "'opencl:16' is no device's name"),
+        std::pair("opencl:1,opencl:1", "the device opencl:1 is named twice"),
+        std::pair("opencl:0,opencl:1,opencl:2,opencl:3,opencl:4", "at most 4 devices of OpenCL")}) {
+    const auto answer = ask_with("exit 3", "echo x", names);
+    ASSERT_FALSE(answer) << names;
+    EXPECT_TRUE(answer.error().text.contains(why)) << answer.error().text;
   }
 }
 

@@ -22,7 +22,7 @@ Run add_plan(CLI::App& app) {
   app.add_flag("--print", flags->print, "print the plan; with --json in a form that can be read");
   CLI::Option* const over =
       app.add_option("--devices", flags->devices,
-                     "cut it over these, by what is measured on each now: cpu:0,npu:0")
+                     "cut it over these, by what is measured on each now: cpu:0,opencl:0")
           ->type_name("NAME,...");
   CLI::Option* prefer =
       app.add_option("--prefer", flags->prefer, "the one of them that is to run whatever it takes");

@@ -17,6 +17,8 @@
 #include "isolated/engine/plan/plan_data.h"
 #include "isolated/inspect/quantised_network.h"
 #include "outside/client/testing/pictures.h"
+#include "outside/launch/opencl_files.h"
+#include "tests/divided/float_network.h"
 
 namespace casemate::tests {
 namespace {
@@ -168,6 +170,42 @@ TEST_F(Inspect, devices_are_listed_by_drivers_behind_walls) {
   const json found = json::parse(as_json.out, nullptr, false);
   ASSERT_GE(found["devices"].size(), 3u) << as_json.out;
   EXPECT_EQ(found["devices"][0]["name"], "cpu:0");
+}
+
+// Skips where there is none.
+class InspectOpencl : public Inspect {
+ protected:
+  void SetUp() override {
+    if (!launch::opencl_device_files(launch::kOpenclVendors))
+      GTEST_SKIP() << "NOT TESTED: this machine has no OpenCL device";
+  }
+};
+
+TEST_F(InspectOpencl, devices_are_listed_by_a_driver_behind_walls_of_its_own) {
+  const Outcome text = run({"devices"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_EQ(text.err, "");
+  for (const char* part : {"\ncpu:0 ", "\nopencl:0  an OpenCL device "})
+    EXPECT_TRUE(text.out.contains(part)) << part << " is missing in\n" << text.out;
+  EXPECT_FALSE(text.out.contains("failed")) << text.out;
+}
+
+TEST_F(InspectOpencl, plan_over_devices_measures_each_piece_on_its_device) {
+  const std::string model = write(float_network(4));
+  const Outcome done = run({"plan", model, "--devices", "cpu:0,opencl:0,npu:0", "--prefer",
+                            "opencl:0", "--rounds", "1", "--json"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  const json found = json::parse(done.out, nullptr, false);
+  ASSERT_EQ(found["devices"].size(), 3u) << done.out;
+  EXPECT_EQ(found["devices"][1]["name"], "opencl:0");
+  EXPECT_EQ(found["cut"]["pieces"][0]["device"], "opencl:0");
+  EXPECT_EQ(found["cut"]["pieces"][1]["device"], "cpu:0") << "what it does not take";
+  ASSERT_EQ(found["devices"][1]["refused"].size(), 1u) << done.out;
+  EXPECT_EQ(found["devices"][1]["refused"][0]["operators"], json({{"CumSum", 1}}));
+  EXPECT_LT(found["difference_max"].get<double>(), 1e-5) << done.out;
+  EXPECT_GT(found["measured_ms"].get<double>(), 0);
+  EXPECT_TRUE(refusal({"plan", model, "--devices", "cpu:0,opencl:15"})
+                  .contains("opencl:15: there is no OpenCL device 15: this machine has "));
 }
 
 TEST_F(Inspect, plan_over_devices_measures_each_piece_on_its_device_behind_walls) {
