@@ -8,12 +8,13 @@
 #include <fstream>
 
 #include "base/format.h"
-#include "isolated/inspect/quantised_network.h"
 #include "outside/client/attest.h"
 #include "outside/client/session.h"
+#include "outside/launch/opencl_files.h"
 #include "outside/verify/codes.h"
 #include "outside/verify/driver/codes.h"
 #include "outside/verify/pins.h"
+#include "tests/divided/cut_system.h"
 #include "tests/system/casemate_process.h"
 #include "tests/system/served_system.h"
 #include "tests/system/small_system.h"
@@ -36,7 +37,10 @@ class Endorsed : public testing::Test {
     ASSERT_NE(::mkdtemp(scratch.data()), nullptr);
     folder_ = scratch;
     std::filesystem::create_directories(folder_ + "/models/cut/1");
-    std::ofstream(folder_ + "/models/cut/1/model.onnx") << inspect::quantised_network().bytes();
+    serve_model(Target());
+  }
+  void serve_model(const Target& target) const {
+    std::ofstream(folder_ + "/models/cut/1/model.onnx") << target.model;
   }
   void TearDown() override {
     std::error_code ignored;
@@ -48,9 +52,9 @@ class Endorsed : public testing::Test {
     return run_casemate(arguments, folder_ + "/printed");
   }
   // Writes an endorsement of the program; the hash of its author's key, as policies name it.
-  Sha384Digest endorse(const std::string& program) {
+  Sha384Digest endorse(const std::string& program, const std::string& device = "npu") {
     const std::string said =
-        casemate({"endorse", "--device", "npu", "--program", build_folder() + "/bin/" + program,
+        casemate({"endorse", "--device", device, "--program", build_folder() + "/bin/" + program,
                   "--issuer", "Ada", "--key", folder_ + "/author.pem", "-o", said_path()});
     EXPECT_TRUE(said.starts_with("0 ")) << said;
     constexpr std::string_view kKeys = "\"keys\": [\"";
@@ -109,6 +113,25 @@ TEST_F(Endorsed, driver_is_believed_by_who_knows_its_author_and_by_nobody_else) 
   EXPECT_TRUE(model) << model.error().text;
   const auto learned = verify::pinned_policy(judged(system, believing({}, false)));
   EXPECT_EQ(learned.drivers.keys, std::vector<Sha384Digest>{author});
+}
+
+// Beside our program its partition has the files of OpenCL's own driver, which are endorsed with it.
+TEST_F(Endorsed, driver_of_an_opencl_device_is_believed_as_that_of_the_enclave_that_drives_it) {
+  if (!launch::opencl_device_files(launch::kOpenclVendors))
+    GTEST_SKIP() << "NOT TESTED: this machine has no OpenCL device to serve models on";
+  serve_model(on_opencl());
+  const Sha384Digest author = endorse("casemate-opencl-device", "opencl");
+  const ServedSystem system(models(), on_opencl().system(),
+                            {"--device-evidence", "opencl:0=" + said_path()});
+  ASSERT_FALSE(system.url().empty()) << system.printed();
+  const verify::Verdict verdict = judged(system, believing({author}));
+  EXPECT_EQ(failure_of(verdict), "") << verify::text_of(verdict);
+  ASSERT_EQ(verdict.tokens.size(), 3u) << "of gateway, model and device";
+  EXPECT_EQ(verdict.tokens[1].device_evidence, Sha384Digest{});
+  const std::string file = content_of(said_path());
+  EXPECT_EQ(verdict.tokens[2].device_evidence, sha384(bytes_of(std::string_view(file))));
+  ASSERT_EQ(verdict.devices.size(), 1u);
+  EXPECT_EQ(verdict.devices[0].device, "opencl:0");
 }
 
 TEST_F(Endorsed, driver_is_refused_where_another_program_was_endorsed) {
