@@ -44,8 +44,7 @@ TEST(Options, name_devices_where_there_are_some_to_plan_over) {
 }
 
 TEST(Options, say_where_the_streams_to_devices_of_other_programs_are) {
-  const auto options =
-      parsed({"devices", "remote=opencl:0=3:64:1:1", "remote=opencl:2=7:64:1:1"});
+  const auto options = parsed({"devices", "remote=opencl:0=3:64:1:1", "remote=opencl:2=7:64:1:1"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_EQ(options->remotes, (std::map<std::string, std::string>{{"opencl:0", "3:64:1:1"},
                                                                   {"opencl:2", "7:64:1:1"}}));

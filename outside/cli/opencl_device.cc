@@ -26,7 +26,8 @@ constexpr size_t kDriverReasonMax = 2000;
 constexpr srpc::StreamShape kDriverStream{64, 64 << 20, 64 << 20, false};
 
 std::string shape_text() {
-  return formatted("{}:{}:{}", kDriverStream.slots, kDriverStream.bulk_in_bytes, kDriverStream.bulk_out_bytes);
+  return formatted("{}:{}:{}", kDriverStream.slots, kDriverStream.bulk_in_bytes,
+                   kDriverStream.bulk_out_bytes);
 }
 
 child::Command driver_command(const std::string& programs, std::vector<std::string> words) {
@@ -53,10 +54,10 @@ std::optional<Error> failure_in(const child::Said& said, std::string_view device
   if (code == 0) return std::nullopt;
   const auto refused =
       code < kRefusedFrom ? Code::kPlatform : code_from(static_cast<uint32_t>(code - kRefusedFrom));
-  return Error{
-      refused,
-      formatted("{}: {}", device,
-                reason.empty() ? formatted("{} ended with code {}", kDriverProgram, code) : reason)};
+  return Error{refused,
+               formatted("{}: {}", device,
+                         reason.empty() ? formatted("{} ended with code {}", kDriverProgram, code)
+                                        : reason)};
 }
 
 }  // namespace
@@ -78,7 +79,8 @@ Result<uint32_t> opencl_device_count(const std::string& programs) {
   const ScratchFolder folder = TRY(ScratchFolder::make());
   const child::Command command = driver_command(programs, {folder.path(), "count"});
   TRY(launch::check_program(command.program));
-  const auto said = TRY(child::run(command, kDriverTextMax, system_clock().now() + kDriverPatience));
+  const auto said =
+      TRY(child::run(command, kDriverTextMax, system_clock().now() + kDriverPatience));
   if (auto failure = failure_in(said, "OpenCL")) return *std::move(failure);
   uint32_t count = 0;
   std::from_chars(said.out.data(), said.out.data() + said.out.size(), count);
@@ -92,8 +94,8 @@ Result<std::unique_ptr<OpenclDevice>> OpenclDevice::start(const std::string& pro
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wanted.patience).count();
   child::Command command =
       driver_command(programs, {folder.path(), std::to_string(wanted.number),
-                            std::to_string(wanted.threads), std::to_string(wanted.memory_bytes),
-                            std::to_string(seconds + 1), formatted("3:{}", shape_text())});
+                                std::to_string(wanted.threads), std::to_string(wanted.memory_bytes),
+                                std::to_string(seconds + 1), formatted("3:{}", shape_text())});
   TRY(launch::check_program(command.program));
   srpc::StreamEnd caller = TRY(pair.caller_end());
   const srpc::StreamEnd callee = TRY(pair.callee_end());

@@ -115,7 +115,7 @@ TEST_F(Endorsed, driver_is_believed_by_who_knows_its_author_and_by_nobody_else) 
   EXPECT_EQ(learned.drivers.keys, std::vector<Sha384Digest>{author});
 }
 
-// Beside our program its partition has the files of OpenCL's own driver, which are endorsed with it.
+// Beside our program its partition has the files of OpenCL's driver, which are endorsed with it.
 TEST_F(Endorsed, driver_of_an_opencl_device_is_believed_as_that_of_the_enclave_that_drives_it) {
   if (!launch::opencl_device_files(launch::kOpenclVendors))
     GTEST_SKIP() << "NOT TESTED: this machine has no OpenCL device to serve models on";

@@ -31,7 +31,7 @@ constexpr std::string_view kServing = "serving on ";
 constexpr std::string_view kUrl = "\"url\":\"";
 // The last line that is printed before it waits.
 constexpr std::string_view kStarted = "\nwatch:";
-constexpr milliseconds kStartPatience{60'000};
+constexpr milliseconds kStartPatience{100'000};
 constexpr milliseconds kAnswerPatience{20'000};
 
 [[noreturn]] void become_serve(const std::vector<std::string>& arguments,
