@@ -62,6 +62,21 @@ Draft endless() {
   return d;
 }
 
+TEST(Runner, refuses_a_loop_that_runs_not_once_and_has_more_outputs_than_its_body) {
+  Draft d = endless();
+  Node loop = d.graph.nodes().back();
+  loop.name = "Loop of too many";
+  loop.raw = true;
+  d.graph.add_node(std::move(loop), {{"x", ElementType::kNone}, {"scanned", ElementType::kNone}});
+  Late late({.steps_max = 1000});
+  const auto outputs =
+      late.runner.run(d.graph, {Tensor::of<bool>({}, {false}), Tensor::of<float>({}, {1})});
+  ASSERT_FALSE(outputs);
+  EXPECT_EQ(outputs.error().code, Code::kInvalid);
+  EXPECT_TRUE(outputs.error().text.contains("its body makes 2 outputs, the node needs more"))
+      << outputs.error().text;
+}
+
 TEST(Runner, ends_a_loop_that_does_not) {
   const Draft d = endless();
   Late late({.steps_max = 1000});

@@ -64,6 +64,9 @@ class StrictWalk final : public nlohmann::json_sax<Json> {
 }  // namespace
 
 Result<nlohmann::json> parse_json(std::string_view text, std::string_view what) {
+  // The library takes a NUL for the end, and looks at nothing behind it.
+  if (const size_t at = text.find('\0'); at != text.npos)
+    return Error{Code::kInvalid, formatted("{}: it is no JSON at byte {}", what, at)};
   try {
     StrictWalk walk;
     if (!Json::sax_parse(text, &walk))

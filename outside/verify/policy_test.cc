@@ -89,6 +89,14 @@ TEST(StrictJson, broken_text_is_refused_with_its_place) {
   EXPECT_NE(refusal(R"({"a": 1e999})").find("no JSON"), std::string::npos);
 }
 
+TEST(StrictJson, nothing_hides_behind_a_nul) {
+  using namespace std::string_literals;
+  ASSERT_FALSE(parse_json("{}\0{}"s, "text"));
+  ASSERT_FALSE(parse_json("{}\0"s, "text"));
+  EXPECT_EQ(parse_json("{}\0{}"s, "text").error().text, "text: it is no JSON at byte 2");
+  EXPECT_EQ(parse_json("{}\0"s, "text").error().text, "text: it is no JSON at byte 2");
+}
+
 TEST(StrictJson, deep_nesting_is_refused_without_recursion) {
   const auto nested = [](size_t depth) {
     return parse_json(std::string(depth, '[') + std::string(depth, ']'), "text");

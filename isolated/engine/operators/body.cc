@@ -89,6 +89,11 @@ Status Gathered::take(Computation& c, std::vector<Datum> outputs, size_t first) 
 }
 
 Result<Tensor> nothing_scanned(const Graph& body, size_t output) {
+  // No iteration has compared what the body makes with what the node needs.
+  if (output >= body.outputs().size()) {
+    return Error{Code::kInvalid, formatted("its body makes {} outputs, the node needs more",
+                                           body.outputs().size())};
+  }
   const ElementType type = body.value(body.outputs()[output]).type;
   return Tensor::zeros(type == ElementType::kNone ? ElementType::kFloat32 : type, {0});
 }
